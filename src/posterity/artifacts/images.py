@@ -1,0 +1,38 @@
+"""PNG bytes ↔ tensors in [-1, 1]."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from posterity.errors import PosterityError
+
+__all__ = ["decode", "encode", "stack"]
+
+
+def encode(x: Tensor) -> dict[str, object]:
+    """(C, H, W) in [-1, 1], clamped and rounded to eight bits, as the ``IMAGE`` struct."""
+    levels = ((x.detach().cpu().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels).save(buffer, format="PNG")
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def decode(image: dict[str, object], name: str = "image") -> Tensor:
+    """``IMAGE`` struct → float32 (C, H, W) in [-1, 1]."""
+    try:
+        with Image.open(io.BytesIO(image["bytes"])) as opened:  # type: ignore[arg-type]
+            levels = np.array(opened)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise PosterityError(f"{name} is not a readable PNG ({error})") from error
+    tensor = torch.from_numpy(levels).to(torch.float32) / 127.5 - 1
+    return tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)
+
+
+def stack(images: list[dict[str, object]]) -> Tensor:
+    """Images of one size → (N, C, H, W) float32 in [-1, 1]."""
+    return torch.stack([decode(image) for image in images])

@@ -1,0 +1,130 @@
+"""The declared schema of every artifact: one row per item, measurement, sample, member, value or response."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+__all__ = ["IMAGE", "SCHEMAS", "VERSION"]
+
+VERSION = 1
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""A PNG as `datasets` and Parquet viewers understand it."""
+
+_MEASUREMENT_KEY = [("dataset", pa.string()), ("task", pa.string()), ("item", pa.string())]
+_RUN_KEY = [*_MEASUREMENT_KEY, ("prior", pa.string()), ("sampler", pa.string())]
+
+SCHEMAS: dict[str, pa.Schema] = {
+    # data/datasets/{dataset}/items.parquet; split is "prior" or "test"
+    "items": pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("item", pa.string()),
+            ("name", pa.string()),
+            ("group", pa.string()),
+            ("split", pa.string()),
+            ("attributes", pa.list_(pa.string())),
+            ("image", IMAGE),
+        ]
+    ),
+    # data/datasets/{dataset}/regions.parquet; white (255) = inside the region
+    "regions": pa.schema([("dataset", pa.string()), ("region", pa.string()), ("mask", IMAGE)]),
+    # results/measurements/{dataset}/{task}.parquet; y is float32, row-major in y_shape;
+    # parameters is the safetensors of the operator's own parameters (its mask, its kernel)
+    "measurements": pa.schema(
+        [
+            *_MEASUREMENT_KEY,
+            ("variant", pa.string()),
+            ("sigma_y", pa.float64()),
+            ("y", pa.list_(pa.float32())),
+            ("y_shape", pa.list_(pa.int32())),
+            ("parameters", pa.binary()),
+            ("truth", IMAGE),
+            ("display", IMAGE),
+        ]
+    ),
+    # results/samples/{dataset}/{task}/{prior}/{sampler}.parquet; the float columns were computed
+    # before quantisation; mode is the exact posterior's most responsible mode (null: no closed form)
+    "samples": pa.schema(
+        [
+            *_RUN_KEY,
+            ("sample", pa.int32()),
+            ("image", IMAGE),
+            ("lr_psnr", pa.float64()),
+            ("residual_rms", pa.float64()),
+            ("mode", pa.int32()),
+            ("forwards", pa.int64()),
+            ("backwards", pa.int64()),
+            ("decodes", pa.int64()),
+            ("seconds", pa.float64()),
+            ("peak_bytes", pa.int64()),
+        ]
+    ),
+    # results/posterior/{dataset}/{task}/{prior}.parquet: every mode with probability over 1e-4
+    "posterior": pa.schema(
+        [
+            *_MEASUREMENT_KEY,
+            ("prior", pa.string()),
+            ("mode", pa.int32()),
+            ("probability", pa.float64()),
+            ("log_evidence", pa.float64()),
+        ]
+    ),
+    # results/subsets/{dataset}/{task}/{prior}/{sampler}.parquet; rank is the order of choice
+    "subsets": pa.schema([*_RUN_KEY, ("subset", pa.string()), ("rank", pa.int32()), ("sample", pa.int32())]),
+    # results/metrics/{dataset}/{task}/{prior}/{sampler}.parquet; one value a row. subset is null for
+    # the first samples of the pool (the vanilla set); sample is null for a number about a whole set;
+    # value is null where the metric does not apply, and reason says why
+    "metrics": pa.schema(
+        [
+            *_RUN_KEY,
+            ("subset", pa.string()),
+            ("sample", pa.int32()),
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("reason", pa.string()),
+        ]
+    ),
+    # results/study/{experiment}/questions.parquet
+    "questions": pa.schema(
+        [
+            ("experiment", pa.string()),
+            ("study", pa.string()),
+            ("question", pa.string()),
+            ("practice", pa.bool_()),
+            *_RUN_KEY,
+            ("left", pa.string()),
+            ("right", pa.string()),
+            ("left_samples", pa.list_(pa.int32())),
+            ("right_samples", pa.list_(pa.int32())),
+            ("target_sample", pa.int32()),
+        ]
+    ),
+    # responses of participants, one a row; answer is "left", "right", "yes" or "no"
+    "responses": pa.schema(
+        [
+            ("experiment", pa.string()),
+            ("study", pa.string()),
+            ("participant", pa.string()),
+            ("question", pa.string()),
+            ("answer", pa.string()),
+            ("milliseconds", pa.int64()),
+            ("simulated", pa.bool_()),
+        ]
+    ),
+    # results/tables/{experiment}/{table}.parquet: long form, with the paper's number beside ours
+    "tables": pa.schema(
+        [
+            ("experiment", pa.string()),
+            ("table", pa.string()),
+            ("row", pa.string()),
+            ("column", pa.string()),
+            ("value", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("count", pa.int64()),
+            ("published", pa.float64()),
+            ("note", pa.string()),
+        ]
+    ),
+}

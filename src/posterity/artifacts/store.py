@@ -1,0 +1,107 @@
+"""Reading and writing artifacts: whole or not at all, with where they came from inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from posterity.artifacts.schemas import SCHEMAS, VERSION
+from posterity.errors import PosterityError
+
+__all__ = ["provenance", "read", "replacing", "write", "write_bytes"]
+
+_KEY = b"posterity"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` to write to; it becomes ``path`` when the block ends well, else vanishes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.chmod(0o644)
+        beside.replace(path)
+    except OSError as error:
+        raise PosterityError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_bytes(content)
+
+
+@cache
+def _revision() -> str:
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+@cache
+def _versions() -> dict[str, str]:
+    names = ("posterity", "torch", "numpy", "pyarrow", "lpips", "pyiqa", "scikit-learn", "POT")
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapping[str, Any]) -> None:
+    """Writes rows as the artifact ``kind`` with ``origin`` (settings, code, seeds, inputs) inside.
+
+    Arguments:
+        path: the Parquet file.
+        kind: a key of ``SCHEMAS``.
+        rows: mappings from column to value; a column that is left out is null.
+        origin: what determines the content, JSON-serialisable.
+    """
+    about = {"kind": kind, "schema": VERSION, "origin": origin, "revision": _revision(), "versions": _versions()}
+    schema = SCHEMAS[kind].with_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
+    table = pa.Table.from_pylist([dict(r) for r in rows], schema=schema)
+    with replacing(path) as beside:
+        pq.write_table(table, beside, compression="zstd")
+
+
+def read(path: Path, kind: str, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
+    """Reads an artifact, checking that it is whole and of the right kind and version."""
+    try:
+        about = provenance(path)
+        table = pq.read_table(path, columns=list(columns) if columns else None, filters=filters, partitioning=None)
+    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+        raise PosterityError(f"{path} is not a readable Parquet file ({error}); delete it and run again") from error
+    if about.get("kind") != kind or about.get("schema") != VERSION:
+        found = f"{about.get('kind')} version {about.get('schema')}"
+        raise PosterityError(f"{path} holds {found}, expected {kind} version {VERSION}")
+    return table
+
+
+def provenance(path: Path) -> dict[str, Any]:
+    """The metadata that :func:`write` put into the file."""
+    if not path.exists():
+        raise PosterityError(f"{path} does not exist")
+    content = (pq.read_schema(path).metadata or {}).get(_KEY)
+    return json.loads(content) if content else {}

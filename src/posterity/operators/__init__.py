@@ -1,0 +1,1 @@
+"""Degradation operators, one file a family."""

@@ -1,0 +1,95 @@
+"""What an operator is: A in y = A(x) + σ_y n, batched over rows that may belong to different items."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+__all__ = ["SVD", "Operator"]
+
+
+class SVD(ABC):
+    """A = U Σ Vᵀ with every spectral tensor laid out as a signal, shape (B, *signal).
+
+    ``singulars`` broadcasts against (B, *signal) and is 0 in the directions that the operator does
+    not see; ``Ut`` places the measured coefficients where their singular value is and 0 elsewhere.
+    """
+
+    @property
+    @abstractmethod
+    def singulars(self) -> Tensor:
+        """Singular values, broadcastable to (B, *signal), ≥ 0."""
+
+    @abstractmethod
+    def Vt(self, x: Tensor) -> Tensor:  # noqa: N802 - the symbol of the papers
+        """(B, *signal) → spectral (B, *signal)."""
+
+    @abstractmethod
+    def V(self, c: Tensor) -> Tensor:  # noqa: N802
+        """Spectral (B, *signal) → (B, *signal)."""
+
+    @abstractmethod
+    def Ut(self, y: Tensor) -> Tensor:  # noqa: N802
+        """(B, *measurement) → spectral (B, *signal), 0 where ``singulars`` is 0."""
+
+    @abstractmethod
+    def U(self, c: Tensor) -> Tensor:  # noqa: N802
+        """Spectral (B, *signal) → (B, *measurement); ignores directions with ``singulars`` 0."""
+
+
+class Operator(ABC):
+    """A family member with its own parameters, one set a row (or one shared by all rows).
+
+    Linear operators have ``adjoint``; where they are known, ``pinv`` and ``svd``. ``has`` lists
+    what there is, out of {"linear", "adjoint", "pinv", "svd", "mask"}.
+    """
+
+    has: frozenset[str] = frozenset()
+    signal_shape: tuple[int, ...]
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """A(x): (B, *signal) in [-1, 1] → (B, *measurement)."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.forward(x)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Exact transpose, (B, *measurement) → (B, *signal)."""
+        raise NotImplementedError(f"{type(self).__name__} has no adjoint")
+
+    def pinv(self, y: Tensor) -> Tensor:
+        """Moore-Penrose pseudo-inverse, (B, *measurement) → (B, *signal)."""
+        raise NotImplementedError(f"{type(self).__name__} has no pseudo-inverse")
+
+    @property
+    def svd(self) -> SVD:
+        """Singular value decomposition."""
+        raise NotImplementedError(f"{type(self).__name__} has no SVD")
+
+    def where_measured(self, y: Tensor) -> Tensor:
+        """1 on the entries of y that are measured, 0 on padding (masked pixels); shape of y."""
+        return torch.ones_like(y)
+
+    @property
+    def unknowns(self) -> Tensor:
+        """Number of unknown scalars of a signal, S of the guidance threshold; shape () or (B,).
+
+        All of them for operators without a mask, the masked-out ones for inpainting.
+        """
+        return torch.tensor(float(torch.Size(self.signal_shape).numel()))
+
+    @abstractmethod
+    def rows(self, index: Tensor) -> Operator:
+        """The operator of the rows ``index`` (long, may repeat); shared parameters stay shared."""
+
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Operator:  # noqa: ARG002
+        """The same operator with its tensors in ``dtype`` on ``device``."""
+        return self
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        """Per-row parameters that are stored with the measurement, each (B, …); often empty."""
+        return {}

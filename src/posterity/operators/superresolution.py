@@ -1,0 +1,124 @@
+"""Bicubic super-resolution, the separable operator of DDRM (Kawar et al. 2022, code: SRConv).
+
+One antialiased cubic kernel (Keys, a = -1/2) with 4r taps and symmetric reflection; A x = W X Wᵀ
+per channel with one (H/r, H) matrix W, so the SVD of A is that of W on both axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import torch
+from torch import Tensor
+
+from posterity.operators.base import SVD, Operator
+
+__all__ = ["BicubicSR", "bicubic_matrix"]
+
+
+@lru_cache(maxsize=32)
+def bicubic_matrix(size: int, factor: int) -> Tensor:
+    """W of shape (size / factor, size), rows summing to 1, in float64."""
+    i = torch.arange(4 * factor, dtype=torch.float64)
+    u = ((i - 2 * factor + 0.5) / factor).abs()
+    near = 1.5 * u**3 - 2.5 * u**2 + 1
+    far = -0.5 * u**3 + 2.5 * u**2 - 4 * u + 2
+    taps = torch.where(u <= 1, near, torch.where(u < 2, far, torch.zeros_like(u)))
+    taps = taps / taps.sum()
+    matrix = torch.zeros(size // factor, size, dtype=torch.float64)
+    for row in range(size // factor):
+        start = row * factor + factor // 2 - 2 * factor
+        for tap, weight in enumerate(taps):
+            # Half-sample symmetric reflection, repeated for small images.
+            column = (start + tap) % (2 * size)
+            matrix[row, column if column < size else 2 * size - 1 - column] += weight
+    return matrix
+
+
+@dataclass(frozen=True)
+class _SeparableSVD(SVD):
+    """W = U diag(s) V₁ᵀ on both axes; V is completed to a full orthonormal basis."""
+
+    left: Tensor
+    values: Tensor
+    right: Tensor
+
+    @cached_property
+    def _values_2d(self) -> Tensor:
+        n, m = self.right.shape[0], self.values.shape[0]
+        full = self.right.new_zeros(n, n)
+        full[:m, :m] = torch.outer(self.values, self.values)
+        return full
+
+    @property
+    def singulars(self) -> Tensor:
+        return self._values_2d
+
+    def Vt(self, x: Tensor) -> Tensor:
+        return self.right.T @ x @ self.right
+
+    def V(self, c: Tensor) -> Tensor:
+        return self.right @ c @ self.right.T
+
+    def Ut(self, y: Tensor) -> Tensor:
+        n, m = self.right.shape[0], self.values.shape[0]
+        c = y.new_zeros(*y.shape[:-2], n, n)
+        c[..., :m, :m] = self.left.T @ y @ self.left
+        return c
+
+    def U(self, c: Tensor) -> Tensor:
+        m = self.values.shape[0]
+        return self.left @ c[..., :m, :m] @ self.left.T
+
+
+@dataclass(frozen=True, eq=False)
+class BicubicSR(Operator):
+    """Downscales a square image by ``factor``; y has shape (B, C, H/factor, W/factor).
+
+    Arguments:
+        factor: an integer that divides H.
+        signal_shape: (C, H, H).
+    """
+
+    factor: int
+    signal_shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float64
+    device: torch.device | str = "cpu"
+    has = frozenset({"linear", "adjoint", "pinv", "svd"})
+
+    def __post_init__(self) -> None:
+        _, height, width = self.signal_shape
+        if height != width or height % self.factor:
+            raise ValueError(f"factor {self.factor} must divide the sides of a square image, not {height}×{width}")
+
+    @cached_property
+    def matrix(self) -> Tensor:
+        """W, shape (H/factor, H)."""
+        return bicubic_matrix(self.signal_shape[1], self.factor).to(device=self.device, dtype=self.dtype)
+
+    @cached_property
+    def svd(self) -> SVD:
+        left, values, right_t = torch.linalg.svd(bicubic_matrix(self.signal_shape[1], self.factor))
+        cast = {"device": self.device, "dtype": self.dtype}
+        return _SeparableSVD(left.to(**cast), values.to(**cast), right_t.T.contiguous().to(**cast))
+
+    @cached_property
+    def _pinv_matrix(self) -> Tensor:
+        full = torch.linalg.pinv(bicubic_matrix(self.signal_shape[1], self.factor))
+        return full.to(device=self.device, dtype=self.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.matrix @ x @ self.matrix.T
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return self.matrix.T @ y @ self.matrix
+
+    def pinv(self, y: Tensor) -> Tensor:
+        return self._pinv_matrix @ y @ self._pinv_matrix.T
+
+    def rows(self, index: Tensor) -> BicubicSR:  # noqa: ARG002 - nothing differs between rows
+        return self
+
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> BicubicSR:
+        return BicubicSR(self.factor, self.signal_shape, dtype, device)

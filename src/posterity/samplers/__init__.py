@@ -1,0 +1,30 @@
+"""Samplers, one file each; a file is found by its name, so adding one edits nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from posterity.samplers.base import Sampler
+
+__all__ = ["find", "names"]
+
+
+def names() -> list[str]:
+    """Methods that can be named in a configuration."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base" and not m.name.startswith("_"))
+
+
+def find(name: str) -> type[Sampler]:
+    """The sampler class that the file ``name`` defines.
+
+    Raises:
+        KeyError: when there is no such file.
+    """
+    if name not in names():
+        raise KeyError(name)
+    module = importlib.import_module(f"{__name__}.{name}")
+    (cls,) = [
+        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Sampler) and c.__module__ == module.__name__
+    ]
+    return cls
