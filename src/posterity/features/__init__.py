@@ -1,1 +1,1 @@
-"""features"""
+"""What samples are compared by: networks' features, perceptual distances, pixels."""

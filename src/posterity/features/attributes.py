@@ -1,0 +1,56 @@
+"""A light predictor of the items' named attributes; its logits are features that people can name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Attributes", "fit"]
+
+Array = NDArray[np.floating[Any]]
+
+
+def _pixels(images: Tensor, size: int) -> Array:
+    small = torch.nn.functional.interpolate(images, size=(size, size), mode="area")
+    return small.flatten(1).double().numpy()
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Linear logits of ``names`` on images reduced to ``size``×``size``."""
+
+    names: list[str]
+    weight: Array
+    bias: Array
+    size: int
+
+    def logits(self, images: Tensor) -> Array:
+        """(N, C, H, W) in [-1, 1] → (N, attributes)."""
+        return _pixels(images, self.size) @ self.weight.T + self.bias
+
+
+def fit(images: Tensor, attributes: Sequence[Sequence[str]], size: int = 16, least: int = 3) -> Attributes:
+    """One regularised logistic regression for each attribute that ``least`` images have and ``least`` lack.
+
+    Arguments:
+        images: (N, C, H, W) in [-1, 1], the prior's split.
+        attributes: the names that each image carries.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    counts: dict[str, int] = {}
+    for names in attributes:
+        for name in set(names):
+            counts[name] = counts.get(name, 0) + 1
+    usable = sorted(n for n, c in counts.items() if least <= c <= len(images) - least)
+    if not usable:
+        raise ValueError(f"no attribute is carried by at least {least} and lacked by at least {least} of {len(images)} images")
+    x = _pixels(images, size)
+    models = [LogisticRegression(C=0.01, max_iter=500).fit(x, [n in a for a in attributes]) for n in usable]
+    return Attributes(usable, np.concatenate([m.coef_ for m in models]), np.concatenate([m.intercept_ for m in models]), size)

@@ -1,0 +1,63 @@
+"""LPIPS-VGG between all images of a pool, with one network pass an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["LPIPS"]
+
+
+class LPIPS:
+    """The `lpips` package's network with the backbone from a file.
+
+    LPIPS is a squared Euclidean distance between weighted, normalised feature maps, because the
+    heads' weights are not negative; so all pairs follow from one Gram matrix.
+
+    Arguments:
+        weights: safetensors with torchvision's names, ``features.N.weight`` and ``.bias``.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        import lpips
+        from safetensors.torch import load_file
+
+        self.net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
+        state = {k: v for k, v in load_file(weights).items() if k.startswith("features.")}
+        own = self.net.net.state_dict()
+        # slice3.10.weight is torchvision's features.10.weight
+        self.net.net.load_state_dict({k: state[f"features.{k.split('.', 1)[1]}"] for k in own})
+
+    @torch.no_grad()
+    def maps(self, images: Tensor, batch: int = 16) -> list[Tensor]:
+        """(N, 1 or 3, H, W) in [-1, 1] → five (N, features) whose squared distances add up to LPIPS."""
+        layers: list[list[Tensor]] = [[] for _ in range(5)]
+        for part in images.expand(-1, 3, -1, -1).split(batch):
+            out = self.net.net(self.net.scaling_layer(part))
+            for k, (f, head) in enumerate(zip(out, self.net.lins, strict=True)):
+                f = f / (f.square().sum(1, keepdim=True).sqrt() + 1e-10)
+                scale = (head.model[-1].weight[0].clamp(min=0) / (f.shape[2] * f.shape[3])).sqrt()
+                layers[k].append((f * scale).flatten(1))
+        return [torch.cat(parts) for parts in layers]
+
+    def pairs(self, images: Tensor) -> NDArray[np.floating[Any]]:
+        """(N, 3, H, W) → (N, N) LPIPS."""
+        return squared(self.maps(images))
+
+
+def squared(layers: list[Tensor], block: int = 1 << 16) -> NDArray[np.floating[Any]]:
+    """Squared Euclidean distances (N, N), of the centred float64 Gram matrix: exact for close images too."""
+    n = len(layers[0])
+    gram = torch.zeros(n, n, dtype=torch.float64)
+    for layer in layers:
+        for part in layer.split(block, dim=1):
+            centred = part.double() - part.double().mean(0)
+            gram += centred @ centred.T
+    d = gram.diagonal()
+    out = (d[:, None] + d[None] - 2 * gram).clamp(min=0)
+    return out.fill_diagonal_(0).numpy()

@@ -1,0 +1,40 @@
+"""VGG-16's last pooling layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["vgg"]
+
+
+def vgg(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floating[Any]]:
+    """(N, 1 or 3, H, W) in [-1, 1] → (N, 25088): resize 256, centre crop 224, ImageNet statistics.
+
+    Arguments:
+        images: the pool.
+        weights: safetensors with torchvision's names, ``features.N.weight`` and ``.bias``.
+        batch: images at once.
+    """
+    from safetensors.torch import load_file
+    from torchvision.models import vgg16
+    from torchvision.transforms import functional as transform
+
+    with torch.device("meta"):  # the classifier head is neither stored nor needed
+        net = vgg16(weights=None).features
+    state = {k.removeprefix("features."): v for k, v in load_file(weights).items() if k.startswith("features.")}
+    net.load_state_dict(state, assign=True)
+    net.eval()
+    out = []
+    with torch.no_grad():
+        for part in images.split(batch):
+            x = ((part + 1) / 2).clamp(0, 1).expand(-1, 3, -1, -1)
+            x = transform.center_crop(transform.resize(x, [256], antialias=True), [224, 224])
+            x = transform.normalize(x, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+            out.append(net(x).flatten(1))
+    return torch.cat(out).double().numpy()

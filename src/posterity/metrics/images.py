@@ -1,0 +1,69 @@
+"""Numbers about single images; images (N, C, H, W) in [-1, 1]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+__all__ = ["CONSISTENT_DB", "consistent", "lr_psnr", "niqe", "psnr", "ssim"]
+
+CONSISTENT_DB = 45.0
+"""Noiseless restorations at or above this agree with the measurement."""
+_NIQE_LEAST = 96
+
+
+def _unit(x: Tensor) -> Tensor:
+    return ((x + 1) / 2).clamp(0, 1).expand(-1, 3, -1, -1)
+
+
+def _full_reference(name: str, x: Tensor, truth: Tensor) -> list[float]:
+    import pyiqa
+
+    metric = pyiqa.create_metric(name, device=torch.device("cpu"))
+    with torch.no_grad():
+        return [float(v) for v in metric(_unit(x), _unit(truth.expand_as(x))).reshape(-1)]
+
+
+def psnr(x: Tensor, truth: Tensor) -> list[float]:
+    """Peak signal-to-noise ratio in dB of each image."""
+    return _full_reference("psnr", x, truth)
+
+
+def ssim(x: Tensor, truth: Tensor) -> list[float]:
+    """Structural similarity of each image."""
+    return _full_reference("ssim", x, truth)
+
+
+def niqe(x: Tensor, parameters: Path) -> tuple[list[float | None], str | None]:
+    """NIQE of each image (lower is better), or Nones and the reason why there is none.
+
+    Arguments:
+        x: images.
+        parameters: .mat file of the pristine model.
+    """
+    height, width = x.shape[-2:]
+    if min(height, width) < _NIQE_LEAST:
+        return [None] * len(x), f"N/A: NIQE needs blocks of {_NIQE_LEAST} px, the image is {height}×{width}"
+    import pyiqa
+
+    metric = pyiqa.create_metric("niqe", device=torch.device("cpu"), pretrained_model_path=str(parameters))
+    with torch.no_grad():
+        return [float(v) for v in metric(_unit(x)).reshape(-1)], None
+
+
+def lr_psnr(y: Tensor, ax: Tensor, clamp: bool = True) -> Tensor:
+    """dB of each A x̂ against y, both in [-1, 1] units: measurements, or both mapped back by A⁺.
+
+    The caller chooses the space by what it passes; infinite where the two are equal.
+    """
+    a, b = (y + 1) / 2, (ax + 1) / 2
+    if clamp:
+        a, b = a.clamp(0, 1), b.clamp(0, 1)
+    return -10 * (a - b).double().square().flatten(1).mean(1).log10()
+
+
+def consistent(decibels: float) -> bool:
+    """The verdict on a noiseless restoration."""
+    return decibels >= CONSISTENT_DB

@@ -1,0 +1,117 @@
+"""Chooses which few samples of every pool are shown."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from posterity import subsets
+from posterity.artifacts import images, store
+from posterity.errors import PosterityError
+
+__all__ = ["FEATURES", "run"]
+
+FEATURES = ("vgg", "patch", "lpips", "attributes")
+_KEYS = ("dataset", "task", "item", "prior", "sampler")
+Array = NDArray[np.floating[Any]]
+
+
+def run(
+    settings: dict[str, Any], *, samples: Path, measurements: Path, assets: Path, output: Path, items: Path | None = None
+) -> None:
+    """Writes the artifact "subsets"; ``items`` is needed for the features "attributes" only."""
+    count, kind = int(settings["count"]), settings.get("features", "vgg")
+    if kind not in FEATURES:
+        raise PosterityError(f"features {kind!r} do not exist; choose one of {', '.join(FEATURES)}")
+    rules = {name: _rule(name, chosen, kind) for name, chosen in settings["subsets"].items()}
+    pools = store.read(samples, "samples", columns=[*_KEYS, "sample", "image"])
+    extract = _extractor(kind, measurements, assets, items)
+    rows: list[dict[str, Any]] = []
+    for item in pc.unique(pools["item"]).to_pylist():
+        pool = sorted(pools.filter(pc.equal(pools["item"], item)).to_pylist(), key=lambda r: r["sample"])
+        data = extract(item, pool) if len(pool) > count and rules else None
+        for name, rule in rules.items():
+            # a generator of its own for each item: other items and rules cannot change the draws
+            rng = np.random.default_rng([int(settings.get("seed", 0)), zlib.crc32(f"{item}/{name}".encode())])
+            chosen = _choose(rule, data, count, rng) if data else range(len(pool))
+            key = {k: pool[0][k] for k in _KEYS}
+            rows += [key | {"subset": name, "rank": r, "sample": pool[i]["sample"]} for r, i in enumerate(chosen)]
+    inputs = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (samples, measurements)}
+    store.write(output, "subsets", rows, {"settings": settings, "inputs": inputs})
+
+
+def _rule(name: str, chosen: Mapping[str, Any], kind: str) -> subsets.Rule:
+    given = {k: v for k, v in chosen.items() if k != "method"}
+    method = chosen.get("method", name)
+    if method == "uniformization" and kind == "lpips":
+        given.setdefault("dimension", 5)  # the published code's choice for perceptual distances
+    try:
+        return subsets.find(method)(**given)
+    except KeyError:
+        raise PosterityError(f"subset method {method!r} does not exist; choose one of {', '.join(subsets.names())}") from None
+    except ValueError as error:
+        raise PosterityError(f"subset {name}: {' '.join(str(error).split())}") from error
+
+
+def _choose(rule: subsets.Rule, data: dict[str, Array], count: int, rng: np.random.Generator) -> list[int]:
+    try:
+        return rule.choose(data[rule.reads], count, rng)
+    except ValueError as error:
+        raise PosterityError(str(error)) from error
+
+
+def _extractor(kind: str, measurements: Path, assets: Path, items: Path | None) -> Any:
+    """A function of (item, pool rows) → {"features": (N, ≤25), "distances": (N, N)}."""
+    from posterity.features import pca
+
+    def both(raw: Array) -> dict[str, Array]:
+        short = pca.pca(raw)
+        return {"features": short, "distances": pca.distances(short)}
+
+    def stacked(pool: list[dict[str, Any]]) -> Any:
+        return images.stack([r["image"] for r in pool])
+
+    if kind == "patch":
+        from posterity.features.patch import patch
+
+        keeps = _keeps(measurements)
+        return lambda item, pool: both(patch(stacked(pool), keeps.get(item)))
+    if kind == "attributes":
+        from posterity.features.attributes import fit
+
+        if items is None:
+            raise PosterityError("features 'attributes' need the data set's items.parquet, which was not given")
+        known = store.read(items, "items").to_pylist()
+        known = [r for r in known if r["split"] == "prior"] or known
+        model = fit(images.stack([r["image"] for r in known]), [r["attributes"] or [] for r in known])
+        return lambda item, pool: both(model.logits(stacked(pool)))
+    from posterity.assets import vgg16
+
+    weights = vgg16(assets)
+    if kind == "vgg":
+        from posterity.features.vgg import vgg
+
+        return lambda item, pool: both(vgg(stacked(pool), weights))
+    from posterity.features.lpips import LPIPS
+
+    net = LPIPS(weights)
+
+    def perceptual(item: str, pool: list[dict[str, Any]]) -> dict[str, Array]:
+        squared = net.pairs(stacked(pool))
+        return {"features": pca.embed(squared), "distances": squared}
+
+    return perceptual
+
+
+def _keeps(measurements: Path) -> dict[str, Any]:
+    from safetensors.torch import load
+
+    rows = store.read(measurements, "measurements", columns=["item", "parameters"]).to_pylist()
+    return {r["item"]: load(r["parameters"]).get("keep") if r["parameters"] else None for r in rows}
