@@ -36,8 +36,8 @@ def test_modes():
 
 
 def test_diversity_and_coverage():
-    d = np.abs(np.subtract.outer([0, 0.1, 5, 5.1, 20], [0, 0.1, 5, 5.1, 20]))
-    assert sets.diversity(d[:2, :2]) == pytest.approx(0.1) and sets.diversity(d[:1, :1]) is None
+    d = np.abs(np.subtract.outer([0, 0.25, 5, 5.25, 20], [0, 0.25, 5, 5.25, 20]))
+    assert sets.diversity(d[:2, :2]) == pytest.approx(0.25) and sets.diversity(d[:1, :1]) is None
     assert sets.coverage(d, [0, 2]) == pytest.approx(2 / 3) and sets.coverage(d, range(5)) is None
 
 
