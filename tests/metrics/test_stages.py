@@ -15,7 +15,9 @@ def made(tmp_path_factory):
     from torchvision.models import vgg16
 
     root = tmp_path_factory.mktemp("stages")
-    save_file({f"features.{k}": v for k, v in vgg16(weights=None).features.state_dict().items()}, root / "vgg.safetensors")
+    save_file(
+        {f"features.{k}": v for k, v in vgg16(weights=None).features.state_dict().items()}, root / "vgg.safetensors"
+    )
     keep = torch.ones(1, 32, 32)
     keep[:, 8:20, 8:20] = 0
     run = {"dataset": "d", "task": "t", "prior": "p", "sampler": "s"}
@@ -58,4 +60,10 @@ def test_select_then_measure(made, monkeypatch, features):
 def test_unknown_names_are_told(made):
     with pytest.raises(PosterityError, match="'nope'"):
         rules = {"x": {"method": "nope"}}
-        select.run({"count": 3, "features": "patch", "subsets": rules}, samples=made / "s", measurements=made / "m", assets=made, output=made / "o")
+        select.run(
+            {"count": 3, "features": "patch", "subsets": rules},
+            samples=made / "s",
+            measurements=made / "m",
+            assets=made,
+            output=made / "o",
+        )

@@ -1,5 +1,7 @@
 """Properties that every rule has, and the toy mixture."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,9 @@ def test_permutation():
     order = np.random.default_rng(1).permutation(40)
     rule = Uniformization()
     assert np.allclose(rule.log_weights(distances(x[order])), rule.log_weights(distances(x))[order])
-    x = np.concatenate([np.random.default_rng(k).normal(size=(8, 2)) * 0.1 + 20 * np.eye(5)[k, :2] * (k + 1) for k in range(5)])
+    x = np.concatenate(
+        [np.random.default_rng(k).normal(size=(8, 2)) * 0.1 + 20 * np.eye(5)[k, :2] * (k + 1) for k in range(5)]
+    )
     x += np.repeat(np.arange(5) * 10.0, 8)[:, None]
     order = np.random.default_rng(1).permutation(40)
     a = KMeansRule().choose(x, 5, np.random.default_rng(0))
@@ -55,7 +59,7 @@ def test_fps_gaps_do_not_grow():
     d = distances(np.random.default_rng(0).normal(size=(60, 5)))
     chosen = FPS().choose(d, 20, np.random.default_rng(2))
     gaps = [d[chosen[k], chosen[:k]].min() for k in range(1, 20)]
-    assert all(a >= b for a, b in zip(gaps, gaps[1:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(gaps))
 
 
 def test_uniformization_frequencies_are_the_weights():

@@ -50,7 +50,11 @@ def fit(images: Tensor, attributes: Sequence[Sequence[str]], size: int = 16, lea
             counts[name] = counts.get(name, 0) + 1
     usable = sorted(n for n, c in counts.items() if least <= c <= len(images) - least)
     if not usable:
-        raise ValueError(f"no attribute is carried by at least {least} and lacked by at least {least} of {len(images)} images")
+        raise ValueError(
+            f"no attribute is carried by at least {least} and lacked by at least {least} of {len(images)} images"
+        )
     x = _pixels(images, size)
     models = [LogisticRegression(C=0.01, max_iter=500).fit(x, [n in a for a in attributes]) for n in usable]
-    return Attributes(usable, np.concatenate([m.coef_ for m in models]), np.concatenate([m.intercept_ for m in models]), size)
+    return Attributes(
+        usable, np.concatenate([m.coef_ for m in models]), np.concatenate([m.intercept_ for m in models]), size
+    )

@@ -27,7 +27,13 @@ class _Rows:
         self.key, self.rows = key, list[dict[str, Any]]()
 
     def add(
-        self, metric: str, value: float | None, *, subset: str | None = None, sample: int | None = None, reason: str | None = None
+        self,
+        metric: str,
+        value: float | None,
+        *,
+        subset: str | None = None,
+        sample: int | None = None,
+        reason: str | None = None,
     ) -> None:
         if value is None and reason is None:
             reason = "not defined for this set"
@@ -93,9 +99,11 @@ def _singles(out: _Rows, wanted: list[str], pool: list[dict[str, Any]], x: Any, 
         values, reason = single.niqe(x, Path() if small else _niqe(assets))
         for n, value in zip(numbers, values, strict=True):
             out.add("niqe", value, sample=n, reason=reason)
-    for metric in (m for m in ("lr_psnr", "residual_rms") if m in wanted):
+    for column in (m for m in ("lr_psnr", "residual_rms") if m in wanted):
         for row in pool:
-            out.add(metric, row[metric], sample=row["sample"], reason=None if row[metric] is not None else "not recorded")
+            out.add(
+                column, row[column], sample=row["sample"], reason=None if row[column] is not None else "not recorded"
+            )
 
 
 def _niqe(assets: Path) -> Path:
@@ -105,7 +113,14 @@ def _niqe(assets: Path) -> Path:
 
 
 def _perceptual(
-    out: _Rows, wanted: list[str], pool: list[dict[str, Any]], x: Any, truth: Any, shown: list[dict[str, Any]], count: int, net: Any
+    out: _Rows,
+    wanted: list[str],
+    pool: list[dict[str, Any]],
+    x: Any,
+    truth: Any,
+    shown: list[dict[str, Any]],
+    count: int,
+    net: Any,
 ) -> None:
     """LPIPS to the truth, diversity and coverage, all out of one matrix whose last row is the truth."""
     import torch
@@ -128,7 +143,9 @@ def _perceptual(
             out.add("diversity", sets.diversity(distances[members][:, members]), subset=name)
         if "coverage" in wanted:
             value = sets.coverage(distances, members)
-            out.add("coverage", value, subset=name, reason=None if value is not None else "N/A: the whole pool is shown")
+            out.add(
+                "coverage", value, subset=name, reason=None if value is not None else "N/A: the whole pool is shown"
+            )
 
 
 def _pooled(

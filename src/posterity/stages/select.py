@@ -24,7 +24,13 @@ Array = NDArray[np.floating[Any]]
 
 
 def run(
-    settings: dict[str, Any], *, samples: Path, measurements: Path, assets: Path, output: Path, items: Path | None = None
+    settings: dict[str, Any],
+    *,
+    samples: Path,
+    measurements: Path,
+    assets: Path,
+    output: Path,
+    items: Path | None = None,
 ) -> None:
     """Writes the artifact "subsets"; ``items`` is needed for the features "attributes" only."""
     count, kind = int(settings["count"]), settings.get("features", "vgg")
@@ -55,7 +61,9 @@ def _rule(name: str, chosen: Mapping[str, Any], kind: str) -> subsets.Rule:
     try:
         return subsets.find(method)(**given)
     except KeyError:
-        raise PosterityError(f"subset method {method!r} does not exist; choose one of {', '.join(subsets.names())}") from None
+        raise PosterityError(
+            f"subset method {method!r} does not exist; choose one of {', '.join(subsets.names())}"
+        ) from None
     except ValueError as error:
         raise PosterityError(f"subset {name}: {' '.join(str(error).split())}") from error
 

@@ -15,7 +15,9 @@ Choose = Callable[[list[int], int], list[int]]
 Tree = list[tuple[tuple[int, ...], int]]
 
 
-def tree(distances: Array, count: int, choose: Choose, soft_factor: float | None = None, percentile: float = 10.0) -> Tree:
+def tree(
+    distances: Array, count: int, choose: Choose, soft_factor: float | None = None, percentile: float = 10.0
+) -> Tree:
     """Every shown sample as (path, index); path (2, 0) is the first child of the third root.
 
     Arguments:

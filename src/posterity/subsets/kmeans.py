@@ -31,7 +31,9 @@ class KMeansRule(Rule):
         from sklearn.exceptions import ConvergenceWarning
 
         check(len(data), count)
-        model = KMeans(count, init="k-means++", n_init=self.restarts, max_iter=self.iterations, random_state=self.random_state)
+        model = KMeans(
+            count, init="k-means++", n_init=self.restarts, max_iter=self.iterations, random_state=self.random_state
+        )
         with warnings.catch_warnings():
             # fewer distinct samples than clusters is ordinary for a concentrated posterior
             warnings.simplefilter("ignore", ConvergenceWarning)
