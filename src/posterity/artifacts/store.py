@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -19,9 +20,11 @@ import pyarrow.parquet as pq
 from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
-__all__ = ["provenance", "read", "replacing", "write", "write_bytes"]
+__all__ = ["code", "provenance", "read", "replacing", "write", "write_bytes"]
 
 _KEY = b"posterity"
+code: ContextVar[str] = ContextVar("code", default="")
+"""Fingerprint of the library modules behind what is being written; the command line sets it."""
 
 
 @contextmanager
@@ -79,7 +82,14 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
         rows: mappings from column to value; a column that is left out is null.
         origin: what determines the content, JSON-serialisable.
     """
-    about = {"kind": kind, "schema": VERSION, "origin": origin, "revision": _revision(), "versions": _versions()}
+    about = {
+        "kind": kind,
+        "schema": VERSION,
+        "origin": origin,
+        "code": code.get(),
+        "revision": _revision(),
+        "versions": _versions(),
+    }
     schema = SCHEMAS[kind].with_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
     table = pa.Table.from_pylist([dict(r) for r in rows], schema=schema)
     with replacing(path) as beside:

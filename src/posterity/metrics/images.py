@@ -53,15 +53,16 @@ def niqe(x: Tensor, parameters: Path) -> tuple[list[float | None], str | None]:
         return [float(v) for v in metric(_unit(x)).reshape(-1)], None
 
 
-def lr_psnr(y: Tensor, ax: Tensor, clamp: bool = True) -> Tensor:
-    """dB of each A x̂ against y, both in [-1, 1] units: measurements, or both mapped back by A⁺.
+def lr_psnr(y: Tensor, ax: Tensor, seen: Tensor | None = None) -> Tensor:
+    """dB of each A x̂ against y, both in [-1, 1] units and clamped there, over the entries ``seen``.
 
-    The caller chooses the space by what it passes; infinite where the two are equal.
+    At most 144.5 dB: measurements are stored in single precision, whose rounding a better agreement
+    would only pretend to resolve.
     """
-    a, b = (y + 1) / 2, (ax + 1) / 2
-    if clamp:
-        a, b = a.clamp(0, 1), b.clamp(0, 1)
-    return -10 * (a - b).double().square().flatten(1).mean(1).log10()
+    a, b = ((y + 1) / 2).clamp(0, 1), ((ax + 1) / 2).clamp(0, 1)
+    seen = torch.ones_like(a) if seen is None else seen
+    mean_square = (seen * (a - b)).double().square().flatten(1).sum(1) / seen.flatten(1).sum(1)
+    return -10 * mean_square.clamp(min=2.0**-48).log10()
 
 
 def consistent(decibels: float) -> bool:

@@ -70,6 +70,10 @@ class Operator(ABC):
         """Singular value decomposition."""
         raise NotImplementedError(f"{type(self).__name__} has no SVD")
 
+    def display(self, y: Tensor) -> Tensor:
+        """y as a picture of the signal's shape, (B, *measurement) → (B, *signal)."""
+        return y
+
     def where_measured(self, y: Tensor) -> Tensor:
         """1 on the entries of y that are measured, 0 on padding (masked pixels); shape of y."""
         return torch.ones_like(y)

@@ -10,7 +10,20 @@ from torch import Tensor
 
 from posterity.operators.base import SVD, Operator
 
-__all__ = ["Inpainting"]
+__all__ = ["Inpainting", "box", "half"]
+
+
+def box(height: int, width: int, top: float, left: float, bottom: float, right: float) -> Tensor:
+    """Keep-mask (1, H, W) without the box whose borders are fractions of the sides."""
+    keep = torch.ones(1, height, width)
+    keep[:, round(top * height) : round(bottom * height), round(left * width) : round(right * width)] = 0
+    return keep
+
+
+def half(height: int, width: int, side: str) -> Tensor:
+    """Keep-mask (1, H, W) without the half at ``side``: left, right, top or bottom."""
+    borders = {"left": (0, 0, 1, 0.5), "right": (0, 0.5, 1, 1), "top": (0, 0, 0.5, 1), "bottom": (0.5, 0, 1, 1)}
+    return box(height, width, *borders[side])
 
 
 @dataclass(frozen=True)

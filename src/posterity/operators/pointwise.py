@@ -94,6 +94,8 @@ class Colorization(Operator):
     def pinv(self, y: Tensor) -> Tensor:
         return y.expand(-1, 3, -1, -1)
 
+    display = pinv
+
     @property
     def svd(self) -> SVD:
         return _ColourSVD(_colour_basis(self.dtype, self.device))

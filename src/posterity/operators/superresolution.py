@@ -117,6 +117,9 @@ class BicubicSR(Operator):
     def pinv(self, y: Tensor) -> Tensor:
         return self._pinv_matrix @ y @ self._pinv_matrix.T
 
+    def display(self, y: Tensor) -> Tensor:
+        return y.repeat_interleave(self.factor, dim=-2).repeat_interleave(self.factor, dim=-1)
+
     def rows(self, index: Tensor) -> BicubicSR:  # noqa: ARG002 - nothing differs between rows
         return self
 

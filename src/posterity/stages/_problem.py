@@ -1,0 +1,57 @@
+"""What the stages "posterior" and "sample" both read: measurements with their operator, and the prior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posterity import priors
+from posterity.artifacts import images, store
+from posterity.errors import PosterityError
+from posterity.operators.base import Operator
+from posterity.operators.build import build
+from posterity.priors.base import Prior
+
+__all__ = ["Measured", "load"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All measurements of one task and the prior to invert them with; row i is item ``items[i]``."""
+
+    items: list[str]
+    y: Tensor
+    sigma_y: float
+    operator: Operator
+    prior: Prior
+
+
+def load(settings: Mapping[str, Any], items: Path, regions: Path, measurements: Path) -> Measured:
+    """Reads the three artifacts; ``settings`` holds ``prior``, resolved."""
+    from safetensors.torch import load as parse
+
+    labels = store.read(items, "items").to_pylist()
+    pictures = torch.stack([images.decode(r.pop("image"), f"item {r['item']} of {items}") for r in labels]).double()
+    masks = store.read(regions, "regions").to_pylist()
+    areas = {r["region"]: images.decode(r["mask"], f"mask {r['region']}")[0] > 0 for r in masks}
+    shape = tuple(pictures.shape[1:])
+    rows = store.read(measurements, "measurements").to_pylist()
+    if not rows:
+        raise PosterityError(f"{measurements} holds no measurements")
+    task = store.provenance(measurements)["origin"]["settings"]["task"]
+    own = [parse(r["parameters"]) if r["parameters"] else {} for r in rows]
+    parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
+    y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
+    prior = priors.build(settings["prior"], pictures, labels, areas, shape)
+    return Measured(
+        [r["item"] for r in rows],
+        y.to(prior.dtype),
+        rows[0]["sigma_y"],
+        build(task, shape, parameters, prior.dtype),
+        prior,
+    )

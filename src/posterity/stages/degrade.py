@@ -1,0 +1,86 @@
+"""Makes the measurements of one task: y = A(x) + σ_y n for a fixed choice of items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from posterity.artifacts import images, store
+from posterity.errors import PosterityError
+
+__all__ = ["run"]
+
+
+def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -> None:
+    """Writes the artifact "measurements".
+
+    Every random part is drawn from (seed, dataset, item, task), so a measurement does not depend on
+    which others are made beside it.
+    """
+    import numpy as np
+    import torch
+    from safetensors.torch import save
+
+    from posterity.diffusion.noise import generator
+    from posterity.operators.build import build
+
+    dataset, task, seed = settings["dataset"], settings["task"], int(settings["seed"])
+    masks = {r["region"]: r["mask"] for r in store.read(regions, "regions").to_pylist()}
+    rows = []
+    for item in _chosen(store.read(items, "items").to_pylist(), settings):
+        x = images.decode(item["image"], f"item {item['item']} of {items}").double()[None]
+        key = (seed, dataset, item["item"], task["name"])
+        variant, parameters = _own_parameters(task, tuple(x.shape[1:]), masks, generator(*key, "mask"))
+        operator = build(task, tuple(x.shape[1:]), parameters)
+        y = operator(x)
+        n = generator(*key, "noise").standard_normal(tuple(y.shape), dtype=np.float32)
+        y = y + float(task["sigma_y"]) * operator.where_measured(y) * torch.from_numpy(n).double()
+        rows.append(
+            {
+                "dataset": dataset,
+                "task": task["name"],
+                "item": item["item"],
+                "variant": variant,
+                "sigma_y": float(task["sigma_y"]),
+                "y": y.flatten().float().numpy(),
+                "y_shape": list(y.shape[1:]),
+                "parameters": save({k: v.float().contiguous() for k, v in parameters.items()}) if parameters else None,
+                "truth": item["image"],
+                "display": images.encode(operator.display(y)[0]),
+            }
+        )
+    store.write(output, "measurements", rows, {"settings": settings})
+
+
+def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The first ``items`` of the test split in an order that the seed shuffles."""
+    from posterity.diffusion.noise import generator
+
+    test = sorted((r for r in every if r["split"] == "test"), key=lambda r: r["item"])
+    count = int(settings["items"])
+    if count > len(test):
+        raise PosterityError(f"items: {count} is more than the {len(test)} test items of {settings['dataset']}")
+    order = generator(settings["seed"], settings["dataset"], "items").permutation(len(test))
+    return [test[i] for i in order[:count]]
+
+
+def _own_parameters(
+    task: Mapping[str, Any], shape: tuple[int, ...], masks: Mapping[str, Any], rng: Any
+) -> tuple[str | None, dict[str, Any]]:
+    """(what was drawn, the operator's parameters with a leading axis of one row)."""
+    from posterity.operators import masks as shapes
+
+    if task["operator"] != "inpaint":
+        return None, {}
+    if "half" in task:
+        return task["half"], {"keep": shapes.half(*shape[1:], task["half"])[None]}
+    if "box" in task:
+        return None, {"keep": shapes.box(*shape[1:], *task["box"])[None]}
+    missing = [r for r in task["regions"] if r not in masks]
+    if missing:
+        known = ", ".join(sorted(masks)) or "none"
+        raise PosterityError(f"task {task['name']}: there is no mask for region {missing[0]!r}; regions: {known}")
+    region = task["regions"][int(rng.integers(len(task["regions"])))]
+    inside = images.decode(masks[region], f"mask {region}")[:1] > 0
+    return region, {"keep": (~inside).float()[None]}

@@ -1,0 +1,135 @@
+"""Draws the samples of one (dataset, task, prior, sampler), item by item, and continues where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posterity.artifacts import images, store
+from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from posterity.samplers.base import Guidance, Sampler
+    from posterity.stages._problem import Measured
+
+__all__ = ["run"]
+
+_log = logging.getLogger(__name__)
+
+
+def run(
+    settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path, batch: int = 128
+) -> None:
+    """Writes the artifact "samples".
+
+    Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
+    number of rows at a time; the samples do not depend on it. All samples of an item share a batch,
+    because guidance looks at them together.
+    """
+    from posterity.stages._problem import load
+
+    measured = load(settings, items, regions, measurements)
+    sampler, guidance = _sampler(settings["sampler"])
+    parts = _folder(settings, (items, regions, measurements), output)
+    todo = [i for i, item in enumerate(measured.items) if not (parts / f"{item}.parquet").exists()]
+    for chosen in _batches(todo, max(1, batch // int(settings["samples"]))):
+        _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
+        _restore(settings, measured, chosen, sampler, guidance, parts)
+    rows = []
+    for item in measured.items:
+        rows += store.read(parts / f"{item}.parquet", "samples").to_pylist()
+    store.write(output, "samples", rows, {"settings": settings})
+    shutil.rmtree(parts.parent)
+
+
+def _folder(settings: dict[str, Any], inputs: tuple[Path, ...], output: Path) -> Path:
+    """The parts of exactly these settings, code and inputs."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + store.code.get().encode())
+    for path in inputs:
+        digest.update(path.read_bytes())
+    return output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
+
+
+def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
+    from posterity import samplers
+    from posterity.guidance import Diversity
+
+    try:
+        sampler = samplers.find(settings["method"])(**settings["settings"])
+        guidance = Diversity(**settings["guidance"]) if settings.get("guidance") else None
+    except KeyError:
+        valid = ", ".join(samplers.names())
+        raise PosterityError(f"sampler method {settings['method']!r} does not exist; choose one of {valid}") from None
+    except (TypeError, ValueError) as error:
+        raise PosterityError(f"sampler {settings['name']}: {' '.join(str(error).split())}") from error
+    return sampler, guidance
+
+
+def _batches(todo: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(todo), size):
+        yield todo[start : start + size]
+
+
+def _restore(
+    settings: dict[str, Any],
+    measured: Measured,
+    chosen: list[int],
+    sampler: Sampler,
+    guidance: Guidance | None,
+    parts: Path,
+) -> None:
+    """Samples the items ``chosen`` in one batch and writes a part for each."""
+    import torch
+
+    from posterity.diffusion.noise import Noise
+    from posterity.priors.base import NoClosedForm
+    from posterity.samplers.base import Problem
+    from posterity.stages._progress import steps
+
+    count = int(settings["samples"])
+    index = torch.tensor(chosen).repeat_interleave(count)
+    operator, y, prior = measured.operator.rows(index), measured.y[index], measured.prior
+    names = [measured.items[i] for i in index.tolist()]
+    numbers = list(range(count)) * len(chosen)
+    noise = Noise(int(settings["seed"]), names, numbers, prior.dtype)
+    problem = Problem(prior, operator, y, measured.sigma_y, index)
+    with steps(settings["sampler"]["name"]) as watch:
+        done = sampler.sample(problem, noise, guidance=guidance, watch=watch)
+    if not bool(done.x.isfinite().all()):
+        bad = names[int((~done.x.flatten(1).isfinite().all(1)).nonzero()[0])]
+        raise PosterityError(f"sampler {settings['sampler']['name']} diverged on item {bad}; use a smaller step size")
+    lr_psnr, rms = _agreement(operator, y, done.x)
+    try:
+        modes: list[int | None] = prior.posterior(operator, y, measured.sigma_y).mode_of(done.x).tolist()
+    except NoClosedForm:
+        modes = [None] * len(names)
+    key = {k: settings[k] for k in ("dataset", "task")} | {"prior": settings["prior"]["name"]}
+    key |= {"sampler": settings["sampler"]["name"]}
+    cost = {k: getattr(done.cost, k) for k in ("forwards", "backwards", "decodes", "peak_bytes")}
+    rows = [
+        key | cost
+        | {"item": names[b], "sample": numbers[b], "image": images.encode(done.x[b]), "lr_psnr": float(lr_psnr[b]),
+           "residual_rms": float(rms[b]), "mode": modes[b], "seconds": done.cost.seconds / len(names)}
+        for b in range(len(names))
+    ]  # fmt: skip
+    for i in chosen:
+        item = measured.items[i]
+        store.write(
+            parts / f"{item}.parquet", "samples", [r for r in rows if r["item"] == item], {"settings": settings}
+        )
+
+
+def _agreement(operator: Any, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """(LR-PSNR in dB, RMS residual in the units of x) over the measured entries, before quantisation."""
+    from posterity.metrics.images import lr_psnr
+
+    seen, ax = operator.where_measured(y), operator(x)
+    mean_square = (seen * (y - ax)).square().flatten(1).sum(1) / seen.flatten(1).sum(1)
+    return lr_psnr(y, ax, seen), mean_square.sqrt()
