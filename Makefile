@@ -1,0 +1,59 @@
+# make            sets up what is missing, then runs the default experiment (Snakemake takes it from there)
+# make test       sets up what is missing, then runs the tests
+# make small      the same workflow on a few items, in minutes
+# make PYTHON=... another Python than python3 (3.11 or newer)
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: all env test small lint format docs benchmark lock clean
+
+all: env
+	$(BIN)/snakemake
+
+env: $(READY)
+
+test: env
+	$(BIN)/pytest -n 2 $(PYTEST)
+
+small: env
+	$(BIN)/snakemake --configfile config/config.yaml config/ci.yaml
+
+lint: env
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: env
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile rules
+
+docs: env
+	$(BIN)/mkdocs build --strict
+
+benchmark: env
+	$(BIN)/python benchmarks/run.py
+
+# The environment is rebuilt when the pins change. No package is taken that requirements.txt has no hash for.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "posterity needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --require-hashes -r requirements.txt
+	$(BIN)/pip install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Pins for every platform at once; the packages that are pinned already stay unless they must move.
+lock:
+	test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install uv; }
+	.venv-lock/bin/uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --output-file requirements.txt
+	$(PYTHON) environment.py
+
+clean:
+	rm -rf results logs site .snakemake
