@@ -24,19 +24,19 @@ class SVD(ABC):
         """Singular values, broadcastable to (B, *signal), ≥ 0."""
 
     @abstractmethod
-    def Vt(self, x: Tensor) -> Tensor:  # noqa: N802 - the symbol of the papers
+    def Vt(self, x: Tensor) -> Tensor:
         """(B, *signal) → spectral (B, *signal)."""
 
     @abstractmethod
-    def V(self, c: Tensor) -> Tensor:  # noqa: N802
+    def V(self, c: Tensor) -> Tensor:
         """Spectral (B, *signal) → (B, *signal)."""
 
     @abstractmethod
-    def Ut(self, y: Tensor) -> Tensor:  # noqa: N802
+    def Ut(self, y: Tensor) -> Tensor:
         """(B, *measurement) → spectral (B, *signal), 0 where ``singulars`` is 0."""
 
     @abstractmethod
-    def U(self, c: Tensor) -> Tensor:  # noqa: N802
+    def U(self, c: Tensor) -> Tensor:
         """Spectral (B, *signal) → (B, *measurement); ignores directions with ``singulars`` 0."""
 
 

@@ -99,19 +99,19 @@ def _extractor(kind: str, measurements: Path, assets: Path, items: Path | None) 
         known = store.read(items, "items").to_pylist()
         known = [r for r in known if r["split"] == "prior"] or known
         model = fit(images.stack([r["image"] for r in known]), [r["attributes"] or [] for r in known])
-        return lambda item, pool: both(model.logits(stacked(pool)))
+        return lambda _item, pool: both(model.logits(stacked(pool)))
     from posterity.assets import vgg16
 
     weights = vgg16(assets)
     if kind == "vgg":
         from posterity.features.vgg import vgg
 
-        return lambda item, pool: both(vgg(stacked(pool), weights))
+        return lambda _item, pool: both(vgg(stacked(pool), weights))
     from posterity.features.lpips import LPIPS
 
     net = LPIPS(weights)
 
-    def perceptual(item: str, pool: list[dict[str, Any]]) -> dict[str, Array]:
+    def perceptual(_item: str, pool: list[dict[str, Any]]) -> dict[str, Array]:
         squared = net.pairs(stacked(pool))
         return {"features": pca.embed(squared), "distances": squared}
 
