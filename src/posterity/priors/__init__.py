@@ -1,1 +1,81 @@
 """Priors: a denoiser E[x0 | x_t] with its noise schedule, closed-form where the truth must be known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from posterity.priors.base import Prior
+
+__all__ = ["build"]
+
+_KEYS = {
+    "kernel": {"bandwidth", "split", "weights"},
+    "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
+    "gaussian": {"split"},
+}
+
+
+def build(
+    settings: Mapping[str, Any],
+    images: Tensor,
+    labels: Sequence[Mapping[str, Any]],
+    regions: Mapping[str, Tensor],
+    shape: Sequence[int],
+) -> Prior:
+    """The closed-form prior that ``settings`` describe, made from a data set.
+
+    Settings (``kind`` decides which apply; ``name`` is ignored):
+        kind: "kernel", "blocks" or "gaussian" (stationary).
+        bandwidth: h in the units of x; 0.1 for kernel, 0.05 for blocks.
+        split: "all" items or those of one split ("prior", "test").
+        weights: "uniform", or {"attribute": NAME, "share": p}: the items with that attribute have
+            probability p together, evenly spread, and the others the rest.
+        regions: names of regions, an earlier one keeps the pixels that two share; the complement of
+            all is one more block.
+        groups: "colour" (base colour of the item, computed from its image) or "none".
+
+    Arguments:
+        settings: see above.
+        images: (K, C, H, W) in [-1, 1]; the modes of the prior are row numbers of it, for every split.
+        labels: the rows of items.parquet, in the order of ``images``.
+        regions: masks (H, W) by name.
+        shape: (C, H, W) of the signals that the prior must speak of.
+    """
+    kind = settings.get("kind")
+    if kind not in _KEYS:
+        raise PosterityError(f"prior kind {kind!r} is none of {_list(_KEYS)}")
+    unknown = set(settings) - _KEYS[kind] - {"name", "kind"}
+    if unknown:
+        raise PosterityError(f"prior setting {_list(unknown)} is none of {_list(_KEYS[kind])} of a {kind} prior")
+    if tuple(images.shape[1:]) != tuple(shape):
+        raise PosterityError(
+            f"the prior's images have shape {tuple(images.shape[1:])}, the measurements need {tuple(shape)}"
+        )
+    from posterity.priors import _settings
+
+    weights = _settings.weights(settings.get("weights", "uniform"), settings.get("split", "all"), labels)
+    if kind == "gaussian":
+        from posterity.priors.stationary import StationaryGaussian
+
+        return StationaryGaussian.estimate(images[weights > 0].double())
+    bandwidth = settings.get("bandwidth", 0.1 if kind == "kernel" else 0.05)
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or bandwidth <= 0:
+        raise PosterityError(f"prior bandwidth {bandwidth!r} is not a positive number in the units of x")
+    if kind == "kernel":
+        from posterity.priors.kernel import Kernel
+
+        return Kernel(images, weights, bandwidth)
+    from posterity.priors.blocks import Blocks
+
+    partition = _settings.partition(settings.get("regions", ()), regions)
+    return Blocks(images, weights, bandwidth, _settings.groups(settings.get("groups", "none"), images), partition)
+
+
+def _list(names: Any) -> str:
+    return ", ".join(sorted(map(repr, names)))

@@ -1,0 +1,162 @@
+r"""The exact posterior of a (blockwise) kernel prior under a linear operator with a known SVD.
+
+In the basis V of A = U Σ Vᵀ a measurement is y_i = s_i v_i + σ_y n_i, so that a content m explains it
+with density N(Uᵀy; s Vᵀm, s²h² + σ_y²) over s > 0, and its own posterior is diagonal in V.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.noise import Noise
+from posterity.operators.base import SVD, Operator
+from posterity.priors._blocks import Block, BlockPrior
+from posterity.priors._rows import alike, inverse_cdf, probe
+from posterity.priors.base import ExactPosterior, NoClosedForm
+
+__all__ = ["BlockPosterior"]
+
+_CHUNK = 2**23
+"""Numbers in one slice of transformed contents."""
+
+
+class BlockPosterior(ExactPosterior):
+    """Modes are the contents of one block: of each row's *most hidden* one.
+
+    That is the block with the smallest share of measured coordinates (the first of equals), everything
+    else summed out. For the whole-image prior there is one block, and modes are its images.
+    """
+
+    def __init__(self, prior: BlockPrior, operator: Operator, y: Tensor, sigma_y: float) -> None:
+        if not {"linear", "svd"} <= operator.has:
+            raise NoClosedForm(f"{type(operator).__name__} has no singular value decomposition")
+        self._prior, self._operator, self._svd = prior, operator, operator.svd
+        self._check_blocks()
+        shape, h2 = prior.signal_shape, prior.bandwidth**2
+        s = self._svd.singulars.to(y)
+        # One row when all measurements share their singular values, else B.
+        self._s = s.expand(s.shape[0] if s.ndim > len(shape) else 1, *shape)
+        self._seen = self._s > 0
+        total = torch.where(self._seen, self._s**2 * h2 + sigma_y**2, 1.0)
+        self._gain = torch.where(self._seen, self._s * h2 / total, 0.0)
+        self._std = prior.bandwidth * torch.where(self._seen, sigma_y / total.sqrt(), 1.0)
+        self._uy = self._svd.Ut(y)
+        self._sigma_y = sigma_y
+        self._logits, self._constant = self._explain(total)
+        self._weights = prior.responsibilities(self._logits)
+        self._hidden = self._most_hidden(len(y))
+
+    def _check_blocks(self) -> None:
+        """Raises NoClosedForm when V carries one block's pixels into another."""
+        blocks = self._prior.blocks
+        if len(blocks) == 1:
+            return
+        one = self._operator.rows(torch.tensor([0])).svd
+        for block in blocks:
+            x = self._embed(block, probe(self._prior.signal_shape).flatten(1)[:, block.index])
+            outside = self._s_outside(one, x, block)
+            if outside > 1e-9:
+                name = type(self._operator).__name__
+                raise NoClosedForm(f"{name} mixes pixels across the blocks of a {type(self._prior).__name__} prior")
+
+    @staticmethod
+    def _s_outside(svd: SVD, x: Tensor, block: Block) -> float:
+        spectrum = svd.Vt(x).flatten(1).abs()
+        return float(spectrum.index_fill(1, block.index, 0.0).max())
+
+    def _embed(self, block: Block, values: Tensor) -> Tensor:
+        """(N, n) on a block → (N, *signal), 0 elsewhere."""
+        shape = self._prior.signal_shape
+        return values.new_zeros(len(values), math.prod(shape)).index_copy(1, block.index, values).unflatten(1, shape)
+
+    def _explain(self, total: Tensor) -> tuple[list[Tensor], Tensor]:
+        """log N(y; content) per block, (B, N_r), and the part that all contents share, (B,)."""
+        prior, svd = self._prior, self._svd
+        centre = prior.assemble([block.centre[None] for block in prior.blocks]).expand(
+            len(self._uy), *prior.signal_shape
+        )
+        residual = torch.where(self._seen, self._uy - self._s * svd.Vt(centre), 0.0)
+        density = torch.where(self._seen, residual**2 / total + (2 * math.pi * total).log(), 0.0)
+        linear = svd.V(self._s / total * residual).flatten(1)
+        precision = (self._s**2 / total).flatten(1)
+        groups = alike(svd.Vt(probe(prior.signal_shape).expand(len(self._uy), *prior.signal_shape)))
+        logits = [
+            linear[:, block.index] @ block.contents.T - self._curvature(block, precision, groups) / 2
+            for block in prior.blocks
+        ]
+        return logits, -density.flatten(1).sum(1) / 2
+
+    def _curvature(self, block: Block, precision: Tensor, groups: list[Tensor]) -> Tensor:
+        """Σ_i s_i²/(s_i²h² + σ_y²) (Vᵀm)_i² of each centred content, (B or 1, N).
+
+        ``groups`` are the rows that share V: one group for all operators but those with a kernel a row.
+        """
+        if len(groups) > 1:
+            precision = precision.expand(len(self._uy), -1)
+        out = precision.new_empty(len(precision), len(block.contents))
+        size = max(1, _CHUNK // precision.shape[1])
+        for rows in groups:
+            one = self._operator.rows(rows[:1]).svd
+            mine = rows if len(groups) > 1 else slice(None)
+            for start in range(0, len(block.contents), size):
+                part = slice(start, start + size)
+                squares = one.Vt(self._embed(block, block.contents[part])).flatten(1).square_()
+                out[mine, part] = precision[mine] @ squares.T
+        return out
+
+    def _most_hidden(self, rows: int) -> Tensor:
+        seen = self._seen.flatten(1).double()
+        shares = [seen[:, block.index].sum(1) / len(block.index) for block in self._prior.blocks]
+        return torch.stack(shares, dim=1).argmin(1).expand(rows)
+
+    def _condition(self, m: Tensor, spread: Tensor | float = 0.0) -> Tensor:
+        """E[x | y, content m], plus a spectral deviation, (B, *signal)."""
+        return m + self._svd.V(self._gain * (self._uy - self._s * self._svd.Vt(m)) + spread)
+
+    @property
+    def mean(self) -> Tensor:
+        pairs = zip(self._prior.blocks, self._weights, strict=True)
+        return self._condition(self._prior.assemble([block.blend(w) for block, w in pairs]))
+
+    @property
+    def mode_probabilities(self) -> Tensor:
+        """(B, K) over the K items; 0 for an item whose content an earlier one shows."""
+        out = self._uy.new_zeros(len(self._uy), self._prior.count)
+        for r, (block, weights) in enumerate(zip(self._prior.blocks, self._weights, strict=True)):
+            rows = (self._hidden == r).nonzero()[:, 0]
+            out[rows[:, None], block.ids] = weights[rows]
+        return out
+
+    @property
+    def log_evidence(self) -> Tensor:
+        """log p(y) as a density of the measured coefficients Uᵀy, (B,)."""
+        return self._constant + torch.logsumexp(self._prior.group_logits(self._logits), dim=1)
+
+    def sample(self, noise: Noise) -> Tensor:
+        """Group, then one content a block, by inverse CDF; then a Gaussian that is diagonal in V."""
+        prior = self._prior
+        groups = inverse_cdf(prior.group_logits(self._logits).softmax(1), noise.uniform("group"))
+        parts = []
+        for r, (block, logits) in enumerate(zip(prior.blocks, self._logits, strict=True)):
+            chances = (logits + block.log_weights[groups]).softmax(1)
+            parts.append(block.centre + block.contents[inverse_cdf(chances, noise.uniform("mode", r))])
+        return self._condition(prior.assemble(parts), self._std * noise.normal("exact", 0, prior.signal_shape))
+
+    def mode_of(self, x: Tensor) -> Tensor:
+        """Most responsible content of each row's most hidden block.
+
+        Given x the measurement says nothing more about the content, so responsibilities are the
+        prior's at x; without noise, at the nearest signal that agrees with y.
+        """
+        x = x.to(self._uy)
+        if self._sigma_y == 0:
+            inverse = torch.where(self._seen, 1 / self._s, 0.0)
+            x = x + self._svd.V(inverse * (self._uy - self._s * self._svd.Vt(x)))
+        weights = self._prior.responsibilities(self._prior.logits(x, 1.0))
+        best = torch.stack(
+            [block.ids[w.argmax(1)] for block, w in zip(self._prior.blocks, weights, strict=True)], dim=1
+        )
+        return best.gather(1, self._hidden[:, None])[:, 0]

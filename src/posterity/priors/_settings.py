@@ -1,0 +1,83 @@
+"""A configuration's words about a prior, as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posterity.errors import PosterityError
+
+__all__ = ["groups", "partition", "weights"]
+
+_SAME_COLOUR = 0.35
+"""Channel difference, of a range of 2, up to which two face colours count as one."""
+
+
+def weights(rule: Any, split: str, labels: Sequence[Mapping[str, Any]]) -> Tensor:
+    """Item weights, (K,), 0 outside the split."""
+    splits = {str(label["split"]) for label in labels}
+    if split != "all" and split not in splits:
+        raise PosterityError(f"prior split {split!r} is none of 'all', {', '.join(map(repr, sorted(splits)))}")
+    kept = torch.tensor([split in ("all", label["split"]) for label in labels])
+    if rule == "uniform":
+        return kept.double()
+    if not isinstance(rule, Mapping) or set(rule) != {"attribute", "share"}:
+        raise PosterityError(f"prior weights {rule!r} are neither 'uniform' nor {{attribute: NAME, share: P}}")
+    name, share = rule["attribute"], rule["share"]
+    if not isinstance(share, int | float) or not 0 < share < 1:
+        raise PosterityError(f"prior weights: share {share!r} is not between 0 and 1")
+    marked = torch.tensor(
+        [name in (label["attributes"] if label["attributes"] is not None else ()) for label in labels]
+    )
+    marked, others = marked & kept, ~marked & kept
+    if not marked.any() or not others.any():
+        known = {a for label in labels for a in (label["attributes"] if label["attributes"] is not None else ())}
+        raise PosterityError(
+            f"prior weights: attribute {name!r} parts no items; there are {', '.join(sorted(known)[:20])}"
+        )
+    return share * marked.double() / marked.sum() + (1 - share) * others.double() / others.sum()
+
+
+def partition(names: Sequence[str], regions: Mapping[str, Tensor]) -> Tensor:
+    """Disjoint regions that cover the image, bool (R, H, W), the complement last."""
+    if isinstance(names, str) or not names:
+        raise PosterityError(f"prior regions {names!r} is not a list of names out of {', '.join(sorted(regions))}")
+    for name in names:
+        if name not in regions:
+            raise PosterityError(
+                f"prior region {name!r} is none of {', '.join(sorted(regions)) or 'the dataset (it has none)'}"
+            )
+    rest = torch.ones_like(regions[names[0]], dtype=torch.bool)
+    parts = []
+    for name in names:
+        parts.append((regions[name] > 0) & rest)
+        rest = rest & ~parts[-1]
+        if not parts[-1].any():
+            raise PosterityError(f"prior region {name!r} has no pixel of its own")
+    return torch.stack([*parts, rest] if rest.any() else parts)
+
+
+def groups(rule: Any, images: Tensor) -> Tensor:
+    """Group number of each image, long (K,).
+
+    The base colour is the median colour of the central disc. Flat-coloured icons have one exactly,
+    so an image joins the first group whose founder has nearly its colour, or founds a new one.
+    """
+    if rule == "none":
+        return torch.zeros(len(images), dtype=torch.long)
+    if rule != "colour":
+        raise PosterityError(f"prior groups {rule!r} is none of 'colour', 'none'")
+    height, width = images.shape[2:]
+    rows, columns = torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2
+    disc = (rows[:, None] / height) ** 2 + (columns / width) ** 2 <= 0.35**2
+    founders: list[Tensor] = []
+    out = []
+    for colour in images[:, :, disc].median(dim=-1).values:
+        near = (g for g, founder in enumerate(founders) if (colour - founder).abs().max() <= _SAME_COLOUR)
+        out.append(next(near, len(founders)))
+        if out[-1] == len(founders):
+            founders.append(colour)
+    return torch.tensor(out)
