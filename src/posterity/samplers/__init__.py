@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from posterity.samplers.base import Sampler
 
-__all__ = ["find", "names"]
+__all__ = ["find", "names", "schema"]
 
 
 def names() -> list[str]:
@@ -24,7 +27,19 @@ def find(name: str) -> type[Sampler]:
     if name not in names():
         raise KeyError(name)
     module = importlib.import_module(f"{__name__}.{name}")
-    (cls,) = [
-        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Sampler) and c.__module__ == module.__name__
-    ]
+    own = (c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__)
+    (cls,) = (c for c in own if issubclass(c, Sampler))
     return cls
+
+
+def schema() -> dict[str, dict[str, Any]]:
+    """What every method takes and needs: {method: {settings (JSON schema), needs, guidable, doc}}."""
+    return {
+        name: {
+            "settings": TypeAdapter(cls).json_schema(),
+            "needs": sorted(cls.needs),
+            "guidable": cls.guidable,
+            "doc": (cls.__doc__ or "").partition("\n")[0],
+        }
+        for name, cls in ((name, find(name)) for name in names())
+    }

@@ -17,10 +17,13 @@ from posterity.diffusion.noise import Noise
 from posterity.operators.base import Operator
 from posterity.priors.base import Prior
 
-__all__ = ["Cost", "Guidance", "Problem", "Sampler", "Samples", "Watch", "settings"]
+__all__ = ["Cost", "Guidance", "Problem", "Sampler", "Samples", "Start", "Watch", "settings"]
 
 Watch = Callable[[int, int, Tensor], None]
 """Called with (step, steps, clean prediction) after every step."""
+
+Start = tuple[int, Tensor]
+"""(time, x_t of shape (B, *signal)): where a late start begins."""
 
 
 def settings(cls: type) -> Any:
@@ -116,7 +119,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def run(
-        self, problem: Problem, noise: Noise, start: tuple[int, Tensor] | None, guidance: Guidance | None, watch: Watch | None
+        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         """The algorithm box: returns the restorations, (B, *signal)."""
 
@@ -125,7 +128,7 @@ class Sampler(ABC):
         problem: Problem,
         noise: Noise,
         *,
-        start: tuple[int, Tensor] | None = None,
+        start: Start | None = None,
         guidance: Guidance | None = None,
         watch: Watch | None = None,
     ) -> Samples:

@@ -20,7 +20,7 @@ from torch import Tensor, where
 from posterity.diffusion.grids import strided, time_travel, transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise
-from posterity.samplers.base import Guidance, Problem, Sampler, Watch, settings
+from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["DDNM"]
 
@@ -41,7 +41,7 @@ class DDNM(Sampler):
     needs = frozenset({"svd", "pinv"})
 
     def run(
-        self, problem: Problem, noise: Noise, start: tuple[int, Tensor] | None, guidance: Guidance | None, watch: Watch | None
+        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         grid = strided(self.steps, len(problem.prior.schedule))
         walk = transitions(time_travel(self.steps, self.travel_length, self.travel_repeat))
@@ -74,7 +74,7 @@ class DDNM(Sampler):
                 return x0
             z = noise.normal("step", step, problem.shape)
             return math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * (self.eta * z + math.sqrt(1 - self.eta**2) * eps)
-        weight, fresh, kept = self._spectral_weights(svd.singulars, problem.sigma_y, a_s)
+        weight, fresh, kept = self._spectral_weights(svd.singulars.to(x0), problem.sigma_y, a_s)
         x0 = x0 - svd.V(weight * svd.Vt(residual))
         if s == -1:
             return x0

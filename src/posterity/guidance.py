@@ -1,0 +1,72 @@
+r"""Diversity guidance: samples of one item push their clean predictions apart (Cohen et al. 2024, Sec. 5, Eq. 1-2).
+
+Every clean prediction moves away from its nearest neighbour j among the samples of its item,
+
+.. math:: \hat x_0^i \leftarrow \hat x_0^i + \eta\,\tfrac{t}{T}\,(\hat x_0^i - \hat x_0^j)\,
+          1\{\|\hat x_0^i - \hat x_0^j\|_2 < S D\},
+
+all samples at once. S is the number of unknown scalars of one image (masked pixels times channels
+for inpainting, all entries otherwise) and the norm is over the full image in [-1, 1]. Public codes
+count S differently: published thresholds for inpainting are divided by 3 for DPS (pixels, not
+scalars) and multiplied by 5 for RePaint (the batch counted in) to be on this scale. Their distances
+come from a Gram matrix, which loses all digits while predictions still agree; not copied.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from posterity.samplers.base import settings
+
+__all__ = ["Diversity", "threshold_from_rms"]
+
+
+def threshold_from_rms(rms: float, unknowns: int) -> float:
+    """D at which two images that differ by ``rms`` ([-1, 1] units) in every unknown scalar stop pushing."""
+    return rms / math.sqrt(unknowns)
+
+
+@settings
+class Diversity:
+    """Guidance of one strength and one reach; passes predictions through untouched if either is 0."""
+
+    eta: Annotated[float, Field(ge=0, description="strength η, times t/T")]
+    threshold: Annotated[float | None, Field(ge=0, description="reach D; null is unlimited")] = None
+
+    def __call__(self, x0: Tensor, items: Tensor, unknowns: Tensor, fraction: float) -> Tensor:
+        """(B, *signal) → (B, *signal), differentiable; neighbours and reach count as constants.
+
+        Arguments:
+            x0: clean predictions.
+            items: long (B,); rows with the same number are samples of one item.
+            unknowns: S, shape (), (1,) or (B,).
+            fraction: t/T in [0, 1].
+        """
+        if self.eta == 0 or self.threshold == 0:
+            return x0
+        neighbour, distance = _nearest(x0.detach(), items)
+        push = self.eta * fraction * (x0 - x0[neighbour])
+        if self.threshold is not None:
+            near = distance < self.threshold * unknowns.to(distance)
+            push = push * near.to(push).view(-1, *[1] * (x0.ndim - 1))
+        return x0 + push
+
+
+def _nearest(x0: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+    """Index and distance of the nearest other row of the same item; the row itself and 0 if it is alone."""
+    neighbour = torch.arange(len(x0), device=x0.device)
+    distance = x0.new_zeros(len(x0))
+    for item in items.unique():
+        rows = (items == item).nonzero().squeeze(1).to(x0.device)
+        if len(rows) == 1:
+            continue
+        flat = x0[rows].flatten(1)
+        between = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(math.inf)
+        distance[rows], nearest = between.min(dim=1)
+        neighbour[rows] = rows[nearest]
+    return neighbour, distance

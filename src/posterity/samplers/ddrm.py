@@ -1,0 +1,97 @@
+r"""DDRM: denoising diffusion restoration in the operator's singular basis (Kawar et al. 2022, Sec. 4).
+
+Everything happens at the noise level :math:`\sigma_t = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t}` of
+:math:`x_t/\sqrt{\bar\alpha_t}` and in coordinates :math:`\bar x = V^T x_t/\sqrt{\bar\alpha_t}`,
+:math:`\bar y = \Sigma^+ U^T y`. A coordinate that the operator does not see is denoised as in DDIM;
+one whose measurement is noisier than the next level drifts towards it; a cleaner one is set to it.
+
+Deviations of public code that are not copied: the start treats √(1-ᾱ_T) as 1, and the pseudo-inverse
+divides by singular values that are 0. The last step does not project, as published: noiseless
+results are only nearly consistent unless ``final_projection`` is set.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, where
+
+from posterity.diffusion.grids import strided, transitions
+from posterity.diffusion.noise import Noise
+from posterity.diffusion.steps import predicted_noise
+from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+
+__all__ = ["DDRM"]
+
+
+@settings
+class DDRM(Sampler):
+    """Denoising diffusion restoration model.
+
+    The noise is split as (η, √(1-η²)) of the full σ_s, unlike DDIM's η. Guidance moves only the
+    coordinates without measurement: the others keep the prior's own prediction.
+    """
+
+    steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations")] = 20
+    eta: Annotated[float, Field(ge=0, le=1, description="share of fresh noise in σ_s")] = 0.85
+    eta_b: Annotated[float, Field(ge=0, le=1, description="weight of a measurement cleaner than σ_s")] = 1.0
+    final_projection: Annotated[bool, Field(description="end on A x = y when σ_y = 0; not in the source")] = False
+
+    needs = frozenset({"svd"})
+
+    def run(
+        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
+    ) -> Tensor:
+        total = len(problem.prior.schedule)
+        walk = transitions([*reversed(strided(self.steps, total)), -1])
+        if start is None:
+            x_t = self._init(problem, noise, walk[0][0])
+        else:
+            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
+        for step, (t, s) in enumerate(walk):
+            x0 = problem.denoise(x_t, t)
+            free = problem.guided(guidance, x0, max(s, 0) / total)
+            eps = predicted_noise(x_t, free, problem.alpha_bar(t))
+            z = noise.normal("step", step, problem.shape)
+            x_t = math.sqrt(problem.alpha_bar(s)) * self._step(problem, s, x0, free, eps, z)
+            if watch is not None:
+                watch(step, len(walk), free)
+        if self.final_projection and problem.sigma_y == 0:
+            svd = problem.operator.svd
+            seen, y_bar, _ = self._measured(problem, x_t)
+            x_t = svd.V(where(seen, y_bar, svd.Vt(x_t)))
+        return x_t
+
+    def _init(self, problem: Problem, noise: Noise, t: int) -> Tensor:
+        """x_T: around the measurement where it is cleaner than σ_T, pure noise elsewhere."""
+        svd, sigma = problem.operator.svd, problem.prior.schedule.sigma_ve(t)
+        z = svd.Vt(noise.normal("init", 0, problem.shape))
+        seen, y_bar, sigma_bar = self._measured(problem, z)
+        topped_up = y_bar + (sigma**2 - sigma_bar**2).clamp(min=0).sqrt() * z
+        return math.sqrt(problem.alpha_bar(t)) * svd.V(where(seen & (sigma_bar < sigma), topped_up, sigma * z))
+
+    def _step(self, problem: Problem, s: int, x0: Tensor, free: Tensor, eps: Tensor, z: Tensor) -> Tensor:
+        """x_s/√ᾱ_s from the prediction x0, the guided one ``free`` with its eps, and fresh noise z."""
+        svd, sigma = problem.operator.svd, problem.prior.schedule.sigma_ve(s)
+        root = math.sqrt(1 - self.eta**2)
+        x0, free, eps, z = svd.Vt(x0), svd.Vt(free), svd.Vt(eps), svd.Vt(z)
+        seen, y_bar, sigma_bar = self._measured(problem, x0)
+        unseen = free + root * sigma * eps + self.eta * sigma * z
+        # (Uᵀy - s x0)/σ_y = (ȳ - x0)/σ̄; without noise in y this case never arises.
+        drift = (y_bar - x0) / sigma_bar.where(sigma_bar > 0, sigma_bar.new_ones(()))
+        noisier = x0 + root * sigma * drift + self.eta * sigma * z
+        rest = (sigma**2 - (self.eta_b * sigma_bar) ** 2).clamp(min=0).sqrt()
+        cleaner = (1 - self.eta_b) * x0 + self.eta_b * y_bar + rest * z
+        moved = where(seen & (sigma_bar > sigma), noisier, where(seen & (sigma_bar < sigma), cleaner, unseen))
+        return svd.V(moved)
+
+    @staticmethod
+    def _measured(problem: Problem, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(s_i > 0, ȳ = Σ⁺Uᵀy, its noise level σ_y/s_i), spectral; the last two mean nothing where s_i = 0."""
+        svd = problem.operator.svd
+        singulars = svd.singulars.to(like)
+        seen = singulars > 0
+        safe = singulars.where(seen, singulars.new_ones(()))
+        return seen, svd.Ut(problem.y) / safe, problem.sigma_y / safe
