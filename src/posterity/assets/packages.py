@@ -1,0 +1,69 @@
+"""Archives from the package index, through pip and its own configuration, without running what is in them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from posterity.errors import PosterityError
+
+__all__ = ["download"]
+
+# pip asks a source distribution for its metadata through the build backend, which would run the
+# package's setup.py. This backend, found before the real one, answers without looking inside.
+_BACKEND = '''\
+"""Answers pip's question for metadata from the requirement alone."""
+import os, pathlib
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    name, version = os.environ["POSTERITY_REQUIREMENT"].split("==")
+    folder = pathlib.Path(metadata_directory, f"{name.replace('-', '_')}-{version}.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+    return folder.name
+
+
+class __legacy__:
+    prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)
+'''
+
+
+def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], None]) -> Path:
+    """Downloads the one archive of ``package==version`` that has this SHA-256 into ``folder``.
+
+    Arguments:
+        requirement: ``package==version``.
+        sha256: of the wheel or source distribution; pip refuses any other.
+        folder: an empty folder.
+        told: receives the bytes present so far.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        backend = Path(work, "backend", "setuptools")
+        backend.mkdir(parents=True)
+        (backend / "__init__.py").touch()
+        (backend / "build_meta.py").write_text(_BACKEND)
+        wanted = Path(work, "requirements.txt")
+        wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--requirement", str(wanted), "--dest", str(folder),
+                   "--no-deps", "--no-build-isolation", "--ignore-requires-python", "--progress-bar", "raw",
+                   "--disable-pip-version-check", "--no-input"]  # fmt: skip
+        path = os.pathsep.join(filter(None, [str(backend.parent), os.environ.get("PYTHONPATH")]))
+        environment = os.environ | {"PYTHONPATH": path, "POSTERITY_REQUIREMENT": requirement}
+        log = Path(work, "log")
+        with log.open("w") as errors:
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+            assert process.stdout is not None
+            for line in process.stdout:
+                words = line.split()
+                if words[:1] == ["Progress"] and words[1].isdigit():
+                    told(int(words[1]))
+            code = process.wait()
+        if code:
+            said = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("ERROR:")]
+            raise PosterityError(f"pip says {said[-1][6:].strip() if said else f'exit code {code}'}")
+    return next(folder.iterdir())

@@ -1,0 +1,73 @@
+"""Downloads over HTTP that continue where they broke off."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from pathlib import Path
+
+from posterity.errors import PosterityError
+
+__all__ = ["download", "hub"]
+
+_BLOCK = 1 << 18
+
+
+def hub(source: str) -> tuple[str, dict[str, str]]:
+    """``owner/repo/path@revision`` → the file's address and the headers that the hub's client would send."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
+
+    path, _, revision = source.rpartition("@")
+    owner, repo, file = path.split("/", 2)
+    return hf_hub_url(f"{owner}/{repo}", file, revision=revision), build_hf_headers()
+
+
+def download(
+    url: str, part: Path, size: int, told: Callable[[int], None], *,
+    headers: Mapping[str, str] | None = None, attempts: int = 4, pause: float = 1.0, timeout: float = 60.0,
+) -> None:  # fmt: skip
+    """Appends to ``part`` until it has ``size`` bytes; what is there stays when the connection breaks.
+
+    Arguments:
+        url: http or https.
+        part: the partial file; its bytes are taken as the beginning of the content.
+        size: the whole content, in bytes.
+        told: receives the bytes present so far.
+        headers: sent with every request.
+        attempts: connections in a row that bring nothing before this gives up.
+        pause: seconds before the second attempt, doubled for each further one.
+        timeout: seconds without an answer.
+    """
+    fruitless, reason = 0, "it ends early"
+    while (done := part.stat().st_size if part.exists() else 0) < size:
+        if fruitless == attempts:
+            raise PosterityError(f"{reason} after {done} of {size} bytes")
+        try:
+            _append(url, part, done, told, dict(headers or {}), timeout)
+            reason = "it ends early"
+        except urllib.error.HTTPError as error:
+            if error.code < 500 and error.code not in (408, 429):  # asking again will not help
+                raise PosterityError(f"HTTP {error.code} {error.reason}") from error
+            reason = f"HTTP {error.code} {error.reason}"
+        except (OSError, HTTPException) as error:  # URLError is an OSError
+            reason = str(getattr(error, "reason", error)) or type(error).__name__
+        fruitless = 0 if part.exists() and part.stat().st_size > done else fruitless + 1
+        if fruitless and fruitless < attempts:
+            time.sleep(pause * 2 ** (fruitless - 1))
+
+
+def _append(url: str, part: Path, done: int, told: Callable[[int], None], headers: dict[str, str], wait: float) -> None:
+    if done:
+        headers["Range"] = f"bytes={done}-"
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=wait) as answer:
+        resumed = answer.status == 206
+        done = done if resumed else 0
+        with part.open("ab" if resumed else "wb") as file:
+            while block := answer.read(_BLOCK):
+                file.write(block)
+                done += len(block)
+                told(done)
