@@ -1,7 +1,7 @@
 # make            sets up what is missing, then runs the default experiment (Snakemake takes it from there)
 # make test       sets up what is missing, then runs the tests
 # make small      the same workflow on a few items, in minutes
-# make PYTHON=... another Python than python3 (3.11 or newer)
+# make PYTHON=... another Python than python3 (3.11 to 3.14)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,19 +41,19 @@ benchmark: env
 
 # The environment is rebuilt when the pins change. No package is taken that requirements.txt has no hash for.
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "posterity needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
+	  echo "posterity needs Python 3.11 to 3.14, $(PYTHON) is $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --require-hashes -r requirements.txt
 	$(BIN)/pip install --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Pins for every platform at once; the packages that are pinned already stay unless they must move.
+# Pins for every platform at once; versions that are pinned already stay unless they must move.
 lock:
 	test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install uv; }
-	.venv-lock/bin/uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --output-file requirements.txt
-	$(PYTHON) environment.py
+	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.txt
+	$(PYTHON) tools/pins.py
 
 clean:
 	rm -rf results logs site .snakemake

@@ -30,11 +30,12 @@ code: ContextVar[str] = ContextVar("code", default="")
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A name beside ``path`` to write to; it becomes ``path`` when the block ends well, else vanishes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    beside = Path(name)
+    beside = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        beside = Path(name)
         yield beside
         with beside.open("rb") as file:
             os.fsync(file.fileno())
@@ -43,7 +44,8 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise PosterityError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        if beside is not None:
+            beside.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -96,13 +98,20 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
         pq.write_table(table, beside, compression="zstd")
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise PosterityError(f"{path} is not a readable Parquet file ({reason}); delete it and run again") from error
+
+
 def read(path: Path, kind: str, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
     """Reads an artifact, checking that it is whole and of the right kind and version."""
-    try:
-        about = provenance(path)
+    about = provenance(path)
+    with _readable(path):
         table = pq.read_table(path, columns=list(columns) if columns else None, filters=filters, partitioning=None)
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
-        raise PosterityError(f"{path} is not a readable Parquet file ({error}); delete it and run again") from error
     if about.get("kind") != kind or about.get("schema") != VERSION:
         found = f"{about.get('kind')} version {about.get('schema')}"
         raise PosterityError(f"{path} holds {found}, expected {kind} version {VERSION}")
@@ -113,5 +122,6 @@ def provenance(path: Path) -> dict[str, Any]:
     """The metadata that :func:`write` put into the file."""
     if not path.exists():
         raise PosterityError(f"{path} does not exist")
-    content = (pq.read_schema(path).metadata or {}).get(_KEY)
+    with _readable(path):
+        content = (pq.read_schema(path).metadata or {}).get(_KEY)
     return json.loads(content) if content else {}

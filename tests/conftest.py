@@ -1,0 +1,27 @@
+"""What a test may need beyond the package index: time (slow), a GPU (gpu), the open web (web)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--web", action="store_true", help="also run tests that fetch from the open web")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "web" in item.keywords and not config.getoption("--web"):
+            item.add_marker(pytest.mark.skip(reason="fetches from the open web; run with --web"))
+        if "gpu" in item.keywords and not _has_gpu():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
