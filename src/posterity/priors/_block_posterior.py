@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from posterity.diffusion.noise import Noise
-from posterity.operators.base import SVD, Operator
+from posterity.operators.base import Operator
 from posterity.priors._blocks import Block, BlockPrior
 from posterity.priors._rows import alike, inverse_cdf, probe
 from posterity.priors.base import ExactPosterior, NoClosedForm
@@ -56,16 +56,13 @@ class BlockPosterior(ExactPosterior):
             return
         one = self._operator.rows(torch.tensor([0])).svd
         for block in blocks:
-            x = self._embed(block, probe(self._prior.signal_shape).flatten(1)[:, block.index])
-            outside = self._s_outside(one, x, block)
-            if outside > 1e-9:
+            inside = self._embed(
+                block, probe(self._prior.signal_shape).to(self._prior.dtype).flatten(1)[:, block.index]
+            )
+            outside = one.Vt(inside).flatten(1).index_fill(1, block.index, 0.0)
+            if outside.abs().max() > 1e-6:
                 name = type(self._operator).__name__
                 raise NoClosedForm(f"{name} mixes pixels across the blocks of a {type(self._prior).__name__} prior")
-
-    @staticmethod
-    def _s_outside(svd: SVD, x: Tensor, block: Block) -> float:
-        spectrum = svd.Vt(x).flatten(1).abs()
-        return float(spectrum.index_fill(1, block.index, 0.0).max())
 
     def _embed(self, block: Block, values: Tensor) -> Tensor:
         """(N, n) on a block → (N, *signal), 0 elsewhere."""
@@ -75,14 +72,13 @@ class BlockPosterior(ExactPosterior):
     def _explain(self, total: Tensor) -> tuple[list[Tensor], Tensor]:
         """log N(y; content) per block, (B, N_r), and the part that all contents share, (B,)."""
         prior, svd = self._prior, self._svd
-        centre = prior.assemble([block.centre[None] for block in prior.blocks]).expand(
-            len(self._uy), *prior.signal_shape
-        )
+        shape = (len(self._uy), *prior.signal_shape)
+        centre = prior.assemble([block.centre[None] for block in prior.blocks]).expand(shape)
         residual = torch.where(self._seen, self._uy - self._s * svd.Vt(centre), 0.0)
         density = torch.where(self._seen, residual**2 / total + (2 * math.pi * total).log(), 0.0)
         linear = svd.V(self._s / total * residual).flatten(1)
         precision = (self._s**2 / total).flatten(1)
-        groups = alike(svd.Vt(probe(prior.signal_shape).expand(len(self._uy), *prior.signal_shape)))
+        groups = alike(svd.Vt(probe(prior.signal_shape).to(self._uy).expand(shape)))
         logits = [
             linear[:, block.index] @ block.contents.T - self._curvature(block, precision, groups) / 2
             for block in prior.blocks

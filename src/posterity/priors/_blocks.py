@@ -83,7 +83,7 @@ class BlockPrior(Prior):
         self.signal_shape = tuple(images.shape[1:])
         self.dtype, self.bandwidth, self.count = dtype, float(bandwidth), len(images)
         kept = weights.nonzero()[:, 0]
-        weights = (weights[kept] / weights[kept].sum()).to(dtype)
+        weights = (weights[kept].double() / weights[kept].double().sum()).to(dtype)
         _, groups = groups[kept].unique(return_inverse=True)
         totals = weights.new_zeros(int(groups.max()) + 1).index_add(0, groups, weights)
         self.log_group_weights = totals.log()

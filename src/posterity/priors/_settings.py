@@ -29,15 +29,12 @@ def weights(rule: Any, split: str, labels: Sequence[Mapping[str, Any]]) -> Tenso
     name, share = rule["attribute"], rule["share"]
     if not isinstance(share, int | float) or not 0 < share < 1:
         raise PosterityError(f"prior weights: share {share!r} is not between 0 and 1")
-    marked = torch.tensor(
-        [name in (label["attributes"] if label["attributes"] is not None else ()) for label in labels]
-    )
+    attributes = [() if label["attributes"] is None else tuple(label["attributes"]) for label in labels]
+    marked = torch.tensor([name in own for own in attributes])
     marked, others = marked & kept, ~marked & kept
     if not marked.any() or not others.any():
-        known = {a for label in labels for a in (label["attributes"] if label["attributes"] is not None else ())}
-        raise PosterityError(
-            f"prior weights: attribute {name!r} parts no items; there are {', '.join(sorted(known)[:20])}"
-        )
+        known = ", ".join(sorted({a for own in attributes for a in own})[:20])
+        raise PosterityError(f"prior weights: attribute {name!r} parts no items; there are {known}")
     return share * marked.double() / marked.sum() + (1 - share) * others.double() / others.sum()
 
 
@@ -47,9 +44,7 @@ def partition(names: Sequence[str], regions: Mapping[str, Tensor]) -> Tensor:
         raise PosterityError(f"prior regions {names!r} is not a list of names out of {', '.join(sorted(regions))}")
     for name in names:
         if name not in regions:
-            raise PosterityError(
-                f"prior region {name!r} is none of {', '.join(sorted(regions)) or 'the dataset (it has none)'}"
-            )
+            raise PosterityError(f"prior region {name!r} is none of the dataset's: {', '.join(sorted(regions))}")
     rest = torch.ones_like(regions[names[0]], dtype=torch.bool)
     parts = []
     for name in names:

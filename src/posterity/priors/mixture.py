@@ -1,0 +1,178 @@
+"""A mixture of Gaussians with dense covariances, for signals of small dimension (spec of closed-form priors, B)."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.noise import Noise
+from posterity.diffusion.schedule import Schedule
+from posterity.operators.base import Operator
+from posterity.priors._rows import alike, inverse_cdf, probe
+from posterity.priors.base import ExactPosterior, NoClosedForm, Prior
+
+__all__ = ["Mixture"]
+
+_RELATIVE = 1e-12
+"""Eigenvalues below this share of the largest count as 0: the covariance is singular there."""
+
+
+class _Spectrum(NamedTuple):
+    """Covariances Q diag(values) Qᵀ: ``values`` (K', d) ≥ 0 and ``vectors`` (K', d, d), K' = 1 if shared."""
+
+    values: Tensor
+    vectors: Tensor
+
+    @classmethod
+    def of(cls, matrices: Tensor, scale: Tensor | None = None) -> _Spectrum:
+        values, vectors = torch.linalg.eigh((matrices + matrices.mT) / 2)
+        largest = values.amax(-1, keepdim=True) if scale is None else scale
+        return cls(values.where(values > _RELATIVE * largest, 0.0), vectors)
+
+    def log_density(self, difference: Tensor) -> Tensor:
+        """log N(difference; 0, ·) on the range of the covariance, (B, K', n) or (B, K, n) → (B, K)."""
+        seen = self.values > 0
+        values = self.values.where(seen, 1.0)
+        turned = torch.einsum("bkn,knm->bkm", difference, self.vectors.expand(difference.shape[1], -1, -1))
+        return -(seen * (turned**2 / values + (2 * math.pi * values).log())).sum(-1) / 2
+
+
+class Mixture(Prior):
+    """p(x) = Σ_k w_k N(x; m_k, Σ_k); singular covariances are allowed.
+
+    Arguments:
+        weights: (K,), non-negative, need not sum to 1.
+        means: (K, *signal).
+        covariances: (K, d, d), or (d, d) shared by all, or a number v for v·I shared by all.
+        schedule: noise schedule; linear by default.
+    """
+
+    def __init__(
+        self, weights: Tensor, means: Tensor, covariances: Tensor | float, schedule: Schedule | None = None
+    ) -> None:
+        self.schedule = schedule or Schedule.linear()
+        self.signal_shape = tuple(means.shape[1:])
+        self.dtype = torch.float64
+        self.weights = weights.double() / weights.double().sum()
+        self.means = means.double().flatten(1)
+        d = self.means.shape[1]
+        if not isinstance(covariances, Tensor):
+            covariances = covariances * torch.eye(d, dtype=torch.float64)
+        self.covariances = covariances.double().reshape(-1, d, d)
+        if len(self.covariances) not in (1, len(self.means)):
+            raise ValueError(f"{len(self.covariances)} covariances for {len(self.means)} means")
+
+    @cached_property
+    def spectrum(self) -> _Spectrum:
+        """Eigenvalues (K', d) and eigenvectors (K', d, d) of the covariances, computed once."""
+        return _Spectrum.of(self.covariances)
+
+    def _turned(self, x_t: Tensor, a: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Coordinates of x_t - √a m_k in the eigenbasis (B, K, d), their variances (K', d), log r_k (B, K)."""
+        difference = x_t.flatten(1)[:, None] - math.sqrt(a) * self.means
+        z = torch.einsum("bkd,kde->bke", difference, self._vectors)
+        variances = a * self.spectrum.values + 1 - a
+        log_density = -(z**2 / variances + (2 * math.pi * variances).log()).sum(-1) / 2
+        return z, variances, self.weights.log() + log_density
+
+    @property
+    def _vectors(self) -> Tensor:
+        return self.spectrum.vectors.expand(len(self.means), -1, -1)
+
+    def log_marginal(self, x_t: Tensor, t: int) -> Tensor:
+        """log p_t(x_t), (B,)."""
+        return torch.logsumexp(self._turned(x_t, self.schedule.alpha_bar(t))[2], dim=1)
+
+    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+        """E[x0 | x_t] = Σ_k r_k (m_k + √a Σ_k (aΣ_k + (1-a)I)⁻¹ (x_t - √a m_k))."""
+        a = self.schedule.alpha_bar(t)
+        z, variances, logits = self._turned(x_t, a)
+        gain = math.sqrt(a) * self.spectrum.values / variances
+        each = self.means + torch.einsum("bke,kde->bkd", gain * z, self._vectors)
+        return torch.einsum("bk,bkd->bd", logits.softmax(1), each).unflatten(1, self.signal_shape)
+
+    def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
+        return _MixturePosterior(self, operator.to(self.dtype, y.device), y.double(), sigma_y)
+
+
+class _Gains(NamedTuple):
+    """What the rows with one and the same A share."""
+
+    matrix: Tensor
+    """A, (m, d), its measured rows alone."""
+    gain: Tensor
+    """Σ Aᵀ (A Σ Aᵀ + σ_y² I)⁺, (K', d, m)."""
+    evidence: _Spectrum
+    """of A Σ Aᵀ + σ_y² I"""
+    posterior: _Spectrum
+    """of Σ - gain A Σ"""
+
+
+class _MixturePosterior(ExactPosterior):
+    """A mixture again: means (B, K, d), weights (B, K) and, for the rows that share A, covariances."""
+
+    def __init__(self, prior: Mixture, operator: Operator, y: Tensor, sigma_y: float) -> None:
+        if "linear" not in operator.has:
+            raise NoClosedForm(f"{type(operator).__name__} is not linear")
+        self._prior = prior
+        measured = operator.where_measured(y).flatten(1) > 0
+        answers = operator(probe(prior.signal_shape).expand(len(y), *prior.signal_shape)).flatten(1)
+        self._rows = alike(torch.cat([answers, measured.to(answers)], dim=1))
+        k, d = prior.means.shape
+        self._means, self._log_weights = y.new_empty(len(y), k, d), y.new_empty(len(y), k)
+        self._gains = []
+        for rows in self._rows:
+            gains = self._condition(operator.rows(rows[:1]), measured[rows[0]], sigma_y)
+            residual = y.flatten(1)[rows][:, None, measured[rows[0]]] - prior.means @ gains.matrix.T
+            self._means[rows] = prior.means + torch.einsum("bkm,kdm->bkd", residual, gains.gain.expand(k, -1, -1))
+            self._log_weights[rows] = prior.weights.log() + gains.evidence.log_density(residual)
+            self._gains.append(gains)
+
+    def _condition(self, operator: Operator, measured: Tensor, sigma_y: float) -> _Gains:
+        prior = self._prior
+        d = prior.means.shape[1]
+        basis = torch.eye(d, dtype=torch.float64).unflatten(1, prior.signal_shape)
+        matrix = torch.cat([operator(e[None]).flatten(1) for e in basis]).T[measured]
+        cross = prior.covariances @ matrix.T
+        noise = sigma_y**2 * torch.eye(len(matrix), dtype=torch.float64)
+        # Without noise the condition may hold exactly along some directions: a pseudo-inverse drops them.
+        evidence = _Spectrum.of(matrix @ cross + noise)
+        inverse = torch.where(evidence.values > 0, 1 / evidence.values, 0.0)
+        gain = cross @ (evidence.vectors * inverse[:, None]) @ evidence.vectors.mT
+        posterior = _Spectrum.of(prior.covariances - gain @ cross.mT, prior.spectrum.values.amax(-1, keepdim=True))
+        return _Gains(matrix, gain, evidence, posterior)
+
+    @property
+    def mean(self) -> Tensor:
+        mean = torch.einsum("bk,bkd->bd", self.mode_probabilities, self._means)
+        return mean.unflatten(1, self._prior.signal_shape)
+
+    @property
+    def mode_probabilities(self) -> Tensor:
+        return self._log_weights.softmax(1)
+
+    @property
+    def log_evidence(self) -> Tensor:
+        """log p(y) over the measured entries (on its support, where the measurement is exact), (B,)."""
+        return torch.logsumexp(self._log_weights, dim=1)
+
+    def sample(self, noise: Noise) -> Tensor:
+        """Component by inverse CDF, then its Gaussian."""
+        mode = inverse_cdf(self.mode_probabilities, noise.uniform("mode"))
+        z = noise.normal("exact", 0, self._prior.signal_shape).flatten(1)
+        x = self._means[torch.arange(len(mode)), mode]
+        for rows, gains in zip(self._rows, self._gains, strict=True):
+            which = mode[rows] if len(gains.posterior.values) > 1 else torch.zeros_like(mode[rows])
+            scaled = gains.posterior.values[which].sqrt() * z[rows]
+            x[rows] += torch.einsum("bde,be->bd", gains.posterior.vectors[which], scaled)
+        return x.unflatten(1, self._prior.signal_shape)
+
+    def mode_of(self, x: Tensor) -> Tensor:
+        logits = self._log_weights.clone()
+        for rows, gains in zip(self._rows, self._gains, strict=True):
+            logits[rows] += gains.posterior.log_density(x.double().flatten(1)[rows][:, None] - self._means[rows])
+        return logits.argmax(1)

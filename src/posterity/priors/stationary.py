@@ -1,0 +1,172 @@
+"""The stationary Gaussian prior: periodic covariance, diagonal over the frequencies of the image."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.noise import Noise
+from posterity.diffusion.schedule import Schedule
+from posterity.operators.base import Operator
+from posterity.priors._rows import probe
+from posterity.priors.base import ExactPosterior, NoClosedForm, Prior
+
+__all__ = ["StationaryGaussian"]
+
+_RELATIVE = 1e-12
+"""Eigenvalues below this share of the largest count as 0."""
+
+
+def _forward(x: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, H, W//2+1, C), orthonormal."""
+    return torch.fft.rfft2(x, norm="ortho").permute(0, 2, 3, 1)
+
+
+def _backward(f: Tensor, size: tuple[int, int]) -> Tensor:
+    return torch.fft.irfft2(f.permute(0, 3, 1, 2), s=size, norm="ortho")
+
+
+def _apply(matrices: Tensor, f: Tensor) -> Tensor:
+    """One (n, C) matrix a frequency."""
+    return torch.einsum("hwnc,bhwc->bhwn", matrices, f)
+
+
+def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    values, vectors = torch.linalg.eigh(matrices)
+    return values.where(values > _RELATIVE * values.max(), 0.0), vectors
+
+
+class StationaryGaussian(Prior):
+    """N(mean, Σ) with Σ = F* S F: one Hermitian C×C matrix S a frequency, F the orthonormal FFT.
+
+    Arguments:
+        mean: (C,), constant over the image.
+        spectrum: power in squared units of x, (C, C, H, W//2+1) complex or real with cross-channel
+            terms, or (C, H, W//2+1) for independent channels.
+        size: (H, W); W cannot be told from the half spectrum.
+        schedule: noise schedule; linear by default.
+    """
+
+    def __init__(self, mean: Tensor, spectrum: Tensor, size: tuple[int, int], schedule: Schedule | None = None) -> None:
+        channels, (height, width) = len(mean), size
+        if spectrum.ndim == 3:
+            spectrum = torch.diag_embed(spectrum.movedim(0, -1)).permute(2, 3, 0, 1)
+        if spectrum.shape != (channels, channels, height, width // 2 + 1):
+            raise ValueError(f"spectrum {tuple(spectrum.shape)} does not fit {channels} channels of {height}×{width}")
+        self.schedule = schedule or Schedule.linear()
+        self.signal_shape = (channels, height, width)
+        self.dtype = torch.float64
+        self.mean = mean.double()[:, None, None].expand(self.signal_shape)
+        self.spectrum = self._hermitian(spectrum.to(torch.complex128).permute(2, 3, 0, 1), width)
+
+    @staticmethod
+    def _hermitian(power: Tensor, width: int) -> Tensor:
+        """Hermitian in the channels, and S(-u) = conj S(u) where the half spectrum holds both."""
+        power = (power + power.mH) / 2
+        mirrored = power.flip(0).roll(1, 0).conj()
+        twice = [0, width // 2] if width % 2 == 0 else [0]
+        power[:, twice] = (power[:, twice] + mirrored[:, twice]) / 2
+        return power
+
+    @classmethod
+    def estimate(cls, images: Tensor, size: int | None = None, schedule: Schedule | None = None) -> StationaryGaussian:
+        """The maximum-likelihood prior of images (K, C, H, W), averaged down to ``size``² if given.
+
+        The mean image periodogram, without a window: a window would hide the jump at the border, which
+        a periodic model does not know, but it would also change the variance of a pixel and smear
+        the lowest frequencies, where most of the power is. Without one, variance is exact (Parseval).
+        """
+        images = images.double()
+        if size is not None and tuple(images.shape[2:]) != (size, size):
+            images = torch.nn.functional.interpolate(images, size=(size, size), mode="area")
+        mean = images.mean(dim=(0, 2, 3))
+        f = _forward(images - mean[:, None, None])
+        spectrum = torch.einsum("bhwc,bhwd->cdhw", f, f.conj()) / len(images)
+        return cls(mean, spectrum, (images.shape[2], images.shape[3]), schedule)
+
+    @cached_property
+    def eigen(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues (H, W//2+1, C) and eigenvectors of S, computed once."""
+        return _eigh(self.spectrum)
+
+    def filter(self, x: Tensor, response: Tensor) -> Tensor:
+        """Applies real weights (H, W//2+1, C), given in the eigenbasis of Σ, to a signal (B, C, H, W)."""
+        vectors = self.eigen[1]
+        turned = response * _apply(vectors.mH, _forward(x))
+        return _backward(_apply(vectors, turned), self.signal_shape[1:])  # type: ignore[arg-type]
+
+    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+        """E[x0 | x_t] = m + √a Σ (aΣ + (1-a)I)⁻¹ (x_t - √a m)."""
+        a = self.schedule.alpha_bar(t)
+        values = self.eigen[0]
+        gain = math.sqrt(a) * values / (a * values + 1 - a)
+        return self.mean + self.filter(x_t - math.sqrt(a) * self.mean, gain)
+
+    def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
+        operator = operator.to(self.dtype, y.device)
+        return _StationaryPosterior(self, _channel_matrix(operator, y), y.double(), sigma_y)
+
+
+def _channel_matrix(operator: Operator, y: Tensor) -> Tensor:
+    """M (n, C) when A multiplies the channels of every pixel by M; NoClosedForm otherwise."""
+    channels, height, width = operator.signal_shape
+    shape = (len(y), *operator.signal_shape)
+    if "linear" in operator.has and y.ndim == 4 and y.shape[2:] == (height, width):
+        columns = [operator(torch.eye(channels)[c].double()[:, None, None].expand(shape)) for c in range(channels)]
+        matrix = torch.stack([column[0, :, 0, 0] for column in columns], dim=1)
+        x = probe(operator.signal_shape).expand(shape)
+        if torch.allclose(operator(x), torch.einsum("nc,bchw->bnhw", matrix, x), rtol=0, atol=1e-9):
+            return matrix
+    name = type(operator).__name__
+    raise NoClosedForm(f"{name} does not treat all pixels alike, so that a stationary Gaussian has no closed form")
+
+
+class _StationaryPosterior(ExactPosterior):
+    """Gaussian, with one gain (C, n) and one covariance (C, C) a frequency."""
+
+    def __init__(self, prior: StationaryGaussian, matrix: Tensor, y: Tensor, sigma_y: float) -> None:
+        self._prior, self._y = prior, y
+        self._matrix = matrix.to(torch.complex128)
+        cross = prior.spectrum @ self._matrix.mT
+        noise = sigma_y**2 * torch.eye(len(matrix), dtype=torch.complex128)
+        self._values, self._vectors = _eigh(self._matrix @ cross + noise)
+        inverse = torch.where(self._values > 0, 1 / self._values, 0.0)
+        gain = cross @ (self._vectors * inverse[..., None, :]) @ self._vectors.mH
+        covariance = prior.spectrum - gain @ cross.mH
+        values, vectors = torch.linalg.eigh((covariance + covariance.mH) / 2)
+        values = values.where(values > _RELATIVE * prior.eigen[0].max(), 0.0)
+        self._root = (vectors * values.sqrt()[..., None, :]) @ vectors.mH
+        self._residual = _forward(y - torch.einsum("nc,chw->nhw", matrix, prior.mean))
+        self._size = prior.signal_shape[1], prior.signal_shape[2]
+        self._mean = prior.mean + _backward(_apply(gain, self._residual), self._size)
+
+    @property
+    def mean(self) -> Tensor:
+        return self._mean
+
+    @property
+    def mode_probabilities(self) -> Tensor:
+        return self._y.new_ones(len(self._y), 1)
+
+    @property
+    def log_evidence(self) -> Tensor:
+        """log p(y) on the support of y, (B,); frequencies that stand for two count twice."""
+        turned = _apply(self._vectors.mH, self._residual).abs() ** 2
+        seen = self._values > 0
+        values = self._values.where(seen, 1.0)
+        terms = (seen * (turned / values + (2 * math.pi * values).log())).sum(-1)
+        width = self._size[1]
+        count = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
+        count[[0, width // 2] if width % 2 == 0 else [0]] = 1.0
+        return -(terms * count).sum(dim=(1, 2)) / 2
+
+    def sample(self, noise: Noise) -> Tensor:
+        """The mean plus white noise under the Hermitian root of the covariance."""
+        white = noise.normal("exact", 0, self._prior.signal_shape)
+        return self._mean + _backward(_apply(self._root, _forward(white)), self._size)
+
+    def mode_of(self, x: Tensor) -> Tensor:
+        return torch.zeros(len(x), dtype=torch.long)
