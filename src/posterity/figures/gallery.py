@@ -1,0 +1,90 @@
+"""Rows of pictures with labels: one composed picture, so that a gallery is drawn at once and kept sharp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posterity.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Row", "draw", "pixels"]
+
+Picture = NDArray[np.uint8]
+_CELL = 0.64  # inches that one picture takes: 128 dots of the PNG, twice 64 pixels
+_GAP, _BLOCK = 1 / 16, 0.25  # between pictures and between blocks, in pictures
+
+
+@dataclass(frozen=True)
+class Row:
+    """Blocks of pictures, e.g. the truth, the measurement and a set; None leaves a place empty.
+
+    Arguments:
+        label: stands to the left.
+        blocks: all rows have blocks of the same sizes.
+        apart: more room above this row.
+    """
+
+    label: str
+    blocks: Sequence[Sequence[Picture | None]]
+    apart: bool = False
+
+
+def pixels(image: dict[str, Any]) -> Picture:
+    """``IMAGE`` struct → (H, W, 3) levels."""
+    import io
+
+    from PIL import Image
+
+    with Image.open(io.BytesIO(image["bytes"])) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
+def draw(rows: Sequence[Row], headings: Sequence[str]) -> Figure:
+    """The gallery with a heading over each block."""
+    sizes = [len(b) for b in rows[0].blocks]
+    own = next(p.shape[0] for row in rows for block in row.blocks for p in block if p is not None)
+    grow = -(-64 // own)  # small pictures enlarged by whole pixels, so that gaps are even
+    side = own * grow
+    left, tops, width, height = _places(sizes, [r.apart for r in rows])
+    sheet = np.zeros((round(height * side), round(width * side), 4), np.uint8)
+    for row, top in zip(rows, tops, strict=True):
+        for block, start in zip(row.blocks, left, strict=True):
+            for k, picture in enumerate(block):
+                if picture is not None:
+                    y, x = round(top * side), round((start + k * (1 + _GAP)) * side)
+                    sheet[y : y + side, x : x + side, :3] = picture.repeat(grow, 0).repeat(grow, 1)
+                    sheet[y : y + side, x : x + side, 3] = 255
+    margin = 0.075 * max(len(r.label) for r in rows) + 0.1
+    figure, (ax,) = style.canvas(width * _CELL + margin, height * _CELL + 0.3)
+    figure.set_layout_engine("none")
+    total_width, total_height = figure.get_size_inches()
+    ax.set_position((margin / total_width, 0.02, 1 - margin / total_width - 0.01, 1 - 0.27 / total_height - 0.02))
+    ax.imshow(sheet, extent=(0, width, height, 0), interpolation="none", aspect="equal")
+    ax.set_anchor("NW")
+    ax.axis("off")
+    for row, top in zip(rows, tops, strict=True):
+        ax.text(-0.12, top + 0.5, row.label, ha="right", va="center", fontsize=7)
+    for heading, start, size in zip(headings, left, sizes, strict=True):
+        ax.text(start + (size + (size - 1) * _GAP) / 2, -0.12, heading, ha="center", va="bottom", fontsize=7)
+    return figure
+
+
+def _places(sizes: Sequence[int], apart: Sequence[bool]) -> tuple[list[float], list[float], float, float]:
+    """Left edges of blocks, top edges of rows, width and height, in pictures."""
+    left, x = [], 0.0
+    for size in sizes:
+        left.append(x)
+        x += size + (size - 1) * _GAP + _BLOCK
+    tops, y = [], 0.0
+    for k, far in enumerate(apart):
+        y += (_BLOCK if far else _GAP) if k else 0.0
+        tops.append(y)
+        y += 1
+    return left, tops, x - _BLOCK, y

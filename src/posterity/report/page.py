@@ -1,0 +1,149 @@
+"""The report's content, gathered from files, and its rendering into one self-contained page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from posterity.artifacts import store
+from posterity.report.grids import Shown, shown
+from posterity.tables.frames import KEYS, Frames
+
+__all__ = ["Experiment", "Page", "Picture", "gather", "render"]
+
+_DUBLIN = "{http://purl.org/dc/elements/1.1/}"
+_IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
+_SECTIONS = ("gallery", "exact", "analysis", "study")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure inside the page."""
+
+    name: str
+    title: str
+    caption: str
+    uri: str
+
+
+@dataclass
+class Experiment:
+    """What one experiment has to show; figures by section, tables by name."""
+
+    name: str
+    figures: dict[str, list[Picture]] = field(default_factory=lambda: {s: [] for s in _SECTIONS})
+    tables: dict[str, Shown] = field(default_factory=dict)
+    study: bool = False
+
+
+@dataclass
+class Page:
+    """All that the template prints."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    runs: list[dict[str, Any]]
+    experiments: list[Experiment]
+    licences: list[tuple[str, str]]
+
+
+def gather(title: str, names: Sequence[str], inputs: Iterable[Path]) -> Page:
+    """Sorts files into experiments: tables and questions by their content, figures by their folder."""
+    paths = [Path(p) for p in inputs]
+    experiments = {n: Experiment(n) for n in names}
+    frames = Frames([p for p in paths if p.suffix == ".parquet"], "the report")
+    for artifact in frames.of("tables"):
+        rows = store.read(artifact.path, "tables").to_pylist()
+        if rows and rows[0]["experiment"] in experiments:
+            experiments[rows[0]["experiment"]].tables[rows[0]["table"]] = shown(rows, artifact.about.get("origin", {}))
+    for artifact in frames.of("questions"):
+        for name in set(store.read(artifact.path, "questions", ["experiment"])["experiment"].to_pylist()):
+            if name in experiments:
+                experiments[name].study = True
+    for path in _figures(paths):
+        if path.parent.name in experiments:
+            picture, section = _picture(path)
+            experiments[path.parent.name].figures[section].append(picture)
+    return Page(title, _facts(frames), _runs(frames), list(experiments.values()), _licences(paths))
+
+
+def render(page: Page) -> str:
+    """The page as HTML; everything is inside it, so nothing is requested when it is opened."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("posterity.report", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html").render(page=page)
+
+
+def _figures(paths: Sequence[Path]) -> list[Path]:
+    """One file a figure, the vector form where there are both."""
+    found: dict[tuple[str, str], Path] = {}
+    for path in sorted(paths, key=lambda p: (p.parent.name, p.stem, p.suffix != ".svg")):
+        if path.suffix in _IMAGES:
+            found.setdefault((path.parent.name, path.stem), path)
+    return list(found.values())
+
+
+def _picture(path: Path) -> tuple[Picture, str]:
+    from posterity import figures
+
+    content = path.read_bytes()
+    title, caption = _words(path, content)
+    uri = f"data:{_IMAGES[path.suffix]};base64,{base64.b64encode(content).decode()}"
+    section = figures.find(path.stem).SECTION if path.stem in figures.NAMES else "gallery"
+    return Picture(path.stem, title or path.stem, caption, uri), section
+
+
+def _words(path: Path, content: bytes) -> tuple[str, str]:
+    """Title and caption that the figure carries."""
+    if path.suffix == ".svg":
+        tree = ElementTree.fromstring(content)
+        found = (tree.find(f".//{_DUBLIN}{tag}") for tag in ("title", "description"))
+        title, caption = ((e.text or "") if e is not None else "" for e in found)
+        return title, caption
+    from PIL import Image
+
+    with Image.open(path) as image:
+        text: Mapping[str, str] = getattr(image, "text", {})
+        return text.get("Title", ""), text.get("Description", "")
+
+
+def _facts(frames: Frames) -> list[tuple[str, str]]:
+    """Versions and revisions that the inputs were made with."""
+    revisions = sorted({a.about["revision"] for a in frames.artifacts if "revision" in a.about})
+    versions: dict[str, set[str]] = {}
+    for artifact in frames.artifacts:
+        for name, version in artifact.about.get("versions", {}).items():
+            versions.setdefault(name, set()).add(version)
+    out = [("revision", ", ".join(r[:12] for r in revisions))] if revisions else []
+    return out + [(name, ", ".join(sorted(found))) for name, found in sorted(versions.items())]
+
+
+def _runs(frames: Frames) -> list[dict[str, Any]]:
+    """What was measured: a row for every (dataset, task, prior) with its samplers and number of items."""
+    if not frames.of("metrics"):
+        return []
+    rows = frames.frame("metrics", (*KEYS, "item"))
+    groups = rows.groupby(["dataset", "task", "prior"])
+    return [
+        {
+            "dataset": k[0],
+            "task": k[1],
+            "prior": k[2],
+            "items": g["item"].nunique(),
+            "samplers": sorted(g["sampler"].unique()),
+        }
+        for k, g in groups
+    ]
+
+
+def _licences(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    """Licence texts among the inputs, by the name of their folder."""
+    return [(p.parent.name, p.read_text(encoding="utf-8").strip()) for p in sorted(paths) if p.suffix == ".txt"]

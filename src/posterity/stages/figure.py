@@ -1,0 +1,32 @@
+"""Draws one figure: SVG, and PNG beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from posterity import figures
+from posterity.artifacts import store
+from posterity.errors import PosterityError
+
+__all__ = ["run"]
+
+
+def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
+    """Writes ``output`` (.svg) and the same as .png; ``inputs`` are artifacts of any kind.
+
+    ``settings`` holds experiment and figure, and may restrict dataset, task, prior, sampler and the
+    number of items; what is left out is the first that has what the figure needs.
+    """
+    from posterity.figures import style
+    from posterity.tables.frames import Frames
+
+    name = settings["figure"]
+    try:
+        figure = figures.find(name)
+    except KeyError:
+        raise PosterityError(f"figure {name!r} does not exist; choose one of {', '.join(figures.NAMES)}") from None
+    frames = Frames(inputs, f"figure {name}", settings)
+    svg, png = style.save(figure.draw(frames, settings), figure.TITLE)
+    store.write_bytes(output.with_suffix(".png"), png)
+    store.write_bytes(output, svg)

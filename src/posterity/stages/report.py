@@ -1,0 +1,22 @@
+"""Writes the report: one page that holds all it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from posterity.artifacts import store
+
+__all__ = ["run"]
+
+
+def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
+    """Writes ``output`` (.html).
+
+    ``settings`` holds title and experiments; ``inputs`` are tables, figures (SVG or PNG), metrics,
+    questions and licence texts.
+    """
+    from posterity.report.page import gather, render
+
+    page = gather(settings["title"], settings["experiments"], inputs)
+    store.write_bytes(output, render(page).encode())

@@ -1,0 +1,35 @@
+"""Writes one table: long Parquet, and CSV and Markdown beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from posterity import tables
+from posterity.artifacts import store
+from posterity.errors import PosterityError
+
+__all__ = ["run"]
+
+
+def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
+    """Writes the artifact "tables"; ``inputs`` are artifacts of any kind.
+
+    ``settings`` holds experiment and table, and may restrict dataset, task, prior and sampler.
+    """
+    from posterity.tables import text
+    from posterity.tables.frames import Frames
+
+    name, experiment = settings["table"], settings["experiment"]
+    try:
+        table = tables.find(name)
+    except KeyError:
+        raise PosterityError(f"table {name!r} does not exist; choose one of {', '.join(tables.NAMES)}") from None
+    frames = Frames(inputs, f"table {name}", settings)
+    records = [{"experiment": experiment, "table": name, **cell.record()} for cell in table.cells(frames)]
+    origin = {"settings": settings, "inputs": frames.hashes(), "rows": list(table.ROWS)}
+    origin |= {"title": table.TITLE, "caption": table.CAPTION}
+    store.write(output, "tables", records, origin)
+    store.write_bytes(output.with_suffix(".csv"), text.csv_text(records).encode())
+    rendered = text.markdown(records, table.ROWS, table.TITLE, table.CAPTION)
+    store.write_bytes(output.with_suffix(".md"), rendered.encode())

@@ -1,0 +1,61 @@
+"""What the tables with one row a run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from posterity.tables import published
+from posterity.tables.cells import Cell, mean_cell
+from posterity.tables.frames import KEYS, Frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["NOT_RUN", "order", "runs", "shown", "table"]
+
+NOT_RUN = "N/A: this sampler was not run on this task"
+
+
+def order(sampler: str) -> tuple[str, bool]:
+    """Sorts a guided sampler behind its vanilla partner."""
+    return sampler.removesuffix("_guided"), sampler.endswith("_guided")
+
+
+def shown(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Rows about the vanilla set (the first samples of each pool), not about a chosen subset."""
+    return metrics[metrics["subset"].isna()]
+
+
+def runs(metrics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+    """(dataset, task, prior, sampler) and its rows, guided behind vanilla."""
+    groups = list(metrics.groupby(list(KEYS)))
+    return iter(sorted(groups, key=lambda g: (*g[0][:3], order(g[0][3]))))
+
+
+def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -> list[Cell]:
+    """A row for every run of the tasks that fit; combinations that were not run are N/A.
+
+    Arguments:
+        frames: metrics artifacts.
+        columns: metrics.
+        fits: whether a task belongs here.
+    """
+    rows = shown(frames.frame("metrics"))
+    rows = rows[rows["task"].map(fits).astype(bool)]
+    if rows.empty:
+        raise frames.missing("metrics")
+    by_run: dict[Any, pd.DataFrame] = dict(runs(rows))
+    settings = sorted({key[:3] for key in by_run})
+    samplers = sorted(rows["sampler"].unique(), key=order)
+    cells = []
+    for (setting, sampler), column in product(product(settings, samplers), columns):
+        key = (*setting, sampler)
+        paper = published.per_run(setting[1], sampler, column)
+        if key in by_run:
+            own = by_run[key]
+            cells.append(mean_cell(key, column, own[own["metric"] == column], paper))
+        else:
+            cells.append(Cell(key, column, count=0, published=paper, note=NOT_RUN))
+    return cells

@@ -1,0 +1,76 @@
+"""The cell of a table, and means over items with bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SEPARATOR", "Cell", "interval", "item_means", "join", "mean_cell", "reason"]
+
+SEPARATOR = " / "
+"""Between the parts of a row's name."""
+_REPLICATES = 10_000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table; ``value`` None is N/A and ``note`` says why."""
+
+    row: tuple[str, ...]
+    column: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    count: int | None = None
+    published: float | None = None
+    note: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The row of the artifact, without experiment and table."""
+        return {**vars(self), "row": SEPARATOR.join(self.row)}
+
+
+def interval(values: Sequence[float] | NDArray[np.floating[Any]]) -> tuple[float | None, float | None]:
+    """95 % percentile bootstrap interval of the mean; Nones for fewer than two values."""
+    x = np.asarray(values, dtype=float)
+    if len(x) < 2:
+        return None, None
+    rng = np.random.default_rng(0)  # the same resampling for every cell, so a cell does not depend on the others
+    means = x[rng.integers(len(x), size=(_REPLICATES, len(x)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def item_means(rows: pd.DataFrame) -> pd.Series[Any]:
+    """Metric rows of one run and metric → the mean over each item's samples, by item; N/A items left out."""
+    return rows.dropna(subset=["value"]).groupby("item")["value"].mean()
+
+
+def reason(rows: pd.DataFrame) -> str:
+    """Why the rows hold no value."""
+    told = [r for r in rows["reason"].dropna().unique() if r]
+    return "; ".join(told) if told else "N/A: not measured"
+
+
+def mean_cell(
+    row: tuple[str, ...], column: str, rows: pd.DataFrame, published: float | None = None, note: str | None = None
+) -> Cell:
+    """Mean over items of each item's mean, with its interval, or N/A with the metric's own reason."""
+    means = item_means(rows)
+    if means.empty:
+        return Cell(row, column, count=0, published=published, note=join(reason(rows), note))
+    low, high = interval(means.to_numpy())
+    return Cell(row, column, float(means.mean()), low, high, len(means), published, note)
+
+
+def join(*notes: str | None) -> str | None:
+    """Notes in one line."""
+    told: Iterable[str] = dict.fromkeys(n for n in notes if n)
+    return "; ".join(told) or None

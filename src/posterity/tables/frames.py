@@ -1,0 +1,99 @@
+"""Any artifacts, grouped by kind, as pandas frames; image columns are read only when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from posterity.artifacts import store
+from posterity.artifacts.schemas import SCHEMAS
+from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["KEYS", "Artifact", "Frames"]
+
+KEYS = ("dataset", "task", "prior", "sampler")
+"""What names a run; artifacts of earlier stages have only the first of them."""
+_PICTURES = {"image", "truth", "display", "mask", "y", "parameters"}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file: its kind, the run it belongs to and where it came from."""
+
+    path: Path
+    kind: str
+    key: dict[str, str]
+    about: dict[str, Any]
+
+    def fits(self, where: Mapping[str, Any]) -> bool:
+        """Whether no key that this artifact has contradicts ``where`` (a name or a list of names each)."""
+        return all(
+            self.key[k] == v if isinstance(v, str) else self.key[k] in v
+            for k, v in where.items()
+            if k in self.key and v is not None
+        )
+
+
+class Frames:
+    """The artifacts behind one table or figure.
+
+    Arguments:
+        paths: Parquet files of any kind.
+        wanted: who asks, for error messages: "table cost".
+        where: restricts dataset, task, prior and sampler, each to a name or a list of names.
+    """
+
+    def __init__(self, paths: Iterable[Path], wanted: str, where: Mapping[str, Any] | None = None) -> None:
+        self.wanted, self.where = wanted, {k: v for k, v in (where or {}).items() if k in KEYS}
+        every = [_open(Path(p)) for p in dict.fromkeys(paths)]
+        self.artifacts = [a for a in every if a.fits(self.where)]
+
+    def of(self, kind: str, **where: Any) -> list[Artifact]:
+        """Artifacts of a kind that fit, by their run."""
+        found = [a for a in self.artifacts if a.kind == kind and a.fits(where)]
+        return sorted(found, key=lambda a: tuple(a.key.get(k, "") for k in KEYS))
+
+    def frame(self, kind: str, columns: Sequence[str] | None = None, **where: Any) -> pd.DataFrame:
+        """All rows of a kind, without image columns unless ``columns`` names them; an error if there are none."""
+        found = self.of(kind, **where)
+        if not found:
+            raise self.missing(kind, where)
+        names = list(columns) if columns else [n for n in SCHEMAS[kind].names if n not in _PICTURES]
+        tables = [store.read(a.path, kind, columns=names).replace_schema_metadata(None) for a in found]
+        return pa.concat_tables(tables).to_pandas()
+
+    def missing(self, kind: str, where: Mapping[str, Any] | None = None) -> PosterityError:
+        """The error that says which artifacts are not among the inputs."""
+        asked = {**self.where, **(where or {})}
+        at = " with " + ", ".join(f"{k} {v}" for k, v in asked.items()) if asked else ""
+        given = ", ".join(sorted({a.kind for a in self.artifacts})) or "nothing that fits"
+        return PosterityError(f"{self.wanted} needs {kind} artifacts{at}; the inputs hold {given}")
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every file that was considered."""
+        return {str(a.path): hashlib.sha256(a.path.read_bytes()).hexdigest() for a in self.artifacts}
+
+
+def _open(path: Path) -> Artifact:
+    try:
+        about = store.provenance(path)
+        kind = about.get("kind", "")
+        names = [k for k in KEYS if k in SCHEMAS[kind].names] if kind in SCHEMAS else []
+        first = pq.ParquetFile(path).iter_batches(batch_size=1, columns=names) if names else iter(())
+        row = next(iter(first), None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PosterityError(f"{path} is not a readable Parquet file ({error}); delete it and run again") from error
+    if kind not in SCHEMAS:
+        raise PosterityError(f"{path} is not an artifact of posterity; its kind is {kind or 'not recorded'}")
+    # questions name many runs in one file, so their rows' keys are no key of the file
+    key = {} if row is None or not len(row) or kind == "questions" else row.to_pylist()[0]
+    return Artifact(path, kind, {k: v for k, v in key.items() if v is not None}, about)

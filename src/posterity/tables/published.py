@@ -1,0 +1,46 @@
+"""The papers' numbers, looked up by what is measured here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+__all__ = ["label", "per_run", "value"]
+
+_LABELS = {"ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "mat": "MAT"}
+
+
+@cache
+def _numbers() -> dict[tuple[str, str, str], float]:
+    """(table, row, column) → value of resources/papers; empty where posterity was installed without them."""
+    folder = Path(__file__).parents[3] / "resources" / "papers"
+    return {k: v for path in sorted(folder.glob("*.csv")) for k, v in _lines(path)}
+
+
+def _lines(path: Path) -> Iterator[tuple[tuple[str, str, str], float]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            if line["value"]:
+                yield (line["table"], line["row"], line["column"]), float(line["value"])
+
+
+def label(sampler: str) -> str:
+    """``ddrm_guided`` → ``DDRM + guidance``, as the paper prints it."""
+    base = sampler.removesuffix("_guided")
+    return _LABELS.get(base, base) + (" + guidance" if sampler.endswith("_guided") else "")
+
+
+def value(table: str, row: str, column: str) -> float | None:
+    """One published number, None where there is none."""
+    return _numbers().get((table, row, column))
+
+
+def per_run(task: str, sampler: str, metric: str) -> float | None:
+    """Tables 1-3: ×16 on faces, ×4 on natural images, face regions, boxes."""
+    if task.startswith(("sr16", "sr4")):
+        noise = "noisy" if "noisy" in task else "noiseless"
+        return value("1" if task.startswith("sr16") else "2", label(sampler), f"{noise} / {metric}")
+    data = {"inpaint_face": "CelebAMask-HQ", "inpaint_box": "PartImageNet"}.get(task)
+    return value("3", label(sampler), f"{data} / {metric}") if data else None

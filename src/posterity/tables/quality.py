@@ -1,0 +1,21 @@
+"""Distance of single restorations from the truth."""
+
+from __future__ import annotations
+
+from posterity.tables import _runs
+from posterity.tables.cells import Cell
+from posterity.tables.frames import KEYS, Frames
+
+__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+
+ROWS = KEYS
+TITLE = "Quality"
+CAPTION = (
+    "PSNR in dB and SSIM (higher is nearer to the truth), LPIPS (lower is nearer), of single samples. "
+    "A posterior sample is not meant to be the nearest: the posterior mean has the best PSNR."
+)
+
+
+def cells(frames: Frames) -> list[Cell]:
+    """One row a run."""
+    return _runs.table(frames, ("psnr", "ssim", "lpips"), lambda _: True)
