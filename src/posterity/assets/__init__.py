@@ -23,5 +23,5 @@ def vgg16(root: Path) -> Path:
 
 
 def niqe(root: Path) -> Path:
-    """NIQE's pristine model under ``root`` (data/assets): .mat, ``mu_prisparam`` (1, 36), ``cov_prisparam`` (36, 36)."""
+    """NIQE's model under ``root`` (data/assets): .mat with ``mu_prisparam`` (1, 36), ``cov_prisparam`` (36, 36)."""
     return _present(root, "niqe", "niqe.mat")

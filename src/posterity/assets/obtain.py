@@ -46,8 +46,9 @@ def obtain(asset: Asset, output: Path) -> None:
             part.unlink(missing_ok=True)
         return
     raise PosterityError(
-        f"asset {asset.name!r} could not be fetched ({'; '.join(refusals)}); by hand: get the file of {asset.size} bytes "
-        f"with SHA-256 {asset.sha256} and add 'file:ITS/PATH' to the sources of {asset.name} in {DECLARED}"
+        f"asset {asset.name!r} could not be fetched ({'; '.join(refusals)}); by hand: get the file of "
+        f"{asset.size} bytes with SHA-256 {asset.sha256} and add 'file:ITS/PATH' "
+        f"to the sources of {asset.name} in {DECLARED}"
     )
 
 

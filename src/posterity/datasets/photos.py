@@ -1,0 +1,60 @@
+"""ImageNet photographs that travel with a package."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from posterity.assets.archives import opened
+from posterity.datasets.items import DataSet, Item, Pixels, alternate_split
+from posterity.errors import PosterityError
+
+__all__ = ["prepare"]
+
+_MEMBER = re.compile(r"foolbox/data/(imagenet_\d\d_(\d+))\.jpg")
+_LICENSE = """\
+20 photographs of the ImageNet validation set (O. Russakovsky et al., ImageNet Large Scale Visual Recognition
+Challenge, 2015), as distributed with Foolbox 3.3.4 (J. Rauber, W. Brendel, M. Bethge et al.). The package is under
+the MIT licence. ImageNet does not own the copyright of the photographs: use them for non-commercial research and
+education only, and do not redistribute them. Changes: centre-cropped and resized to {size}x{size} pixels.
+"""
+
+
+def prepare(archive: Path, select: str, size: int) -> DataSet:
+    """All photographs, centre-cropped to a square and resized.
+
+    Arguments:
+        archive: the wheel of foolbox.
+        select: "all".
+        size: height and width in pixels.
+    """
+    if select != "all":
+        raise PosterityError(f"select is {select!r}, expected 'all'")
+    from torchvision.models import VGG16_Weights
+
+    classes = VGG16_Weights.IMAGENET1K_V1.meta["categories"]
+    with opened(archive) as content:
+        found = {name: match for name in sorted(content.names) if (match := _MEMBER.fullmatch(name))}
+        if not found:
+            raise PosterityError(f"{archive} has no member like foolbox/data/imagenet_00_243.jpg")
+        half = alternate_split([match[1] for match in found.values()])
+        items = []
+        for name, match in found.items():
+            label = classes[int(match[2])]
+            pixels = square(content.read(name), size, PurePosixPath(name).name)
+            items.append(Item(match[1], label, "photograph", half[match[1]], [label.replace(" ", "-")], pixels))
+    return DataSet(items, _LICENSE.format(size=size))
+
+
+def square(jpeg: bytes, size: int, name: str) -> Pixels:
+    """Centre crop and antialiased bicubic resize, (size, size, 3)."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(jpeg)) as image:
+            return np.array(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC))
+    except OSError as error:
+        raise PosterityError(f"{name} is not a readable image ({error})") from error

@@ -1,0 +1,34 @@
+"""Regions of the aligned smileys, placed by looking at where their drawings differ from the blank face."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from posterity.datasets.items import Mask
+
+__all__ = ["smileys"]
+
+# rows from, to; columns from, to (ends excluded), for 64×64. "eyes", "mouth" and the rest are the
+# blocks of the blockwise prior; what a task hides lies inside one block, so that one block explains it.
+_BOXES = {
+    "eyes": (14, 34, 12, 52),
+    "eyes_large": (15, 34, 13, 51),
+    "eyes_small": (22, 33, 17, 47),
+    "mouth": (34, 53, 14, 50),
+    "mouth_large": (34, 52, 15, 49),
+    "mouth_small": (35, 49, 20, 44),
+}
+_CENTRE, _RADIUS = 32.0, 21.4  # the face's circle with its outline: 23 + 1 of the icon's 72 units
+
+
+def smileys(size: int) -> dict[str, Mask]:
+    """Masks (size, size), true inside: the boxes above and ``face``, the disc."""
+    scale = size / 64
+    masks = {}
+    for name, box in _BOXES.items():
+        top, bottom, left, right = (round(edge * scale) for edge in box)
+        masks[name] = np.zeros((size, size), dtype=bool)
+        masks[name][top:bottom, left:right] = True
+    rows, columns = (np.indices((size, size)) + 0.5) / scale - _CENTRE
+    masks["face"] = np.hypot(rows, columns) <= _RADIUS
+    return masks
