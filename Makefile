@@ -34,7 +34,7 @@ format: env
 	$(BIN)/snakefmt Snakefile rules
 
 docs: env
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmark: env
 	$(BIN)/python benchmarks/run.py
