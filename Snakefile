@@ -1,0 +1,66 @@
+# Run `snakemake` for everything that config/config.yaml names, `snakemake -n` to see what that would be,
+# and `posterity check` to see what is wrong with a configuration or out of date on disk.
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from posterity import configuration
+from posterity.errors import PosterityError
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+try:
+    plan = configuration.resolve(config, Path("config"), assets=Path(workflow.basedir, "resources", "assets.yaml"))
+except PosterityError as error:
+    raise WorkflowError(str(error)) from None
+
+# The command must be the one of this environment, also when that is not activated.
+if shutil.which("posterity") is None:
+    shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
+
+
+wildcard_constraints:
+    dataset=r"[a-z0-9][a-z0-9_-]*",
+    task=r"[a-z0-9][a-z0-9_-]*",
+    prior=r"[a-z0-9][a-z0-9_-]*",
+    sampler=r"[a-z0-9][a-z0-9_-]*",
+    experiment=r"[a-z0-9][a-z0-9_-]*",
+    table=r"[a-z0-9][a-z0-9_-]*",
+    figure=r"[a-z0-9][a-z0-9_-]*",
+    asset=r"[a-z0-9][a-z0-9_-]*",
+    file=r"[^/]+",
+
+
+localrules:
+    all,
+    fetch,
+
+
+# Snakemake makes the first rule of the file when nothing is asked for.
+rule all:
+    input:
+        f"{plan.results}/report/index.html",
+        [f"{plan.results}/study/{name}/questions.parquet" for (name,) in plan.keys("study")],
+        [f"{plan.results}/study/{name}/analysis.parquet" for (name,) in plan.keys("analyse")],
+
+
+include: "rules/common.smk"
+include: "rules/fetch.smk"
+include: "rules/prepare.smk"
+include: "rules/degrade.smk"
+include: "rules/posterior.smk"
+include: "rules/sample.smk"
+include: "rules/select.smk"
+include: "rules/measure.smk"
+include: "rules/study.smk"
+include: "rules/analyse.smk"
+include: "rules/table.smk"
+include: "rules/figure.smk"
+include: "rules/report.smk"

@@ -1,0 +1,23 @@
+# Only for studies whose experiment names files of answers.
+rule analyse:
+    input:
+        questions=QUESTIONS,
+        responses=lambda wildcards: plan.responses[wildcards.experiment],
+    output:
+        ANALYSIS,
+    params:
+        settings=settings_of("analyse", "experiment"),
+        code=code_of("analyse", "experiment"),
+    log:
+        "logs/analyse/{experiment}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/analyse/{{experiment}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "posterity study analyse --settings {params.settings:q} --questions {input.questions:q}"
+        " --responses {input.responses:q} --output {output:q} > {log:q} 2>&1"

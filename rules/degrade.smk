@@ -1,0 +1,22 @@
+rule degrade:
+    input:
+        dataset=ITEMS,
+        regions=REGIONS,
+    output:
+        MEASUREMENTS,
+    params:
+        settings=settings_of("degrade", "dataset", "task"),
+        code=code_of("degrade", "dataset", "task"),
+    log:
+        "logs/degrade/{dataset}/{task}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/degrade/{{dataset}}/{{task}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "posterity degrade --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,27 @@
+# Drawn from artifacts alone: deleting every figure and asking for them again touches no sampler.
+rule figure:
+    input:
+        lambda wildcards: artifacts_of(wildcards.experiment),
+    output:
+        svg=FIGURE,
+        png=report(
+            f"{plan.results}/figures/{{experiment}}/{{figure}}.png",
+            caption="../workflow/report/figure.rst",
+            category="{experiment}",
+            labels={"figure": "{figure}"},
+        ),
+    params:
+        settings=settings_of("figure", "experiment", "figure"),
+        code=code_of("figure", "experiment", "figure"),
+    log:
+        "logs/figure/{experiment}/{figure}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/figure/{{experiment}}/{{figure}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    shell:
+        "posterity figure --settings {params.settings:q} --inputs {input:q} --output {output.svg:q} > {log:q} 2>&1"

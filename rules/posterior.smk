@@ -1,0 +1,23 @@
+rule posterior:
+    input:
+        dataset=ITEMS,
+        regions=REGIONS,
+        measurements=MEASUREMENTS,
+    output:
+        POSTERIOR,
+    params:
+        settings=settings_of("posterior", "dataset", "task", "prior"),
+        code=code_of("posterior", "dataset", "task", "prior"),
+    log:
+        "logs/posterior/{dataset}/{task}/{prior}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/posterior/{{dataset}}/{{task}}/{{prior}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    shell:
+        "posterity posterior --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
+        " --measurements {input.measurements:q} --output {output:q} > {log:q} 2>&1"

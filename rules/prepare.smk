@@ -1,0 +1,22 @@
+rule prepare:
+    input:
+        asset=lambda wildcards: asset_path(plan.asset_of[wildcards.dataset]),
+    output:
+        dataset=ITEMS,
+        regions=REGIONS,
+    params:
+        settings=settings_of("prepare", "dataset"),
+        code=code_of("prepare", "dataset"),
+    log:
+        "logs/prepare/{dataset}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/prepare/{{dataset}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "posterity prepare --settings {params.settings:q} --asset {input.asset:q}"
+        " --output {output.dataset:q} > {log:q} 2>&1"

@@ -1,0 +1,24 @@
+# One job draws all samples of one (dataset, task, prior, sampler), item by item, and continues where it was stopped.
+rule sample:
+    input:
+        dataset=ITEMS,
+        regions=REGIONS,
+        measurements=MEASUREMENTS,
+    output:
+        SAMPLES,
+    params:
+        settings=settings_of("sample", *RUN),
+        code=code_of("sample", *RUN),
+    log:
+        "logs/sample/{dataset}/{task}/{prior}/{sampler}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/sample/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    shell:
+        "posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
+        " --measurements {input.measurements:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,20 @@
+rule table:
+    input:
+        lambda wildcards: artifacts_of(wildcards.experiment),
+    output:
+        TABLE,
+    params:
+        settings=settings_of("table", "experiment", "table"),
+        code=code_of("table", "experiment", "table"),
+    log:
+        "logs/table/{experiment}/{table}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/table/{{experiment}}/{{table}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "posterity table --settings {params.settings:q} --inputs {input:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,20 @@
+"""The command line: one command a stage, and a few about the whole."""
+
+from __future__ import annotations
+
+from posterity.commands.group import ManyCommand, Posterity
+from posterity.commands.overview import check, doctor, schema
+from posterity.commands.stages import STAGES, study
+
+__all__ = ["app"]
+
+app = Posterity(
+    name="posterity",
+    help="Plausible restorations of images, and how far to trust them. `snakemake` runs all stages; each also runs alone.",
+)
+for _stage in STAGES:
+    app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)
+app.add_typer(study, name="study", rich_help_panel="Stages")
+app.command(rich_help_panel="Overview")(check)
+app.command(rich_help_panel="Overview")(doctor)
+app.command(hidden=True)(schema)

@@ -1,0 +1,61 @@
+"""How commands read their arguments and tell their errors."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from posterity.errors import PosterityError
+
+__all__ = ["ManyCommand", "Posterity"]
+
+
+class _Group(TyperGroup):
+    """Tells what a person can mend in one line, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PosterityError as error:
+            _fail(str(error), 2)
+        except KeyboardInterrupt:
+            _fail("interrupted; finished parts are kept, run the same command again to continue", 130)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            _fail(f"no space left on device{f': {error.filename}' if error.filename else ''}", 2)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"{message}\n")
+    raise typer.Exit(code)
+
+
+class Posterity(typer.Typer):
+    """An app whose errors are told in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            cls=_Group, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, **options
+        )
+
+
+class ManyCommand(TyperCommand):
+    """Lets ``--inputs a b c`` stand for ``--inputs a --inputs b --inputs c``."""
+
+    many = ("--inputs", "--responses")
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        out: list[str] = []
+        option: str | None = None
+        for word in args:
+            if word.startswith("-"):
+                option = word if word in self.many else None
+                out += [] if option else [word]
+            else:
+                out += [option, word] if option else [word]
+        return super().parse_args(ctx, out)

@@ -1,0 +1,142 @@
+"""Commands about the whole: is the configuration right, is what is on disk made by it, is the machine ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    from posterity.configuration import Job, Plan
+
+__all__ = ["check", "doctor", "schema"]
+
+_PATHS = {
+    "prepare": "{data}/datasets/{0}/items.parquet",
+    "degrade": "{results}/measurements/{0}/{1}.parquet",
+    "posterior": "{results}/posterior/{0}/{1}/{2}.parquet",
+    "sample": "{results}/samples/{0}/{1}/{2}/{3}.parquet",
+    "select": "{results}/subsets/{0}/{1}/{2}/{3}.parquet",
+    "measure": "{results}/metrics/{0}/{1}/{2}/{3}.parquet",
+    "study": "{results}/study/{0}/questions.parquet",
+    "table": "{results}/tables/{0}/{1}.parquet",
+}
+"""Artifacts that say what they were made with."""
+
+
+def check(
+    configs: Annotated[
+        list[Path] | None, typer.Argument(help="Files merged in order. [default: config/config.yaml]")
+    ] = None,
+) -> None:
+    """Tell every mistake in a configuration, then what on disk was made with other settings or other code.
+
+    Example: posterity check config/config.yaml config/ci.yaml
+    """
+    from posterity.configuration import load, resolve
+    from posterity.configuration.problems import ConfigurationError, Problems
+
+    files = configs or [Path("config/config.yaml")]
+    problems = Problems()
+    try:
+        plan = resolve(load(files, problems), files[0].parent, problems=problems)
+    except ConfigurationError as error:
+        for line in error.lines:
+            typer.echo(line, err=True)
+        typer.echo(f"{len(error.lines)} mistake{'s' * (len(error.lines) != 1)}", err=True)
+        raise typer.Exit(1) from None
+    counts = {"ok": 0, "stale": 0, "missing": 0}
+    for job in plan:
+        if job.stage in _PATHS:
+            state, why = _state(job, plan)
+            counts[state] += 1
+            if state == "stale":
+                typer.echo(f"stale: {_path(job, plan)}: {why}")
+    typer.echo(f"configuration: valid, {sum(1 for _ in plan)} jobs")
+    typer.echo("artifacts: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+
+
+def _path(job: Job, plan: Plan) -> Path:
+    return Path(_PATHS[job.stage].format(*job.key, data=plan.data, results=plan.results))
+
+
+def _state(job: Job, plan: Plan) -> tuple[str, str]:
+    """("ok", "stale" or "missing", what differs)."""
+    import json
+
+    from posterity.artifacts import store
+
+    path = _path(job, plan)
+    if not path.exists():
+        return "missing", ""
+    try:
+        about = store.provenance(path)
+    except (PosterityError, OSError, ValueError):
+        return "stale", "cannot be read"
+    made = about.get("origin", {}).get("settings")
+    if made != json.loads(job.json):
+        differ = [k for k in job.settings if not isinstance(made, dict) or made.get(k) != json.loads(job.json)[k]]
+        return "stale", f"made with other settings ({', '.join(differ) or 'fewer'})"
+    return ("ok", "") if about.get("code") == job.code else ("stale", "made by other code")
+
+
+def doctor() -> None:
+    """Tell what this machine has: versions, device, cores, disk, fetched assets.
+
+    Example: posterity doctor
+    """
+    import os
+    import platform
+    import shutil
+    from importlib import metadata
+
+    lines = [f"python {platform.python_version()} on {platform.platform(terse=True)}, {os.cpu_count()} cores"]
+    for name in ("posterity", "snakemake", "torch", "pyarrow", "lpips", "pyiqa", "scikit-learn", "POT"):
+        try:
+            lines.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            lines.append(f"{name} is not installed: pip install {name}")
+    lines.append(f"snakemake command: {shutil.which('snakemake') or 'not on PATH (activate the environment)'}")
+    lines.append(f"device: {_device()}")
+    lines.append(f"free disk: {shutil.disk_usage('.').free / 1e9:.1f} GB in {Path.cwd()}")
+    lines += _assets()
+    for line in lines:
+        typer.echo(line)
+
+
+def _device() -> str:
+    try:
+        import torch
+    except ImportError as error:
+        return f"torch cannot be imported ({error})"
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+
+
+def _assets() -> list[str]:
+    from posterity.assets import DECLARED, load
+
+    if not DECLARED.exists():
+        return [f"assets: no {DECLARED} here; run this in the repository"]
+    root = Path("data/assets")
+    return [
+        f"asset {name}: {'present' if asset.path(root).is_file() else f'absent (posterity fetch {name})'}"
+        for name, asset in load().items()
+    ]
+
+
+def schema(
+    write: Annotated[bool, typer.Option("--write", help="Replace the files instead of printing.")] = False,
+) -> None:
+    """Settings of all samplers and subset rules as JSON schemas, from the code that reads them."""
+    from posterity.configuration import generated
+
+    for name, text in generated.schemas().items():
+        if write:
+            path = generated.FOLDER / f"{name}.json"
+            path.write_text(text, encoding="utf-8")
+            typer.echo(str(path))
+        else:
+            typer.echo(text)

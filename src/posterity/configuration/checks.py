@@ -1,0 +1,182 @@
+"""Checks every part of a configuration and what the parts say about each other."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from posterity.assets.declared import load
+from posterity.configuration.known import CLOSED_FORM, FEATURES, METRICS, lacking
+from posterity.configuration.loading import gather
+from posterity.configuration.problems import Problems
+from posterity.configuration.samplers import Named, catalogue
+from posterity.configuration.shapes import NAME, check, defaults, schema
+from posterity.errors import PosterityError
+
+__all__ = ["Checked", "checked"]
+
+Key = tuple[str, ...]
+
+
+@dataclass
+class Checked:
+    """A configuration whose parts are valid; what was not is missing here and has a line in the problems."""
+
+    config: dict[str, Any]
+    datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    priors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    samplers: dict[str, Named] = field(default_factory=dict)
+    experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: Collection[str] = METRICS
+
+    def runs(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(where it is in the configuration, the run) of a valid experiment."""
+        for i, run in enumerate(self.experiments.get(experiment, {}).get("runs", [])):
+            yield f"experiments.{experiment}.runs[{i}]", run
+
+    def combinations(self, path: str, run: Mapping[str, Any], problems: Problems) -> Iterator[Key]:
+        """(dataset, task, prior, sampler) of a run; what cannot work is left out, with a line if it was named."""
+        everything = run["samplers"] == "all"
+        names = [n for n, s in self.samplers.items() if s.variant is None] if everything else run["samplers"]
+        for task in run["tasks"]:
+            for name in names:
+                if not (task in self.tasks and name in self.samplers and run["prior"] in self.priors):
+                    continue
+                lack = lacking(self.samplers[name].needs, self.tasks[task], self.priors[run["prior"]])
+                if lack is None:
+                    yield run["dataset"], task, run["prior"], name
+                elif not everything:
+                    problems.add(
+                        f"{path}.samplers", name, f"cannot do task {task!r} with prior {run['prior']!r}: needs {lack}"
+                    )
+
+    def closed_form(self, task: str, prior: str) -> bool:
+        return self.tasks[task]["operator"] in CLOSED_FORM.get(self.priors[prior]["kind"], ())
+
+    def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """{name: {method, all settings}} of subsets that are a list of names or map names to settings."""
+        out = {}
+        for name in subsets:
+            given = dict(subsets[name]) if isinstance(subsets, Mapping) else {}
+            method = given.pop("method", name)
+            out[name] = {"method": method, **given}
+        return out
+
+    def products(self, wanted: Any, package: str) -> dict[str, dict[str, Any]]:
+        """{table or figure: its options}."""
+        if wanted == "all":
+            wanted = available(package) or []
+        return {name: dict(wanted[name]) if isinstance(wanted, Mapping) else {} for name in wanted}
+
+
+def available(package: str) -> tuple[str, ...] | None:
+    """Names of the tables or figures that can be drawn; None while the package does not tell."""
+    return getattr(import_module(f"posterity.{package}"), "NAMES", None)
+
+
+def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Problems) -> Checked:
+    """Fills in what is left out and adds a line to ``problems`` for every mistake."""
+    everything = gather(config, folder, problems)
+    shape = schema("parts")["config"]
+    definitions = everything.pop("definitions")
+    if not check(everything, shape, "", problems):
+        problems.stop()
+    c = Checked(defaults(shape) | everything)
+    c.assets = _assets(assets, problems)
+    for part in ("datasets", "tasks", "priors", "samplers"):
+        for name in c.config.get(part) or {}:
+            _name(f"{part}.{name}", name, problems)
+    for name, value in c.config["datasets"].items():
+        if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
+            problems.known(f"datasets.{name}.asset", value["asset"], c.assets, "asset")
+            c.datasets[name] = value
+    _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
+    _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
+    for name, task in c.tasks.items():
+        if task["operator"] == "inpaint" and sum(k in task for k in ("regions", "box", "half")) != 1:
+            problems.say(f"tasks.{name}", "an inpainting task takes exactly one of regions, box, half")
+    every = {"prior": c.config["priors"], "task": c.config["tasks"], "dataset": c.config["datasets"]}
+    c.samplers = catalogue(c.config["samplers"], every, problems)
+    for name, value in definitions.items():
+        _name(f"experiments.{name}", name, problems)
+        if check(value, schema("parts")["experiment"], f"experiments.{name}", problems):
+            c.experiments[name] = value
+            _experiment(c, name, value, problems)
+    for i, name in enumerate(c.config["experiments"]):
+        problems.known(f"experiments[{i}]", name, definitions, "experiment")
+    return c
+
+
+def _assets(path: Path, problems: Problems) -> dict[str, dict[str, Any]]:
+    """The declared entries with their names, as plain values."""
+    try:
+        return {name: json.loads(json.dumps(asdict(asset))) for name, asset in load(path).items()}
+    except PosterityError as error:
+        for line in str(error).splitlines():
+            problems.say("assets", line)
+        return {}
+
+
+def _name(path: str, name: object, problems: Problems) -> None:
+    if not (isinstance(name, str) and re.match(NAME, name)):
+        problems.say(path, "a name is lower-case letters, digits, '_' and '-', and begins with a letter or digit")
+
+
+def _kinds(
+    given: Mapping[str, Any], part: str, noun: str, key: str, out: dict[str, dict[str, Any]], problems: Problems
+) -> None:
+    """Definitions whose shape depends on the value of ``key``."""
+    shapes = schema("parts")[noun]
+    for name, value in given.items():
+        path = f"{part}.{name}"
+        if not isinstance(value, Mapping):
+            problems.add(path, value, "must be a mapping of names to values")
+        elif key not in value:
+            problems.say(path, f"{key!r} is missing (valid: {', '.join(shapes)})")
+        elif problems.known(f"{path}.{key}", value[key], shapes, key) and check(
+            value, shapes[value[key]], path, problems
+        ):
+            out[name] = defaults(shapes[value[key]]) | dict(value)
+
+
+def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: Problems) -> None:
+    path = f"experiments.{name}"
+    for i, metric in enumerate(experiment.get("metrics", [])):
+        problems.known(f"{path}.metrics[{i}]", metric, METRICS, "metric")
+    for package in ("tables", "figures"):
+        valid = available(package)
+        for one in c.products(experiment.get(package, []), package):
+            if valid is not None:
+                problems.known(f"{path}.{package}", one, valid, package[:-1])
+    for at, run in c.runs(name):
+        problems.known(f"{at}.dataset", run["dataset"], c.config["datasets"], "dataset")
+        problems.known(f"{at}.prior", run["prior"], c.config["priors"], "prior")
+        for i, task in enumerate(run["tasks"]):
+            problems.known(f"{at}.tasks[{i}]", task, c.config["tasks"], "task")
+        for i, sampler in enumerate(run["samplers"] if run["samplers"] != "all" else []):
+            problems.known(f"{at}.samplers[{i}]", sampler, c.samplers, "sampler")
+        if "features" in run:
+            problems.known(f"{at}.features", run["features"], FEATURES, "kind of features")
+        count = experiment.get("count", 5)
+        if run.get("samples", 5) < count:
+            problems.add(f"{at}.samples", run.get("samples", 5), f"must be at least the experiment's count, {count}")
+        for _ in c.combinations(at, run, problems):
+            pass
+        _subsets(at, run.get("subsets", []), c, problems)
+
+
+def _subsets(path: str, subsets: Any, c: Checked, problems: Problems) -> None:
+    methods = schema("subsets")
+    for name, rule in c.rules(subsets).items():
+        if problems.known(
+            f"{path}.subsets.{name}" if rule["method"] != name else f"{path}.subsets", rule["method"], methods, "subset"
+        ):
+            given = {k: v for k, v in rule.items() if k != "method"}
+            check(given, methods[rule["method"]]["settings"], f"{path}.subsets.{name}", problems)

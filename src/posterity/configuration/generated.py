@@ -1,0 +1,21 @@
+"""The schemas that the code itself declares; written to files so that reading a configuration needs no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+__all__ = ["FOLDER", "schemas"]
+
+FOLDER = Path(__file__).parent / "schemas"
+
+
+def schemas() -> dict[str, str]:
+    """{file name without .json: content}."""
+    from pydantic import TypeAdapter
+
+    from posterity import samplers, subsets
+
+    rules = {name: {"settings": TypeAdapter(subsets.find(name)).json_schema()} for name in subsets.names()}
+    contents = {"samplers": samplers.schema(), "subsets": rules}
+    return {n: json.dumps(c, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for n, c in contents.items()}

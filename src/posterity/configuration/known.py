@@ -1,0 +1,50 @@
+"""What the library can do, told without importing it (torch takes seconds); tests keep it equal to the code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+__all__ = ["CLOSED_FORM", "FEATURES", "HAS", "METRICS", "lacking"]
+
+HAS: dict[str, frozenset[str]] = {
+    "inpaint": frozenset({"linear", "adjoint", "pinv", "svd", "mask"}),
+    "sr": frozenset({"linear", "adjoint", "pinv", "svd"}),
+    "colorize": frozenset({"linear", "adjoint", "pinv", "svd"}),
+    "denoise": frozenset({"linear", "adjoint", "pinv", "svd"}),
+}
+"""``Operator.has`` of each operator family."""
+
+CLOSED_FORM: dict[str, frozenset[str]] = {
+    "kernel": frozenset(HAS),
+    "blocks": frozenset({"inpaint", "colorize", "denoise"}),
+    "gaussian": frozenset(HAS),
+}
+"""Operators for which a kind of prior has an exact posterior."""
+
+METRICS = (
+    "psnr", "ssim", "lpips", "niqe", "lr_psnr", "residual_rms",
+    "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein",
+)  # fmt: skip
+FEATURES = ("vgg", "patch", "lpips", "attributes")
+
+_MEANS = {
+    "mask": "an inpainting task",
+    "noise": "a noisy task (sigma_y > 0)",
+    "noiseless": "a noiseless task (sigma_y = 0)",
+    "posterior": "a prior whose posterior for this task is known in closed form",
+    "svd": "an operator with a singular value decomposition",
+    "pinv": "an operator with a pseudo-inverse",
+    "adjoint": "an operator with an adjoint",
+    "linear": "a linear operator",
+}
+
+
+def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
+    """What keeps a sampler with these ``needs`` from the task, in words; None when nothing does."""
+    operator = task["operator"]
+    has = set(HAS[operator]) | {"noise" if task["sigma_y"] > 0 else "noiseless"}
+    if operator in CLOSED_FORM.get(prior["kind"], ()):
+        has.add("posterior")
+    missing = sorted(set(needs) - has)
+    return " and ".join(_MEANS.get(m, m) for m in missing) if missing else None

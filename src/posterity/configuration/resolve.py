@@ -1,0 +1,182 @@
+"""From a checked configuration to the jobs of every stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from posterity.assets.declared import DECLARED
+from posterity.configuration.checks import Checked, checked
+from posterity.configuration.fingerprint import fingerprint
+from posterity.configuration.problems import Problems
+from posterity.configuration.samplers import settle
+
+__all__ = ["Job", "Plan", "resolve"]
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one stage; ``key`` has the values of the wildcards in its output's path."""
+
+    stage: str
+    key: Key
+    settings: Mapping[str, Any]
+
+    @property
+    def json(self) -> str:
+        """The settings as one canonical string: sorted keys, no spaces, so equal settings are equal text."""
+        return json.dumps(self.settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    @property
+    def code(self) -> str:
+        """Hash of the library modules that the job runs."""
+        return fingerprint(self.stage, self.settings)
+
+
+@dataclass
+class Plan:
+    """All jobs of a configuration, by stage and key.
+
+    ``asset_of`` says what a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
+    experiment looks at, ``responses`` where the answers to its study are.
+    """
+
+    data: str
+    results: str
+    experiments: list[str]
+    jobs: dict[str, dict[Key, Job]] = field(default_factory=dict)
+    asset_of: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, list[Key]] = field(default_factory=dict)
+    responses: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
+        """Puts a job in; a second one with the same key must be equal."""
+        self.jobs.setdefault(stage, {})[key] = Job(stage, key, settings)
+
+    def job(self, stage: str, *key: str) -> Job:
+        """The job with this key; KeyError when the configuration has none."""
+        return self.jobs[stage][key]
+
+    def has(self, stage: str, *key: str) -> bool:
+        return key in self.jobs.get(stage, {})
+
+    def keys(self, stage: str) -> list[Key]:
+        return list(self.jobs.get(stage, {}))
+
+    def __iter__(self) -> Iterator[Job]:
+        for jobs in self.jobs.values():
+            yield from jobs.values()
+
+
+def resolve(
+    config: Mapping[str, Any],
+    folder: Path = Path("config"),
+    assets: Path = DECLARED,
+    problems: Problems | None = None,
+) -> Plan:
+    """Checks everything and resolves it.
+
+    Arguments:
+        config: config.yaml with its overlays merged in.
+        folder: where datasets/, tasks/, priors/, samplers/ and experiments/ are.
+        assets: the declared list of what can be fetched.
+        problems: mistakes that were found while reading.
+
+    Raises:
+        ConfigurationError: with one line for each mistake.
+    """
+    problems = problems or Problems()
+    c = checked(config, folder, assets, problems)
+    plan = Plan(c.config["data"], c.config["results"], list(c.config["experiments"]))
+    pools, shown = _pools(c, problems), _shown(c, problems)
+    problems.stop()
+    for name, asset in c.assets.items():
+        plan.add("fetch", (name,), {"asset": asset})
+    plan.asset_of = {name: value["asset"] for name, value in c.datasets.items()}
+    for (dataset, task, prior, name), samples in pools.items():
+        _upstream(plan, c, dataset, task, prior)
+        sampler = settle(c.samplers[name], prior, task, dataset)
+        run = {"dataset": dataset, "task": task, "prior": {"name": prior, **c.priors[prior]}, "sampler": sampler}
+        plan.add("sample", (dataset, task, prior, name), run | {"samples": samples, "seed": c.config["seed"]})
+    for key, settings in shown.items():
+        measured = {k: settings[k] for k in ("count", "metrics")} | {"seed": c.config["seed"]}
+        plan.add("measure", key, measured)
+        if settings["subsets"]:
+            chosen = {k: settings[k] for k in ("count", "features", "subsets")} | {"seed": c.config["seed"]}
+            plan.add("select", key, chosen)
+    for name in plan.experiments:
+        _downstream(plan, c, name)
+    titles = " · ".join(c.experiments[name]["title"] for name in plan.experiments)
+    plan.add("report", (), {"title": titles, "experiments": plan.experiments})
+    return plan
+
+
+def _pools(c: Checked, problems: Problems) -> dict[Key, int]:
+    """(dataset, task, prior, sampler) → how many samples, the most that any run asks for."""
+    out: dict[Key, int] = {}
+    for name in c.config["experiments"]:
+        for path, run in c.runs(name):
+            for key in c.combinations(path, run, problems):
+                out[key] = max(out.get(key, 0), run.get("samples", 5))
+    return out
+
+
+def _shown(c: Checked, problems: Problems) -> dict[Key, dict[str, Any]]:
+    """What is chosen and measured for every run: the union of what the experiments ask for."""
+    out: dict[Key, dict[str, Any]] = {}
+    for name in c.config["experiments"]:
+        experiment = c.experiments.get(name, {})
+        for path, run in c.runs(name):
+            for key in c.combinations(path, run, Problems()):
+                count, features = experiment.get("count", 5), run.get("features", "attributes")
+                own = out.setdefault(key, {"count": count, "features": features, "subsets": {}, "metrics": []})
+                if own["count"] != count:
+                    problems.add(
+                        f"experiments.{name}.count",
+                        count,
+                        f"another experiment shows {own['count']} of {'/'.join(key)}",
+                    )
+                if run.get("subsets") and own["subsets"] and own["features"] != features:
+                    problems.add(
+                        f"{path}.features", features, f"another run selects {'/'.join(key)} by {own['features']!r}"
+                    )
+                if run.get("subsets"):
+                    own["features"] = features
+                    own["subsets"] |= c.rules(run["subsets"])
+                wanted = {*own["metrics"], *experiment.get("metrics", [])}
+                own["metrics"] = [m for m in c.metrics if m in wanted]
+    return out
+
+
+def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str) -> None:
+    seed, items = c.config["seed"], c.config["items"]
+    about = {k: c.datasets[dataset][k] for k in ("kind", "select", "size") if k in c.datasets[dataset]}
+    plan.add("prepare", (dataset,), {"dataset": dataset, **about})
+    measured = {"dataset": dataset, "task": {"name": task, **c.tasks[task]}, "items": items, "seed": seed}
+    plan.add("degrade", (dataset, task), measured)
+    if c.closed_form(task, prior):
+        settings = {"dataset": dataset, "task": task, "prior": {"name": prior, **c.priors[prior]}}
+        plan.add("posterior", (dataset, task, prior), settings)
+
+
+def _downstream(plan: Plan, c: Checked, name: str) -> None:
+    experiment = c.experiments[name]
+    plan.runs[name] = list(dict.fromkeys(k for p, r in c.runs(name) for k in c.combinations(p, r, Problems())))
+    for stage in ("table", "figure"):
+        for one, options in c.products(experiment.get(f"{stage}s", []), f"{stage}s").items():
+            plan.add(stage, (name, one), {"experiment": name, stage: one, **options})
+    study = experiment.get("study")
+    if study is None:
+        return
+    asked = {k: study.get(k, default) for k, default in (("questions", 50), ("simulate", 0))}
+    asked["comparisons"] = study["comparisons"]
+    common = {"experiment": name, "count": experiment.get("count", 5), "seed": c.config["seed"]}
+    plan.add("study", (name,), common | asked)
+    if study.get("responses"):
+        plan.responses[name] = list(study["responses"])
+        plan.add("analyse", (name,), {"seed": c.config["seed"], "replicates": study.get("replicates", 10000)})
