@@ -93,6 +93,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("question", pa.string()),
             ("practice", pa.bool_()),
             *_RUN_KEY,
+            ("approach", pa.string()),
             ("left", pa.string()),
             ("right", pa.string()),
             ("left_samples", pa.list_(pa.int32())),

@@ -1,0 +1,85 @@
+"""How often the approach was preferred or covered the target, with intervals (Figs. 6 and 8 of the paper)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["bootstrap", "score"]
+
+Counts = NDArray[np.int64]
+
+
+def bootstrap(successes: Counts, answers: Counts, replicates: int, rng: np.random.Generator) -> tuple[float, float]:
+    """95 % percentile interval of the percentage of successes.
+
+    Resamples images, then the answers of each drawn image: k of n successes become a binomial draw.
+
+    Arguments:
+        successes: (images,) answers that count for the approach.
+        answers: (images,) all answers, each at least 1.
+    """
+    drawn = rng.integers(len(answers), size=(replicates, len(answers)))
+    again = rng.binomial(answers[drawn], (successes / answers)[drawn])
+    percentages = 100 * again.sum(1) / answers[drawn].sum(1)
+    low, high = np.percentile(percentages, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def score(
+    questions: Sequence[Mapping[str, Any]], responses: Sequence[Mapping[str, Any]], replicates: int, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of the artifact "tables": a percentage for each study (``table``), run (``row``), approach (``column``).
+
+    ``row`` is "dataset/task/prior/sampler"; simulated and real respondents are never mixed. ``published`` stays
+    null: the paper gives these numbers in plots only.
+    """
+    asked = {q["question"]: q for q in questions}
+    groups: dict[tuple[Any, ...], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for response in responses:
+        q = asked[response["question"]]
+        against = q["left"] if q["approach"] == q["right"] else q["right"]
+        run = "/".join(q[k] for k in ("dataset", "task", "prior", "sampler"))
+        key = (q["study"], run, q["approach"], against, bool(response["simulated"]))
+        groups[key][q["item"]].append(_success(q, response["answer"]))
+    rows = []
+    for key in sorted(groups, key=str):
+        study, run, approach, against, simulated = key
+        items = groups[key]
+        successes = np.array([sum(items[i]) for i in sorted(items)])
+        answers = np.array([len(items[i]) for i in sorted(items)])
+        # a generator of its own for each number: other groups cannot change an interval
+        name = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "big")
+        low, high = bootstrap(successes, answers, replicates, np.random.default_rng([seed, name]))
+        note = [f"against {against}"] if against else ["said yes"]
+        note += ["simulated respondent"] if simulated else []
+        rows.append(
+            {
+                "experiment": _experiment(questions),
+                "table": study,
+                "row": run,
+                "column": approach,
+                "value": 100 * float(successes.sum() / answers.sum()),
+                "low": low,
+                "high": high,
+                "count": int(answers.sum()),
+                "note": ", ".join(note),
+            }
+        )
+    return rows
+
+
+def _experiment(questions: Sequence[Mapping[str, Any]]) -> str | None:
+    """The experiment that the questions belong to."""
+    return next((q["experiment"] for q in questions), None)
+
+
+def _success(question: Mapping[str, Any], answer: str) -> bool:
+    if question["study"] == "coverage":
+        return answer == "yes"
+    return bool(question[answer] == question["approach"])

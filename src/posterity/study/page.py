@@ -1,0 +1,145 @@
+"""Builds the page: one HTML file that holds the program, the style and every picture, and asks no network.
+
+The page knows question names, pictures and the order of the sets; which set is which stays in questions.parquet.
+jsPsych runs the trials where its release has been fetched; a runner with the part of its interface that the page
+uses does where it has not. Trials, order and saved answers are the same under both.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from posterity.study.design import STUDIES, Design, Pools, images
+from posterity.study.practice import Practice
+
+__all__ = ["build", "engine", "readme", "schema"]
+
+
+_README = """\
+User study {experiment}
+
+Open index.html in a web browser. It needs no network and no server: send the file, or put it on any web space.
+A participant number can be handed over in the address: index.html?participant=P07
+
+{listed}
+
+Every participant answers up to {limit} of them, each item at most once in a study. Keys: 1 and 2 (or the arrows),
+Y and N. Answers are kept in the browser while the study runs; a reload goes on where it stopped. At the end the
+page saves a file answers-{experiment}-PARTICIPANT.json (schema.json describes it). Collect these files in the
+folder responses/ beside this one and analyse them:
+
+  posterity analyse --settings '{{"seed":0,"replicates":10000}}' --questions questions.parquet \\
+      --responses responses/*.json --output study.parquet
+
+questions.parquet is the key: it says which set is which. Do not hand it out with the page.
+The trials are run by {ran_by}.
+"""
+
+
+class _Album:
+    """Every picture once, in the order of first appearance, as base64."""
+
+    def __init__(self) -> None:
+        self.pictures: list[str] = []
+        self._place: dict[bytes, int] = {}
+
+    def add(self, png: bytes) -> int:
+        if png not in self._place:
+            self._place[png] = len(self.pictures)
+            self.pictures.append(base64.b64encode(png).decode())
+        return self._place[png]
+
+
+def build(
+    rows: Sequence[Mapping[str, Any]], practice: Sequence[Practice], pools: Pools, design: Design, program: str
+) -> str:
+    """index.html.
+
+    Arguments:
+        rows: questions without practice, in shuffled order.
+        program: the JavaScript that runs the trials, from :func:`engine`.
+    """
+    album = _Album()
+    blocks = []
+    for study in STUDIES:
+        asked = [_question(r, pools, album) for r in rows if r["study"] == study]
+        if asked:
+            tried = [_practice(p, album) for p in practice if p.row["study"] == study]
+            blocks.append({"study": study, "practice": tried, "questions": asked})
+    content = {
+        "experiment": design.experiment,
+        "fingerprint": fingerprint(rows),
+        "seed": design.seed,
+        "limit": design.questions,
+        "count": design.count,
+        "blocks": blocks,
+        "pictures": album.pictures,
+    }
+    page = _template("page.html")
+    parts = {
+        "TITLE": html.escape(design.experiment),
+        "STYLE": _template("style.css"),
+        "ENGINE": program.replace("</script", "<\\/script"),
+        "PROGRAM": _template("study.js"),
+        "DESIGN": json.dumps(content, separators=(",", ":")).replace("</", "<\\/"),
+    }
+    for name, part in parts.items():
+        page = page.replace(f"%{name}%", part, 1)
+    return page
+
+
+def fingerprint(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Names this set of questions, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(r["question"] for r in rows)).encode()).hexdigest()[:12]
+
+
+def engine(assets: Path) -> tuple[str, str]:
+    """(what it is, JavaScript): jsPsych out of ``assets``, or the built-in runner where it has not been fetched."""
+    release = assets / "jspsych" / "index.browser.min.js"
+    if release.is_file():
+        source = release.read_text(encoding="utf-8").rsplit("//# sourceMappingURL", 1)[0]
+        return "jsPsych", _template("jspsych_notice.js") + source
+    return "the built-in runner", _template("runner.js")
+
+
+def schema() -> bytes:
+    """schema.json: what a saved file of answers looks like, as JSON Schema."""
+    return _template("schema.json").encode()
+
+
+def readme(rows: Sequence[Mapping[str, Any]], design: Design, ran_by: str) -> str:
+    """README.txt: how to run the study and where the answers go."""
+    counts = {s: sum(r["study"] == s for r in rows) for s in STUDIES}
+    listed = "\n".join(f"  {study}: {n} questions" for study, n in counts.items() if n)
+    return _README.format(
+        experiment=design.experiment, listed=listed, limit=min(design.questions, len(rows)), ran_by=ran_by
+    )
+
+
+def _question(row: Mapping[str, Any], pools: Pools, album: _Album) -> dict[str, Any]:
+    left, right, target = images(row, pools)
+    # one participant meets an item at most once in a study; the group's name tells nothing more
+    about = "/".join(row[k] for k in ("study", "dataset", "task", "prior", "item"))
+    group = hashlib.sha256(about.encode()).hexdigest()[:8]
+    return {"id": row["question"], "group": group, **_sets(left, right, target, album)}
+
+
+def _practice(tried: Practice, album: _Album) -> dict[str, Any]:
+    shown = _sets(tried.left, tried.right, tried.target, album)
+    return {"id": tried.row["question"], "correct": tried.correct, "because": tried.because, **shown}
+
+
+def _sets(left: list[bytes], right: list[bytes], target: bytes | None, album: _Album) -> dict[str, Any]:
+    aim = None if target is None else album.add(target)
+    return {"target": aim, "sets": [[album.add(p) for p in s] for s in (left, right) if s]}
+
+
+def _template(name: str) -> str:
+    return (resources.files("posterity.study") / "template" / name).read_text(encoding="utf-8")

@@ -1,0 +1,53 @@
+"""Small pools of plain pictures: samples 0 to 5 of an item are alike, 6 to 13 differ strongly."""
+
+import pytest
+import torch
+
+from posterity.artifacts import images, store
+
+RUN = {"dataset": "d", "task": "t", "prior": "p"}
+ITEMS = [f"item{n}" for n in range(6)]
+
+
+def _picture(item: int, sample: int, guided: bool) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(1000 * item + sample + 500 * guided)
+    base = torch.full((3, 16, 16), 0.1 * item)
+    spread = 0.9 if sample >= 6 or guided else 0.05
+    colour = (torch.rand(3, 1, 1, generator=rng) * 2 - 1) * spread
+    return base + colour + 0.02 * torch.randn(3, 16, 16, generator=rng)
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory):
+    """Paths of samples (vanilla and guided) and subsets."""
+    root = tmp_path_factory.mktemp("inputs")
+    for sampler, count in (("ddnm", 14), ("ddnm_guided", 5)):
+        guided = sampler.endswith("_guided")
+        rows = [
+            RUN | {"sampler": sampler, "item": item, "sample": s, "image": images.encode(_picture(n, s, guided))}
+            for n, item in enumerate(ITEMS) for s in range(count)
+        ]  # fmt: skip
+        store.write(root / f"{sampler}.parquet", "samples", rows, {})
+    chosen = {"random": [0, 1, 2, 3, 4], "kmeans": [5, 6, 7, 8, 0], "fps": [7, 8, 9, 10, 11]}
+    rows = [
+        RUN | {"sampler": "ddnm", "item": item, "subset": name, "rank": r, "sample": s}
+        for item in ITEMS for name, members in chosen.items() for r, s in enumerate(members)
+    ]  # fmt: skip
+    store.write(root / "subsets.parquet", "subsets", rows, {})
+    return [root / "ddnm.parquet", root / "ddnm_guided.parquet", root / "subsets.parquet"]
+
+
+@pytest.fixture
+def settings():
+    return {
+        "experiment": "small",
+        "count": 5,
+        "questions": 50,
+        "seed": 0,
+        "comparisons": [
+            {"study": "paired_diversity", "approach": "fps"},
+            {"study": "coverage", "approach": "kmeans"},
+            {"study": "paired_diversity", "approach": "guided"},
+            {"study": "paired_quality", "approach": "guided"},
+        ],
+    }
