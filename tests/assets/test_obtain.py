@@ -1,0 +1,191 @@
+"""Fetching: verified, resumed, whole or not at all."""
+
+import hashlib
+import io
+import re
+import tarfile
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from posterity.assets import Asset, urls
+from posterity.assets.obtain import obtain
+from posterity.errors import PosterityError
+from posterity.stages import fetch
+
+CONTENT = bytes(i * i % 251 for i in range(300_000))
+
+
+def asset(*sources, content=CONTENT, **more):
+    digest = hashlib.sha256(content).hexdigest()
+    return Asset("thing", "1", "thing.bin", sources, digest, len(content), "MIT", "someone", **more)
+
+
+class Server:
+    """Serves CONTENT; ``breaks`` bounds the bytes of each answer, ``ranges`` says whether Range is honoured."""
+
+    def __init__(self):
+        self.breaks, self.ranges, self.status, self.asked = [], True, 200, []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked = self.headers.get("Range")
+                outer.asked.append(asked)
+                if outer.status != 200:
+                    return self.send_error(outer.status)
+                start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and outer.ranges else 0
+                self.send_response(206 if start else 200)
+                self.send_header("Content-Length", str(len(CONTENT) - start))
+                self.end_headers()
+                stop = outer.breaks.pop(0) if outer.breaks else None
+                self.wfile.write(CONTENT[start:][:stop])  # a connection that closes early
+                return None
+
+            def log_message(self, *arguments):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/thing.bin"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    made = Server()
+    monkeypatch.setattr(urls.time, "sleep", lambda seconds: None)
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+
+
+def left(folder):
+    return sorted(p.name for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_broken_download_continues(server, tmp_path):
+    server.breaks = [100_000, 50_000]
+    obtain(asset(server.url), tmp_path / "a" / "thing.bin")
+    assert (tmp_path / "a" / "thing.bin").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=100000-", "bytes=150000-"]
+    assert left(tmp_path) == ["thing.bin"]
+
+
+def test_a_server_without_ranges_starts_again(server, tmp_path):
+    server.breaks, server.ranges = [100_000], False
+    obtain(asset(server.url), tmp_path / "thing.bin")
+    assert (tmp_path / "thing.bin").read_bytes() == CONTENT
+
+
+def test_the_next_run_continues(server, tmp_path):
+    server.breaks = [200_000, 0, 0, 0, 0]
+    with pytest.raises(PosterityError, match="after 200000 of 300000 bytes"):
+        obtain(asset(server.url), tmp_path / "thing.bin")
+    assert not (tmp_path / "thing.bin").exists()
+    obtain(asset(server.url), tmp_path / "thing.bin")
+    assert server.asked[-1] == "bytes=200000-" and (tmp_path / "thing.bin").read_bytes() == CONTENT
+    assert left(tmp_path) == ["thing.bin"]
+
+
+def test_a_beginning_from_elsewhere_is_dropped(server, tmp_path):
+    wanted = asset(server.url)
+    (tmp_path / f".thing-{wanted.sha256[:12]}.part").write_bytes(b"x" * 1000)
+    obtain(wanted, tmp_path / "thing.bin")
+    assert (tmp_path / "thing.bin").read_bytes() == CONTENT and server.asked == ["bytes=1000-", None]
+
+
+def test_wrong_content_leaves_nothing(server, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "other").write_bytes(b"y" * len(CONTENT))
+    with pytest.raises(PosterityError, match=f"SHA-256 is [0-9a-f]{{64}} .*expected {asset().sha256}"):
+        obtain(asset(f"file:{tmp_path / 'in' / 'other'}"), tmp_path / "out" / "thing.bin")
+    assert left(tmp_path / "out") == []
+
+
+def test_every_refusal_is_told_in_one_line(server, tmp_path):
+    server.status = 404
+    sources = (server.url, "file:/nowhere/thing", "no-such-package-of-posterity==9")
+    with pytest.raises(PosterityError) as error:
+        obtain(asset(*sources), tmp_path / "thing.bin")
+    told = str(error.value)
+    assert "\n" not in told and "asset 'thing'" in told and "HTTP 404" in told and "no such file" in told
+    assert all(source in told for source in sources) and "by hand" in told and asset().sha256 in told
+    assert server.asked == [None]  # a 404 is not asked for again
+    assert left(tmp_path) == []
+
+
+def test_a_failing_server_is_asked_again_and_then_left(server, tmp_path):
+    server.status = 503
+    (tmp_path / "copy").write_bytes(CONTENT)
+    obtain(asset(server.url, f"file:{tmp_path / 'copy'}"), tmp_path / "out" / "thing.bin")
+    assert len(server.asked) == 4 and (tmp_path / "out" / "thing.bin").read_bytes() == CONTENT
+
+
+def test_what_is_there_is_not_fetched_again(server, tmp_path):
+    (tmp_path / "thing.bin").write_bytes(CONTENT)
+    obtain(asset(server.url), tmp_path / "thing.bin")
+    assert server.asked == []
+    (tmp_path / "thing.bin").write_bytes(CONTENT[:-1])
+    obtain(asset(server.url), tmp_path / "thing.bin")
+    assert len(server.asked) == 1 and (tmp_path / "thing.bin").read_bytes() == CONTENT
+
+
+def test_a_failed_conversion_leaves_nothing(tmp_path):
+    (tmp_path / "copy").write_bytes(CONTENT)
+    with pytest.raises(PosterityError, match="the pickle is refused"):
+        obtain(asset(f"file:{tmp_path / 'copy'}", convert="vgg16"), tmp_path / "out" / "thing.bin")
+    assert left(tmp_path / "out") == []
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A folder of packages that pip is configured to use alone; their code leaves a mark when it is run."""
+    folder, mark = tmp_path / "packages", tmp_path / "mark"
+    folder.mkdir()
+    run = f"open({str(mark)!r}, 'w').close()\n".encode()
+    with tarfile.open(folder / "some_thing-1.0.tar.gz", "w:gz") as archive:
+        for name, content in {"setup.py": run, "some_thing/data.bin": CONTENT}.items():
+            info = tarfile.TarInfo(f"some_thing-1.0/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    with zipfile.ZipFile(folder / "other-2.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("other/__init__.py", run)
+        archive.writestr("other/data.bin", CONTENT)
+        archive.writestr("other-2.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: other\nVersion: 2.0\n")
+        archive.writestr("other-2.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("other-2.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    yield {p.name.split("-")[0]: p for p in folder.iterdir()}
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(("package", "name"), [("some-thing==1.0", "some_thing"), ("other==2.0", "other")])
+def test_a_member_of_a_package(index, tmp_path, package, name):
+    digest = hashlib.sha256(index[name].read_bytes()).hexdigest()
+    obtain(asset(f"{package}#{name}/data.bin", archives={package: digest}), tmp_path / "out" / "thing.bin")
+    assert (tmp_path / "out" / "thing.bin").read_bytes() == CONTENT
+    with pytest.raises(PosterityError, match=f"{index[name].name} has no member 'x.bin'"):
+        obtain(asset(f"{package}#x.bin", archives={package: digest}), tmp_path / "out" / "x")
+    assert left(tmp_path / "out") == ["thing.bin"]
+
+
+def test_a_whole_package_through_the_stage(index, tmp_path):
+    content = index["other"].read_bytes()
+    entry = {
+        "name": "thing", "version": "2.0", "file": "other.whl", "sources": ["other==2.0"], "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(), "license": "MIT", "attribution": "someone",
+    }  # fmt: skip
+    fetch.run({"asset": entry}, output=tmp_path / "data" / "thing" / "other.whl")
+    assert (tmp_path / "data" / "thing" / "other.whl").read_bytes() == content
+    with pytest.raises(PosterityError, match="asset is 'thing'"):
+        fetch.run({"asset": "thing"}, output=tmp_path / "x")
+
+
+def test_pip_refuses_another_archive(index, tmp_path):
+    with pytest.raises(PosterityError, match=r"other==2.0#other/data.bin: pip says"):
+        obtain(asset("other==2.0#other/data.bin", archives={"other==2.0": "0" * 64}), tmp_path / "thing.bin")
+    assert "thing.bin" not in left(tmp_path)
