@@ -37,6 +37,7 @@ class Diversity:
 
     eta: Annotated[float, Field(ge=0, description="strength η, times t/T")]
     threshold: Annotated[float | None, Field(ge=0, description="reach D; null is unlimited")] = None
+    rms: Annotated[float | None, Field(ge=0, description="reach as an RMS difference, D √S, instead of D")] = None
 
     def __call__(self, x0: Tensor, items: Tensor, unknowns: Tensor, fraction: float) -> Tensor:
         """(B, *signal) → (B, *signal), differentiable; neighbours and reach count as constants.
@@ -47,20 +48,23 @@ class Diversity:
             unknowns: S, shape (), (1,) or (B,).
             fraction: t/T in [0, 1].
         """
-        if self.eta == 0 or self.threshold == 0:
+        if self.eta == 0 or self.threshold == 0 or self.rms == 0:
             return x0
         neighbour, distance = _nearest(x0.detach(), items)
-        push = self.eta * fraction * (x0 - x0[neighbour])
-        if self.threshold is not None:
-            near = distance < self.threshold * unknowns.to(distance)
-            push = push * near.to(push).view(-1, *[1] * (x0.ndim - 1))
-        return x0 + push
+        weight = self.eta * fraction * (distance < self._reach(unknowns.to(distance)))
+        return x0 + weight.to(x0).view(-1, *[1] * (x0.ndim - 1)) * (x0 - x0[neighbour])
+
+    def _reach(self, unknowns: Tensor) -> Tensor:
+        """S D, or √S times the RMS difference; infinity where neither is given."""
+        if self.rms is not None:
+            return self.rms * unknowns.sqrt()
+        return unknowns * (math.inf if self.threshold is None else self.threshold)
 
 
 def _nearest(x0: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-    """Index and distance of the nearest other row of the same item; the row itself and 0 if it is alone."""
+    """Index and distance of the nearest other row of the same item; the row itself and infinity if it is alone."""
     neighbour = torch.arange(len(x0), device=x0.device)
-    distance = x0.new_zeros(len(x0))
+    distance = x0.new_full((len(x0),), math.inf)
     for item in items.unique():
         rows = (items == item).nonzero().squeeze(1).to(x0.device)
         if len(rows) == 1:

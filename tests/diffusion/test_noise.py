@@ -1,0 +1,55 @@
+"""Draws depend on who asks, and on nothing else."""
+
+import pytest
+import torch
+
+from posterity.diffusion.noise import Noise, generator
+
+NOISE = Noise(3, ["a", "a", "b"], [0, 1, 0])
+
+
+def test_a_row_is_the_same_alone_and_in_a_batch():
+    whole, alone = NOISE.normal("step", 4, (2, 5)), Noise(3, ["b"], [0])
+    assert torch.equal(alone.normal("step", 4, (2, 5))[0], whole[2])
+    assert torch.equal(alone.uniform("step", 4)[0], NOISE.uniform("step", 4)[2])
+
+
+@pytest.mark.parametrize("other", ["seed", "item", "sample", "purpose", "step"])
+def test_any_change_of_who_asks_changes_the_draws(other):
+    who = {"seed": 3, "item": "a", "sample": 0, "purpose": "step", "step": 4}
+
+    def draws(seed, item, sample, purpose, step):
+        return Noise(seed, [item], [sample]).normal(purpose, step, (100,))[0]
+
+    changed = who | {other: "other" if isinstance(who[other], str) else who[other] + 1}
+    correlation = torch.corrcoef(torch.stack([draws(**who), draws(**changed)]))[0, 1]
+    assert abs(correlation) < 0.5
+
+
+def test_names_are_not_run_together():
+    """(seed 1, item "1x") and (seed 11, item "x") are different askers."""
+    one, other = Noise(1, ["1x"], [0]), Noise(11, ["x"], [0])
+    assert not torch.equal(one.normal("init", 0, (4,)), other.normal("init", 0, (4,)))
+
+
+def test_draws_are_standard_normal_and_uniform():
+    many = Noise(0, ["a"] * 2000, range(2000))
+    x = many.normal("init", 0, (10,)).flatten()
+    assert abs(x.mean()) < 4.5 / 20_000**0.5 and abs(x.var() - 1) < 4.5 * (2 / 20_000) ** 0.5
+    assert abs((x**4).mean() - 3) < 4.5 * (96 / 20_000) ** 0.5
+    u = many.uniform("mode")
+    assert u.min() >= 0 and u.max() < 1 and abs(u.mean() - 0.5) < 4.5 / (12 * 2000) ** 0.5
+
+
+def test_precision_is_the_one_asked_for():
+    single = Noise(3, ["a"], [0], dtype=torch.float32).normal("init", 0, (4,))
+    assert single.dtype == torch.float32 and NOISE.normal("init", 0, (4,)).dtype == torch.float64
+    assert torch.equal(single[0].double(), NOISE.normal("init", 0, (4,))[0])
+    assert len(NOISE) == 3
+
+
+def test_generators_are_pinned():
+    """A change of these numbers would silently change every sample ever drawn."""
+    assert generator(0, "item", 1).standard_normal(2).tolist() == pytest.approx(
+        [-1.5409589948299907, -2.4532559995184884], abs=1e-12
+    )

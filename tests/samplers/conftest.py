@@ -1,0 +1,157 @@
+"""A bench for samplers: priors with known answers, and exact moments of any sampler that is affine in its noise."""
+
+import math
+import zlib
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from posterity.diffusion.noise import Noise
+from posterity.diffusion.schedule import Schedule
+from posterity.operators.masks import Inpainting
+from posterity.operators.pointwise import Colorization, Denoising
+from posterity.operators.superresolution import BicubicSR
+from posterity.priors.base import Prior
+from posterity.samplers.base import Problem
+
+SCHEDULE = Schedule.linear()
+
+
+class Gaussian(Prior):
+    """N(mean, covariance) over the flattened signal: affine denoiser with Jacobian √ᾱ C (ᾱC + (1-ᾱ)I)⁻¹."""
+
+    schedule = SCHEDULE
+
+    def __init__(self, shape, covariance, mean=0.0):
+        self.signal_shape, self.covariance, self.mean = shape, covariance.double(), mean
+
+    def jacobian(self, t):
+        a = self.schedule.alpha_bar(t)
+        eye = torch.eye(len(self.covariance), dtype=torch.float64)
+        return math.sqrt(a) * torch.linalg.solve(a * self.covariance + (1 - a) * eye, self.covariance)
+
+    def denoise(self, x_t, t):
+        centred = (x_t - math.sqrt(self.schedule.alpha_bar(t)) * self.mean).flatten(1)
+        return self.mean + (centred @ self.jacobian(t).T).view(x_t.shape)
+
+
+class Oracle(Prior):
+    """Knows the truth, and remembers every (t, x_t) that it was shown."""
+
+    schedule = SCHEDULE
+
+    def __init__(self, truth):
+        self.truth, self.signal_shape, self.seen = truth, tuple(truth.shape), []
+
+    def denoise(self, x_t, t):
+        self.seen.append((t, x_t.detach().clone()))
+        return self.truth.expand(x_t.shape)
+
+
+class Network(Prior):
+    """A fixed random network without any meaning, row by row, differentiable and not affine."""
+
+    schedule = SCHEDULE
+
+    def __init__(self, shape, seed=0):
+        self.signal_shape, self.times = shape, []
+        size = math.prod(shape)
+        self.weights = torch.randn(size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+    def denoise(self, x_t, t):
+        self.times.append(t)
+        # A sum over an axis, not a matrix product, whose rounding may depend on the number of rows.
+        mixed = (x_t.flatten(1)[:, None] * self.weights / math.sqrt(len(self.weights))).sum(2)
+        return torch.tanh(mixed + math.cos(0.01 * t)).view(x_t.shape)
+
+
+@dataclass(frozen=True)
+class Draws(Noise):
+    """The same contract with one generator a draw: fast for many thousand rows."""
+
+    def normal(self, purpose, step, shape):
+        seed = zlib.crc32(f"{self.seed}/{purpose}/{step}".encode())
+        rng = torch.Generator().manual_seed(seed)
+        return torch.randn(len(self), *shape, generator=rng, dtype=self.dtype)
+
+
+@dataclass(frozen=True)
+class Impulses(Noise):
+    """Row 0 draws zeros, row i a single 1 at the i-th scalar that is ever asked for."""
+
+    offsets: dict = field(default_factory=dict)
+    counts: list = field(default_factory=lambda: [1])
+
+    def normal(self, purpose, step, shape):
+        size = math.prod(shape)
+        if (purpose, step) not in self.offsets:
+            self.offsets[purpose, step] = self.counts[0]
+            self.counts[0] += size
+        first = self.offsets[purpose, step]
+        out = torch.zeros(len(self), size, dtype=self.dtype)
+        if first < len(self):  # else this is the run that only counts
+            out[first : first + size] = torch.eye(size, dtype=self.dtype)
+        return out.view(len(self), *shape)
+
+
+def rows(kind, count, seed=0):
+    return kind(seed, [""] * count, range(count))
+
+
+def exact_moments(outcome):
+    """Mean and covariance of ``outcome(noise)``, (rows, d), which must be affine in independent draws."""
+    counting = rows(Impulses, 1)
+    outcome(counting)
+    response = outcome(rows(Impulses, counting.counts[0]))
+    gain = response[1:] - response[0]
+    return response[0], gain.T @ gain
+
+
+def assert_monte_carlo(outcome, mean, covariance, count=20_000, errors=4.5):
+    """The moments of ``count`` rows are the given ones within standard errors."""
+    x = outcome(rows(Draws, count))
+    spread = covariance.diagonal().sqrt()
+    assert ((x.mean(0) - mean).abs() <= errors * spread / math.sqrt(count) + 1e-9).all()
+    found = torch.cov(x.T).view(len(mean), -1)
+    scale = torch.outer(spread, spread)
+    deviation = ((scale**2 + covariance**2) / count).sqrt()  # of a sample covariance of normal draws
+    assert ((found - covariance).abs() <= errors * deviation + 1e-9).all()
+
+
+def restore(sampler, prior, operator, y, sigma_y=0.0, noise=None, items=None, **options):
+    """Samples with one row of y (or as many as there are rows of noise)."""
+    count = len(noise)
+    y = y.expand(count, *y.shape[1:])
+    items = torch.arange(count) if items is None else torch.as_tensor(items)
+    return sampler.sample(Problem(prior, operator, y, sigma_y, items), noise, **options)
+
+
+def operators(shape, factor=4):
+    """One operator of every family for images of ``shape`` (3, n, n)."""
+    rng = torch.Generator().manual_seed(5)
+    keep = (torch.rand(1, 1, *shape[1:], generator=rng) < 0.5).double()
+    return {
+        "inpaint": Inpainting(keep, shape),
+        "sr": BicubicSR(factor, shape),
+        "colorize": Colorization(shape),
+        "denoise": Denoising(shape),
+    }
+
+
+@pytest.fixture(scope="session")
+def bench():
+    """The helpers of this file."""
+    return SimpleNamespace(
+        Gaussian=Gaussian,
+        Oracle=Oracle,
+        Network=Network,
+        Draws=Draws,
+        rows=rows,
+        exact_moments=exact_moments,
+        assert_monte_carlo=assert_monte_carlo,
+        restore=restore,
+        operators=operators,
+        schedule=SCHEDULE,
+    )

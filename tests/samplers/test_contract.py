@@ -1,0 +1,164 @@
+"""What every sampler owes: rows that do not see their batch, honest costs, late starts, settings that are checked."""
+
+import json
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from posterity import samplers
+from posterity.diffusion.grids import spaced, time_travel, transitions
+from posterity.diffusion.noise import Noise
+from posterity.errors import PosterityError
+from posterity.guidance import Diversity
+from posterity.operators.masks import Inpainting
+from posterity.priors.kernel import Kernel
+
+SHAPE = (3, 4, 4)
+SETTINGS = {"ddrm": {}, "ddnm": {"steps": 20}, "dps": {"steps": 20}, "repaint": {"steps": 40, "jump_repeat": 2}}
+EVALUATIONS = {"ddrm": 20, "ddnm": 20, "dps": 20, "repaint": 70}
+GUIDABLE = sorted(SETTINGS)
+
+
+@pytest.fixture
+def batch():
+    """Six rows of three items, each item with its own mask: (operator, y, items)."""
+    items = torch.tensor([0, 0, 1, 1, 1, 2])
+    rng = torch.Generator().manual_seed(1)
+    keep = (torch.rand(3, 1, 4, 4, generator=rng) < 0.5).double()[items]
+    x = torch.rand(3, *SHAPE, generator=rng, dtype=torch.float64)[items]
+    return Inpainting(keep, SHAPE), keep * x, items
+
+
+def draw(bench, name, batch, index, guidance=None):
+    """The rows ``index`` of the batch, restored together."""
+    operator, y, items = batch
+    index = torch.as_tensor(index)
+    names, numbers = ["a", "a", "b", "b", "b", "c"], [0, 1, 0, 1, 2, 0]
+    noise = Noise(7, [names[i] for i in index], [numbers[i] for i in index])
+    sampler = samplers.find(name)(**SETTINGS[name])
+    options = {"noise": noise, "items": items[index], "guidance": guidance}
+    return bench.restore(sampler, bench.Network(SHAPE), operator.rows(index), y[index], **options).x
+
+
+@pytest.mark.parametrize("name", GUIDABLE)
+def test_a_row_is_the_same_alone_and_in_a_batch(bench, batch, name):
+    together = draw(bench, name, batch, range(6))
+    for row in range(6):
+        assert torch.allclose(draw(bench, name, batch, [row])[0], together[row], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("name", GUIDABLE)
+def test_a_guided_item_is_the_same_alone_and_in_a_shuffled_batch(bench, batch, name):
+    guidance = Diversity(eta=0.5, threshold=0.2)
+    together = draw(bench, name, batch, range(6), guidance)
+    shuffled = [4, 0, 5, 3, 1, 2]
+    assert torch.allclose(draw(bench, name, batch, shuffled, guidance), together[shuffled], atol=1e-12, rtol=0)
+    alone = draw(bench, name, batch, [2, 3, 4], guidance)
+    assert torch.allclose(alone, together[2:5], atol=1e-12, rtol=0)
+    vanilla = draw(bench, name, batch, range(6))
+    assert torch.equal(together[5], vanilla[5])  # a single sample has nobody to move away from
+    assert (together[:5] - vanilla[:5]).flatten(1).abs().amax(1).min() > 1e-3
+
+
+@pytest.mark.parametrize("name", GUIDABLE)
+@pytest.mark.parametrize("guidance", [Diversity(eta=0.0, threshold=0.2), Diversity(eta=0.8, threshold=0.0)])
+def test_guidance_of_no_strength_or_reach_changes_no_bit(bench, batch, name, guidance):
+    assert torch.equal(draw(bench, name, batch, range(6), guidance), draw(bench, name, batch, range(6)))
+
+
+@pytest.mark.parametrize("name", GUIDABLE)
+def test_guidance_costs_no_evaluation_and_spreads_samples(bench, batch, name):
+    """Guided samples of one item are farther apart, with the same count of network calls."""
+    operator, y, _ = batch
+    pools = []
+    for guidance in (None, Diversity(eta=0.5)):
+        prior, noise = bench.Gaussian(SHAPE, 0.05 * torch.eye(48)), Noise(7, ["a"] * 5, range(5))
+        options = {"noise": noise, "items": [0] * 5, "guidance": guidance}
+        sampler = samplers.find(name)(**SETTINGS[name])
+        samples = bench.restore(sampler, prior, operator.rows(torch.zeros(5).long()), y[:1], **options)
+        assert samples.cost.forwards == EVALUATIONS[name]
+        pools.append(torch.pdist(samples.x.flatten(1)).mean())
+    assert pools[1] > 1.01 * pools[0]
+
+
+FRACTIONS = {
+    "ddrm": [s / 1000 for s in range(900, 0, -50)],  # of the next time, and none of it at 0 and -1
+    "ddnm": [s / 1000 for s in range(900, 0, -50)],
+    "dps": [t / 1000 for t in reversed(spaced(20)) if t > 0],  # of the current time
+    "repaint": [k / 40 for k, after in transitions(time_travel(40, 10, 2)) if k > after and k > 0],  # of the level
+}
+
+
+@pytest.mark.parametrize("name", GUIDABLE)
+def test_guidance_is_called_where_the_source_calls_it(bench, batch, name):
+    fractions = []
+
+    def watching(x0, items, unknowns, fraction):
+        assert x0.shape == (6, *SHAPE) and torch.equal(items, batch[2])
+        assert torch.equal(unknowns, 3 * (1 - batch[0].keep).sum((1, 2, 3)))
+        fractions.append(fraction)
+        return x0
+
+    draw(bench, name, batch, range(6), watching)
+    assert fractions == pytest.approx(FRACTIONS[name])
+
+
+@pytest.mark.parametrize("name", GUIDABLE)
+def test_a_late_start_skips_the_times_before_it(bench, batch, name):
+    operator, y, _ = batch
+    prior, steps = bench.Network(SHAPE), []
+    x_t = torch.randn(6, *SHAPE, dtype=torch.float64)
+    noise = Noise(0, list("abcdef"), [0] * 6)
+    sampler = samplers.find(name)(**SETTINGS[name])
+    watch = lambda step, count, x0: steps.append((step, count, x0.shape))  # noqa: E731
+    samples = bench.restore(sampler, prior, operator, y, noise=noise, start=(300, x_t), watch=watch)
+    grid_step = 1000 / SETTINGS[name].get("steps", 20)
+    assert 300 - 1.1 * grid_step <= prior.times[0] <= 300
+    assert samples.cost.forwards == len(prior.times) == len(steps) < EVALUATIONS[name]
+    assert all(0 <= step < count and shape == (6, *SHAPE) for step, count, shape in steps)
+
+
+def test_exact_draws_from_the_posterior_in_independent_streams(bench):
+    images = 2 * torch.rand(5, *SHAPE, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+    prior, operator = Kernel(images, torch.ones(5), 0.1), bench.operators(SHAPE)["sr"]
+    y, noise = operator(images[:1]).expand(8, -1, -1, -1), Noise(3, ["a"] * 8, range(8))
+    exact = samplers.find("exact")
+    first, again, other = (bench.restore(exact(stream=k), prior, operator, y, 0.1, noise=noise) for k in (0, 0, 1))
+    assert torch.equal(first.x, prior.posterior(operator, y, 0.1).sample(noise))
+    assert torch.equal(first.x, again.x) and first.cost.forwards == 0
+    assert (first.x - other.x).flatten(1).norm(dim=1).min() > 1e-3
+    with pytest.raises(PosterityError, match="sampler exact"):
+        bench.restore(exact(), prior, operator, y, 0.1, noise=noise, guidance=Diversity(eta=0.5))
+
+
+def test_schema_describes_every_method():
+    schema = json.loads(json.dumps(samplers.schema()))
+    assert set(schema) == {*GUIDABLE, "exact"} == set(samplers.names())
+    assert schema["ddrm"]["needs"] == ["svd"] and schema["exact"]["guidable"] is False
+    assert schema["repaint"]["needs"] == ["mask", "noiseless"]
+    for entry in schema.values():
+        assert entry["doc"].endswith(".")
+        assert all("description" in field for field in entry["settings"]["properties"].values())
+        assert entry["settings"]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("ddrm", {"eta": 1.5}),
+        ("ddrm", {"etta": 0.5}),
+        ("ddnm", {"steps": 0}),
+        ("dps", {"scale": -1}),
+        ("repaint", {"jump_repeat": 0}),
+        ("exact", {"stream": -1}),
+    ],
+)
+def test_settings_out_of_range_or_unknown_are_refused(name, wrong):
+    with pytest.raises(ValidationError):
+        TypeAdapter(samplers.find(name)).validate_python(wrong)
+
+
+def test_an_unknown_method_is_no_file():
+    with pytest.raises(KeyError):
+        samplers.find("base")
