@@ -52,7 +52,8 @@ def made(root: Path) -> dict[str, list[Path]]:
                            "truth": images.encode(x), "display": images.encode(x * keep)} for i, x in truths.items()
         ], {"task": {"name": task, "operator": "inpaint" if "inpaint" in task else "sr"}})  # fmt: skip
         write("posterior", f"{dataset}-{task}", [
-            measurement | {"item": i, "prior": "kernel", "mode": m, "probability": p} for i in ITEMS for m, p in ((0, 0.7), (1, 0.3))
+            measurement | {"item": i, "prior": "kernel", "mode": m, "probability": p}
+            for i in ITEMS for m, p in ((0, 0.7), (1, 0.3))
         ])  # fmt: skip
         for sampler in SAMPLERS:
             if task == "inpaint_box" and sampler.startswith("ddnm"):

@@ -14,10 +14,10 @@ __all__ = ["NAMES", "Drawing", "find"]
 
 NAMES = (
     "fig01_teaser", "fig02_projection_histogram", "fig03_kurtosis", "fig04_toy", "fig05_subsets_gallery",
-    "fig06_study_subsets", "fig07_guidance_gallery", "fig08_study_guidance", "fig09_toy_fps", "fig10_toy_uniformization",
-    "fig11_discard_super_resolution", "fig12_discard_inpainting", "fig13_discard_natural", "fig14_dps_artifacts",
-    "fig15_eta_gallery", "fig16_threshold_gallery", "fig17_diversity_coverage", "fig18_distance_similarity",
-    "exact_distance",
+    "fig06_study_subsets", "fig07_guidance_gallery", "fig08_study_guidance", "fig09_toy_fps",
+    "fig10_toy_uniformization", "fig11_discard_super_resolution", "fig12_discard_inpainting",
+    "fig13_discard_natural", "fig14_dps_artifacts", "fig15_eta_gallery", "fig16_threshold_gallery",
+    "fig17_diversity_coverage", "fig18_distance_similarity", "exact_distance",
 )  # fmt: skip
 """Figures that can be named in a configuration; a number is that of the paper's figure."""
 

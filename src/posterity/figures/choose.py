@@ -19,8 +19,7 @@ def first(frames: Frames, what: str, fits: Callable[[Artifact], bool] = lambda _
     for artifact in frames.of("samples"):
         if fits(artifact):
             return artifact
-    error = frames.missing("samples")
-    raise type(error)(f"{error}, none {what}")
+    raise frames.missing("samples", none=f"{what}")
 
 
 def pool(frames: Frames, key: Mapping[str, str]) -> pd.DataFrame:

@@ -22,9 +22,9 @@ _RULES: dict[str, Any] = {
     "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
     "legend.fontsize": 7, "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": GREY, "axes.linewidth": 0.6, "xtick.color": GREY, "ytick.color": GREY, "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK, "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6, "lines.linewidth": 1.2, "svg.fonttype": "path", "svg.hashsalt": "posterity",
-    "figure.facecolor": "white", "savefig.facecolor": "white",
+    "ytick.labelcolor": INK, "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.2,
+    "svg.fonttype": "path", "svg.hashsalt": "posterity", "figure.facecolor": "white", "savefig.facecolor": "white",
 }  # fmt: skip
 _WORDS = {
     "ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "exact": "exact posterior",

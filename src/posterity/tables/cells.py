@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SEPARATOR", "Cell", "interval", "item_means", "join", "mean_cell", "reason"]
+__all__ = ["SEPARATOR", "Cell", "interval", "item_means", "join", "mean_cell", "paired_cell", "reason"]
 
 SEPARATOR = " / "
 """Between the parts of a row's name."""
@@ -68,6 +68,20 @@ def mean_cell(
         return Cell(row, column, count=0, published=published, note=join(reason(rows), note))
     low, high = interval(means.to_numpy())
     return Cell(row, column, float(means.mean()), low, high, len(means), published, note)
+
+
+def paired_cell(
+    row: tuple[str, ...], column: str, rows: pd.DataFrame, others: pd.DataFrame, published: float | None = None
+) -> Cell:
+    """Mean over the items that both have of the difference rows − others, with its interval."""
+    ours, theirs = item_means(rows), item_means(others)
+    both = ours.index.intersection(theirs.index)
+    if both.empty:
+        why = reason(rows) if ours.empty else reason(others)
+        return Cell(row, column, count=0, published=published, note=why)
+    x = (ours[both] - theirs[both]).to_numpy()
+    low, high = interval(x)
+    return Cell(row, column, float(x.mean()), low, high, len(x), published)
 
 
 def join(*notes: str | None) -> str | None:

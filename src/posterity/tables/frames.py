@@ -71,12 +71,14 @@ class Frames:
         tables = [store.read(a.path, kind, columns=names).replace_schema_metadata(None) for a in found]
         return pa.concat_tables(tables).to_pandas()
 
-    def missing(self, kind: str, where: Mapping[str, Any] | None = None) -> PosterityError:
-        """The error that says which artifacts are not among the inputs."""
+    def missing(self, kind: str, where: Mapping[str, Any] | None = None, none: str = "") -> PosterityError:
+        """The error that says which artifacts are not among the inputs; ``none`` is what those there lack."""
         asked = {**self.where, **(where or {})}
         at = " with " + ", ".join(f"{k} {v}" for k, v in asked.items()) if asked else ""
         given = ", ".join(sorted({a.kind for a in self.artifacts})) or "nothing that fits"
-        return PosterityError(f"{self.wanted} needs {kind} artifacts{at}; the inputs hold {given}")
+        return PosterityError(
+            f"{self.wanted} needs {kind} artifacts{at}; the inputs hold {given}{f', none {none}' if none else ''}"
+        )
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every file that was considered."""

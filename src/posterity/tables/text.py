@@ -18,8 +18,8 @@ Grid = dict[tuple[str, ...], dict[str, dict[str, Any]]]
 
 def number(value: float | None) -> str:
     """Three significant digits, at most four decimals, whole numbers from a hundred on."""
-    if value is None:
-        return "N/A"
+    if not value:
+        return "N/A" if value is None else "0"
     size = abs(value)
     return f"{value:.{4 if size < 0.01 else 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0}f}"
 
@@ -47,7 +47,7 @@ def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def markdown(records: Sequence[Mapping[str, Any]], rows: Sequence[str], title: str, caption: str) -> str:
-    """The pivoted form: value, interval and count, the published number in a column of its own, reasons as footnotes."""
+    """The pivoted form: value, interval, count; published numbers in columns of their own; reasons as footnotes."""
     names, notes = columns(records), list[str]()
     printed = {c for c in names if any(r["published"] is not None for r in records if r["column"] == c)}
     head = [*rows]

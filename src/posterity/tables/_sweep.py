@@ -1,0 +1,101 @@
+"""What the two sweeps share: one of guidance's numbers varies, the other is fixed."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from posterity.tables._runs import shown
+from posterity.tables.cells import Cell, mean_cell
+from posterity.tables.frames import KEYS, Artifact, Frames
+
+__all__ = ["Reach", "Step", "cells", "groups"]
+
+_COLUMNS = ("diversity", "niqe", "lpips")
+
+
+@dataclass(frozen=True, order=True)
+class Reach:
+    """How far guidance pushes: the threshold D, an RMS difference, or without limit (infinite)."""
+
+    value: float
+    unit: str = "D"
+
+    def __str__(self) -> str:
+        return "unlimited" if self.value == float("inf") else f"{self.unit} {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a sweep; eta and reach are 0 for the vanilla sampler."""
+
+    artifact: Artifact
+    eta: float
+    reach: Reach
+
+
+Group = tuple[tuple[str, ...], str, list[Step]]
+"""(dataset, task, prior, method), what is fixed in words, the steps in rising order."""
+
+
+def groups(frames: Frames, vary: str) -> list[Group]:
+    """Runs that differ in ``vary`` ("eta" or "reach") alone, each with its vanilla run as 0.
+
+    Raises:
+        PosterityError: when no sampler was run with two values of it.
+    """
+    vanilla: dict[tuple[str, ...], Artifact] = {}
+    guided: dict[tuple[tuple[str, ...], Any], dict[Any, Step]] = defaultdict(dict)
+    for artifact in frames.of("samples"):
+        sampler = artifact.about.get("origin", {}).get("settings", {}).get("sampler", {})
+        place = (*(artifact.key.get(k, "") for k in KEYS[:3]), sampler.get("method", ""))
+        like = (*place, json.dumps(sampler.get("settings"), sort_keys=True))
+        guidance = sampler.get("guidance")
+        if not guidance:
+            vanilla[like] = artifact
+            continue
+        step = Step(artifact, float(guidance["eta"]), _reach(guidance))
+        fixed, varied = (step.reach, step.eta) if vary == "eta" else (step.eta, step.reach)
+        guided[like, fixed][varied] = step
+    out: list[Group] = []
+    for (like, fixed), steps in sorted(guided.items(), key=str):
+        if len(steps) < 2:
+            continue
+        found = [steps[v] for v in sorted(steps)]
+        if like in vanilla and not (found[0].eta == 0 or found[0].reach.value == 0):
+            found.insert(0, Step(vanilla[like], 0.0, Reach(0.0)))
+        out.append((like[:4], str(fixed) if vary == "eta" else f"{fixed:g}", found))
+    if not out:
+        word = "strengths eta" if vary == "eta" else "reaches (threshold or rms)"
+        raise frames.missing("samples", none=f"of one sampler with two {word} of guidance")
+    return out
+
+
+def _reach(guidance: dict[str, Any]) -> Reach:
+    for key, unit in (("threshold", "D"), ("rms", "rms")):
+        if guidance.get(key) is not None:
+            return Reach(float(guidance[key]), unit)
+    return Reach(float("inf"), "")
+
+
+def cells(
+    frames: Frames, vary: str, label: Callable[[Step], str], paper: Callable[[tuple[str, ...], Step, str], float | None]
+) -> list[Cell]:
+    """A row for every step of every sweep.
+
+    Arguments:
+        frames: samples and metrics.
+        vary: "eta" or "reach".
+        label: the varied value in words.
+        paper: the published number at (dataset, task, prior, method), step and metric.
+    """
+    out = []
+    for place, fixed, steps in groups(frames, vary):
+        for step in steps:
+            rows = shown(frames.frame("metrics", **step.artifact.key))
+            row = (*place, fixed, label(step))
+            out += [mean_cell(row, c, rows[rows["metric"] == c], paper(place, step, c)) for c in _COLUMNS]
+    return out

@@ -1,0 +1,50 @@
+"""What a sample costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posterity.tables import _runs
+from posterity.tables.cells import Cell, interval
+from posterity.tables.frames import KEYS, Frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+
+ROWS = KEYS
+TITLE = "Cost"
+CAPTION = (
+    "Evaluations of the prior that were really made for a sample, forwards and backwards, its share of the batch's "
+    "seconds on the machine that ran it, the largest memory in MB, and evaluations (forwards and backwards) and "
+    "seconds relative to DDNM on the same task."
+)
+_REFERENCE = "ddnm"
+
+
+def cells(frames: Frames) -> list[Cell]:
+    """One row a run."""
+    columns = (*KEYS, "item", "forwards", "backwards", "seconds", "peak_bytes")
+    by_run = dict(_runs.runs(frames.frame("samples", columns)))
+    out = []
+    for run, rows in by_run.items():
+        for column in ("forwards", "backwards", "seconds"):
+            means = rows.groupby("item")[column].mean()
+            low, high = interval(means.to_numpy())
+            out.append(Cell(run, column, float(means.mean()), low, high, len(means)))
+        out.append(Cell(run, "MB", float(rows["peak_bytes"].max()) / 2**20))
+        out += _ratios(run, rows, by_run.get((*run[:3], _REFERENCE)))
+    return out
+
+
+def _ratios(run: tuple[str, ...], rows: pd.DataFrame, reference: pd.DataFrame | None) -> list[Cell]:
+    names = (f"evaluations / {_REFERENCE}", f"seconds / {_REFERENCE}")
+    if reference is None:
+        return [Cell(run, n, note=f"N/A: {_REFERENCE} was not run on this task") for n in names]
+    out = []
+    for name, columns in zip(names, (["forwards", "backwards"], ["seconds"]), strict=True):
+        ours, theirs = (float(r[columns].sum(axis=1).mean()) for r in (rows, reference))
+        value = ours / theirs if theirs > 0 else None
+        out.append(Cell(run, name, value, note=None if value is not None else f"N/A: {_REFERENCE} took nothing"))
+    return out

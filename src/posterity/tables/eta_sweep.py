@@ -1,0 +1,28 @@
+"""The paper's Table 6: the strength of guidance."""
+
+from __future__ import annotations
+
+from posterity.tables import _sweep, published
+from posterity.tables.cells import Cell
+from posterity.tables.frames import Frames
+
+__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+
+ROWS = ("dataset", "task", "prior", "method", "reach", "eta")
+TITLE = "Strength of guidance"
+CAPTION = (
+    "LPIPS diversity of the shown set, NIQE, and LPIPS from the truth as the strength eta grows; eta 0 is the sampler "
+    "without guidance. Published (Table 6): face regions of CelebAMask-HQ at one fixed reach, the sampler is not named "
+    "but RePaint by the reach's size."
+)
+
+
+def cells(frames: Frames) -> list[Cell]:
+    """One row a strength."""
+    return _sweep.cells(frames, "eta", lambda step: f"{step.eta:g}", _paper)
+
+
+def _paper(place: tuple[str, ...], step: _sweep.Step, metric: str) -> float | None:
+    if place[1] != "inpaint_face" or place[3] != "repaint":
+        return None
+    return published.value("6", f"eta {step.eta:g}", metric)

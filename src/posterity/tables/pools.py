@@ -1,0 +1,81 @@
+"""Pools of samples with the features that artifacts alone can give: hidden pixels, and named attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posterity.tables.frames import Artifact, Frames
+
+if TYPE_CHECKING:
+    from posterity.features.attributes import Attributes
+
+__all__ = ["FEATURES", "LEAST", "Pool", "attributes", "large", "pools"]
+
+FEATURES = ("pixels", "attributes")
+LEAST = 20
+"""Fewer samples than this say little about a distribution's tail."""
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All samples of one item: their pictures, and (N, d) features by kind."""
+
+    item: str
+    samples: list[int]
+    pictures: list[dict[str, Any]]
+    features: dict[str, Array]
+
+
+def attributes(frames: Frames, dataset: str) -> Attributes | None:
+    """A predictor of the data set's attributes; None where items are not among the inputs or carry none."""
+    from posterity.artifacts import images
+    from posterity.features.attributes import fit
+
+    if not frames.of("items", dataset=dataset):
+        return None
+    rows = frames.frame("items", ("split", "attributes", "image"), dataset=dataset)
+    rows = rows[rows["split"] == "prior"]
+    names = [[] if a is None else list(a) for a in rows["attributes"]]
+    if not any(names):
+        return None
+    try:
+        return fit(images.stack(list(rows["image"])), names)
+    except ValueError:  # no attribute is common enough to be learnt
+        return None
+
+
+def large(artifact: Artifact) -> bool:
+    """Whether a samples artifact holds pools of :data:`LEAST` or more."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(artifact.path, columns=["item"], partitioning=None)
+    return min((int(c) for c in table["item"].value_counts().field("counts").to_pylist()), default=0) >= LEAST
+
+
+def pools(frames: Frames, key: Mapping[str, str], model: Attributes | None) -> Iterator[Pool]:
+    """The pools of one run, item by item; pixels are the hidden ones where the task hides some."""
+    from posterity.artifacts import images
+    from posterity.features.patch import patch
+
+    keeps = _keeps(frames, key)
+    rows = frames.frame("samples", ("item", "sample", "image"), **key).sort_values(["item", "sample"])
+    for item, own in rows.groupby("item"):
+        x = images.stack(list(own["image"]))
+        features = {"pixels": patch(x, keeps.get(item))}
+        if model is not None:
+            features["attributes"] = model.logits(x)
+        yield Pool(str(item), own["sample"].tolist(), own["image"].tolist(), features)
+
+
+def _keeps(frames: Frames, key: Mapping[str, str]) -> dict[str, Any]:
+    from safetensors.torch import load
+
+    where = {k: key[k] for k in ("dataset", "task")}
+    rows = frames.frame("measurements", ("item", "parameters"), **where)
+    return {r.item: load(r.parameters).get("keep") for r in rows.itertuples() if r.parameters}
