@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 __all__ = ["spaced", "strided", "time_travel", "transitions"]
 
 
@@ -49,4 +51,4 @@ def time_travel(count: int, length: int, repeat: int) -> list[int]:
 
 def transitions(walk: list[int]) -> list[tuple[int, int]]:
     """Consecutive pairs (now, next) of a walk."""
-    return list(zip(walk[:-1], walk[1:], strict=True))
+    return list(pairwise(walk))

@@ -24,19 +24,19 @@ class SVD(ABC):
         """Singular values, broadcastable to (B, *signal), ≥ 0."""
 
     @abstractmethod
-    def Vt(self, x: Tensor) -> Tensor:
+    def Vt(self, x: Tensor, /) -> Tensor:
         """(B, *signal) → spectral (B, *signal)."""
 
     @abstractmethod
-    def V(self, c: Tensor) -> Tensor:
+    def V(self, c: Tensor, /) -> Tensor:
         """Spectral (B, *signal) → (B, *signal)."""
 
     @abstractmethod
-    def Ut(self, y: Tensor) -> Tensor:
+    def Ut(self, y: Tensor, /) -> Tensor:
         """(B, *measurement) → spectral (B, *signal), 0 where ``singulars`` is 0."""
 
     @abstractmethod
-    def U(self, c: Tensor) -> Tensor:
+    def U(self, c: Tensor, /) -> Tensor:
         """Spectral (B, *signal) → (B, *measurement); ignores directions with ``singulars`` 0."""
 
 
@@ -51,17 +51,17 @@ class Operator(ABC):
     signal_shape: tuple[int, ...]
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, /) -> Tensor:
         """A(x): (B, *signal) in [-1, 1] → (B, *measurement)."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.forward(x)
 
-    def adjoint(self, y: Tensor) -> Tensor:
+    def adjoint(self, y: Tensor, /) -> Tensor:
         """Exact transpose, (B, *measurement) → (B, *signal)."""
         raise NotImplementedError(f"{type(self).__name__} has no adjoint")
 
-    def pinv(self, y: Tensor) -> Tensor:
+    def pinv(self, y: Tensor, /) -> Tensor:
         """Moore-Penrose pseudo-inverse, (B, *measurement) → (B, *signal)."""
         raise NotImplementedError(f"{type(self).__name__} has no pseudo-inverse")
 
