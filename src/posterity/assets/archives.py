@@ -49,13 +49,13 @@ def extract(archive: Path, member: str, target: Path) -> None:
             with zipfile.ZipFile(archive) as content, content.open(member) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)
             return
-        with tarfile.open(archive) as content:
-            for info in content:
+        with tarfile.open(archive) as packed:
+            for info in packed:
                 if info.isfile() and member in (info.name, info.name.partition("/")[2]):
-                    source = content.extractfile(info)
-                    assert source is not None
-                    with source, target.open("wb") as file:
-                        shutil.copyfileobj(source, file)
+                    found = packed.extractfile(info)
+                    assert found is not None
+                    with found, target.open("wb") as file:
+                        shutil.copyfileobj(found, file)
                     return
         raise KeyError(member)
     except KeyError:

@@ -73,10 +73,11 @@ def _own_parameters(
 
     if task["operator"] != "inpaint":
         return None, {}
+    _, height, width = shape
     if "half" in task:
-        return task["half"], {"keep": shapes.half(*shape[1:], task["half"])[None]}
+        return task["half"], {"keep": shapes.half(height, width, task["half"])[None]}
     if "box" in task:
-        return None, {"keep": shapes.box(*shape[1:], *task["box"])[None]}
+        return None, {"keep": shapes.box(height, width, *task["box"])[None]}
     missing = [r for r in task["regions"] if r not in masks]
     if missing:
         known = ", ".join(sorted(masks)) or "none"
