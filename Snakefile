@@ -17,7 +17,11 @@ configfile: "config/config.yaml"
 
 
 try:
-    plan = configuration.resolve(config, Path("config"), assets=Path(workflow.basedir, "resources", "assets.yaml"))
+    plan = configuration.resolve(
+        config,
+        Path("config"),
+        assets=Path(workflow.basedir, "resources", "assets.yaml"),
+    )
 except PosterityError as error:
     raise WorkflowError(str(error)) from None
 
@@ -47,8 +51,14 @@ localrules:
 rule all:
     input:
         f"{plan.results}/report/index.html",
-        [f"{plan.results}/study/{name}/questions.parquet" for (name,) in plan.keys("study")],
-        [f"{plan.results}/study/{name}/analysis.parquet" for (name,) in plan.keys("analyse")],
+        [
+            f"{plan.results}/study/{name}/questions.parquet"
+            for (name,) in plan.keys("study")
+        ],
+        [
+            f"{plan.results}/study/{name}/analysis.parquet"
+            for (name,) in plan.keys("analyse")
+        ],
 
 
 include: "rules/common.smk"

@@ -1,13 +1,10 @@
-# Only for studies whose experiment names files of answers.
+# Only for studies that have answers.
 rule analyse:
     input:
         questions=QUESTIONS,
-        responses=lambda wildcards: plan.responses[wildcards.experiment],
+        responses=lambda wildcards: responses_of(wildcards.experiment),
     output:
         ANALYSIS,
-    params:
-        settings=settings_of("analyse", "experiment"),
-        code=code_of("analyse", "experiment"),
     log:
         "logs/analyse/{experiment}.log",
     benchmark:
@@ -18,6 +15,9 @@ rule analyse:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings_of("analyse", "experiment"),
+        code=code_of("analyse", "experiment"),
     shell:
         "posterity study analyse --settings {params.settings:q} --questions {input.questions:q}"
         " --responses {input.responses:q} --output {output:q} > {log:q} 2>&1"

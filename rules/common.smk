@@ -20,12 +20,15 @@ RUN = ("dataset", "task", "prior", "sampler")
 
 ITEMS = f"{plan.data}/datasets/{{dataset}}/items.parquet"
 REGIONS = f"{plan.data}/datasets/{{dataset}}/regions.parquet"
+LICENSE = f"{plan.data}/datasets/{{dataset}}/LICENSE.txt"
+SHEET = f"{plan.data}/datasets/{{dataset}}/sheet.png"
 MEASUREMENTS = f"{plan.results}/measurements/{{dataset}}/{{task}}.parquet"
 POSTERIOR = f"{plan.results}/posterior/{{dataset}}/{{task}}/{{prior}}.parquet"
 SAMPLES = f"{plan.results}/samples/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
 SUBSETS = f"{plan.results}/subsets/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
 METRICS = f"{plan.results}/metrics/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
 QUESTIONS = f"{plan.results}/study/{{experiment}}/questions.parquet"
+SIMULATED = f"{plan.results}/study/{{experiment}}/simulated.parquet"
 ANALYSIS = f"{plan.results}/study/{{experiment}}/analysis.parquet"
 TABLE = f"{plan.results}/tables/{{experiment}}/{{table}}.parquet"
 FIGURE = f"{plan.results}/figures/{{experiment}}/{{figure}}.svg"
@@ -33,7 +36,9 @@ FIGURE = f"{plan.results}/figures/{{experiment}}/{{figure}}.svg"
 
 def asset_path(name):
     """Where a fetched asset lies."""
-    return f"{plan.data}/assets/{name}/{plan.job('fetch', name).settings['asset']['file']}"
+    return (
+        f"{plan.data}/assets/{name}/{plan.job('fetch', name).settings['asset']['file']}"
+    )
 
 
 def paths_of(pattern, keys):
@@ -51,4 +56,70 @@ def artifacts_of(experiment):
         *paths_of(SAMPLES, runs),
         *paths_of(SUBSETS, [k for k in runs if plan.has("select", *k)]),
         *paths_of(METRICS, [k for k in runs if plan.has("measure", *k)]),
+    ]
+
+
+def responses_of(experiment):
+    """The files of answers that the configuration names; without any, those of the simulated respondent."""
+    return plan.responses[experiment] or [SIMULATED.format(experiment=experiment)]
+
+
+def shown_of(experiment):
+    """What tables and figures are made from: all artifacts, and the study where it has answers."""
+    study = (experiment,) in plan.keys("analyse")
+    asked = (
+        [p.format(experiment=experiment) for p in (QUESTIONS, ANALYSIS)]
+        if study
+        else []
+    )
+    answers = [
+        p for p in (responses_of(experiment) if study else []) if p.endswith(".parquet")
+    ]
+    return [*artifacts_of(experiment), *asked, *answers]
+
+
+def one_of(names):
+    """A wildcard constraint: these names and no others."""
+    return "|".join(names) or "(?!)"
+
+
+def select_inputs(wildcards):
+    found = {"dataset": ITEMS, "samples": SAMPLES, "measurements": MEASUREMENTS}
+    if plan.job("select", *(wildcards[n] for n in RUN)).settings["features"] in (
+        "vgg",
+        "lpips",
+    ):
+        found["weights"] = asset_path("vgg16")
+    return found
+
+
+def measure_inputs(wildcards):
+    key = tuple(wildcards[n] for n in RUN)
+    metrics = set(plan.job("measure", *key).settings["metrics"])
+    found = {"samples": SAMPLES, "measurements": MEASUREMENTS}
+    if plan.has("select", *key):
+        found["subsets"] = SUBSETS
+    if plan.has("posterior", *key[:3]) and metrics & {"tv", "modes_shown"}:
+        found["posterior"] = POSTERIOR
+    # the exact sampler is what the others are compared with
+    exact = (*key[:3], "exact")
+    if plan.has("sample", *exact) and key != exact and "sliced_wasserstein" in metrics:
+        found["reference"] = paths_of(SAMPLES, [exact])
+    if metrics & {"lpips", "diversity", "coverage"}:
+        found["weights"] = asset_path("vgg16")
+    if "niqe" in metrics:
+        found["niqe"] = asset_path("niqe")
+    return found
+
+
+def report_inputs(wildcards):
+    figures = [FIGURE.format(experiment=e, figure=f) for e, f in plan.keys("figure")]
+    return [
+        *[TABLE.format(experiment=e, table=t) for e, t in plan.keys("table")],
+        *figures,
+        *[f.removesuffix(".svg") + ".png" for f in figures],
+        *paths_of(METRICS, plan.keys("measure")),
+        *paths_of(LICENSE, plan.keys("prepare")),
+        *[QUESTIONS.format(experiment=e) for (e,) in plan.keys("study")],
+        *[ANALYSIS.format(experiment=e) for (e,) in plan.keys("analyse")],
     ]

@@ -4,9 +4,6 @@ rule degrade:
         regions=REGIONS,
     output:
         MEASUREMENTS,
-    params:
-        settings=settings_of("degrade", "dataset", "task"),
-        code=code_of("degrade", "dataset", "task"),
     log:
         "logs/degrade/{dataset}/{task}.log",
     benchmark:
@@ -17,6 +14,9 @@ rule degrade:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings_of("degrade", "dataset", "task"),
+        code=code_of("degrade", "dataset", "task"),
     shell:
         "posterity degrade --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --output {output:q} > {log:q} 2>&1"

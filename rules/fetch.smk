@@ -1,9 +1,6 @@
 rule fetch:
     output:
         f"{plan.data}/assets/{{asset}}/{{file}}",
-    params:
-        settings=settings_of("fetch", "asset"),
-        code=code_of("fetch", "asset"),
     log:
         "logs/fetch/{asset}/{file}.log",
     cache: True
@@ -13,5 +10,8 @@ rule fetch:
     resources:
         mem_mb=1000,
         runtime=60,
+    params:
+        settings=settings_of("fetch", "asset"),
+        code=code_of("fetch", "asset"),
     shell:
         "posterity fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"

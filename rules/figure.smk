@@ -1,7 +1,7 @@
 # Drawn from artifacts alone: deleting every figure and asking for them again touches no sampler.
 rule figure:
     input:
-        lambda wildcards: artifacts_of(wildcards.experiment),
+        lambda wildcards: shown_of(wildcards.experiment),
     output:
         svg=FIGURE,
         png=report(
@@ -10,9 +10,6 @@ rule figure:
             category="{experiment}",
             labels={"figure": "{figure}"},
         ),
-    params:
-        settings=settings_of("figure", "experiment", "figure"),
-        code=code_of("figure", "experiment", "figure"),
     log:
         "logs/figure/{experiment}/{figure}.log",
     benchmark:
@@ -23,5 +20,8 @@ rule figure:
     resources:
         mem_mb=3000,
         runtime=30,
+    params:
+        settings=settings_of("figure", "experiment", "figure"),
+        code=code_of("figure", "experiment", "figure"),
     shell:
         "posterity figure --settings {params.settings:q} --inputs {input:q} --output {output.svg:q} > {log:q} 2>&1"

@@ -5,9 +5,6 @@ rule posterior:
         measurements=MEASUREMENTS,
     output:
         POSTERIOR,
-    params:
-        settings=settings_of("posterior", "dataset", "task", "prior"),
-        code=code_of("posterior", "dataset", "task", "prior"),
     log:
         "logs/posterior/{dataset}/{task}/{prior}.log",
     benchmark:
@@ -18,6 +15,9 @@ rule posterior:
     resources:
         mem_mb=3000,
         runtime=30,
+    params:
+        settings=settings_of("posterior", "dataset", "task", "prior"),
+        code=code_of("posterior", "dataset", "task", "prior"),
     shell:
         "posterity posterior --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --measurements {input.measurements:q} --output {output:q} > {log:q} 2>&1"

@@ -4,9 +4,8 @@ rule prepare:
     output:
         dataset=ITEMS,
         regions=REGIONS,
-    params:
-        settings=settings_of("prepare", "dataset"),
-        code=code_of("prepare", "dataset"),
+        license=LICENSE,
+        sheet=SHEET,
     log:
         "logs/prepare/{dataset}.log",
     benchmark:
@@ -17,6 +16,9 @@ rule prepare:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings_of("prepare", "dataset"),
+        code=code_of("prepare", "dataset"),
     shell:
         "posterity prepare --settings {params.settings:q} --asset {input.asset:q}"
         " --output {output.dataset:q} > {log:q} 2>&1"

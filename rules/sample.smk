@@ -6,9 +6,6 @@ rule sample:
         measurements=MEASUREMENTS,
     output:
         SAMPLES,
-    params:
-        settings=settings_of("sample", *RUN),
-        code=code_of("sample", *RUN),
     log:
         "logs/sample/{dataset}/{task}/{prior}/{sampler}.log",
     benchmark:
@@ -19,6 +16,9 @@ rule sample:
     resources:
         mem_mb=4000,
         runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        settings=settings_of("sample", *RUN),
+        code=code_of("sample", *RUN),
     shell:
         "posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --measurements {input.measurements:q} --output {output:q} > {log:q} 2>&1"

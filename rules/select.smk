@@ -1,19 +1,8 @@
-def select_inputs(wildcards):
-    found = {"dataset": ITEMS, "samples": SAMPLES, "measurements": MEASUREMENTS}
-    if plan.job("select", *(wildcards[n] for n in RUN)).settings["features"] in ("vgg", "lpips"):
-        found["weights"] = asset_path("vgg16")
-    return found
-
-
 rule select:
     input:
         unpack(select_inputs),
     output:
         SUBSETS,
-    params:
-        settings=settings_of("select", *RUN),
-        code=code_of("select", *RUN),
-        assets=f"{plan.data}/assets",
     log:
         "logs/select/{dataset}/{task}/{prior}/{sampler}.log",
     benchmark:
@@ -24,6 +13,10 @@ rule select:
     resources:
         mem_mb=3000,
         runtime=60,
+    params:
+        settings=settings_of("select", *RUN),
+        code=code_of("select", *RUN),
+        assets=f"{plan.data}/assets",
     shell:
         "posterity select --settings {params.settings:q} --samples {input.samples:q}"
         " --measurements {input.measurements:q} --items {input.dataset:q} --assets {params.assets:q}"

@@ -1,21 +1,39 @@
+SIMULATING = [
+    name
+    for (name,) in plan.keys("study")
+    if plan.job("study", name).settings["simulate"]
+]
+
+
 rule study:
     input:
         lambda wildcards: artifacts_of(wildcards.experiment),
     output:
-        QUESTIONS,
-    params:
-        settings=settings_of("study", "experiment"),
-        code=code_of("study", "experiment"),
+        questions=QUESTIONS,
     log:
         "logs/study/{experiment}.log",
     benchmark:
         f"{plan.results}/benchmarks/study/{{experiment}}.jsonl"
+    wildcard_constraints:
+        experiment=one_of([n for (n,) in plan.keys("study") if n not in SIMULATING]),
     conda:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings_of("study", "experiment"),
+        code=code_of("study", "experiment"),
     shell:
         "posterity study package --settings {params.settings:q} --inputs {input:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --output {output.questions:q} > {log:q} 2>&1"
+
+
+# The same with answers of a simulated respondent, which are labelled as such.
+use rule study as study_simulated with:
+    output:
+        questions=QUESTIONS,
+        simulated=SIMULATED,
+    wildcard_constraints:
+        experiment=one_of(SIMULATING),

@@ -1,11 +1,8 @@
 rule table:
     input:
-        lambda wildcards: artifacts_of(wildcards.experiment),
+        lambda wildcards: shown_of(wildcards.experiment),
     output:
         TABLE,
-    params:
-        settings=settings_of("table", "experiment", "table"),
-        code=code_of("table", "experiment", "table"),
     log:
         "logs/table/{experiment}/{table}.log",
     benchmark:
@@ -16,5 +13,8 @@ rule table:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings_of("table", "experiment", "table"),
+        code=code_of("table", "experiment", "table"),
     shell:
         "posterity table --settings {params.settings:q} --inputs {input:q} --output {output:q} > {log:q} 2>&1"

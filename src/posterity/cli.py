@@ -10,7 +10,7 @@ __all__ = ["app"]
 
 app = Posterity(
     name="posterity",
-    help="Plausible restorations of images, and how far to trust them. `snakemake` runs all stages; each also runs alone.",
+    help="Plausible restorations of images, and how far to trust them. `snakemake` runs every stage.",
 )
 for _stage in STAGES:
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)

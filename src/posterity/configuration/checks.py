@@ -14,7 +14,7 @@ from posterity.assets.declared import load
 from posterity.configuration.known import CLOSED_FORM, FEATURES, METRICS, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.problems import Problems
-from posterity.configuration.samplers import Named, catalogue
+from posterity.configuration.samplers import Named, catalogue, defined
 from posterity.configuration.shapes import NAME, check, defaults, schema
 from posterity.errors import PosterityError
 
@@ -158,10 +158,15 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
     for at, run in c.runs(name):
         problems.known(f"{at}.dataset", run["dataset"], c.config["datasets"], "dataset")
         problems.known(f"{at}.prior", run["prior"], c.config["priors"], "prior")
+        if c.priors.get(run["prior"], {}).get("kind") == "network":
+            able = ", ".join(n for n, p in c.priors.items() if p["kind"] != "network")
+            problems.add(f"{at}.prior", run["prior"], f"its checkpoint is not among the assets (can run: {able})")
         for i, task in enumerate(run["tasks"]):
             problems.known(f"{at}.tasks[{i}]", task, c.config["tasks"], "task")
         for i, sampler in enumerate(run["samplers"] if run["samplers"] != "all" else []):
-            problems.known(f"{at}.samplers[{i}]", sampler, c.samplers, "sampler")
+            # a name whose definition is wrong has a line already
+            if sampler in c.samplers or sampler not in defined(c.config["samplers"]):
+                problems.known(f"{at}.samplers[{i}]", sampler, c.samplers, "sampler")
         if "features" in run:
             problems.known(f"{at}.features", run["features"], FEATURES, "kind of features")
         count = experiment.get("count", 5)
@@ -170,6 +175,29 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
         for _ in c.combinations(at, run, problems):
             pass
         _subsets(at, run.get("subsets", []), c, problems)
+    if "study" in experiment:
+        _study(c, name, experiment["study"], problems)
+
+
+def _study(c: Checked, name: str, study: Mapping[str, Any], problems: Problems) -> None:
+    from posterity.study import design
+
+    path, chosen = f"experiments.{name}.study", {s for _, run in c.runs(name) for s in run.get("subsets", [])}
+    for i, comparison in enumerate(study["comparisons"]):
+        at = f"{path}.comparisons[{i}]"
+        try:
+            design.parse({"experiment": name, "comparisons": [comparison]})
+        except PosterityError as error:
+            problems.say(at, str(error).removeprefix("study settings: "))
+            continue
+        for key in ("approach", "against"):
+            if comparison.get(key) not in (None, "guided", "vanilla"):
+                problems.known(f"{at}.{key}", comparison[key], sorted(chosen), "subset of this experiment's runs")
+        for key in ("dataset", "task", "prior", "sampler"):
+            if comparison.get(key) is not None:
+                problems.known(
+                    f"{at}.{key}", comparison[key], c.config[f"{key}s"] if key != "sampler" else c.samplers, key
+                )
 
 
 def _subsets(path: str, subsets: Any, c: Checked, problems: Problems) -> None:

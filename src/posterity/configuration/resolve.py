@@ -155,8 +155,8 @@ def _shown(c: Checked, problems: Problems) -> dict[Key, dict[str, Any]]:
 
 def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str) -> None:
     seed, items = c.config["seed"], c.config["items"]
-    about = {k: c.datasets[dataset][k] for k in ("kind", "select", "size") if k in c.datasets[dataset]}
-    plan.add("prepare", (dataset,), {"dataset": dataset, **about})
+    about = {k: v for k, v in c.datasets[dataset].items() if k in ("kind", "select", "size")}
+    plan.add("prepare", (dataset,), {"dataset": dataset} | about)
     measured = {"dataset": dataset, "task": {"name": task, **c.tasks[task]}, "items": items, "seed": seed}
     plan.add("degrade", (dataset, task), measured)
     if c.closed_form(task, prior):
@@ -177,6 +177,6 @@ def _downstream(plan: Plan, c: Checked, name: str) -> None:
     asked["comparisons"] = study["comparisons"]
     common = {"experiment": name, "count": experiment.get("count", 5), "seed": c.config["seed"]}
     plan.add("study", (name,), common | asked)
-    if study.get("responses"):
-        plan.responses[name] = list(study["responses"])
+    if study.get("responses") or asked["simulate"]:
+        plan.responses[name] = list(study.get("responses", []))
         plan.add("analyse", (name,), {"seed": c.config["seed"], "replicates": study.get("replicates", 10000)})

@@ -10,7 +10,7 @@ from typing import Any
 from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, schema
 
-__all__ = ["Named", "catalogue", "settle"]
+__all__ = ["Named", "catalogue", "defined", "settle"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ def catalogue(
     return out
 
 
+def defined(samplers: Mapping[str, Any]) -> set[str]:
+    """The names that the files mean to define, also those with mistakes in them."""
+    out = set(samplers)
+    for name, definition in samplers.items():
+        if isinstance(definition, Mapping):
+            out |= {f"{name}_guided"} if "guided" in definition else set()
+            out |= set(definition.get("variants") or {})
+    return out
+
+
 def _valid(name: str, definition: Any, where: Mapping[str, Collection[str]], problems: Problems) -> bool:
     path = f"samplers.{name}"
     if not check(definition, schema("parts")["sampler"], path, problems):
@@ -76,10 +86,9 @@ def _valid(name: str, definition: Any, where: Mapping[str, Collection[str]], pro
         for key, names in part.get("when", {}).items():
             for one in [names] if isinstance(names, str) else names:
                 good &= problems.known(f"{at}.when.{key}", one, where[key], key)
-    for key in ("guided",):
-        if "eta" not in definition.get(key, {"eta": 0}):
-            problems.say(f"{path}.{key}", "'eta' is missing")
-            good = False
+    if "eta" not in definition.get("guided", {"eta": 0}):
+        problems.say(f"{path}.guided", "'eta' is missing")
+        good = False
     return good
 
 
