@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import sys
 import tarfile
 import threading
 import zipfile
@@ -12,6 +13,7 @@ import pytest
 
 from posterity.assets import Asset, urls
 from posterity.assets.obtain import obtain
+from posterity.assets.progress import progress
 from posterity.errors import PosterityError
 from posterity.stages import fetch
 
@@ -27,13 +29,18 @@ class Server:
     """Serves CONTENT; ``breaks`` bounds the bytes of each answer, ``ranges`` says whether Range is honoured."""
 
     def __init__(self):
-        self.breaks, self.ranges, self.status, self.asked = [], True, 200, []
+        self.breaks, self.ranges, self.status, self.asked, self.tokens = [], True, 200, [], []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 asked = self.headers.get("Range")
                 outer.asked.append(asked)
+                outer.tokens.append(self.headers.get("Authorization"))
+                if self.path == "/moved":
+                    self.send_response(302)
+                    self.send_header("Location", "/thing.bin")
+                    return self.end_headers()
                 if outer.status != 200:
                     return self.send_error(outer.status)
                 start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and outer.ranges else 0
@@ -94,6 +101,36 @@ def test_a_beginning_from_elsewhere_is_dropped(server, tmp_path):
     (tmp_path / f".thing-{wanted.sha256[:12]}.part").write_bytes(b"x" * 1000)
     obtain(wanted, tmp_path / "thing.bin")
     assert (tmp_path / "thing.bin").read_bytes() == CONTENT and server.asked == ["bytes=1000-", None]
+
+
+def test_a_token_stays_with_the_first_host(server, tmp_path):
+    part = tmp_path / "part"
+    part.write_bytes(CONTENT[:1000])
+    url = server.url.replace("thing.bin", "moved")
+    urls.download(url, part, len(CONTENT), lambda done: None, headers={"Authorization": "secret"})
+    assert part.read_bytes() == CONTENT
+    assert server.tokens == ["secret", None] and server.asked == ["bytes=1000-"] * 2
+
+
+def test_hub_addresses():
+    url, headers = urls.hub("owner/name/folder/file.bin@v1.0")
+    assert url.startswith("https://") and url.endswith("/owner/name/resolve/v1.0/folder/file.bin")
+    assert any(name.lower() == "user-agent" for name in headers)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress_is_told(terminal, monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress("thing", 2_000_000) as told:
+        for done in range(0, 2_000_001, 1000):
+            told(done)
+    if terminal:
+        assert "thing" in shown.getvalue() and "2.0/2.0 MB" in shown.getvalue()
+    else:
+        lines = shown.getvalue().splitlines()
+        assert len(lines) == 11 and lines[5] == "thing: 1.0 of 2.0 MB"
 
 
 def test_wrong_content_leaves_nothing(server, tmp_path):
@@ -186,6 +223,6 @@ def test_a_whole_package_through_the_stage(index, tmp_path):
 
 
 def test_pip_refuses_another_archive(index, tmp_path):
-    with pytest.raises(PosterityError, match=r"other==2.0#other/data.bin: pip says"):
+    with pytest.raises(PosterityError, match=r"other==2.0#other/data.bin: pip says the index has no"):
         obtain(asset("other==2.0#other/data.bin", archives={"other==2.0": "0" * 64}), tmp_path / "thing.bin")
     assert "thing.bin" not in left(tmp_path)

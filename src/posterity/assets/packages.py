@@ -64,6 +64,14 @@ def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], 
                     told(int(words[1]))
             code = process.wait()
         if code:
-            said = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("ERROR:")]
-            raise PosterityError(f"pip says {said[-1][6:].strip() if said else f'exit code {code}'}")
+            raise PosterityError(f"pip says {_said(log.read_text(errors='replace'), sha256)}")
     return next(folder.iterdir())
+
+
+def _said(log: str, sha256: str) -> str:
+    """pip's own last word, in one line."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()] or ["nothing"]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    if any("DO NOT MATCH" in e for e in errors):
+        return f"the index has no archive with SHA-256 {sha256} for this version"
+    return (errors or lines)[-1]

@@ -37,7 +37,7 @@ def download(
         part: the partial file; its bytes are taken as the beginning of the content.
         size: the whole content, in bytes.
         told: receives the bytes present so far.
-        headers: sent with every request.
+        headers: sent with every request, but not to where it is redirected.
         attempts: connections in a row that bring nothing before this gives up.
         pause: seconds before the second attempt, doubled for each further one.
         timeout: seconds without an answer.
@@ -47,7 +47,7 @@ def download(
         if fruitless == attempts:
             raise PosterityError(f"{reason} after {done} of {size} bytes")
         try:
-            _append(url, part, done, told, dict(headers or {}), timeout)
+            _append(url, part, done, told, headers or {}, timeout)
             reason = "it ends early"
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in (408, 429):  # asking again will not help
@@ -60,10 +60,15 @@ def download(
             time.sleep(pause * 2 ** (fruitless - 1))
 
 
-def _append(url: str, part: Path, done: int, told: Callable[[int], None], headers: dict[str, str], wait: float) -> None:
+def _append(
+    url: str, part: Path, done: int, told: Callable[[int], None], headers: Mapping[str, str], wait: float
+) -> None:
+    request = urllib.request.Request(url)
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)  # a token is for the first host alone
     if done:
-        headers["Range"] = f"bytes={done}-"
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=wait) as answer:
+        request.add_header("Range", f"bytes={done}-")
+    with urllib.request.urlopen(request, timeout=wait) as answer:
         resumed = answer.status == 206
         done = done if resumed else 0
         with part.open("ab" if resumed else "wb") as file:
