@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "name", "save"]
+__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "look", "name", "save"]
 
 INK, GREY = "#222222", "#8a8a8a"
 COLOURS = {
@@ -48,23 +49,26 @@ def name(key: str) -> str:
 
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **how: Any) -> tuple[Figure, Sequence[Axes]]:
-    """A figure in inches and its axes, row by row, without matplotlib's global state."""
-    import matplotlib
+    """A figure in inches and its axes, row by row; drawn on within :func:`look`."""
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **how).flat)
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """The house's look; matplotlib reads it whenever something is drawn, so all drawing happens inside."""
+    import matplotlib
+
     with matplotlib.rc_context(_RULES):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, **how)
-    return figure, list(axes.flat)
+        yield
 
 
 def save(drawn: Drawn, title: str) -> tuple[bytes, bytes]:
     """(SVG, PNG), the same bytes for the same figure; title and caption are inside."""
-    import matplotlib
-
     svg, png = io.BytesIO(), io.BytesIO()
     about = {"Title": title, "Description": drawn.caption}
-    with matplotlib.rc_context(_RULES):
-        drawn.figure.savefig(svg, format="svg", metadata={**about, "Date": None, "Creator": None})
-        drawn.figure.savefig(png, format="png", dpi=200, metadata={**about, "Software": None})
+    drawn.figure.savefig(svg, format="svg", metadata={**about, "Date": None, "Creator": None})
+    drawn.figure.savefig(png, format="png", dpi=200, metadata={**about, "Software": None})
     return svg.getvalue(), png.getvalue()

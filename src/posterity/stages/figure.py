@@ -27,6 +27,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     except KeyError:
         raise PosterityError(f"figure {name!r} does not exist; choose one of {', '.join(figures.NAMES)}") from None
     frames = Frames(inputs, f"figure {name}", settings)
-    svg, png = style.save(figure.draw(frames, settings), figure.TITLE)
+    with style.look():
+        svg, png = style.save(figure.draw(frames, settings), figure.TITLE)
     store.write_bytes(output.with_suffix(".png"), png)
     store.write_bytes(output, svg)

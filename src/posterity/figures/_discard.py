@@ -1,0 +1,56 @@
+"""What discarding a part of the pool before choosing does (the paper's Figs. 11 to 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from posterity.figures import choose, gallery, style
+from posterity.tables.frames import Artifact, Frames
+from posterity.tables.pools import LEAST, Pool, attributes, large, pools
+
+__all__ = ["draw"]
+
+_COUNT = 5
+_PARTS = (1.0, 0.5, 0.2)
+"""Shares of the pool that farthest-point sampling keeps at random, and Uniformization by probability."""
+
+
+def draw(frames: Frames, settings: Mapping[str, Any], what: str, fits: Callable[[Artifact], bool]) -> style.Drawn:
+    """For each item a row for every rule and share of the pool that is kept."""
+    run = choose.first(frames, f"of {what} with pools of at least {LEAST}", lambda a: fits(a) and large(a))
+    model = attributes(frames, run.key["dataset"])
+    pictures, rows = choose.measured(frames, run.key), []
+    every = {p.item: p for p in pools(frames, run.key, model)}
+    for number, item in enumerate(choose.items(every, settings, 1)):
+        for k, (label, members) in enumerate(_choices(every[item])):
+            truth, seen = pictures[item] if k == 0 else (None, None)
+            shown = [gallery.pixels(every[item].pictures[i]) for i in members]
+            rows.append(gallery.Row(label, [[truth], [seen], shown], apart=k == len(_PARTS) or (k == 0 and number > 0)))
+    features = "attribute" if model is not None else "pixel"
+    caption = (
+        "L is the number of samples kept at random before farthest-point sampling, ρ the share that Uniformization "
+        f"keeps, the most probable first; distances of {features} features; {choose.words(run.key)}."
+    )
+    return style.Drawn(gallery.draw(rows, ["truth", "measured", "shown"]), caption)
+
+
+def _choices(pool: Pool) -> list[tuple[str, list[int]]]:
+    from posterity.features.pca import distances, pca
+    from posterity.subsets.fps import FPS
+    from posterity.subsets.uniformization import Uniformization
+
+    features = pca(pool.features.get("attributes", pool.features["pixels"]))
+    between, size = distances(features), len(pool.samples)
+    out = []
+    for part in _PARTS:
+        first = max(round(part * size), _COUNT)
+        out.append((f"FPS, L = {first}", FPS(first=first).choose(between, _COUNT, np.random.default_rng(0))))
+    for part in _PARTS:
+        kept = max(part, (_COUNT + 1) / size)
+        rule = Uniformization(keep_fraction=kept, dimension=features.shape[1])
+        chosen = rule.choose(between, _COUNT, np.random.default_rng(0))
+        out.append((f"Uniformization, ρ = {kept:.0%}", chosen))
+    return out

@@ -1,0 +1,109 @@
+"""Percentages of a user study for the figures: from answers, or from an analysis of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from posterity.figures import style
+from posterity.tables.frames import Frames
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Score", "answers", "label", "panel", "scores"]
+
+REPLICATES = 10_000
+
+
+@dataclass(frozen=True)
+class Score:
+    """One percentage with its interval."""
+
+    study: str
+    run: str
+    approach: str
+    value: float
+    low: float
+    high: float
+    count: int
+    simulated: bool
+
+
+def answers(frames: Frames) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
+    """(questions, responses, whether simulated): people's answers if there are any, else simulated ones."""
+    asked = frames.frame("questions", _questions()).to_dict("records")
+    given = frames.frame("responses")
+    people = given[~given["simulated"].astype(bool)]
+    chosen = people if len(people) else given
+    known = {q["question"] for q in asked}
+    chosen = chosen[chosen["question"].isin(known)]
+    if chosen.empty:
+        raise frames.missing("responses", none="that answer the given questions")
+    return asked, chosen.to_dict("records"), not len(people)
+
+
+def _questions() -> list[str]:
+    from posterity.artifacts.schemas import SCHEMAS
+
+    return SCHEMAS["questions"].names
+
+
+def scores(frames: Frames, fits: Callable[[Score], bool], what: str) -> list[Score]:
+    """The percentages that fit."""
+    from posterity.study.analyse import score
+    from posterity.study.design import STUDIES
+
+    if frames.of("questions") and frames.of("responses"):
+        asked, given, _ = answers(frames)
+        rows = score(asked, given, REPLICATES, seed=0)
+    elif frames.of("tables"):
+        rows = [r for r in frames.frame("tables").to_dict("records") if r["table"] in STUDIES]
+    else:
+        raise frames.missing("responses")
+    found = [
+        Score(r["table"], r["row"], r["column"], r["value"], r["low"], r["high"], r["count"], "simulated" in r["note"])
+        for r in rows
+    ]
+    people = [s for s in found if not s.simulated]
+    fitting = [s for s in people or found if fits(s)]
+    if not fitting:
+        raise frames.missing("responses", none=f"about {what}")
+    return fitting
+
+
+def label(figure: Figure, simulated: bool) -> str:
+    """Marks the figure where no person answered; returns the sentence for the caption."""
+    if not simulated:
+        return "Bootstrap intervals over images and answers, 95 %."
+    figure.suptitle("simulated respondent", fontsize=7, color=style.COLOURS["red"], x=0.995, ha="right")
+    return "Answers of a simulated respondent, not of people. Bootstrap intervals over images and answers, 95 %."
+
+
+def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
+    """Percentages by approach, one colour a run; ``half`` draws the line of indifference."""
+    runs = sorted({s.run for s in found})
+    approaches = [
+        a for a in ("random", "kmeans", "uniformization", "fps", "guided") if any(s.approach == a for s in found)
+    ]
+    approaches += sorted({s.approach for s in found} - set(approaches))
+    colours = list(style.COLOURS.values())
+    for k, run in enumerate(runs):
+        for s in (s for s in found if s.run == run):
+            x = approaches.index(s.approach) + (k - (len(runs) - 1) / 2) * min(0.16, 0.6 / len(runs))
+            colour = colours[k % len(colours)]
+            ax.plot([x, x], [s.low, s.high], color=colour, solid_capstyle="butt")
+            first = s.approach == next(t.approach for t in found if t.run == run)
+            ax.plot(x, s.value, "o", color=colour, markersize=4, label=words(run) if first else None)
+    if half:
+        ax.axhline(50, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
+    ax.set(title=title, ylim=(0, 100), ylabel="% of answers", xlim=(-0.6, len(approaches) - 0.4))
+    ax.set_xticks(range(len(approaches)), [style.name(a) for a in approaches])
+
+
+def words(run: str) -> str:
+    """``dataset/task/prior/sampler`` → ``task, sampler``, which is what differs between curves."""
+    parts = run.split("/")
+    return f"{parts[1]}, {style.name(parts[3])}" if len(parts) == 4 else run

@@ -1,0 +1,25 @@
+"""Farthest-point sampling of a part of the toy's pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from posterity.figures import _toy, style
+from posterity.tables.frames import Frames
+
+__all__ = ["SECTION", "TITLE", "draw"]
+
+SECTION = "analysis"
+TITLE = "Farthest-point sampling after random discarding"
+_FIRST = (30, 100, 300, 1000)
+
+
+def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
+    """One panel for each number L of points that are kept first; needs no artifacts."""
+    panels = [_toy.Chosen(f"FPS, L = {n}", _toy.choose("fps", first=n)) for n in _FIRST]
+    return _toy.draw(
+        panels,
+        f"{_toy.COUNT} of the L points that are kept before farthest-point sampling begins: the more there are, the "
+        "farther the chosen ones spread.",
+    )

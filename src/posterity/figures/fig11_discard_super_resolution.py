@@ -1,0 +1,19 @@
+"""Discarding before choosing, in super-resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from posterity.figures import _discard, style
+from posterity.tables.frames import Frames
+
+__all__ = ["SECTION", "TITLE", "draw"]
+
+SECTION = "gallery"
+TITLE = "Discarding before choosing: super-resolution"
+
+
+def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
+    """One item of the first such run."""
+    return _discard.draw(frames, settings, "super-resolution", lambda a: a.key["task"].startswith("sr"))

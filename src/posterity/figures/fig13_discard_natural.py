@@ -1,0 +1,23 @@
+"""Discarding before choosing, in inpainting of other images than faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from posterity.figures import _discard, style
+from posterity.tables.frames import Artifact, Frames
+
+__all__ = ["SECTION", "TITLE", "draw"]
+
+SECTION = "gallery"
+TITLE = "Discarding before choosing: other images"
+
+
+def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
+    """One item of the first inpainting run whose task is not about the regions of a face."""
+
+    def fits(artifact: Artifact) -> bool:
+        return artifact.key["task"].startswith("inpaint") and artifact.key["task"] != "inpaint_face"
+
+    return _discard.draw(frames, settings, "inpainting other than of faces", fits)
