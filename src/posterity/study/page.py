@@ -32,8 +32,8 @@ A participant number can be handed over in the address: index.html?participant=P
 
 Every participant answers up to {limit} of them, each item at most once in a study. Keys: 1 and 2 (or the arrows),
 Y and N. Answers are kept in the browser while the study runs; a reload goes on where it stopped. At the end the
-page saves a file answers-{experiment}-PARTICIPANT.json (schema.json describes it). Collect these files in the
-folder responses/ beside this one and analyse them:
+page saves a file answers-{experiment}-PARTICIPANT.json (schema.json describes it). Collect these files in a
+folder responses here and analyse them:
 
   posterity analyse --settings '{{"seed":0,"replicates":10000}}' --questions questions.parquet \\
       --responses responses/*.json --output study.parquet

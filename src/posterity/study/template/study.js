@@ -257,17 +257,26 @@ const STORE = `posterity-study/${design.experiment}/${design.fingerprint}`;
 
 function keep(session) {
   try {
-    localStorage.setItem(STORE, JSON.stringify(session));
+    localStorage.setItem(STORE, session.participant);
+    localStorage.setItem(`${STORE}/${session.participant}`, JSON.stringify(session));
   } catch {
     /* private windows may refuse; the answers are still saved at the end */
   }
 }
 
-function kept() {
+function kept(participant) {
   try {
-    return JSON.parse(localStorage.getItem(STORE));
+    return JSON.parse(localStorage.getItem(`${STORE}/${participant}`));
   } catch {
     return null;
+  }
+}
+
+function lastParticipant() {
+  try {
+    return localStorage.getItem(STORE) || "";
+  } catch {
+    return "";
   }
 }
 
@@ -282,12 +291,12 @@ function save(session) {
 /* ---- first page, trials, last page ---- */
 
 function welcome() {
-  const before = kept();
   const total = Math.min(design.limit, new Set(design.blocks.flatMap((b) => b.questions.map((q) => q.group))).size);
   const address = new URLSearchParams(location.search);
-  const given = address.get("participant") || address.get("PROLIFIC_PID") || address.get("workerId") || "";
+  const given = address.get("participant") || address.get("PROLIFIC_PID") || address.get("workerId");
+  const expected = given || lastParticipant();
   const field = make("input", {
-    id: "participant", type: "text", value: before?.participant ?? given, required: "", maxlength: "64",
+    id: "participant", type: "text", value: expected, required: "", maxlength: "64",
     autocomplete: "off", spellcheck: "false", placeholder: "for example P07",
   });
   const form = make("form", { class: "card" },
@@ -298,13 +307,13 @@ function welcome() {
       "If you have to stop, open this page again later and go on."),
     make("label", { for: "participant" }, "Your participant number"),
     field,
-    make("div", { class: "actions" }, make("button", { class: "primary", type: "submit" }, before ? "Go on" : "Start")));
+    make("div", { class: "actions" }, make("button", { class: "primary", type: "submit" }, kept(expected) ? "Go on" : "Start")));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const participant = field.value.trim();
     if (!participant) return;
     const fresh = { experiment: design.experiment, design: design.fingerprint, participant, responses: [] };
-    run(before?.participant === participant ? before : fresh);
+    run(kept(participant) ?? fresh);
   });
   stage.replaceChildren(form);
   field.focus();
@@ -313,16 +322,18 @@ function welcome() {
 async function run(session) {
   keep(session);
   stage.replaceChildren();
-  const jsPsych = initJsPsych({ display_element: "stage" });
-  await jsPsych.run(timeline(session));
+  const trials = timeline(session);
+  if (trials.length > 0) await initJsPsych({ display_element: "stage" }).run(trials);
   farewell(session);
 }
 
 function farewell(session) {
   const another = () => {
-    if (!confirm("Have the answers been saved? They are removed from this browser.")) return;
-    localStorage.removeItem(STORE);
-    location.reload();
+    try {
+      localStorage.removeItem(STORE);
+    } finally {
+      location.reload();
+    }
   };
   document.querySelector(".progress").hidden = true;
   stage.replaceChildren(
