@@ -5,13 +5,23 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+
+from posterity import configuration
+from posterity.diffusion.noise import Noise
+from posterity.guidance import Diversity
+from posterity.operators.build import build
+from posterity.priors.kernel import Kernel
+from posterity.samplers.base import Problem
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -72,9 +82,35 @@ def test_other_programs_at_least_import(block: Block) -> None:
     subprocess.run([sys.executable, "-c", imports], check=True, capture_output=True, timeout=120)
 
 
-@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
-def test_yaml_is_yaml(block: Block) -> None:
-    assert isinstance(yaml.safe_load(block.text), dict)
+@pytest.mark.parametrize("block", [b for b in blocks("yaml") if "runs:" in b.text], ids=str)
+def test_experiments_are_valid(block: Block, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "config" / "experiments" / "printed.yaml").write_text(block.text)
+    (tmp_path / "config" / "config.yaml").write_text("experiments: [printed]")
+    plan = configuration.resolve(
+        {"experiments": ["printed"]}, tmp_path / "config", assets=ROOT / "resources/assets.yaml"
+    )
+    assert plan.keys("sample")
+
+
+def test_the_example_sampler_restores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's program with the page's configuration, on a mask whose known pixels it must keep."""
+    page = ROOT / "docs" / "writing-a-sampler.md"
+    (program,) = (block for block in blocks("python") if block.page == page)
+    (config,) = (yaml.safe_load(block.text) for block in blocks("yaml") if block.page == page)
+    (tmp_path / "replacement.py").write_text(program.text)
+    monkeypatch.syspath_prepend(tmp_path)
+    sampler = import_module(config["method"]).Replacement(**config["settings"])
+
+    images = torch.rand(10, 3, 8, 8, dtype=torch.float64) * 2 - 1
+    keep = torch.ones(1, 1, 8, 8)
+    keep[..., 4:] = 0
+    operator = build({"operator": "inpaint"}, (3, 8, 8), {"keep": keep})
+    y = operator(images[:4])
+    problem = Problem(Kernel(images, torch.ones(10), 0.1), operator, y, 0.0, torch.arange(4))
+    drawn = sampler.sample(problem, Noise(0, list("abcd"), [0] * 4), guidance=Diversity(config["guided"]["eta"]))
+    torch.testing.assert_close(operator(drawn.x), y)
+    assert drawn.cost.forwards == config["settings"]["steps"]
 
 
 def test_links_lead_somewhere() -> None:
