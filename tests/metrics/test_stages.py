@@ -24,9 +24,14 @@ def made(tmp_path_factory):
     key = {"dataset": "d", "task": "t"}
     pictures = {i: torch.rand(8, 3, 32, 32) * 2 - 1 for i in ("a", "b")}
     store.write(
-        root / "m", "measurements",
-        [key | {"item": i, "parameters": save({"keep": keep}), "truth": images.encode(x[0])} for i, x in pictures.items()], {},
-    )  # fmt: skip
+        root / "m",
+        "measurements",
+        [
+            key | {"item": i, "parameters": save({"keep": keep}), "truth": images.encode(x[0])}
+            for i, x in pictures.items()
+        ],
+        {},
+    )
     store.write(
         root / "s", "samples",
         [run | {"item": i, "sample": k, "image": images.encode(x[k]), "lr_psnr": 50.0, "mode": k % 2}
