@@ -99,9 +99,10 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             c.datasets[name] = value
     _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
     _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
+    hidden = [k for k in schema("parts")["task"]["inpaint"]["properties"] if k not in ("operator", "sigma_y")]
     for name, task in c.tasks.items():
-        if task["operator"] == "inpaint" and sum(k in task for k in ("regions", "box", "half")) != 1:
-            problems.say(f"tasks.{name}", "an inpainting task takes exactly one of regions, box, half")
+        if task["operator"] == "inpaint" and sum(k in task for k in hidden) != 1:
+            problems.say(f"tasks.{name}", f"an inpainting task takes exactly one of {', '.join(hidden)}")
     every = {"prior": c.config["priors"], "task": c.config["tasks"], "dataset": c.config["datasets"]}
     c.samplers = catalogue(c.config["samplers"], every, problems)
     for name, value in definitions.items():

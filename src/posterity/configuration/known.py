@@ -10,6 +10,7 @@ __all__ = ["CLOSED_FORM", "FEATURES", "HAS", "METRICS", "lacking"]
 HAS: dict[str, frozenset[str]] = {
     "inpaint": frozenset({"linear", "adjoint", "pinv", "svd", "mask"}),
     "sr": frozenset({"linear", "adjoint", "pinv", "svd"}),
+    "pool": frozenset({"linear", "adjoint", "pinv", "svd"}),
     "colorize": frozenset({"linear", "adjoint", "pinv", "svd"}),
     "denoise": frozenset({"linear", "adjoint", "pinv", "svd"}),
 }
@@ -18,7 +19,7 @@ HAS: dict[str, frozenset[str]] = {
 CLOSED_FORM: dict[str, frozenset[str]] = {
     "kernel": frozenset(HAS),
     "blocks": frozenset({"inpaint", "colorize", "denoise"}),
-    "gaussian": frozenset(HAS),
+    "gaussian": frozenset({"colorize", "denoise"}),
 }
 """Operators for which a kind of prior has an exact posterior."""
 

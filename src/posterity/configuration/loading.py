@@ -17,7 +17,7 @@ _MANY = ("tasks", "priors")
 """Folders whose files map names to definitions; in the others a file is one definition under its own name."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Safe YAML in which a key that is given twice is a mistake, not an overwriting."""
 
 

@@ -1,0 +1,91 @@
+"""Which edits a stage's fingerprint sees."""
+
+import ast
+
+import pytest
+
+from posterity.configuration import fingerprint as fp
+
+SAMPLE = {"sampler": {"method": "ddnm"}}
+
+
+def edited(monkeypatch, name, edit):
+    """The fingerprint's reader with one module's text changed by ``edit``."""
+    path = fp._file(name)
+    original = path.read_text(encoding="utf-8")
+    changed = edit(original)
+    assert changed != original
+    read = type(path).read_text
+    monkeypatch.setattr(type(path), "read_text", lambda self, **k: changed if self == path else read(self, **k))
+    fp._tree.cache_clear()
+    fp._digest.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    yield
+    fp._tree.cache_clear()
+    fp._digest.cache_clear()
+
+
+def test_a_samplers_own_file_and_what_it_imports_count_but_no_other_samplers():
+    found = fp.modules(("posterity.stages.sample", "posterity.samplers.ddnm"))
+    for name in ("samplers.ddnm", "samplers.base", "diffusion.steps", "operators.base", "stages._problem", "guidance"):
+        assert f"posterity.{name}" in found
+    for name in ("samplers.dps", "samplers.repaint", "subsets", "cli", "configuration"):
+        assert f"posterity.{name}" not in found
+
+
+def test_every_module_that_the_sample_stage_loads_is_counted():
+    """Imports inside functions too: what was loaded by a real run of the imports is a subset of what was found."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, posterity.stages.sample, posterity.stages._problem, posterity.samplers.ddnm, posterity.guidance;"
+        "print(*[m for m in sys.modules if m.split('.')[0] == 'posterity'])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert set(loaded) <= set(fp.modules(("posterity.stages.sample", "posterity.samplers.ddnm")))
+
+
+def test_an_edit_of_the_sampler_is_seen(monkeypatch):
+    before = fp.fingerprint("sample", SAMPLE)
+    edited(
+        monkeypatch, "posterity.samplers.ddnm", lambda text: text.replace("math.sqrt(1 - a_s)", "math.sqrt(2 - a_s)")
+    )
+    assert fp.fingerprint("sample", SAMPLE) != before
+
+
+def test_an_edit_of_another_sampler_is_not(monkeypatch):
+    before = fp.fingerprint("sample", SAMPLE)
+    edited(monkeypatch, "posterity.samplers.dps", lambda text: text + "\nX = 1\n")
+    assert fp.fingerprint("sample", SAMPLE) == before
+    assert fp.fingerprint("sample", {"sampler": {"method": "dps"}}) != before
+
+
+def test_comments_layout_and_docstrings_are_not(monkeypatch):
+    before = fp.fingerprint("sample", SAMPLE)
+
+    def edit(text):
+        tree = ast.parse(text)
+        tree.body[0].value.value = "Another docstring."
+        return "# a comment\n" + ast.unparse(tree)
+
+    edited(monkeypatch, "posterity.samplers.ddnm", edit)
+    assert fp.fingerprint("sample", SAMPLE) == before
+
+
+def test_every_stage_has_a_module_to_look_at():
+    from pathlib import Path
+
+    from posterity.configuration import load, resolve
+    from posterity.configuration.problems import Problems
+
+    root = Path(__file__).parents[2]
+    planned = resolve(
+        load([root / "config" / "config.yaml"], Problems()), root / "config", root / "resources" / "assets.yaml"
+    )
+    for job in planned:
+        assert f"posterity.stages.{job.stage}" in fp.modules((f"posterity.stages.{job.stage}",))
+        assert len(job.code) == 16

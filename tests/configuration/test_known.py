@@ -1,0 +1,81 @@
+"""What the configuration believes about the library is what the library says."""
+
+import pytest
+import torch
+
+from posterity.configuration import generated, known, shapes
+from posterity.operators import build as operators
+from posterity.priors.base import NoClosedForm
+
+
+def test_generated_schemas_are_current():
+    for name, text in generated.schemas().items():
+        assert (generated.FOLDER / f"{name}.json").read_text() == text, "run: posterity schema --write"
+
+
+def test_schemas_are_found_where_editors_look_for_them():
+    from pathlib import Path
+
+    assert Path(__file__).parents[2].joinpath("workflow", "schemas", "samplers.json").is_file()
+
+
+def operator(name):
+    parameters = {"keep": torch.ones(1, 1, 8, 8)}
+    parameters["keep"][..., 3:6, 1:4] = 0
+    return operators.build({"operator": name, "factor": 2}, (3, 8, 8), parameters)
+
+
+def test_operators_have_what_the_table_says():
+    assert set(known.HAS) == set(operators.FAMILIES) == set(shapes.schema("parts")["task"])
+    for name, has in known.HAS.items():
+        assert operator(name).has == has
+
+
+def test_masks_are_those_that_can_be_made():
+    from posterity.operators.mask_shapes import FACE_PARTS, SHAPES
+
+    inpaint = shapes.schema("parts")["task"]["inpaint"]["properties"]
+    assert set(inpaint) - {"operator", "sigma_y"} == set(SHAPES) - {"face_part"} | {"regions", "objects", "face_parts"}
+    assert inpaint["face_parts"]["items"]["enum"] == list(FACE_PARTS)
+
+
+def test_metrics_and_features():
+    from posterity.stages import measure, select
+
+    assert known.METRICS == measure.METRICS
+    assert set(known.FEATURES) == set(select.FEATURES)
+
+
+def test_kinds_of_datasets():
+    from posterity.stages import prepare
+
+    assert shapes.schema("parts")["dataset"]["properties"]["kind"]["enum"] == list(prepare.KINDS)
+
+
+@pytest.mark.parametrize("kind", sorted(known.CLOSED_FORM))
+def test_priors_have_the_closed_forms_that_the_table_says(kind):
+    from posterity import priors
+
+    pictures = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    labels = [{"split": "prior", "attributes": []} for _ in range(6)]
+    mask = torch.zeros(8, 8, dtype=torch.bool)
+    mask[3:] = True
+    settings = shapes.defaults(shapes.schema("parts")["prior"][kind]) | {"name": kind, "kind": kind}
+    settings |= {"regions": ["lower"]} if kind == "blocks" else {}
+    prior = priors.build(settings, pictures, labels, {"lower": mask}, (3, 8, 8))
+    for name in known.HAS:
+        op = operator(name)
+        y = op(pictures[:1])
+        try:
+            prior.posterior(op, y, 0.1)
+            found = True
+        except NoClosedForm:
+            found = False
+        assert found == (name in known.CLOSED_FORM[kind]), name
+
+
+def test_lacking_says_what_is_missing():
+    task, prior = {"operator": "sr", "sigma_y": 0.1}, {"kind": "kernel"}
+    assert known.lacking({"svd", "posterior"}, task, prior) is None
+    told = known.lacking({"mask", "noiseless"}, task, prior)
+    assert told == "an inpainting task and a noiseless task (sigma_y = 0)"

@@ -1,0 +1,216 @@
+"""Every mistake is one line that names the key, the value and what would be valid; all are told together."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from posterity.configuration import ConfigurationError, load, merge, resolve
+from posterity.configuration.problems import Problems
+
+ROOT = Path(__file__).parents[2]
+ASSETS = ROOT / "resources" / "assets.yaml"
+CONFIG = {"experiments": ["mine"], "items": 2}
+RUN = {"dataset": "openmoji-smileys", "tasks": ["sr16"], "prior": "kernel", "samplers": ["ddnm"]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return tmp_path / "config"
+
+
+def lines(folder, config, experiment=None):
+    """The mistakes of a configuration whose experiment "mine" is ``experiment``, laid over a valid one."""
+    mine = merge({"title": "Mine", "runs": [RUN]}, experiment or {})
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump(mine))
+    try:
+        resolve(merge(CONFIG, config), folder, ASSETS)
+    except ConfigurationError as error:
+        return error.lines
+    return []
+
+
+def run(**changes):
+    return {"runs": [RUN | changes]}
+
+
+def test_the_shipped_configurations_are_valid(folder):
+    for files in (["config.yaml"], ["config.yaml", "ci.yaml"]):
+        problems = Problems()
+        assert list(resolve(load([folder / f for f in files], problems), folder, ASSETS, problems))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (
+            {"samplers": {"dps": {"settings": {"sclae": 0.5}}}},
+            "config: samplers.dps.settings.sclae = 0.5: unknown key; did you mean 'scale'?",
+        ),
+        (
+            {"samplers": {"dps": {"settings": {"scale": -1}}}},
+            "config: samplers.dps.settings.scale = -1: must be at least 0",
+        ),
+        (
+            {"samplers": {"ddnm": {"settings": {"eta": "1e-4"}}}},
+            "config: samplers.ddnm.settings.eta = '1e-4': must be a number, and '1e-4' is text; write 0.0001",
+        ),
+        (
+            {"samplers": {"ddnm": {"settings": {"steps": 2.5}}}},
+            "config: samplers.ddnm.settings.steps = 2.5: must be a whole number",
+        ),
+        (
+            {"samplers": {"ddnm": {"method": "ddnmm"}}},
+            "config: samplers.ddnm.method = 'ddnmm': unknown method; did you mean 'ddnm'? (valid: ddnm, ",
+        ),
+        (
+            {"samplers": {"exact": {"guided": {"eta": 1}}}},
+            "config: samplers.exact.guided: method exact has no clean prediction to guide",
+        ),
+        (
+            {"samplers": {"ddnm": {"guided": {"threshold": 0.1}}}},
+            "config: samplers.ddnm.guided: give threshold or rms, not both",
+        ),
+        (
+            {"samplers": {"ddnm": {"guided": {"eta": -0.5}}}},
+            "config: samplers.ddnm.guided.eta = -0.5: must be at least 0",
+        ),
+        ({"samplers": {"DDNM": {"method": "ddnm"}}}, "config: samplers.DDNM: a name is lower-case letters"),
+        (
+            {"samplers": {"dps": {"overrides": [{"when": {"prior": "kernl"}}]}}},
+            "config: samplers.dps.overrides[0].when.prior = 'kernl': unknown prior; did you mean 'kernel'?",
+        ),
+        ({"tasks": {"sr16": {"factor": 3}}}, "config: tasks.sr16.factor = 3: must be one of 2, 4, 8, 16, 32"),
+        ({"tasks": {"new": {"operator": "blur"}}}, "config: tasks.new.operator = 'blur': unknown operator"),
+        ({"tasks": {"new": {"sigma_y": 0.1}}}, "config: tasks.new: 'operator' is missing"),
+        (
+            {"tasks": {"inpaint_half": {"box": [0, 0, 1, 1]}}},
+            "config: tasks.inpaint_half: an inpainting task takes exactly one of regions, box, half, objects",
+        ),
+        ({"tasks": {"sr16": 3}}, "config: tasks.sr16 = 3: must be a mapping of names to values"),
+        ({"priors": {"kernel": {"bandwidth": 0}}}, "config: priors.kernel.bandwidth = 0: must be greater than 0"),
+        (
+            {"priors": {"kernel": {"bandwith": 0.1}}},
+            "config: priors.kernel.bandwith = 0.1: unknown key; did you mean 'bandwidth'?",
+        ),
+        (
+            {"datasets": {"openmoji-smileys": {"asset": "openmoij"}}},
+            "config: datasets.openmoji-smileys.asset = 'openmoij': unknown asset; did you mean 'openmoji'?",
+        ),
+        (
+            {"datasets": {"openmoji-smileys": {"size": 4}}},
+            "config: datasets.openmoji-smileys.size = 4: must be at least 8",
+        ),
+        ({"experiments": ["mien"]}, "config: experiments[0] = 'mien': unknown experiment; did you mean 'mine'?"),
+        ({"experiments": []}, "config: experiments = []: needs at least 1"),
+        ({"experiments": "mine"}, "config: experiments = 'mine': must be a list"),
+        ({"items": 0}, "config: items = 0: must be at least 1"),
+        ({"items": "many"}, "config: items = 'many': must be a whole number"),
+        ({"sed": 1}, "config: sed = 1: unknown key; did you mean 'seed'?"),
+    ],
+)
+def test_values_of_the_configuration(folder, config, expected):
+    found = lines(folder, config)
+    assert len(found) == 1
+    assert found[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "expected"),
+    [
+        (
+            run(dataset="openmoji-smiley"),
+            "runs[0].dataset = 'openmoji-smiley': unknown dataset; did you mean 'openmoji-smileys'?",
+        ),
+        (run(tasks=["sr61"]), "runs[0].tasks[0] = 'sr61': unknown task; did you mean 'sr16'?"),
+        (run(prior="kernl"), "runs[0].prior = 'kernl': unknown prior; did you mean 'kernel'?"),
+        (run(prior="celebahq"), "runs[0].prior = 'celebahq': its checkpoint is not among the assets"),
+        (run(samplers=["ddnn"]), "runs[0].samplers[0] = 'ddnn': unknown sampler; did you mean 'ddnm'?"),
+        (run(samplers=["exact_guided"]), "runs[0].samplers[0] = 'exact_guided': unknown sampler"),
+        (
+            run(samplers=["repaint"]),
+            "runs[0].samplers = 'repaint': cannot do task 'sr16' with prior 'kernel': needs an inpainting task",
+        ),
+        (
+            run(samplers=["exact"], prior="blocks"),
+            "runs[0].samplers = 'exact': cannot do task 'sr16' with prior 'blocks': needs a prior whose posterior",
+        ),
+        (run(samples=3), "runs[0].samples = 3: must be at least the experiment's count, 5"),
+        (run(subsets=["kmean"]), "runs[0].subsets = 'kmean': unknown subset; did you mean 'kmeans'?"),
+        (
+            run(subsets={"uniformization": {"keep_fraction": 2}}),
+            "runs[0].subsets.uniformization.keep_fraction = 2: must be at most 1",
+        ),
+        (run(subsets={"fps": {"first": 0}}), "runs[0].subsets.fps.first = 0: must be at least 1"),
+        (run(subsets=["fps"], features="vg"), "runs[0].features = 'vg': unknown kind of features; did you mean 'vgg'?"),
+        (run(sampler="ddnm"), "runs[0].sampler = 'ddnm': unknown key; did you mean 'samplers'?"),
+        ({"runs": [{"dataset": "openmoji-smileys"}]}, "runs[0]: 'tasks', 'prior', 'samplers' is missing"),
+        ({"metrics": ["psrn"]}, "metrics[0] = 'psrn': unknown metric; did you mean 'psnr'?"),
+        ({"tables": ["costs"]}, "tables = 'costs': unknown table; did you mean 'cost'?"),
+        ({"figures": ["fig04_toys"]}, "figures = 'fig04_toys': unknown figure; did you mean 'fig04_toy'?"),
+        (
+            {"study": {"comparisons": [{"study": "coverage", "approach": "fps"}]}},
+            "study.comparisons[0].approach = 'fps': unknown subset of this experiment's runs",
+        ),
+        ({"study": {"comparisons": [{"study": "quality", "approach": "guided"}]}}, "study.comparisons[0]: "),
+    ],
+)
+def test_values_of_an_experiment(folder, experiment, expected):
+    found = lines(folder, {}, experiment)
+    assert len(found) == 1
+    assert found[0].startswith(f"config: experiments.mine.{expected}")
+
+
+def test_all_mistakes_are_told_at_once(folder):
+    config = {"sed": 1, "samplers": {"dps": {"settings": {"sclae": 1}}}}
+    assert len(lines(folder, {"samplers": config["samplers"], "tasks": {"sr4": {"factor": 5}}}, run(prior="x"))) == 3
+
+
+def test_a_broken_sampler_is_not_reported_again_where_it_is_named(folder):
+    config = {"samplers": {"ddnm": {"settings": {"steps": 0}}}}
+    assert len(lines(folder, config, run(samplers=["ddnm", "ddnm_guided"]))) == 1
+
+
+def test_all_leaves_out_what_cannot_work(folder):
+    (folder / "experiments" / "mine.yaml").write_text(
+        yaml.safe_dump({"title": "Mine", "runs": [RUN | {"samplers": "all"}]})
+    )
+    names = {key[3] for key in resolve(CONFIG, folder, ASSETS).keys("sample")}
+    assert names == {"ddnm", "ddnm_guided", "ddrm", "ddrm_guided", "dps", "dps_guided", "exact", "exact_again"}
+
+
+def test_a_name_with_slash_or_blank_is_refused_like_the_wildcards_do(folder):
+    for name in ("a/b", "A", "-a", "a b"):
+        assert "a name is lower-case" in lines(folder, {"tasks": {name: {"operator": "denoise"}}})[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("method: ddnm\nmethod: dps\n", "line 2, column 1: key 'method' is given twice"),
+        ("method: [ddnm\n", "line"),
+        ("- method\n", "must map names to values, holds list"),
+        ("caf\xe9: 1\n".encode("latin-1"), "is not UTF-8 text"),
+    ],
+)
+def test_files_that_cannot_be_read(folder, text, expected):
+    path = folder / "samplers" / "ddnm.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert any(str(path) in line and expected in line for line in lines(folder, {}))
+
+
+def test_a_missing_configuration_file_is_one_line(folder):
+    problems = Problems()
+    load([folder / "absent.yaml"], problems)
+    with pytest.raises(ConfigurationError, match=r"absent\.yaml: cannot be read"):
+        problems.stop()
+
+
+def test_two_experiments_must_agree_about_what_is_shown(folder):
+    (folder / "experiments" / "other.yaml").write_text(yaml.safe_dump({"title": "Other", "count": 4, "runs": [RUN]}))
+    found = lines(folder, {"experiments": ["mine", "other"]})
+    assert found == [
+        "config: experiments.other.count = 4: another experiment shows 5 of openmoji-smileys/sr16/kernel/ddnm"
+    ]

@@ -1,0 +1,158 @@
+"""What a job's settings are, and what changes them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from posterity.configuration import load, merge, resolve
+from posterity.configuration.problems import Problems
+
+ROOT = Path(__file__).parents[2]
+ASSETS = ROOT / "resources" / "assets.yaml"
+SMILEYS, FACE = "openmoji-smileys", "inpaint_face"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return tmp_path / "config"
+
+
+def plan(folder, **config):
+    problems = Problems()
+    return resolve(merge(load([folder / "config.yaml"], problems), config), folder, ASSETS, problems)
+
+
+def texts(planned):
+    return {(job.stage, job.key): job.json for job in planned}
+
+
+def changed(before, after):
+    a, b = texts(before), texts(after)
+    return {key for key in a.keys() | b.keys() if a.get(key) != b.get(key)}
+
+
+def test_settings_are_canonical_json(folder):
+    for job in plan(folder):
+        assert job.json == json.dumps(json.loads(job.json), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def test_order_comments_and_spelling_of_numbers_change_nothing(folder):
+    before = texts(plan(folder))
+    for path in folder.rglob("*.yaml"):
+        content = yaml.safe_load(path.read_text())
+        turned = yaml.safe_dump(dict(reversed(content.items())), sort_keys=False)
+        path.write_text("# a comment\n" + turned.replace("0.85", "0.850"))
+    assert texts(plan(folder)) == before
+
+
+def test_one_step_size_changes_that_samplers_jobs_alone(folder):
+    differ = changed(plan(folder), plan(folder, samplers={"dps": {"settings": {"scale": 2.5}}}))
+    assert {stage for stage, _ in differ} == {"sample"}
+    assert {key[3] for _, key in differ} == {"dps", "dps_guided"}
+
+
+def test_strength_of_guidance_leaves_the_vanilla_sampler_alone(folder):
+    differ = changed(plan(folder), plan(folder, samplers={"ddnm": {"guided": {"eta": 0.5}}}))
+    assert differ
+    assert {key[3] for _, key in differ} == {"ddnm_guided"}
+
+
+def test_overrides_hold_where_they_say(folder):
+    planned = plan(folder, samplers={"ddnm": {"overrides": [
+        {"when": {"task": ["sr16"], "dataset": SMILEYS}, "settings": {"eta": 0.1}},
+        {"when": {"prior": "kernel", "task": "sr16"}, "settings": {"steps": 7}, "guided": {"threshold": 0.01}},
+    ]}})  # fmt: skip
+
+    def sampler(*key):
+        return planned.job("sample", *key).settings["sampler"]
+
+    here = sampler(SMILEYS, "sr16", "kernel", "ddnm_guided")
+    assert here["settings"] | {"eta": 0.1, "steps": 7} == here["settings"]
+    assert here["guidance"] == {"eta": 0.9, "threshold": 0.01, "rms": None}
+    assert sampler("openmoji-people", "sr16", "kernel", "ddnm")["settings"]["eta"] == 0.85
+    assert sampler(SMILEYS, FACE, "blocks", "ddnm")["settings"]["steps"] == 50
+    assert sampler(SMILEYS, FACE, "blocks", "ddnm")["guidance"] is None
+
+
+def test_every_default_is_written_out(folder):
+    settings = plan(folder).job("sample", SMILEYS, FACE, "blocks", "ddnm").settings["sampler"]["settings"]
+    assert set(settings) == {"steps", "eta", "travel_length", "travel_repeat"}
+
+
+@pytest.mark.parametrize(("given", "resolved"), [(None, None), (float("inf"), None), (0.2, 0.2)])
+def test_a_reach_without_limit_is_null(folder, given, resolved):
+    planned = plan(folder, samplers={"ddnm": {"guided": {"rms": given}}})
+    guidance = planned.job("sample", SMILEYS, FACE, "blocks", "ddnm_guided").settings["sampler"]["guidance"]
+    assert guidance == {"eta": 0.9, "threshold": None, "rms": resolved}
+
+
+def test_the_published_settings_of_the_paper_scale_priors():
+    """Canonical D of Tables 4 and 5 after the conversion of what each code counts."""
+    from posterity.configuration.samplers import catalogue, settle
+
+    samplers = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / "config" / "samplers").glob("*.yaml")}
+    names = {
+        "prior": ["celebahq", "imagenet"],
+        "task": yaml.safe_load((ROOT / "config/tasks/tasks.yaml").read_text()),
+        "dataset": [],
+    }
+    problems = Problems()
+    known = catalogue(samplers, names, problems)
+    problems.stop()
+
+    def guidance(sampler, prior, task):
+        found = settle(known[f"{sampler}_guided"], prior, task, "any")["guidance"]
+        assert found["rms"] is None
+        return found["eta"], found["threshold"]
+
+    assert guidance("ddrm", "celebahq", "sr16_noisy") == (0.8, 0.0004)
+    assert guidance("ddnm", "celebahq", "sr16") == (0.8, 0.0005)
+    assert guidance("ddnm", "imagenet", "sr4") == (0.8, 0.0003)
+    assert guidance("ddnm", "celebahq", FACE) == (0.9, 0.0015)
+    assert guidance("ddnm", "imagenet", "inpaint_box") == (0.9, 0.0008)
+    assert guidance("dps", "celebahq", "sr16_noisy") == (0.5, None)
+    assert guidance("dps", "celebahq", "sr16") == (0.3, 0.001)
+    assert guidance("dps", "imagenet", "sr4_noisy") == (0.5, 0.0005)
+    assert guidance("dps", "imagenet", "inpaint_box") == (0.5, 0.003)
+    assert guidance("repaint", "celebahq", FACE) == (0.3, 0.0014)
+    scales = {
+        t: settle(known["dps"], "imagenet", t, "any")["settings"]["scale"] for t in ("sr4", "sr4_noisy", "inpaint_box")
+    }
+    assert scales == {"sr4": 3.0, "sr4_noisy": 1.0, "inpaint_box": 2.0}
+
+
+def test_a_pool_that_several_runs_name_is_one_job_with_the_most_samples(folder):
+    planned = plan(folder)
+    assert planned.job("sample", SMILEYS, FACE, "blocks", "repaint").settings["samples"] == 100
+    assert planned.job("sample", SMILEYS, FACE, "blocks", "ddnm").settings["samples"] == 5
+    assert planned.has("select", SMILEYS, FACE, "blocks", "repaint")
+    assert not planned.has("select", SMILEYS, FACE, "blocks", "ddnm")
+
+
+def test_posterior_only_where_it_is_known(folder):
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump({"title": "Mine", "runs": [
+        {"dataset": SMILEYS, "tasks": ["sr16", FACE], "prior": "blocks", "samplers": "all"}]}))  # fmt: skip
+    planned = plan(folder, experiments=["mine"])
+    assert planned.keys("posterior") == [(SMILEYS, FACE, "blocks")]
+    assert not planned.has("sample", SMILEYS, "sr16", "blocks", "exact")
+
+
+def test_an_overlay_replaces_lists_and_merges_mappings():
+    merged = merge({"a": {"x": 1, "y": [1, 2]}, "b": 1}, {"a": {"y": [3]}})
+    assert merged == {"a": {"x": 1, "y": [3]}, "b": 1}
+
+
+def test_reading_a_configuration_imports_no_heavy_library():
+    code = (
+        "import sys, pathlib; from posterity import configuration as c; "
+        "c.resolve({'experiments': ['diversity', 'followup', 'ci']}); "
+        "print(sorted({'torch', 'pandas', 'matplotlib', 'pyarrow', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
