@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from posterity.operators import mask_shapes
+from posterity.operators.averaging import AverageSR
 from posterity.operators.base import Operator
 from posterity.operators.masks import Inpainting
 from posterity.operators.pointwise import Colorization, Denoising
 from posterity.operators.superresolution import BicubicSR
 
-__all__ = ["FAMILIES", "build"]
+__all__ = ["FAMILIES", "Family", "build", "draw"]
+
+Task = Mapping[str, Any]
+Shape = tuple[int, ...]
 
 
-def _inpaint(task: Mapping[str, Any], shape: tuple[int, ...], parameters: Mapping[str, Tensor]) -> Operator:  # noqa: ARG001
-    return Inpainting(parameters["keep"].double(), shape)
+@dataclass(frozen=True)
+class Family:
+    """Operators of one kind.
+
+    Arguments:
+        build: (task, shape of a signal, parameters) → operator in float64.
+        draw: (task, shape of a signal, generator) → what one measurement has of its own, each
+            (1, …) in float32, the precision it is stored in; None for families without parameters.
+    """
+
+    build: Callable[[Task, Shape, Mapping[str, Tensor]], Operator]
+    draw: Callable[[Task, Shape, np.random.Generator], dict[str, Tensor]] | None = None
 
 
-def _sr(task: Mapping[str, Any], shape: tuple[int, ...], parameters: Mapping[str, Tensor]) -> Operator:  # noqa: ARG001
-    return BicubicSR(int(task["factor"]), shape)
+def _mask(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
+    name = next(name for name in task if name in mask_shapes.SHAPES)
+    _, height, width = shape
+    return {"keep": mask_shapes.SHAPES[name](height, width, task[name], rng)[None]}
 
 
-def _colorize(task: Mapping[str, Any], shape: tuple[int, ...], parameters: Mapping[str, Tensor]) -> Operator:  # noqa: ARG001
-    return Colorization(shape)
-
-
-def _denoise(task: Mapping[str, Any], shape: tuple[int, ...], parameters: Mapping[str, Tensor]) -> Operator:  # noqa: ARG001
-    return Denoising(shape)
-
-
-FAMILIES = {"inpaint": _inpaint, "sr": _sr, "colorize": _colorize, "denoise": _denoise}
+FAMILIES: Mapping[str, Family] = {
+    "inpaint": Family(lambda task, shape, own: Inpainting(own["keep"].double(), shape), _mask),
+    "sr": Family(lambda task, shape, own: BicubicSR(int(task["factor"]), shape)),
+    "pool": Family(lambda task, shape, own: AverageSR(int(task["factor"]), shape)),
+    "colorize": Family(lambda task, shape, own: Colorization(shape)),
+    "denoise": Family(lambda task, shape, own: Denoising(shape)),
+}
 
 
 def build(
-    task: Mapping[str, Any],
-    shape: tuple[int, ...],
+    task: Task,
+    shape: Shape,
     parameters: Mapping[str, Tensor],
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
@@ -51,4 +68,10 @@ def build(
         dtype: precision.
         device: where its tensors live.
     """
-    return FAMILIES[task["operator"]](task, shape, parameters).to(dtype, device)
+    return FAMILIES[task["operator"]].build(task, shape, parameters).to(dtype, device)
+
+
+def draw(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
+    """The parameters of one new measurement, each (1, …); they are all that ``build`` needs beside the task."""
+    family = FAMILIES[task["operator"]]
+    return family.draw(task, shape, rng) if family.draw else {}

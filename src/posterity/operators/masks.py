@@ -8,22 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.operators._batch import take
 from posterity.operators.base import SVD, Operator
 
-__all__ = ["Inpainting", "box", "half"]
-
-
-def box(height: int, width: int, top: float, left: float, bottom: float, right: float) -> Tensor:
-    """Keep-mask (1, H, W) without the box whose borders are fractions of the sides."""
-    keep = torch.ones(1, height, width)
-    keep[:, round(top * height) : round(bottom * height), round(left * width) : round(right * width)] = 0
-    return keep
-
-
-def half(height: int, width: int, side: str) -> Tensor:
-    """Keep-mask (1, H, W) without the half at ``side``: left, right, top or bottom."""
-    borders = {"left": (0, 0, 1, 0.5), "right": (0, 0.5, 1, 1), "top": (0, 0, 0.5, 1), "bottom": (0.5, 0, 1, 1)}
-    return box(height, width, *borders[side])
+__all__ = ["Inpainting"]
 
 
 @dataclass(frozen=True)
@@ -80,8 +68,7 @@ class Inpainting(Operator):
         return self.signal_shape[0] * (1 - self.keep).flatten(1).sum(1)
 
     def rows(self, index: Tensor) -> Inpainting:
-        keep = self.keep if len(self.keep) == 1 else self.keep[index]
-        return Inpainting(keep, self.signal_shape)
+        return Inpainting(take(self.keep, index), self.signal_shape)
 
     def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Inpainting:
         return Inpainting(self.keep.to(device=device, dtype=dtype), self.signal_shape)

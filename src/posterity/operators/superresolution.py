@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from posterity.operators.base import SVD, Operator
+from posterity.operators.separable import SeparableSVD
 
 __all__ = ["BicubicSR", "bicubic_matrix"]
 
@@ -34,42 +35,6 @@ def bicubic_matrix(size: int, factor: int) -> Tensor:
             column = (start + tap) % (2 * size)
             matrix[row, column if column < size else 2 * size - 1 - column] += weight
     return matrix
-
-
-@dataclass(frozen=True)
-class _SeparableSVD(SVD):
-    """W = U diag(s) V₁ᵀ on both axes; V is completed to a full orthonormal basis."""
-
-    left: Tensor
-    values: Tensor
-    right: Tensor
-
-    @cached_property
-    def _values_2d(self) -> Tensor:
-        n, m = self.right.shape[0], self.values.shape[0]
-        full = self.right.new_zeros(n, n)
-        full[:m, :m] = torch.outer(self.values, self.values)
-        return full
-
-    @property
-    def singulars(self) -> Tensor:
-        return self._values_2d
-
-    def Vt(self, x: Tensor) -> Tensor:
-        return self.right.T @ x @ self.right
-
-    def V(self, c: Tensor) -> Tensor:
-        return self.right @ c @ self.right.T
-
-    def Ut(self, y: Tensor) -> Tensor:
-        n, m = self.right.shape[0], self.values.shape[0]
-        c = y.new_zeros(*y.shape[:-2], n, n)
-        c[..., :m, :m] = self.left.T @ y @ self.left
-        return c
-
-    def U(self, c: Tensor) -> Tensor:
-        m = self.values.shape[0]
-        return self.left @ c[..., :m, :m] @ self.left.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +66,7 @@ class BicubicSR(Operator):
     def svd(self) -> SVD:
         left, values, right_t = torch.linalg.svd(bicubic_matrix(self.signal_shape[1], self.factor))
         cast = {"device": self.device, "dtype": self.dtype}
-        return _SeparableSVD(left.to(**cast), values.to(**cast), right_t.T.contiguous().to(**cast))
+        return SeparableSVD(left.to(**cast), values.to(**cast), right_t.T.contiguous().to(**cast))
 
     @cached_property
     def _pinv_matrix(self) -> Tensor:

@@ -68,20 +68,29 @@ def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[di
 def _own_parameters(
     task: Mapping[str, Any], shape: tuple[int, ...], masks: Mapping[str, Any], rng: Any
 ) -> tuple[str | None, dict[str, Any]]:
-    """(what was drawn, the operator's parameters with a leading axis of one row)."""
-    from posterity.operators import masks as shapes
+    """(what was drawn, the operator's parameters with a leading axis of one row).
 
-    if task["operator"] != "inpaint":
-        return None, {}
-    _, height, width = shape
-    if "half" in task:
-        return task["half"], {"keep": shapes.half(height, width, task["half"])[None]}
-    if "box" in task:
-        return None, {"keep": shapes.box(height, width, *task["box"])[None]}
-    missing = [r for r in task["regions"] if r not in masks]
-    if missing:
+    Only masks that come with the data set are made here; an operator draws everything else itself.
+    """
+    from posterity.operators.build import draw
+    from posterity.operators.mask_shapes import object_box
+
+    if "objects" in task:
+        inside = sum(_region(task, masks, name) for name in task["objects"])
+        return None, {"keep": object_box(inside > 0)[None]}
+    names = task.get("regions") or task.get("face_parts")
+    if not names:
+        return task.get("half"), draw(task, shape, rng)
+    variant = names[int(rng.integers(len(names)))]
+    if "face_parts" in task:
+        return variant, draw({**task, "face_part": variant}, shape, rng)
+    inside = {name: _region(task, masks, name) for name in names}
+    return variant, {"keep": 1 - inside[variant][None, None]}
+
+
+def _region(task: Mapping[str, Any], masks: Mapping[str, Any], name: str) -> Any:
+    """1 inside a region of the data set, 0 outside, (H, W)."""
+    if name not in masks:
         known = ", ".join(sorted(masks)) or "none"
-        raise PosterityError(f"task {task['name']}: there is no mask for region {missing[0]!r}; regions: {known}")
-    region = task["regions"][int(rng.integers(len(task["regions"])))]
-    inside = images.decode(masks[region], f"mask {region}")[:1] > 0
-    return region, {"keep": (~inside).float()[None]}
+        raise PosterityError(f"task {task['name']}: there is no mask for region {name!r}; regions: {known}")
+    return (images.decode(masks[name], f"mask {name}")[0] > 0).float()
