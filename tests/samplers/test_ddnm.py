@@ -24,8 +24,10 @@ def test_noiseless_restorations_agree_with_y_for_any_network(bench, name, travel
 
 @pytest.mark.parametrize("name", OPERATORS)
 @pytest.mark.parametrize("sigma_y", [0.0, 0.1, 1.0])
-@pytest.mark.parametrize("eta", [0.0, 0.85, 1.0])
-def test_an_oracle_keeps_the_marginals(bench, name, sigma_y, eta):
+@pytest.mark.parametrize(
+    ("eta", "travel"), [(0.0, {}), (0.85, {}), (1.0, {}), (0.85, {"travel_length": 3, "travel_repeat": 2})]
+)
+def test_an_oracle_keeps_the_marginals(bench, name, sigma_y, eta, travel):
     """Mean √ᾱ_t x and variance 1-ᾱ_t in every direction at every time, over the noise of y too."""
     truth = torch.linspace(-1, 1, 48, dtype=torch.float64).view(SHAPE)
     operator, a = bench.operators(SHAPE)[name], bench.schedule.alpha_bar(950)
@@ -36,15 +38,15 @@ def test_an_oracle_keeps_the_marginals(bench, name, sigma_y, eta):
         clean = operator(truth.expand(len(noise), *SHAPE))
         y = clean + sigma_y * noise.normal("measurement", 0, clean.shape[1:])
         start = (950, math.sqrt(a) * truth + math.sqrt(1 - a) * noise.normal("start", 0, SHAPE))
-        bench.restore(DDNM(steps=20, eta=eta), prior, operator, y, sigma_y, noise=noise, start=start)
+        bench.restore(DDNM(steps=20, eta=eta, **travel), prior, operator, y, sigma_y, noise=noise, start=start)
         times[:] = [t for t, _ in prior.seen]
         return torch.cat([operator.svd.Vt(x).flatten(1) for _, x in prior.seen], dim=1)
 
     mean, covariance = bench.exact_moments(outcome)
     level = torch.tensor([bench.schedule.alpha_bar(t) for t in times], dtype=torch.float64)[:, None]
-    assert len(times) == 20
-    assert torch.allclose(mean.view(20, 48), level.sqrt() * operator.svd.Vt(truth[None]).flatten(), atol=1e-9)
-    assert torch.allclose(covariance.diagonal().view(20, 48), (1 - level).expand(20, 48), atol=1e-9)
+    assert len(times) == (38 if travel else 20)
+    assert torch.allclose(mean.view(-1, 48), level.sqrt() * operator.svd.Vt(truth[None]).flatten(), atol=1e-9)
+    assert torch.allclose(covariance.diagonal().view(-1, 48), (1 - level).expand(-1, 48), atol=1e-9)
 
 
 @pytest.mark.parametrize("sigma_y", [0.05, 0.5])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from posterity.guidance import Diversity
+from posterity.operators.masks import Inpainting
 from posterity.operators.pointwise import Denoising
 from posterity.samplers.ddrm import DDRM
 
@@ -84,17 +85,38 @@ def test_monte_carlo_agrees_with_the_exact_moments(bench, sigma_y):
 
 @pytest.mark.parametrize("name", ["inpaint", "sr", "colorize", "denoise"])
 @pytest.mark.parametrize("sigma_y", [0.0, 0.3])
-def test_guidance_moves_only_what_is_not_measured(bench, name, sigma_y):
+@pytest.mark.parametrize("eta_b", [1.0, 0.4])
+def test_guidance_moves_only_what_is_not_measured(bench, name, sigma_y, eta_b):
     """With a prior that is separable in every basis the measured coordinates stay as they were."""
     operator, prior = bench.operators(SHAPE)[name], bench.Gaussian(SHAPE, 0.25 * torch.eye(48))
     y = operator(torch.rand(1, *SHAPE, dtype=torch.float64))
     options = {"noise": bench.rows(bench.Draws, 3), "items": [0, 0, 0]}
-    plain = bench.restore(DDRM(), prior, operator, y, sigma_y, **options).x
-    guided = bench.restore(DDRM(), prior, operator, y, sigma_y, **options, guidance=Diversity(eta=0.8)).x
+    sampler = DDRM(eta_b=eta_b)
+    plain = bench.restore(sampler, prior, operator, y, sigma_y, **options).x
+    guided = bench.restore(sampler, prior, operator, y, sigma_y, **options, guidance=Diversity(eta=0.8)).x
     moved = operator.svd.Vt(guided - plain).abs()
     seen = (operator.svd.singulars > 0).expand_as(moved)
     assert moved[seen].max() < 1e-12
     assert seen.all() or moved[~seen].min() > 1e-6
+
+
+def test_a_guided_step_uses_the_noise_of_the_guided_prediction(bench):
+    """A push d at 100 → 50 moves x_50/√ᾱ_50 by (1 - √(1-η²) σ_50/σ_100) d; the later steps carry it on."""
+    nothing, prior = torch.zeros(1, 1, 4, 4, dtype=torch.float64), bench.Gaussian(SHAPE, 0.25 * torch.eye(48))
+    push, x_t = torch.randn(1, *SHAPE, dtype=torch.float64), torch.randn(2, *SHAPE, dtype=torch.float64)
+    once = lambda x0, items, unknowns, fraction: x0 + push  # noqa: E731
+    x = []
+    for guidance in (None, once):
+        options = {"noise": bench.rows(bench.Draws, 2), "start": (100, x_t), "guidance": guidance}
+        x.append(bench.restore(DDRM(), prior, Inpainting(nothing, SHAPE), torch.zeros(1, *SHAPE).double(), **options).x)
+    sigma, a = bench.schedule.sigma_ve, bench.schedule.alpha_bar
+    root, gain = math.sqrt(1 - 0.85**2), lambda t: prior.jacobian(t)[0, 0].item()
+    # The push at 100 → 50 is the only one: guidance rests at the last two steps.
+    moved_50 = math.sqrt(a(50)) * (1 - root * sigma(50) / sigma(100))
+    moved_0 = math.sqrt(a(0)) * (
+        gain(50) * (1 - root * sigma(0) / sigma(50)) + root * sigma(0) / sigma(50) / math.sqrt(a(50))
+    )
+    assert torch.allclose(x[1] - x[0], (gain(0) * moved_0 * moved_50 * push).expand(2, *SHAPE), atol=1e-10)
 
 
 def test_projection_at_the_end_is_a_choice(bench):

@@ -9,6 +9,8 @@ from posterity.guidance import Diversity
 from posterity.operators.masks import Inpainting
 from posterity.priors.kernel import Kernel
 from posterity.samplers.ddnm import DDNM
+from posterity.samplers.dps import DPS
+from posterity.samplers.repaint import RePaint
 
 SHAPE = (3, 4, 4)
 
@@ -20,6 +22,16 @@ def test_guided_ddnm_still_agrees_with_y(bench, name):
     options = {"noise": bench.rows(bench.Draws, 5), "items": [0] * 5, "guidance": Diversity(eta=0.9)}
     x = bench.restore(DDNM(), bench.Network(SHAPE), operator, y, **options).x
     assert (operator(x) - y).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("sampler", [DPS(steps=20), RePaint(steps=20, jump_repeat=1)])
+def test_predictions_are_cut_again_after_the_push(bench, sampler):
+    operator, predictions = bench.operators(SHAPE)["inpaint"], []
+    options = {"noise": bench.rows(bench.Draws, 5), "items": [0] * 5, "guidance": Diversity(eta=5.0)}
+    watch = lambda step, steps, x0: predictions.append(x0)  # noqa: E731
+    y = torch.zeros(1, *SHAPE, dtype=torch.float64)
+    bench.restore(sampler, bench.Network(SHAPE), operator, y, **options, watch=watch)
+    assert torch.stack(predictions).abs().max() == 1.0
 
 
 def test_sets_show_the_rare_mode_more_often_with_stronger_guidance(bench):

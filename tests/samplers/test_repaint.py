@@ -62,3 +62,15 @@ def test_predictions_are_cut_to_the_range(bench):
         sampler = RePaint(jump_repeat=1, clamp=clamp)
         x = bench.restore(sampler, prior, operator, y, noise=bench.rows(bench.Draws, 1)).x
         assert torch.allclose(x, torch.full_like(x, value))
+
+
+def test_known_pixels_are_replaced_before_every_prediction_but_the_first(bench):
+    prior, keep = bench.Oracle(torch.zeros(1, 1, 2)), torch.tensor([[[[1.0, 0.0]]]], dtype=torch.float64)
+    noise = bench.rows(bench.Draws, 2000)
+    bench.restore(RePaint(jump_repeat=1), prior, Inpainting(keep, (1, 1, 2)), 3 * keep, noise=noise)
+    assert torch.equal(prior.seen[0][1], noise.normal("init", 0, (1, 1, 2)))
+    for t, x_t in prior.seen[1:]:
+        a = bench.schedule.alpha_bar(t)
+        known = x_t[..., 0].flatten()
+        assert known.mean().item() == pytest.approx(3 * a**0.5, abs=5 * ((1 - a) / 2000) ** 0.5)
+        assert known.var().item() == pytest.approx(1 - a, rel=5 * (2 / 2000) ** 0.5)
