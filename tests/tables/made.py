@@ -75,7 +75,28 @@ def made(root: Path) -> dict[str, list[Path]]:
          "attributes": ["open"] if n % 2 else ["shut"],
          "image": images.encode(torch.full((3, SIDE, SIDE), 0.5 - (n % 2)) + 0.01 * n)} for n in range(12)
     ])  # fmt: skip
+    _study(files, write)
     return files
+
+
+def _study(files, write):
+    """Questions about the made pools, and the simulated respondent's answers."""
+    from posterity.stages.study import _read
+    from posterity.study.design import parse, questions
+    from posterity.study.simulate import respond
+
+    faces = [p for p in files["samples"] + files["subsets"] if p.stem.startswith("faces-inpaint_face-ddnm")]
+    where = {"sampler": "ddnm"}
+    asked = [
+        {"study": "paired_diversity", "approach": a} | where for a in ("kmeans", "uniformization", "fps", "guided")
+    ]
+    asked += [{"study": "coverage", "approach": a} | where for a in RULES]
+    asked += [{"study": "paired_quality", "approach": "guided"} | where]
+    design = parse({"experiment": "e", "comparisons": asked})
+    pools, chosen = _read(faces)
+    rows = questions(pools, chosen, design)
+    write("questions", "questions", rows)
+    write("responses", "simulated", respond(rows, pools, 4, 0))
 
 
 def _samples(run, truths, keep, sampler):

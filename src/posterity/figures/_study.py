@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Score", "answers", "label", "panel", "scores"]
+__all__ = ["Score", "answers", "label", "legend", "panel", "scores", "words"]
 
 REPLICATES = 10_000
 
@@ -101,6 +101,15 @@ def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
         ax.axhline(50, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
     ax.set(title=title, ylim=(0, 100), ylabel="% of answers", xlim=(-0.6, len(approaches) - 0.4))
     ax.set_xticks(range(len(approaches)), [style.name(a) for a in approaches])
+
+
+def legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    """One legend below all panels, out of the way of what they show."""
+    found = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+    if found:
+        figure.legend(
+            list(found.values()), list(found), loc="outside lower center", ncols=min(len(found), 2 * len(axes))
+        )
 
 
 def words(run: str) -> str:

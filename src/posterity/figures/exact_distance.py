@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SECTION", "TITLE", "draw"]
 
 SECTION = "exact"
-TITLE = "Distance to the exact posterior"
+TITLE = "Samplers against the floor"
 _METRICS = {"tv": "total variation", "sliced_wasserstein": "sliced Wasserstein"}
 _ACROSS = 2  # settings side by side
 

@@ -17,9 +17,9 @@ TITLE = "Perceived diversity and coverage of chosen sets"
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """Left: preferred over random samples for variety. Right: shows an image similar to a held-out sample."""
     found = _study.scores(frames, lambda s: s.approach != "guided" and s.study != "paired_quality", "chosen sets")
-    figure, (left, right) = style.canvas(6.6, 2.5, 1, 2)
+    figure, (left, right) = style.canvas(6.6, 2.7, 1, 2)
     diversity, coverage = ([s for s in found if s.study == study] for study in ("paired_diversity", "coverage"))
     _study.panel(left, diversity, "more diverse than random samples", half=True)
     _study.panel(right, coverage, "covers a held-out sample", half=False)
-    (left if diversity else right).legend(loc="lower right")
+    _study.legend(figure, [left, right])
     return style.Drawn(figure, _study.label(figure, found[0].simulated))

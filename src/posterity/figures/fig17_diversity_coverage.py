@@ -23,7 +23,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     runs = sorted({s.run for s in found if s.study == "coverage"})
     if not runs:
         raise frames.missing("responses", none="about coverage")
-    figure, axes = style.canvas(2.9 * len(runs), 2.6, 1, len(runs))
+    figure, axes = style.canvas(2.9 * len(runs), 3.0, 1, len(runs))
     for ax, run in zip(axes, runs, strict=True):
         for approach, colour in _COLOURS.items():
             y, x = (by_place.get((run, approach, study)) for study in ("coverage", "paired_diversity"))
@@ -38,6 +38,6 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         ax.axvline(_BY_CONSTRUCTION, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
         ax.set(title=_study.words(run), xlabel="diversity, % preferred to random", ylabel="coverage, % yes")
         ax.set(xlim=(0, 100), ylim=(0, 100))
-        ax.legend(loc="lower left")
+    _study.legend(figure, axes)
     caption = "Random samples stand at 50 % diversity by construction. " + _study.label(figure, found[0].simulated)
     return style.Drawn(figure, caption)

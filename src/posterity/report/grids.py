@@ -13,12 +13,12 @@ __all__ = ["Line", "Shown", "Value", "shown"]
 
 @dataclass(frozen=True)
 class Value:
-    """One cell in words; ``mark`` is the number of its footnote."""
+    """One cell in words; ``mark`` points to its footnote."""
 
     text: str
     interval: str = ""
     published: str = ""
-    mark: int | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Shown:
     heads: list[str]
     columns: list[str]
     lines: list[Line]
-    notes: list[str]
+    notes: list[tuple[str, str]]
     counts: str
 
 
@@ -55,18 +55,26 @@ def shown(records: Sequence[Mapping[str, Any]], origin: Mapping[str, Any]) -> Sh
     counted = sorted({r["count"] for r in records if r["value"] is not None and r["count"]})
     counts = f"{counted[0]}" if len(counted) == 1 else f"{counted[0]} to {counted[-1]}" if counted else ""
     title = origin.get("title") or records[0]["table"].replace("_", " ").capitalize()
-    return Shown(title, origin.get("caption", ""), heads, names, lines, notes, counts)
+    return Shown(
+        title, origin.get("caption", ""), heads, names, lines, [(letter(i), n) for i, n in enumerate(notes)], counts
+    )
+
+
+def letter(index: int) -> str:
+    """a, b, …, z, aa, ab: marks that are not mistaken for exponents."""
+    return (letter(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)
 
 
 def _value(record: Mapping[str, Any] | None, notes: list[str]) -> Value:
     if record is None:
         return Value("–")
-    mark = None
+    mark = ""
     if record["note"]:
         if record["note"] not in notes:
             notes.append(record["note"])
-        mark = notes.index(record["note"]) + 1
-    interval = "" if record["low"] is None else f"{number(record['low'])} to {number(record['high'])}"
+        mark = letter(notes.index(record["note"]))
+    ends = [number(record[k]) for k in ("low", "high")] if record["low"] is not None else []
+    interval = " to ".join(ends) if len(set(ends)) == 2 else ""  # no interval where all items agree
     return Value(
         number(record["value"]), interval, "" if record["published"] is None else f"{record['published']:g}", mark
     )

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 from posterity.artifacts import store
 from posterity.report.grids import Shown, shown
+from posterity.study.design import STUDIES
+from posterity.tables import NAMES
 from posterity.tables.frames import KEYS, Frames
 
 __all__ = ["Experiment", "Page", "Picture", "gather", "render"]
@@ -32,11 +34,12 @@ class Picture:
 
 @dataclass
 class Experiment:
-    """What one experiment has to show; figures by section, tables by name."""
+    """What one experiment has to show; figures by section, tables by name; ``answers`` are the analysed study."""
 
     name: str
     figures: dict[str, list[Picture]] = field(default_factory=lambda: {s: [] for s in _SECTIONS})
     tables: dict[str, Shown] = field(default_factory=dict)
+    answers: dict[str, Shown] = field(default_factory=dict)
     study: bool = False
 
 
@@ -48,7 +51,7 @@ class Page:
     facts: list[tuple[str, str]]
     runs: list[dict[str, Any]]
     experiments: list[Experiment]
-    licences: list[tuple[str, str]]
+    licences: list[tuple[str, str, str]]
 
 
 def gather(title: str, names: Sequence[str], inputs: Iterable[Path]) -> Page:
@@ -57,9 +60,13 @@ def gather(title: str, names: Sequence[str], inputs: Iterable[Path]) -> Page:
     experiments = {n: Experiment(n) for n in names}
     frames = Frames([p for p in paths if p.suffix == ".parquet"], "the report")
     for artifact in frames.of("tables"):
-        rows = store.read(artifact.path, "tables").to_pylist()
-        if rows and rows[0]["experiment"] in experiments:
-            experiments[rows[0]["experiment"]].tables[rows[0]["table"]] = shown(rows, artifact.about.get("origin", {}))
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in store.read(artifact.path, "tables").to_pylist():
+            groups.setdefault((row["experiment"], row["table"]), []).append(row)
+        for (name, table), rows in groups.items():
+            if name in experiments:
+                own = experiments[name].answers if table in STUDIES else experiments[name].tables
+                own[table] = shown(rows, artifact.about.get("origin", {}))
     for artifact in frames.of("questions"):
         for name in set(store.read(artifact.path, "questions", ["experiment"])["experiment"].to_pylist()):
             if name in experiments:
@@ -68,6 +75,10 @@ def gather(title: str, names: Sequence[str], inputs: Iterable[Path]) -> Page:
         if path.parent.name in experiments:
             picture, section = _picture(path)
             experiments[path.parent.name].figures[section].append(picture)
+    place = {name: k for k, name in enumerate(NAMES)}
+    for experiment in experiments.values():
+        found = experiment.tables.items()
+        experiment.tables = dict(sorted(found, key=lambda pair: place.get(pair[0], len(place))))
     return Page(title, _facts(frames), _runs(frames), list(experiments.values()), _licences(paths))
 
 
@@ -144,6 +155,7 @@ def _runs(frames: Frames) -> list[dict[str, Any]]:
     ]
 
 
-def _licences(paths: Sequence[Path]) -> list[tuple[str, str]]:
-    """Licence texts among the inputs, by the name of their folder."""
-    return [(p.parent.name, p.read_text(encoding="utf-8").strip()) for p in sorted(paths) if p.suffix == ".txt"]
+def _licences(paths: Sequence[Path]) -> list[tuple[str, str, str]]:
+    """(data set, first paragraph, the rest) of the licence texts among the inputs; their folder names the data set."""
+    texts = [(p.parent.name, p.read_text(encoding="utf-8").strip()) for p in sorted(paths) if p.suffix == ".txt"]
+    return [(name, first, rest.strip()) for name, text in texts for first, _, rest in [text.partition("\n\n")]]

@@ -19,8 +19,8 @@ CAPTION = (
     "Total variation between the pool's mode frequencies and the exact probabilities (tv, 0 is exact), the share of "
     "the exact modes among the shown set, and the sliced Wasserstein distance to a pool of exact samples. A finite "
     "pool of exact samples is not at 0 either: exact_again, a second exact sampler, is the floor, and the columns "
-    "“over floor” are differences to it, paired by item. pool is the number of samples an item has; tv falls with it, "
-    "so pools of different sizes are not compared."
+    "ending in “− floor” are differences to it, paired by item. pool is the number of samples an item has; tv falls "
+    "with it, so pools of different sizes are not compared."
 )
 METRICS = ("tv", "modes_shown", "sliced_wasserstein")
 FLOOR = "exact_again"
@@ -63,7 +63,7 @@ def _over(
     least: int | None,
 ) -> Cell:
     """The paired difference to the floor, where the two can be compared."""
-    column = f"{metric} over floor"
+    column = f"{metric} − floor"
     if run[3] in ("exact", FLOOR):
         return Cell(run, column, count=0, note="N/A: an exact sampler is the floor")
     if floor is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from posterity.tables import published
@@ -63,14 +65,17 @@ def gaussians(samples: int, dimension: int) -> list[float]:
 
 def cells(frames: Frames) -> list[Cell]:
     """One row a run and kind of features, with Gaussians of its pools' shape beside it."""
-    out, known = [], dict[tuple[int, int], list[float]]()
+    out, known = [], dict[tuple[int, int, bool], list[Cell]]()
     for row, (values, samples, dimension) in kurtoses(frames).items():
-        shape = (samples, dimension)
+        printed = row[3] == "repaint"
+        heavy, normal = (
+            published.value("Section 3", name, "share over 5") if printed else None
+            for name in ("posterior", "gaussian")
+        )
+        shape = (samples, dimension, printed)
         if shape not in known:
-            known[shape] = gaussians(*shape)
-        heavy = published.value("Section 3", "posterior", "share over 5") if row[3] == "repaint" else None
-        normal = published.value("Section 3", "gaussian", "share over 5") if row[3] == "repaint" else None
-        out += [*_pair(row, "", values, heavy), *_pair(row, "gaussian ", known[shape], normal)]
+            known[shape] = _pair(row, "gaussian ", gaussians(samples, dimension), normal)
+        out += [*_pair(row, "", values, heavy), *(replace(c, row=row) for c in known[shape])]
     return out
 
 
@@ -79,5 +84,6 @@ def _pair(row: tuple[str, ...], prefix: str, values: list[float], heavy: float |
     out = []
     for column, v, paper in (("kurtosis", x, None), ("share over 5", (x > HEAVY).astype(float), heavy)):
         low, high = interval(v)
-        out.append(Cell(row, prefix + column, float(v.mean()), low, high, len(v), paper))
+        count = None if prefix else len(v)  # Gaussian pools are not items
+        out.append(Cell(row, prefix + column, float(v.mean()), low, high, count, paper))
     return out

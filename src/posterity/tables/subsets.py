@@ -33,8 +33,8 @@ def cells(frames: Frames) -> list[Cell]:
             random = own[(own["subset"] == "random") & (own["metric"] == "diversity")]
             out.append(mean_cell(row, "diversity", of.get("diversity", empty)))
             if name == "random":
-                out.append(Cell(row, "diversity over random", count=0, note="N/A: this is the random set"))
+                out.append(Cell(row, "diversity − random", count=0, note="N/A: this is the random set"))
             else:
-                out.append(paired_cell(row, "diversity over random", of.get("diversity", empty), random))
+                out.append(paired_cell(row, "diversity − random", of.get("diversity", empty), random))
             out += [mean_cell(row, m, of.get(m, empty)) for m in ("coverage", "modes_shown")]
     return out

@@ -17,9 +17,11 @@ Grid = dict[tuple[str, ...], dict[str, dict[str, Any]]]
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, at most four decimals, whole numbers from a hundred on."""
-    if not value:
-        return "N/A" if value is None else "0"
+    """Three significant digits, at most four decimals, whole numbers from a hundred on and where they are whole."""
+    if value is None:
+        return "N/A"
+    if value == int(value):
+        return f"{value:.0f}"
     size = abs(value)
     return f"{value:.{4 if size < 0.01 else 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0}f}"
 

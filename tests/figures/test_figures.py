@@ -1,0 +1,120 @@
+"""Every figure from the made-up experiment, and what the figures must show."""
+
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from posterity import figures
+from posterity.artifacts import store
+from posterity.errors import PosterityError
+from posterity.figures import _toy, gallery
+from posterity.stages import figure
+
+
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_every_name_is_drawn(name, everything, tmp_path):
+    out = tmp_path / f"{name}.svg"
+    # fewer runs for the figures that look at every pool
+    few = {"task": "inpaint_face", "sampler": ["exact", "exact_again", "dps"]} if name in SLOW else {}
+    figure.run({"experiment": "e", "figure": name, **few}, inputs=everything, output=out)
+    tree = ElementTree.fromstring(out.read_bytes())
+    text = {e.tag.rsplit("}")[-1]: e.text for e in tree.iter() if "purl.org/dc" in e.tag}
+    assert text["title"] == figures.find(name).TITLE and len(text["description"]) > 20
+    assert b"http" not in out.read_bytes().replace(b"http://www.w3.org", b"").replace(b"http://purl.org", b"").replace(
+        b"http://creativecommons.org", b""
+    ), "a figure asks for nothing"
+    with Image.open(out.with_suffix(".png")) as png:
+        levels = np.asarray(png.convert("L"))
+        assert png.text["Title"] == text["title"]
+    assert 0.01 < (levels < 250).mean() < 0.95, "neither blank nor black"
+
+
+SLOW = ("fig03_kurtosis", "exact_distance")
+
+
+def test_names_are_the_files():
+    folder = Path(figures.__file__).parent
+    shared = {"choose", "gallery", "style"}
+    assert {p.stem for p in folder.glob("[a-z]*.py")} - shared == set(figures.NAMES)
+    assert all(figures.find(n).SECTION in ("gallery", "analysis", "exact", "study") for n in figures.NAMES)
+
+
+def test_toy_rules():
+    """FPS shows all modes, Uniformization of everything misses the dominant one, K-means crowds there."""
+    points, mode = _toy.mixture()
+    assert points.shape == (1000, 2) and set(mode) == set(range(10)) and (mode == 0).mean() > 0.93
+    assert set(mode[_toy.choose("fps")]) == set(range(10))
+    assert 0 not in mode[_toy.choose("uniformization")]
+    assert (mode[_toy.choose("kmeans")] == 0).sum() >= 5
+    assert (mode[_toy.choose("random")] == 0).mean() > 0.7
+    assert set(mode[_toy.choose("uniformization", keep_fraction=0.9)]) == {0}
+
+
+def test_the_same_artifacts_give_the_same_bytes(everything, tmp_path):
+    for out in (tmp_path / "a.svg", tmp_path / "b.svg"):
+        figure.run({"experiment": "e", "figure": "fig07_guidance_gallery", "items": 1}, inputs=everything, output=out)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_gallery_keeps_the_pictures_pixels():
+    from posterity.figures import style
+
+    red, blue = (np.full((64, 64, 3), c, np.uint8) for c in ((255, 0, 0), (0, 0, 255)))
+    with style.look():
+        drawn = style.Drawn(gallery.draw([gallery.Row("row", [[red], [blue, None]])], ["one", "two"]), "words")
+        _, png = style.save(drawn, "title")
+    levels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
+    counts = [(levels == c).all(1).sum() for c in ((255, 0, 0), (0, 0, 255))]
+    assert counts[0] == pytest.approx(128**2, rel=0.03) and counts[1] == pytest.approx(128**2, rel=0.03)
+
+
+def test_simulated_answers_are_labelled(everything, experiment, tmp_path):
+    out = tmp_path / "f.svg"
+    figure.run({"experiment": "e", "figure": "fig06_study_subsets"}, inputs=everything, output=out)
+    assert "simulated respondent, not of people" in out.read_text()
+    people = tmp_path / "people.parquet"
+    rows = store.read(experiment["responses"][0], "responses").to_pylist()
+    store.write(
+        people, "responses", [r | {"simulated": False, "participant": "p" + r["participant"]} for r in rows], {}
+    )
+    figure.run({"experiment": "e", "figure": "fig06_study_subsets"}, inputs=[*everything, people], output=out)
+    assert "simulated" not in out.read_text(), "people's answers go before simulated ones"
+
+
+def test_study_figures_from_an_analysis(experiment, tmp_path):
+    from posterity.stages import analyse
+
+    table, out = tmp_path / "analysis.parquet", tmp_path / "f.svg"
+    given = {"questions": experiment["questions"][0], "responses": experiment["responses"]}
+    analyse.run({"seed": 0, "replicates": 500}, **given, output=table)
+    figure.run({"experiment": "e", "figure": "fig17_diversity_coverage"}, inputs=[table], output=out)
+    assert "by construction" in out.read_text()
+
+
+def test_what_is_missing_is_named_in_one_line(experiment, tmp_path):
+    def message(name, inputs, **settings):
+        with pytest.raises(PosterityError) as error:
+            figure.run({"experiment": "e", "figure": name, **settings}, inputs=inputs, output=tmp_path / "f.svg")
+        assert "\n" not in str(error.value) and not (tmp_path / "f.svg").exists()
+        return str(error.value)
+
+    samples = experiment["samples"]
+    assert "fig06_study_subsets needs responses artifacts" in message("fig06_study_subsets", samples)
+    assert "needs measurements" in message("fig07_guidance_gallery", samples)
+    assert "with sampler exact" in message("fig07_guidance_gallery", samples, sampler="exact")
+    assert "needs subsets" in message("fig05_subsets_gallery", samples)
+    assert "choose one of fig01_teaser" in message("nope", samples)
+    assert "not an artifact" in message("fig04_toy", [_stray(tmp_path)])
+
+
+def _stray(folder):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"x": [1]}), folder / "stray.parquet")
+    return folder / "stray.parquet"
