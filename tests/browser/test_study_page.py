@@ -30,14 +30,22 @@ SETTINGS = {
 }
 
 
+def _packed(name, root):
+    npm = shutil.which("npm")
+    command = [npm, "pack", "--fetch-retries=0", name]
+    try:
+        return npm is not None and subprocess.run(command, cwd=root, capture_output=True, timeout=60).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
 @pytest.fixture(scope="session", params=["the built-in runner", "jsPsych"])
 def assets(request, tmp_path_factory):
     """An empty asset folder, and one that holds jsPsych from the npm registry."""
     root = tmp_path_factory.mktemp("assets")
     if request.param == "jsPsych":
         name, sha256 = _JSPSYCH
-        npm = shutil.which("npm")
-        if npm is None or subprocess.run([npm, "pack", name], cwd=root, capture_output=True, timeout=120).returncode:
+        if not _packed(name, root):
             pytest.skip(f"npm cannot fetch {name}")
         with tarfile.open(next(root.glob("*.tgz"))) as archive:
             release = archive.extractfile("package/dist/index.browser.min.js").read()

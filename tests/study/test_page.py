@@ -31,7 +31,8 @@ def test_the_folder_is_complete(built):
     named = {q["id"] for b in content["blocks"] for q in b["questions"] + b["practice"]}
     assert named == {r["question"] for r in rows}
     assert json.loads((built / "schema.json").read_text())["type"] == "object"
-    assert "built-in runner" in (built / "README.txt").read_text()
+    told = (built / "README.txt").read_text()
+    assert "built-in runner" in told and "up to 18 of them" in told and "data/datasets/d/LICENSE.txt" in told
 
 
 def test_the_page_does_not_tell_which_set_is_which(built):

@@ -35,11 +35,13 @@ Y and N. Answers are kept in the browser while the study runs; a reload goes on 
 page saves a file answers-{experiment}-PARTICIPANT.json (schema.json describes it). Collect these files in a
 folder responses here and analyse them:
 
-  posterity analyse --settings '{{"seed":0,"replicates":10000}}' --questions questions.parquet \\
+  posterity study analyse --settings '{{"seed":0,"replicates":10000}}' --questions questions.parquet \\
       --responses responses/*.json --output study.parquet
 
 questions.parquet is the key: it says which set is which. Do not hand it out with the page.
-The trials are run by {ran_by}.
+The trials are run by {ran_by}. The pictures derive from data sets with these licences; keep to them when you publish
+the page:
+{licences}
 """
 
 
@@ -118,16 +120,19 @@ def readme(rows: Sequence[Mapping[str, Any]], design: Design, ran_by: str) -> st
     """README.txt: how to run the study and where the answers go."""
     counts = {s: sum(r["study"] == s for r in rows) for s in STUDIES}
     listed = "\n".join(f"  {study}: {n} questions" for study, n in counts.items() if n)
-    return _README.format(
-        experiment=design.experiment, listed=listed, limit=min(design.questions, len(rows)), ran_by=ran_by
-    )
+    limit = min(design.questions, len({_about(r) for r in rows}))
+    licences = "\n".join(f"  data/datasets/{d}/LICENSE.txt" for d in sorted({r["dataset"] for r in rows}))
+    return _README.format(experiment=design.experiment, listed=listed, limit=limit, licences=licences, ran_by=ran_by)
+
+
+def _about(row: Mapping[str, Any]) -> str:
+    """What one participant meets at most once."""
+    return "/".join(row[k] for k in ("study", "dataset", "task", "prior", "item"))
 
 
 def _question(row: Mapping[str, Any], pools: Pools, album: _Album) -> dict[str, Any]:
     left, right, target = images(row, pools)
-    # one participant meets an item at most once in a study; the group's name tells nothing more
-    about = "/".join(row[k] for k in ("study", "dataset", "task", "prior", "item"))
-    group = hashlib.sha256(about.encode()).hexdigest()[:8]
+    group = hashlib.sha256(_about(row).encode()).hexdigest()[:8]
     return {"id": row["question"], "group": group, **_sets(left, right, target, album)}
 
 
