@@ -51,14 +51,11 @@ localrules:
 rule all:
     input:
         f"{plan.results}/report/index.html",
-        [
-            f"{plan.results}/study/{name}/questions.parquet"
-            for (name,) in plan.keys("study")
-        ],
-        [
-            f"{plan.results}/study/{name}/analysis.parquet"
-            for (name,) in plan.keys("analyse")
-        ],
+        # named here too: the report alone would not miss a figure that was deleted after it was written
+        [f"{plan.results}/tables/{e}/{t}.parquet" for e, t in plan.keys("table")],
+        [f"{plan.results}/figures/{e}/{f}.svg" for e, f in plan.keys("figure")],
+        [f"{plan.results}/study/{e}/questions.parquet" for (e,) in plan.keys("study")],
+        [f"{plan.results}/study/{e}/analysis.parquet" for (e,) in plan.keys("analyse")],
 
 
 include: "rules/common.smk"

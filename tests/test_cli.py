@@ -1,0 +1,208 @@
+"""The command line: what it lists, what it says when something is wrong, and that it is what the stages want."""
+
+import errno
+import inspect
+import json
+import os
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from posterity.cli import app
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("fetch", "prepare", "degrade", "posterior", "sample", "select", "measure", "table", "figure", "report")
+RUN = CliRunner()
+
+
+def call(*words):
+    done = RUN.invoke(app, [str(w) for w in words])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def test_help_lists_every_stage_and_is_quick():
+    def seconds():
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "posterity", "--help"], capture_output=True, text=True, check=True)
+        assert all(stage in done.stdout for stage in (*STAGES, "study", "check", "doctor"))
+        return time.perf_counter() - began
+
+    # other work on the machine only ever adds time
+    assert min(seconds() for _ in range(5)) < 0.6
+
+
+def test_help_imports_no_heavy_library():
+    code = (
+        "import sys\nfrom posterity.cli import app\ntry: app(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'torch', 'numpy', 'pyarrow', 'pydantic', 'yaml'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", [*STAGES, "study package", "study analyse", "check", "doctor"])
+def test_every_command_has_help_with_an_example(command):
+    done = call(*command.split(), "--help")
+    assert done.exit_code == 0
+    assert f"Example: posterity {command}" in done.stdout
+
+
+@pytest.mark.parametrize("command", [*STAGES, "study package", "study analyse"])
+def test_the_options_are_what_the_stage_takes(command):
+    group = typer.main.get_command(app)
+    for word in command.split():
+        group = group.commands[word]
+    stage = {"package": "study"}.get(command.split()[-1], command.split()[-1])
+    wanted = inspect.signature(import_module(f"posterity.stages.{stage}").run).parameters
+    required = {name for name, p in wanted.items() if p.default is p.empty and "None" not in str(p.annotation)}
+    options = {p.name: p for p in group.params if p.name not in ("help", "name")}
+    assert required <= options.keys()
+    assert options.keys() <= wanted.keys()
+    for name in options:
+        needed = name in required and command != "fetch"
+        assert options[name].required == needed, name
+
+
+def fails(done, *words):
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_settings_that_are_not_json():
+    fails(call("table", "--settings", "{'a'}", "--inputs", "x", "--output", "y"), "--settings is not JSON")
+    fails(call("table", "--settings", "[1]", "--inputs", "x", "--output", "y"), "must be a JSON object")
+    fails(call("table", "--settings", "@absent.json", "--inputs", "x", "--output", "y"), "absent.json")
+
+
+def test_settings_that_lack_a_key_name_it(tmp_path):
+    done = call("degrade", "--settings", "{}", "--items", "a", "--regions", "b", "--output", tmp_path / "c.parquet")
+    fails(done, "--settings lacks 'dataset'")
+
+
+def test_settings_from_a_file_and_lists_of_inputs(tmp_path):
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"experiment": "e", "table": "cots"}))
+    done = call("table", "--settings", f"@{settings}", "--inputs", "a", "b", "c", "--output", tmp_path / "t.parquet")
+    fails(done, "table 'cots' does not exist")
+
+
+def test_a_missing_input_is_one_line(tmp_path):
+    settings = json.dumps(
+        {"dataset": "d", "task": {"name": "t", "operator": "denoise", "sigma_y": 0}, "items": 1, "seed": 0}
+    )
+    done = call(
+        "degrade", "--settings", settings, "--items", tmp_path / "absent.parquet", "--regions", "absent.parquet",
+        "--output", tmp_path / "c.parquet",
+    )  # fmt: skip
+    fails(done, "absent.parquet does not exist")
+
+
+def test_an_unknown_asset_is_one_line(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    fails(call("fetch", "vgg61"), "asset 'vgg61' does not exist", "vgg16")
+
+
+def test_interruption_and_a_full_disk_are_one_line(monkeypatch, tmp_path):
+    from posterity.stages import table
+
+    arguments = (
+        "table",
+        "--settings",
+        '{"experiment":"e","table":"cost"}',
+        "--inputs",
+        "a",
+        "--output",
+        tmp_path / "t",
+    )
+
+    def stops(error):
+        def run(settings, *, inputs, output):
+            raise error
+
+        monkeypatch.setattr(table, "run", run)
+        return call(*arguments)
+
+    done = stops(KeyboardInterrupt())
+    assert (done.exit_code, len(done.stderr.splitlines())) == (130, 1)
+    fails(stops(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "t")), "no space left on device")
+
+
+def test_what_a_stage_writes_says_which_code_made_it(tmp_path):
+    from posterity.artifacts import store
+    from posterity.configuration.fingerprint import fingerprint
+
+    store.write(tmp_path / "regions.parquet", "regions", [], {})
+    store.write(tmp_path / "items.parquet", "items", _items(), {})
+    settings = {"dataset": "d", "task": {"name": "t", "operator": "denoise", "sigma_y": 0.1}, "items": 1, "seed": 0}
+    done = call(
+        "degrade", "--settings", json.dumps(settings), "--items", tmp_path / "items.parquet",
+        "--regions", tmp_path / "regions.parquet", "--output", tmp_path / "y.parquet",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    about = store.provenance(tmp_path / "y.parquet")
+    assert about["code"] == fingerprint("degrade", settings)
+    assert about["origin"]["settings"] == settings
+
+
+def _items():
+    import torch
+
+    from posterity.artifacts import images
+
+    row = {"dataset": "d", "item": "i", "name": "i", "group": "g", "split": "test", "attributes": []}
+    return [row | {"image": images.encode(torch.zeros(3, 8, 8))}]
+
+
+def test_check_tells_all_mistakes_and_fails(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("sed: 1\nitems: none\n")
+    done = call("check", "config/config.yaml", overlay)
+    assert done.exit_code == 1
+    assert "config: sed = 1: unknown key; did you mean 'seed'?" in done.stderr
+    assert "config: items = 'none': must be a whole number" in done.stderr
+    assert done.stderr.splitlines()[-1] == "2 mistakes"
+
+
+def test_check_counts_what_is_missing_and_what_is_stale(monkeypatch, tmp_path):
+    from posterity.artifacts import store
+    from posterity.configuration import load, resolve
+    from posterity.configuration.problems import Problems
+
+    for name in ("config", "resources"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    job = resolve(load([Path("config/config.yaml"), Path("config/ci.yaml")], Problems())).job(
+        "degrade", "openmoji-smileys", "inpaint_face"
+    )
+    path = tmp_path / "results/ci/measurements/openmoji-smileys/inpaint_face.parquet"
+
+    def checked(settings, code):
+        token = store.code.set(code)
+        store.write(path, "measurements", [], {"settings": settings})
+        store.code.reset(token)
+        done = call("check", "config/config.yaml", "config/ci.yaml")
+        assert done.exit_code == 0
+        return done.stdout
+
+    assert " 1 ok, 0 stale, " in checked(job.settings, job.code)
+    assert "made by other code" in checked(job.settings, "other")
+    assert "made with other settings (items)" in checked(dict(job.settings) | {"items": 99}, job.code)
+
+
+def test_doctor_tells_what_there_is(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    done = call("doctor")
+    assert done.exit_code == 0
+    for word in ("python", "torch", "cores", "device", "free disk", "asset vgg16"):
+        assert word in done.stdout

@@ -1,0 +1,189 @@
+"""Which jobs Snakemake plans, from nothing and on finished results after one edit.
+
+The finished results are empty files that a stand-in for the command writes: what is tested here is when a
+job runs, and what it computes is tested with the stages.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+STAND_IN = """#!/bin/sh
+# writes the file after --output, and what its rule declares beside it
+while [ "$1" != --output ]; do shift; done
+echo made > "$2"
+case $2 in
+  */items.parquet) cd "$(dirname "$2")"; touch regions.parquet LICENSE.txt sheet.png ;;
+  */questions.parquet) cd "$(dirname "$2")"; touch simulated.parquet ;;
+  *.svg) touch "${2%.svg}.png" ;;
+esac
+"""
+TINY = {
+    "title": "Tiny",
+    "runs": [
+        {"dataset": "openmoji-smileys", "tasks": ["sr16"], "prior": "kernel", "samplers": ["ddnm", "dps", "exact"]},
+        {
+            "dataset": "openmoji-smileys",
+            "tasks": ["denoise"],
+            "prior": "kernel",
+            "samplers": ["ddnm"],
+            "samples": 8,
+            "subsets": ["fps"],
+        },
+    ],
+    "metrics": ["psnr", "tv", "sliced_wasserstein"],
+    "tables": ["cost"],
+    "figures": ["exact_distance"],
+    "study": {"simulate": 1, "comparisons": [{"study": "coverage", "approach": "fps"}]},
+}
+
+
+def snakemake(folder, *words):
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    command = [SNAKEMAKE, "-s", ROOT / "Snakefile", *words]
+    return subprocess.run(
+        [str(w) for w in command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": path},
+        check=False,
+    )
+
+
+def planned(folder, *words):
+    """{(rule, the wildcards that tell its jobs apart)} of a dry run."""
+    done = snakemake(folder, "-n", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    jobs = set()
+    for block in re.split(r"\n(?=(?:local)?rule )", text)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        wildcards = (
+            dict(w.split("=") for w in re.findall(r"wildcards: (.*)", block)[0].split(", "))
+            if "wildcards:" in block
+            else {}
+        )
+        jobs.add(
+            (
+                rule,
+                *(wildcards[k] for k in ("dataset", "task", "sampler", "table", "figure", "asset") if k in wildcards),
+            )
+        )
+    return jobs
+
+
+def edit(folder, name, change):
+    path = folder / "config" / name
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(change(content) or content, sort_keys=False))
+
+
+def workspace(folder):
+    shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "config" / "experiments" / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    edit(folder, "config.yaml", lambda c: c.update(experiments=["tiny"]))
+    (folder / "bin").mkdir()
+    (folder / "bin" / "posterity").write_text(STAND_IN)
+    (folder / "bin" / "posterity").chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = workspace(tmp_path_factory.mktemp("finished"))
+    done = snakemake(folder, "--quiet", "all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def results(finished, tmp_path):
+    """A copy of the finished results, with modification times."""
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy, copy_function=shutil.copy2)
+    return copy
+
+
+S = "openmoji-smileys"
+ENDS = {("table", "cost"), ("figure", "exact_distance"), ("study_simulated",), ("analyse",), ("report",), ("all",)}
+
+
+def test_everything_is_planned_from_nothing(tmp_path):
+    samples = {("sample", S, "sr16", n) for n in ("ddnm", "dps", "exact")} | {("sample", S, "denoise", "ddnm")}
+    assert planned(workspace(tmp_path)) == samples | {("measure", *s[1:]) for s in samples} | ENDS | {
+        ("fetch", "openmoji"),
+        ("prepare", S),
+        ("degrade", S, "sr16"),
+        ("degrade", S, "denoise"),
+        ("posterior", S, "sr16"),
+        ("posterior", S, "denoise"),
+        ("select", S, "denoise", "ddnm"),
+    }
+
+
+def test_nothing_is_planned_on_finished_results(results):
+    done = snakemake(results)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_order_and_comments_plan_nothing(results):
+    for name in ("samplers/dps.yaml", "tasks/tasks.yaml", "priors/priors.yaml", "experiments/tiny.yaml"):
+        edit(results, name, lambda c: dict(reversed(c.items())))
+    with (results / "config" / "config.yaml").open("a") as file:
+        file.write("# a comment\n")
+    assert planned(results) == set()
+
+
+def test_a_step_size_plans_that_sampler_and_what_is_made_from_it(results):
+    edit(results, "samplers/dps.yaml", lambda c: c["settings"].update(scale=0.123, steps=77))
+    assert planned(results) == {("sample", S, "sr16", "dps"), ("measure", S, "sr16", "dps"), *ENDS}
+
+
+def test_the_exact_sampler_is_a_reference_of_the_others(results):
+    edit(results, "samplers/exact.yaml", lambda c: c.update(settings={"stream": 7}))
+    measured = {("measure", S, "sr16", n) for n in ("ddnm", "dps", "exact")}
+    assert planned(results) == {("sample", S, "sr16", "exact"), *measured, *ENDS}
+
+
+def test_a_new_metric_samples_nothing(results):
+    edit(results, "experiments/tiny.yaml", lambda c: c["metrics"].append("ssim"))
+    measured = {("measure", S, "sr16", n) for n in ("ddnm", "dps", "exact")} | {("measure", S, "denoise", "ddnm")}
+    assert planned(results) == {*measured, *ENDS}
+
+
+def test_deleted_figures_are_drawn_again_and_nothing_else(results):
+    shutil.rmtree(results / "results" / "figures")
+    assert planned(results) == {("figure", "exact_distance"), ("report",), ("all",)}
+
+
+def test_mistakes_stop_before_any_job_with_one_line_each(tmp_path):
+    folder = workspace(tmp_path)
+    edit(folder, "samplers/dps.yaml", lambda c: c["settings"].update(sclae=0.5))
+    edit(folder, "experiments/tiny.yaml", lambda c: c["metrics"].append("psrn"))
+    done = snakemake(folder, "-n")
+    text = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "config: samplers.dps.settings.sclae = 0.5: unknown key; did you mean 'scale'?" in text
+    assert "config: experiments.tiny.metrics[3] = 'psrn': unknown metric; did you mean 'psnr'?" in text
+    assert "Traceback" not in text
+
+
+def test_the_shipped_configurations_can_be_planned():
+    for words in ([], ["--configfile", "config/config.yaml", "config/ci.yaml"]):
+        done = subprocess.run(
+            [SNAKEMAKE, "-n", "--forceall", "--quiet", "all", *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
