@@ -38,19 +38,23 @@ def draw(frames: Frames, settings: Mapping[str, Any], what: str, fits: Callable[
 
 
 def _choices(pool: Pool) -> list[tuple[str, list[int]]]:
+    from posterity import subsets
     from posterity.features.pca import distances, pca
-    from posterity.subsets.fps import FPS
-    from posterity.subsets.uniformization import Uniformization
 
     features = pca(pool.features.get("attributes", pool.features["pixels"]))
     between, size = distances(features), len(pool.samples)
     out = []
     for part in _PARTS:
         first = max(round(part * size), _COUNT)
-        out.append((f"FPS, L = {first}", FPS(first=first).choose(between, _COUNT, np.random.default_rng(0))))
+        out.append(
+            (
+                f"FPS, L = {first}",
+                subsets.find("fps")(**{"first": first}).choose(between, _COUNT, np.random.default_rng(0)),
+            )
+        )
     for part in _PARTS:
         kept = max(part, (_COUNT + 1) / size)
-        rule = Uniformization(keep_fraction=kept, dimension=features.shape[1])
+        rule = subsets.find("uniformization")(**{"keep_fraction": kept, "dimension": features.shape[1]})
         chosen = rule.choose(between, _COUNT, np.random.default_rng(0))
         out.append((f"Uniformization, ρ = {kept:.0%}", chosen))
     return out
