@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 from posterity.errors import PosterityError
@@ -50,7 +51,7 @@ def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], 
         wanted = Path(work, "requirements.txt")
         wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
         command = [sys.executable, "-m", "pip", "download", "--requirement", str(wanted), "--dest", str(folder),
-                   "--no-deps", "--no-build-isolation", "--ignore-requires-python", "--progress-bar", "raw",
+                   "--no-deps", "--no-build-isolation", "--ignore-requires-python", "--progress-bar", _bar(),
                    "--disable-pip-version-check", "--no-input"]  # fmt: skip
         path = os.pathsep.join(filter(None, [str(backend.parent), os.environ.get("PYTHONPATH")]))
         environment = os.environ | {"PYTHONPATH": path, "POSTERITY_REQUIREMENT": requirement}
@@ -66,6 +67,12 @@ def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], 
         if code:
             raise PosterityError(f"pip says {_said(log.read_text(errors='replace'), sha256)}")
     return next(folder.iterdir())
+
+
+def _bar() -> str:
+    """The kind of progress that a program can read; pip has it since 24.1."""
+    major, minor = (int(number) for number in metadata.version("pip").split(".")[:2])
+    return "raw" if (major, minor) >= (24, 1) else "off"
 
 
 def _said(log: str, sha256: str) -> str:
