@@ -25,6 +25,9 @@ TASKS: dict[str, dict[str, object]] = {
     "pool": {"factor": 4},
     "colorize": {},
     "denoise": {},
+    "blur": {"width": [0.0, 3.0]},
+    "blur_truncated": {"width": [0.0, 3.0]},
+    "motion_blur": {"size": 9, "intensity": 0.5},
 }
 ELSEWHERE: set[str] = set()
 """Families whose operators need files; they have tests of their own."""

@@ -13,7 +13,9 @@ from torch import Tensor
 from posterity.operators import mask_shapes
 from posterity.operators.averaging import AverageSR
 from posterity.operators.base import Operator
+from posterity.operators.blur import GaussianBlur, TruncatedBlur
 from posterity.operators.masks import Inpainting
+from posterity.operators.motion import MotionBlur, motion_kernel
 from posterity.operators.pointwise import Colorization, Denoising
 from posterity.operators.superresolution import BicubicSR
 
@@ -43,12 +45,25 @@ def _mask(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tenso
     return {"keep": mask_shapes.SHAPES[name](height, width, task[name], rng)[None]}
 
 
+def _width(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
+    """A fixed σ, or one that is uniform between two."""
+    width = task["width"]
+    return {"width": torch.tensor([rng.uniform(*width) if isinstance(width, list) else width], dtype=torch.float32)}
+
+
+def _motion(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
+    return {"kernel": motion_kernel(int(task["size"]), float(task["intensity"]), rng)[None, None]}
+
+
 FAMILIES: Mapping[str, Family] = {
     "inpaint": Family(lambda task, shape, own: Inpainting(own["keep"].double(), shape), _mask),
     "sr": Family(lambda task, shape, own: BicubicSR(int(task["factor"]), shape)),
     "pool": Family(lambda task, shape, own: AverageSR(int(task["factor"]), shape)),
     "colorize": Family(lambda task, shape, own: Colorization(shape)),
     "denoise": Family(lambda task, shape, own: Denoising(shape)),
+    "blur": Family(lambda task, shape, own: GaussianBlur.of(own["width"], shape), _width),
+    "blur_truncated": Family(lambda task, shape, own: TruncatedBlur.of(own["width"], shape), _width),
+    "motion_blur": Family(lambda task, shape, own: MotionBlur(own["kernel"].double(), shape), _motion),
 }
 
 

@@ -1,0 +1,94 @@
+"""Motion blur with one random kernel an image (the camera shake model of DPS, MGPS).
+
+The kernel is a random poly-line, drawn twice as large, softened and reduced. Its generator is explicit and
+nothing is rounded to eight bits, so kernels resemble those of the published script but are others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posterity.operators._batch import take
+from posterity.operators.base import Operator
+from posterity.operators.convolution import correlate, correlate_adjoint
+
+__all__ = ["MotionBlur", "motion_kernel"]
+
+
+def motion_kernel(size: int, intensity: float, rng: np.random.Generator) -> Tensor:
+    """A kernel (size, size) in float32, ≥ 0 and summing to 1; ``intensity`` in [0, 1] bends the path."""
+    points = _path(size, intensity, rng)
+    canvas = np.zeros((2 * size, 2 * size))
+    for a, b in pairwise(points):
+        dots = a + (b - a) * np.linspace(0, 1, 2 + int(4 * abs(b - a)))
+        rows, columns = np.rint(dots.imag).astype(int), np.rint(dots.real).astype(int)
+        inside = (rows >= 0) & (rows < 2 * size) & (columns >= 0) & (columns < 2 * size)
+        canvas[rows[inside], columns[inside]] = 1
+    softened = _reduction(size, round(0.01 * 2 * size * math.sqrt(2)))
+    kernel = (softened @ canvas @ softened.T).clip(min=0)
+    return torch.from_numpy((kernel / kernel.sum()).astype(np.float32))
+
+
+def _path(size: int, intensity: float, rng: np.random.Generator) -> np.ndarray:
+    """The corners of the poly-line as complex numbers (n,), on a canvas of 2 size."""
+    diagonal = 2 * size * math.sqrt(2)
+    longest = 0.75 * diagonal * (rng.uniform() + rng.uniform(0, intensity**2))
+    steps: list[float] = []
+    while sum(steps) <= longest:
+        step = rng.beta(1, 30) * (1 - intensity + 0.1) * diagonal
+        if step < longest:
+            steps.append(step)
+    widest = rng.uniform(0, intensity * math.pi)
+    jitter = rng.beta(2, 20)
+    angles = [rng.uniform(-widest, widest)]
+    for _ in steps[1:]:
+        sign = math.copysign(1, angles[-1]) * (-1 if rng.uniform() < jitter else 1)
+        angles.append(sign * rng.triangular(0, intensity * widest, widest + 0.1))
+    points = np.concatenate([[0], np.cumsum(np.array(steps) * np.exp(1j * np.array(angles)))])
+    turned = (points - points.mean()) * np.exp(1j * rng.uniform(0, math.pi))
+    return turned + (size - 0.5) * (1 + 1j)
+
+
+def _reduction(size: int, radius: int) -> np.ndarray:
+    """(size, 2 size): a Gaussian of σ = ``radius``, then Lanczos-3 at half the resolution."""
+    i = np.arange(2 * size)
+    gauss = np.exp(-((i[:, None] - i) ** 2) / (2 * max(radius, 1e-3) ** 2))
+    u = (i - (2 * np.arange(size)[:, None] + 0.5)) / 2
+    lanczos = np.where(np.abs(u) < 3, np.sinc(u) * np.sinc(u / 3), 0)
+    return (lanczos / lanczos.sum(1, keepdims=True)) @ (gauss / gauss.sum(1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class MotionBlur(Operator):
+    """Correlates with ``kernel``, the image continued as its mirror image.
+
+    Arguments:
+        kernel: (B, 1, k, k) or (1, 1, k, k), k odd, ≥ 0 and summing to 1.
+        signal_shape: (C, H, W).
+    """
+
+    kernel: Tensor
+    signal_shape: tuple[int, ...]
+    has = frozenset({"linear", "adjoint"})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return correlate(x, self.kernel)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return correlate_adjoint(y, self.kernel)
+
+    def rows(self, index: Tensor) -> MotionBlur:
+        return MotionBlur(take(self.kernel, index), self.signal_shape)
+
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> MotionBlur:
+        return MotionBlur(self.kernel.to(device=device, dtype=dtype), self.signal_shape)
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        return {"kernel": self.kernel}
