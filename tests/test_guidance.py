@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from posterity.guidance import Diversity, threshold_from_rms
+from posterity.guidance import Diversity
 
 ONE = torch.tensor(1.0)
 
@@ -67,7 +67,9 @@ def test_no_threshold_is_no_limit(threshold):
     assert out.flatten().tolist() == [-1e6, 2e6]
 
 
-@pytest.mark.parametrize("guidance", [Diversity(eta=0.0), Diversity(eta=1.0, threshold=0.0)])
+@pytest.mark.parametrize(
+    "guidance", [Diversity(eta=0.0), Diversity(eta=1.0, threshold=0.0), Diversity(eta=1.0, rms=0.0)]
+)
 def test_no_strength_or_reach_returns_the_predictions_themselves(guidance):
     x0 = torch.randn(3, 4)
     assert guidance(x0, together(x0), ONE, 1.0) is x0
@@ -95,12 +97,26 @@ def test_gradient_flows_into_the_neighbour_and_not_through_the_choice():
     assert gradient.flatten().tolist() == [1.5 - 5.0, 15.0 - 0.5, 100.0]
 
 
-def test_threshold_from_rms():
-    """D = 0.0004 at 256×256 is a norm of 78.6, an RMS difference of 0.177."""
-    assert threshold_from_rms(0.1774, 196_608) == pytest.approx(0.0004, rel=1e-3)
+def test_reach_as_an_rms_difference():
+    """At 256×256 an RMS difference of 0.1774 is D = 0.0004, a norm of 78.6."""
+    items, unknowns = torch.zeros(2).long(), torch.tensor(196_608.0)
+    for norm, moves in ((78.6, True), (78.7, False)):
+        x0 = predictions(0, norm)
+        for guidance in (Diversity(eta=1.0, rms=0.177_36), Diversity(eta=1.0, threshold=0.0004)):
+            assert guidance(x0, items, unknowns, 1.0).equal(x0) is not moves
 
 
-@pytest.mark.parametrize("wrong", [{"eta": -0.1}, {"eta": 0.5, "threshold": -1.0}, {"eta": 0.5, "D": 1.0}, {}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"eta": -0.1},
+        {"eta": 0.5, "threshold": -1.0},
+        {"eta": 0.5, "rms": -1.0},
+        {"eta": 0.5, "D": 1.0},
+        {"eta": 0.5, "threshold": 0.001, "rms": 0.4},
+    ],
+)
 def test_settings_out_of_range_or_unknown_are_refused(wrong):
     with pytest.raises(ValidationError):
         Diversity(**wrong)

@@ -23,21 +23,24 @@ from torch import Tensor
 
 from posterity.samplers.base import settings
 
-__all__ = ["Diversity", "threshold_from_rms"]
-
-
-def threshold_from_rms(rms: float, unknowns: int) -> float:
-    """D at which two images that differ by ``rms`` ([-1, 1] units) in every unknown scalar stop pushing."""
-    return rms / math.sqrt(unknowns)
+__all__ = ["Diversity"]
 
 
 @settings
 class Diversity:
-    """Guidance of one strength and one reach; passes predictions through untouched if either is 0."""
+    """Guidance of one strength and one reach; passes predictions through untouched if either is 0.
+
+    The reach is D or an RMS difference over the unknown scalars, which unlike D = rms/√S means the
+    same at every image size; without either it is unlimited.
+    """
 
     eta: Annotated[float, Field(ge=0, description="strength η, times t/T")]
     threshold: Annotated[float | None, Field(ge=0, description="reach D; null is unlimited")] = None
     rms: Annotated[float | None, Field(ge=0, description="reach as an RMS difference, D √S, instead of D")] = None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and self.rms is not None:
+            raise ValueError(f"threshold {self.threshold} and rms {self.rms} are two units of one reach: give one")
 
     def __call__(self, x0: Tensor, items: Tensor, unknowns: Tensor, fraction: float) -> Tensor:
         """(B, *signal) → (B, *signal), differentiable; neighbours and reach count as constants.

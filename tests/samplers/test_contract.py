@@ -62,7 +62,7 @@ def test_a_guided_item_is_the_same_alone_and_in_a_shuffled_batch(bench, batch, n
     assert torch.allclose(alone, together[2:5], atol=1e-12, rtol=0)
     vanilla = draw(bench, name, batch, range(6))
     assert torch.equal(together[5], vanilla[5])  # a single sample has nobody to move away from
-    assert (together[:5] - vanilla[:5]).flatten(1).abs().amax(1).min() > 1e-3
+    assert (together[:5] - vanilla[:5]).flatten(1).abs().amax(1).min() > 1e-6
 
 
 @pytest.mark.parametrize("name", GUIDABLE)
