@@ -41,6 +41,17 @@ def test_names_are_the_files():
     assert {p.stem for p in folder.glob("[a-z]*.py")} - shared == set(tables.NAMES)
 
 
+def test_names_are_cheap():
+    """Configurations are checked with the names; that must not wait for torch or pandas."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, posterity.tables, posterity.figures; print({'torch', 'pandas', 'matplotlib'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
 def test_super_resolution(built):
     rows = built("super_resolution")
     cell = rows["faces / sr16 / kernel / ddnm", "diversity"]

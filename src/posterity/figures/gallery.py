@@ -61,7 +61,7 @@ def draw(rows: Sequence[Row], headings: Sequence[str]) -> Figure:
                     y, x = round(top * side), round((start + k * (1 + _GAP)) * side)
                     sheet[y : y + side, x : x + side, :3] = picture.repeat(grow, 0).repeat(grow, 1)
                     sheet[y : y + side, x : x + side, 3] = 255
-    margin = 0.058 * max(len(r.label) for r in rows) + 0.1
+    margin = 0.058 * max(len(r.label) for r in rows) + 0.2
     figure, (ax,) = style.canvas(width * _CELL + margin, height * _CELL + 0.3)
     figure.set_layout_engine("none")
     total_width, total_height = figure.get_size_inches()

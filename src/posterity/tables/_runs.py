@@ -45,7 +45,7 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -
     rows = shown(frames.frame("metrics"))
     rows = rows[rows["task"].map(fits).astype(bool)]
     if rows.empty:
-        raise frames.missing("metrics")
+        raise frames.missing("metrics", none="of a task that belongs in this table")
     by_run: dict[Any, pd.DataFrame] = dict(runs(rows))
     settings = sorted({key[:3] for key in by_run})
     samplers = sorted(rows["sampler"].unique(), key=order)

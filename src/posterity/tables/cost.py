@@ -33,7 +33,8 @@ def cells(frames: Frames) -> list[Cell]:
             means = rows.groupby("item")[column].mean()
             low, high = interval(means.to_numpy())
             out.append(Cell(run, column, float(means.mean()), low, high, len(means)))
-        out.append(Cell(run, "MB", float(rows["peak_bytes"].max()) / 2**20))
+        peak = float(rows["peak_bytes"].max()) / 2**20
+        out.append(Cell(run, "MB", peak or None, note=None if peak else "N/A: memory was not measured on this device"))
         out += _ratios(run, rows, by_run.get((*run[:3], _REFERENCE)))
     return out
 
