@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/run.py [--quick]
 
-* A sampler against its own network evaluations: the time of a whole run over the time of the same number of
-  evaluations (and gradients) of the same prior on the same batch. 1 is no overhead.
+* A sampler against its own network evaluations: the time of a whole run over the time of the same evaluations
+  (and gradients) of the same prior at the same points. 1 is no overhead.
 * The kernel prior against the two plain matrix products that its formula needs. 1 is nothing but the products.
 
 Both sides of a ratio run by turns in one process and the fastest of several turns counts, so that
@@ -15,6 +15,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -26,7 +28,7 @@ from posterity.operators.build import build
 from posterity.priors.base import Prior
 from posterity.priors.kernel import Kernel
 from posterity.samplers import find
-from posterity.samplers.base import Cost, Problem
+from posterity.samplers.base import Problem
 
 SIZE = 64
 SHAPE = (3, SIZE, SIZE)
@@ -44,16 +46,26 @@ def fastest(turns: int, *sides: Callable[[], object]) -> list[float]:
     return best
 
 
-def evaluations(prior: Prior, x: Tensor, cost: Cost) -> None:
-    """As many evaluations and gradients as ``cost`` counted, and nothing else."""
-    for i in range(cost.forwards):
-        if i < cost.backwards:
-            leaf = x.clone().requires_grad_()
-            with torch.enable_grad():
-                torch.autograd.grad(prior.denoise(leaf, 500).square().sum(), leaf)
-        else:
-            with torch.no_grad():
-                prior.denoise(x, 500)
+class Recorded(Prior):
+    """A prior that remembers every question it was asked."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior, self.schedule, self.signal_shape = prior, prior.schedule, prior.signal_shape
+        self.asked: list[tuple[Tensor, int, bool]] = []
+
+    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+        self.asked.append((x_t.detach().clone(), t, x_t.requires_grad))
+        return self.prior.denoise(x_t, t)
+
+
+def evaluations(prior: Prior, asked: list[tuple[Tensor, int, bool]]) -> None:
+    """The same evaluations, with a gradient where there was one, and nothing else."""
+    for x, t, differentiated in asked:
+        with torch.set_grad_enabled(differentiated):
+            leaf = x.requires_grad_(differentiated)
+            x0 = prior.denoise(leaf, t)
+            if differentiated:
+                torch.autograd.grad(x0, leaf, x0.detach())
 
 
 def samplers(prior: Kernel, rows: int, turns: int) -> Table:
@@ -63,18 +75,23 @@ def samplers(prior: Kernel, rows: int, turns: int) -> Table:
     operator = build({"operator": "inpaint"}, SHAPE, {"keep": keep})
     noise = Noise(0, [str(i) for i in range(rows)], [0] * rows)
     x = noise.normal("signal", 0, SHAPE)
-    problem = Problem(prior, operator, operator(x), 0.0, torch.arange(rows))
     for name, settings in METHODS.items():
-        sampler = find(name)(**settings)
-        cost = sampler.sample(problem, noise).cost
+        sampler, recorded = find(name)(**settings), Recorded(prior)
+        problem = Problem(prior, operator, operator(x), 0.0, torch.arange(rows))
+        cost = sampler.sample(replace(problem, prior=recorded), noise).cost
         run, alone = fastest(
             turns,
-            lambda sampler=sampler: sampler.sample(problem, noise),
-            lambda cost=cost: evaluations(prior, x, cost),
+            partial(sampler.sample, problem, noise),
+            partial(evaluations, prior, recorded.asked),
         )
         figures = [f"{run:.3f}", f"{alone:.3f}", f"{run / alone:.2f}"]
         table.add_row(name, str(cost.forwards), str(cost.backwards), *figures)
     return table
+
+
+def products(x: Tensor, images: Tensor) -> Tensor:
+    """What no evaluation can do without: distances to all images, and their weighted mean."""
+    return (x @ images.T).softmax(1) @ images
 
 
 def throughput(images: Tensor, prior: Kernel, batches: list[int], turns: int) -> Table:
@@ -84,11 +101,7 @@ def throughput(images: Tensor, prior: Kernel, batches: list[int], turns: int) ->
     flat = images.flatten(1)
     for rows in batches:
         x = torch.randn(rows, *SHAPE, dtype=torch.float64)
-
-        def products(x: Tensor = x) -> Tensor:
-            return (x.flatten(1) @ flat.T).softmax(1) @ flat
-
-        ours, plain = fastest(turns, lambda x=x: prior.denoise(x, 500), products)
+        ours, plain = fastest(turns, partial(prior.denoise, x, 500), partial(products, x.flatten(1), flat))
         table.add_row(str(rows), f"{1e3 * ours:.1f}", f"{1e3 * plain:.1f}", f"{ours / plain:.2f}", f"{rows / ours:.0f}")
     return table
 
