@@ -61,13 +61,15 @@ def draw(rows: Sequence[Row], headings: Sequence[str]) -> Figure:
                     y, x = round(top * side), round((start + k * (1 + _GAP)) * side)
                     sheet[y : y + side, x : x + side, :3] = picture.repeat(grow, 0).repeat(grow, 1)
                     sheet[y : y + side, x : x + side, 3] = 255
-    margin = 0.058 * max(len(r.label) for r in rows) + 0.2
-    figure, (ax,) = style.canvas(width * _CELL + margin, height * _CELL + 0.3)
+    # whole hundredths of an inch, so that at 200 dots an inch every picture is exactly as many dots
+    margin = round(0.058 * max(len(r.label) for r in rows) + 0.2, 2)
+    total_width, total_height = width * _CELL + margin + 0.1, height * _CELL + 0.4
+    figure, (ax,) = style.canvas(total_width, total_height)
     figure.set_layout_engine("none")
-    total_width, total_height = figure.get_size_inches()
-    ax.set_position((margin / total_width, 0.02, 1 - margin / total_width - 0.01, 1 - 0.27 / total_height - 0.02))
+    ax.set_position(
+        (margin / total_width, 0.1 / total_height, width * _CELL / total_width, height * _CELL / total_height)
+    )
     ax.imshow(sheet, extent=(0, width, height, 0), interpolation="none", aspect="equal")
-    ax.set_anchor("NW")
     ax.axis("off")
     for row, top in zip(rows, tops, strict=True):
         ax.text(-0.12, top + 0.5, row.label, ha="right", va="center", fontsize=7)
