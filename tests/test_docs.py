@@ -98,9 +98,9 @@ def test_the_example_sampler_restores(tmp_path: Path, monkeypatch: pytest.Monkey
     page = ROOT / "docs" / "writing-a-sampler.md"
     (program,) = (block for block in blocks("python") if block.page == page)
     (config,) = (yaml.safe_load(block.text) for block in blocks("yaml") if block.page == page)
-    (tmp_path / "replacement.py").write_text(program.text)
+    (tmp_path / "overwrite.py").write_text(program.text)
     monkeypatch.syspath_prepend(tmp_path)
-    sampler = import_module(config["method"]).Replacement(**config["settings"])
+    sampler = import_module(config["method"]).Overwrite(**config["settings"])
 
     images = torch.rand(10, 3, 8, 8, dtype=torch.float64) * 2 - 1
     keep = torch.ones(1, 1, 8, 8)

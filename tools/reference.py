@@ -1,7 +1,7 @@
 """Fills the tables of the configuration reference from the schemas while the site is built.
 
 A line ``<!-- reference: parts/config -->`` in a page becomes a table of that schema's keys;
-``<!-- reference: samplers -->`` becomes a section for every sampler.
+``<!-- reference: samplers -->`` becomes a section for every sampler; tasks and priors have a section a kind.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ def fill(what: str) -> str:
     if what in ("samplers", "subsets"):
         return "\n".join(_methods(schema(what)))
     name, *path = what.split("/")
-    return keys(reduce(lambda node, key: node[key], path, schema(name)))
+    found = reduce(lambda node, key: node[key], path, schema(name))
+    if what in ("parts/task", "parts/prior"):
+        return "\n\n".join(f"### `{name}`\n\n{keys(shape)}" for name, shape in found.items())
+    return keys(found)
 
 
 def keys(shape: Mapping[str, Any]) -> str:
