@@ -28,11 +28,16 @@ TASKS: dict[str, dict[str, object]] = {
     "blur": {"width": [0.0, 3.0]},
     "blur_truncated": {"width": [0.0, 3.0]},
     "motion_blur": {"size": 9, "intensity": 0.5},
+    "spatial_blur": {},
+    "jpeg": {"quality": 2},
+    "phase": {"oversampling": 2},
+    "hdr": {"factor": 2},
+    "hadamard": {"ratio": 4},
 }
-ELSEWHERE: set[str] = set()
+ELSEWHERE = {"nonlinear_blur"}
 """Families whose operators need files; they have tests of their own."""
 
-SIZES: dict[str, list[int]] = {}
+SIZES: dict[str, list[int]] = {"hadamard": [4, 8, 16], "jpeg": [16, 32]}
 """Sides that a family can take where it cannot take all (multiples of the factor)."""
 
 

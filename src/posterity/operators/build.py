@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from posterity.operators import mask_shapes
+from posterity.operators import kernel_wizard, mask_shapes, spatial_blur
 from posterity.operators.averaging import AverageSR
 from posterity.operators.base import Operator
 from posterity.operators.blur import GaussianBlur, TruncatedBlur
+from posterity.operators.hadamard import CompressedSensing, shuffle
+from posterity.operators.hdr import Clipping
+from posterity.operators.jpeg import Jpeg
 from posterity.operators.masks import Inpainting
 from posterity.operators.motion import MotionBlur, motion_kernel
+from posterity.operators.phase import PhaseRetrieval
 from posterity.operators.pointwise import Colorization, Denoising
+from posterity.operators.spatial_blur import SpatialBlur
 from posterity.operators.superresolution import BicubicSR
 
 __all__ = ["FAMILIES", "Family", "build", "draw"]
@@ -55,6 +61,12 @@ def _motion(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Ten
     return {"kernel": motion_kernel(int(task["size"]), float(task["intensity"]), rng)[None, None]}
 
 
+def _nonlinear(task: Task, shape: Shape, own: Mapping[str, Tensor]) -> Operator:
+    """With the published weights, at the path ``task["weights"]``."""
+    network = kernel_wizard.load_encoder(Path(task["weights"]))
+    return kernel_wizard.NonlinearBlur(network, own["code"], shape, task.get("resample", False))
+
+
 FAMILIES: Mapping[str, Family] = {
     "inpaint": Family(lambda task, shape, own: Inpainting(own["keep"].double(), shape), _mask),
     "sr": Family(lambda task, shape, own: BicubicSR(int(task["factor"]), shape)),
@@ -64,6 +76,18 @@ FAMILIES: Mapping[str, Family] = {
     "blur": Family(lambda task, shape, own: GaussianBlur.of(own["width"], shape), _width),
     "blur_truncated": Family(lambda task, shape, own: TruncatedBlur.of(own["width"], shape), _width),
     "motion_blur": Family(lambda task, shape, own: MotionBlur(own["kernel"].double(), shape), _motion),
+    "spatial_blur": Family(
+        lambda task, shape, own: SpatialBlur(own["kernels"].double(), own["fields"].double(), shape),
+        lambda task, shape, rng: spatial_blur.code(rng),
+    ),
+    "nonlinear_blur": Family(_nonlinear, lambda task, shape, rng: {"code": kernel_wizard.code(shape, rng)}),
+    "jpeg": Family(lambda task, shape, own: Jpeg(task["quality"], shape, transposed=task.get("transposed", False))),
+    "phase": Family(lambda task, shape, own: PhaseRetrieval(task["oversampling"], shape)),
+    "hdr": Family(lambda task, shape, own: Clipping(task["factor"], shape)),
+    "hadamard": Family(
+        lambda task, shape, own: CompressedSensing(int(task["ratio"]), own["order"].long(), shape),
+        lambda task, shape, rng: {"order": shuffle(shape, rng)},
+    ),
 }
 
 

@@ -1,0 +1,32 @@
+"""Clipping: the high-dynamic-range task of RED-diff and MGPS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from posterity.operators.base import Operator
+
+__all__ = ["Clipping"]
+
+
+@dataclass(frozen=True, eq=False)
+class Clipping(Operator):
+    """A(x) = x · factor, clipped to [-1, 1]; no gradient where it is clipped.
+
+    Noise comes after the clipping, so measurements may leave [-1, 1].
+    """
+
+    factor: float
+    signal_shape: tuple[int, ...]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.factor * x).clamp(-1, 1)
+
+    def display(self, y: Tensor) -> Tensor:
+        """y / factor: the signal wherever it was not clipped."""
+        return y / self.factor
+
+    def rows(self, index: Tensor) -> Clipping:  # noqa: ARG002 - nothing differs between rows
+        return self
