@@ -18,9 +18,9 @@ __all__ = ["Noise", "generator"]
 
 
 def generator(*key: object) -> np.random.Generator:
-    """A counter-based NumPy generator whose stream is a function of ``key`` alone."""
+    """A NumPy generator whose stream is a function of ``key`` alone (SFC64: the fastest to seed and to draw from)."""
     digest = hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+    return np.random.Generator(np.random.SFC64(int.from_bytes(digest, "little")))
 
 
 @dataclass(frozen=True)
