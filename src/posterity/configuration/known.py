@@ -7,17 +7,27 @@ from typing import Any
 
 __all__ = ["CLOSED_FORM", "FEATURES", "HAS", "METRICS", "lacking"]
 
+_ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
+
 HAS: dict[str, frozenset[str]] = {
-    "inpaint": frozenset({"linear", "adjoint", "pinv", "svd", "mask"}),
-    "sr": frozenset({"linear", "adjoint", "pinv", "svd"}),
-    "pool": frozenset({"linear", "adjoint", "pinv", "svd"}),
-    "colorize": frozenset({"linear", "adjoint", "pinv", "svd"}),
-    "denoise": frozenset({"linear", "adjoint", "pinv", "svd"}),
+    "inpaint": _ALL | {"mask"},
+    "sr": _ALL,
+    "pool": _ALL,
+    "colorize": _ALL,
+    "denoise": _ALL,
+    "blur": frozenset({"linear", "adjoint"}),
+    "blur_truncated": _ALL,
+    "motion_blur": frozenset({"linear", "adjoint"}),
+    "spatial_blur": frozenset(),
+    "jpeg": frozenset(),
+    "phase": frozenset(),
+    "hdr": frozenset(),
+    "hadamard": _ALL,
 }
 """``Operator.has`` of each operator family."""
 
 CLOSED_FORM: dict[str, frozenset[str]] = {
-    "kernel": frozenset(HAS),
+    "kernel": frozenset(name for name, has in HAS.items() if "svd" in has),
     "blocks": frozenset({"inpaint", "colorize", "denoise"}),
     "gaussian": frozenset({"colorize", "denoise"}),
 }

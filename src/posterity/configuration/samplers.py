@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +116,7 @@ def settle(sampler: Named, prior: str, task: str, dataset: str) -> dict[str, Any
         guidance = _reach(guidance, sampler.variant.get("guidance", {}))
     resolved = {"name": sampler.name, "method": sampler.method, "settings": settings, "guidance": None}
     if sampler.guided:
-        resolved["guidance"] = {"eta": guidance["eta"]} | {k: _finite(guidance.get(k)) for k in ("threshold", "rms")}
+        resolved["guidance"] = {"eta": guidance["eta"]} | {k: guidance.get(k) for k in ("threshold", "rms")}
     return resolved
 
 
@@ -125,7 +124,3 @@ def _reach(guidance: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """A new threshold or rms puts aside the one before it: they are two units of one thing."""
     kept = {k: v for k, v in guidance.items() if not ({"threshold", "rms"} & set(over) and k in ("threshold", "rms"))}
     return kept | dict(over)
-
-
-def _finite(reach: float | None) -> float | None:
-    return None if reach is None or math.isinf(reach) else reach

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -18,7 +19,7 @@ NAME = r"^[a-z0-9][a-z0-9_-]*$"
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
-    "number": "a number",
+    "number": "a finite number",
     "boolean": "true or false",
     "array": "a list",
     "object": "a mapping of names to values",
@@ -47,10 +48,17 @@ def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems)
     """Adds a line for every mistake in ``value``; true when there was none."""
     import jsonschema  # type: ignore[import-untyped]
 
-    errors = sorted(jsonschema.Draft202012Validator(against).iter_errors(value), key=lambda e: list(map(str, e.path)))
+    # YAML can write .inf and .nan, JSON settings cannot
+    finite = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", lambda _, v: _is_number(v))
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=finite)(against)
+    errors = sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path)))
     for error in errors:
         _tell(error, path, problems)
     return not errors
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _tell(error: Any, root: str, problems: Problems) -> None:
