@@ -91,7 +91,10 @@ def test_the_shipped_configurations_are_valid(folder):
             "config: samplers.dps.overrides[0].when.prior = 'kernl': unknown prior; did you mean 'kernel'?",
         ),
         ({"tasks": {"sr16": {"factor": 3}}}, "config: tasks.sr16.factor = 3: must be one of 2, 4, 8, 16, 32"),
-        ({"tasks": {"new": {"operator": "inpant"}}}, "config: tasks.new.operator = 'inpant': unknown operator; did you mean"),
+        (
+            {"tasks": {"new": {"operator": "inpant"}}},
+            "config: tasks.new.operator = 'inpant': unknown operator; did you mean",
+        ),
         ({"tasks": {"new": {"sigma_y": 0.1}}}, "config: tasks.new: 'operator' is missing"),
         (
             {"tasks": {"inpaint_half": {"box": [0, 0, 1, 1]}}},
