@@ -108,23 +108,6 @@ def test_exact_posterior_has_the_floor_first(built):
     assert over["value"] == pytest.approx(0.1) and over["low"] == pytest.approx(0.1) and over["count"] == 3
     assert rows["faces / sr16 / kernel / ddnm", "tv − floor"]["value"] == pytest.approx(0)
     assert rows["faces / sr16 / kernel / exact_again", "tv"]["value"] == pytest.approx(0.06)
-    assert rows["faces / sr16 / kernel / exact", "pool"]["value"] == 24
-
-
-def test_pools_of_different_sizes_are_not_compared(experiment, tmp_path):
-    short = []
-    for path in experiment["samples"]:
-        rows = store.read(path, "samples").to_pylist()
-        if path.stem == "faces-sr16-ddnm":
-            rows = [r for r in rows if r["sample"] < 5]
-            path = tmp_path / path.name
-            store.write(path, "samples", rows, {})
-        short.append(path)
-    out = tmp_path / "t.parquet"
-    table.run({"experiment": "e", "table": "exact_posterior"}, inputs=[*short, *experiment["metrics"]], output=out)
-    rows = {(r["row"], r["column"]): r for r in store.read(out, "tables").to_pylist()}
-    assert "5 against 24" in rows["faces / sr16 / kernel / ddnm", "tv − floor"]["note"]
-    assert rows["faces / sr16 / kernel / dps", "tv − floor"]["value"] == pytest.approx(0.1)
 
 
 def test_guidance_is_paired(built):

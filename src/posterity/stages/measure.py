@@ -45,7 +45,11 @@ def run(
     settings: dict[str, Any], *, samples: Path, measurements: Path, subsets: Path | None, posterior: Path | None,
     reference: Path | None, assets: Path, output: Path,
 ) -> None:  # fmt: skip
-    """Writes the artifact "metrics"; ``reference`` holds the exact sampler's pools."""
+    """Writes the artifact "metrics"; ``reference`` holds the exact sampler's pools.
+
+    Distances to the exact posterior are of the first ``count`` samples, so that samplers with pools of
+    different sizes can be compared.
+    """
     wanted, count = list(settings["metrics"]), int(settings["count"])
     unknown = [m for m in wanted if m not in METRICS]
     if unknown:
@@ -68,7 +72,7 @@ def run(
             _perceptual(out, wanted, pool, x, truths[item], shown.get(item, []), count, net)
         _pooled(out, wanted, pool, None if exact is None else exact.get(item, []), count, shown.get(item, []))
         if "sliced_wasserstein" in wanted:
-            _sliced(out, x, references.get(item) if references else None, int(settings.get("seed", 0)))
+            _sliced(out, x[:count], references.get(item) if references else None, int(settings.get("seed", 0)))
         rows += out.rows
     given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
     inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
@@ -162,7 +166,7 @@ def _pooled(
         reason = "N/A: the samples carry no modes"
     weights = {r["mode"]: r["probability"] for r in exact or []}
     if "tv" in wanted:
-        out.add("tv", None if reason else sets.total_variation(modes, weights), reason=reason)
+        out.add("tv", None if reason else sets.total_variation(modes[:count], weights), reason=reason)
     if "modes_shown" not in wanted:
         return
     by_sample = {r["sample"]: r["mode"] for r in pool}
