@@ -129,10 +129,10 @@ def test_the_published_settings_of_the_paper_scale_priors():
 
 def test_a_pool_that_several_runs_name_is_one_job_with_the_most_samples(folder):
     planned = plan(folder)
-    assert planned.job("sample", SMILEYS, FACE, "blocks", "repaint").settings["samples"] == 100
-    assert planned.job("sample", SMILEYS, FACE, "blocks", "ddnm").settings["samples"] == 5
-    assert planned.has("select", SMILEYS, FACE, "blocks", "repaint")
-    assert not planned.has("select", SMILEYS, FACE, "blocks", "ddnm")
+    assert planned.job("sample", SMILEYS, FACE, "blocks", "exact").settings["samples"] == 100
+    assert planned.job("sample", SMILEYS, FACE, "blocks", "dps").settings["samples"] == 5
+    assert planned.has("select", SMILEYS, FACE, "blocks", "exact")
+    assert not planned.has("select", SMILEYS, FACE, "blocks", "dps")
 
 
 def test_posterior_only_where_it_is_known(folder):
