@@ -128,6 +128,11 @@ def restore(sampler, prior, operator, y, sigma_y=0.0, noise=None, items=None, **
     return sampler.sample(Problem(prior, operator, y, sigma_y, items), noise, **options)
 
 
+def problem(prior, operator, y, sigma_y=0.0):
+    """A problem whose rows are different items, to ask a part of a sampler about."""
+    return Problem(prior, operator, y, sigma_y, torch.arange(len(y)))
+
+
 def operators(shape, factor=4):
     """One operator of every family for images of ``shape`` (3, n, n)."""
     rng = torch.Generator().manual_seed(5)
@@ -152,6 +157,7 @@ def bench():
         exact_moments=exact_moments,
         assert_monte_carlo=assert_monte_carlo,
         restore=restore,
+        problem=problem,
         operators=operators,
         schedule=SCHEDULE,
     )
