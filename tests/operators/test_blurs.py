@@ -110,16 +110,21 @@ def test_motion_kernels_are_weights_of_a_path() -> None:
     assert used.max() > 3 * used.min()
 
 
-def test_a_straight_path_without_intensity() -> None:
-    kernel = motion_kernel(61, 0.0, generator(5)).double()
+def test_paths_are_straight_without_intensity_and_bent_with_it() -> None:
     i = torch.arange(61, dtype=torch.float64) - 30
-    mean = torch.stack([(kernel.sum(1) * i).sum(), (kernel.sum(0) * i).sum()])
-    second = torch.tensor(
-        [[(kernel.sum(1) * i * i).sum(), i @ kernel @ i], [i @ kernel @ i, (kernel.sum(0) * i * i).sum()]]
-    )
-    small, large = torch.linalg.eigvalsh(second - torch.outer(mean, mean))
-    assert small < 1.5
-    assert large > 5 * small
+
+    def widths(kernel: Tensor) -> Tensor:
+        """Variance across and along the path, (2)."""
+        rows, columns = kernel.sum(1), kernel.sum(0)
+        second = torch.stack([(rows * i * i).sum(), i @ kernel @ i, i @ kernel @ i, (columns * i * i).sum()])
+        mean = torch.stack([(rows * i).sum(), (columns * i).sum()])
+        return torch.linalg.eigvalsh(second.reshape(2, 2) - torch.outer(mean, mean))
+
+    straight = torch.stack([widths(motion_kernel(61, 0.0, generator(seed)).double()) for seed in range(20)])
+    bent = torch.stack([widths(motion_kernel(61, 1.0, generator(seed)).double()) for seed in range(20)])
+    assert straight[:, 0].max() < 2
+    assert straight[:, 1].max() > 100
+    assert bent[:, 0].median() > 3 * straight[:, 0].median()
 
 
 def test_a_fixed_width_and_a_varying_one() -> None:

@@ -25,8 +25,8 @@ def correlate(x: Tensor, kernels: Tensor) -> Tensor:
     """Σ_q k(q) x(p + q): a bright point appears as the *flipped* kernel, as in a network's convolution.
 
     Arguments:
-        x: (B, C, H, W).
-        kernels: (B, 1, k, k) or (1, 1, k, k), k odd; the same for all channels.
+        x: (B, C, H, W); other leading axes will do.
+        kernels: (B, 1, k, k) or (1, 1, k, k), or what broadcasts against x's leading axes; k odd.
     """
     rows, columns = _places(x, kernels)
     wide = x[..., rows, :][..., columns]

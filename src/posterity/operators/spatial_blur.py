@@ -71,9 +71,7 @@ class SpatialBlur(Operator):
         light = ((x + 1) / 2).clamp(min=0).pow(_GAMMA).clamp(min=_DARK)
         sides = self.signal_shape[1:]
         weights = torch.nn.functional.interpolate(self.fields, size=sides, mode="bicubic").softmax(dim=1)
-        blurred = torch.zeros_like(light)
-        for j in range(self.kernels.shape[1]):
-            blurred = blurred + weights[:, j : j + 1] * correlate(light, self.kernels[:, j : j + 1])
+        blurred = (weights[:, None] * correlate(light[:, :, None], self.kernels[:, None])).sum(2)
         # Kernels and light are positive; transforms may leave a rounding error below.
         return 2 * blurred.clamp(min=_DARK).pow(1 / _GAMMA).clamp(max=1) - 1
 
