@@ -122,9 +122,10 @@ def test_paths_are_straight_without_intensity_and_bent_with_it() -> None:
 
     straight = torch.stack([widths(motion_kernel(61, 0.0, generator(seed)).double()) for seed in range(20)])
     bent = torch.stack([widths(motion_kernel(61, 1.0, generator(seed)).double()) for seed in range(20)])
-    assert straight[:, 0].max() < 2
+    assert straight[:, 0].max() < 1.2
     assert straight[:, 1].max() > 100
-    assert bent[:, 0].median() > 3 * straight[:, 0].median()
+    assert bent[:, 0].median() > 1.5
+    assert bent[:, 0].max() > 5
 
 
 def test_a_fixed_width_and_a_varying_one() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
-from posterity.operators.jpeg import Jpeg, codec, cosines, scale
+from posterity.operators.jpeg import Jpeg, codec, cosines, scale, tables
 
 SHAPE = (3, 32, 32)
 
@@ -22,6 +25,14 @@ def picture(*, grey: bool = False) -> Tensor:
 
 def test_the_factor_of_the_tables() -> None:
     assert [scale(q) for q in (2, 25, 50, 75, 100)] == [25, 2, 1, 0.5, 0]
+
+
+def test_the_tables_are_those_of_an_encoder_at_quality_50() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(buffer, "JPEG", quality=50)
+    encoder = Image.open(buffer).quantization
+    for index, ours in enumerate(tables(torch.float64, "cpu")):
+        assert encoder[index] == ours.flatten().int().tolist()
 
 
 def test_cosines_are_orthonormal() -> None:

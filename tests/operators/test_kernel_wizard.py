@@ -10,7 +10,7 @@ import torch
 from posterity.diffusion.noise import generator
 from posterity.errors import PosterityError
 from posterity.operators.build import build, draw
-from posterity.operators.kernel_wizard import Encoder, NonlinearBlur, load_encoder
+from posterity.operators.kernel_wizard import Encoder, NonlinearBlur, _Level, load_encoder
 
 SHAPE = (3, 128, 128)
 
@@ -51,6 +51,13 @@ def test_the_layout_is_the_published_one() -> None:
     }
     assert {name: shapes[name] for name in expected} == expected
     assert len(shapes) == 6 + 10 * 4 + 11 + 20 * 4 + 8
+
+
+def test_the_skip_carries_activated_features() -> None:
+    """As in the published network, whose activation overwrites its input."""
+    x = torch.randn(1, 4, 8, 8)
+    out = _Level(4, 6)(x, torch.zeros(1, 6, 4, 4))
+    assert torch.equal(out[:, 4:], torch.where(x > 0, x, 0.2 * x))
 
 
 def test_the_code_decides_and_stays(operator: NonlinearBlur) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from posterity.operators.base import Operator
 
-__all__ = ["Jpeg", "codec", "cosines", "scale"]
+__all__ = ["Jpeg", "codec", "cosines", "scale", "tables"]
 
 # Rows are vertical frequencies.
 _LUMINANCE = (
@@ -40,7 +40,8 @@ def scale(quality: float) -> float:
 
 
 @lru_cache(maxsize=8)
-def _tables(dtype: torch.dtype, device: torch.device | str) -> tuple[Tensor, Tensor]:
+def tables(dtype: torch.dtype, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Quantisation steps of luminance and chrominance at quality 50, each (8, 8)."""
     chrominance = torch.full((8, 8), 99.0)
     chrominance[:4, :4] = torch.tensor(_CHROMINANCE_CORNER)
     return torch.tensor(_LUMINANCE).to(device, dtype), chrominance.to(device, dtype)
@@ -84,7 +85,7 @@ class Jpeg(Operator):
     def forward(self, x: Tensor) -> Tensor:
         colours = x.new_tensor(_TO_YCBCR)
         ycbcr = torch.einsum("kc,bchw->bkhw", colours, (x + 1) * 127.5)
-        luminance, chrominance = _tables(x.dtype, x.device)
+        luminance, chrominance = tables(x.dtype, x.device)
         # Levels are shifted by 128: Y here, while Cb and Cr lack the 128 that would be added and taken off.
         y = self._coded(ycbcr[:, :1] - 128, luminance) + 128
         c = self._coded(torch.nn.functional.avg_pool2d(ycbcr[:, 1:], 2), chrominance)
