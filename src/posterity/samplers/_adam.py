@@ -1,0 +1,26 @@
+"""Adam, scalar by scalar: no row of a batch sees another (Kingma and Ba 2015)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["Adam"]
+
+
+class Adam:
+    """The moments of one tensor; :meth:`step` turns its gradient into what is to be subtracted."""
+
+    def __init__(self, rate: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
+        self.rate, self.betas, self.eps = rate, betas, eps
+        self.count = 0
+        self.first: Tensor | float = 0.0
+        self.second: Tensor | float = 0.0
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """The decrement of the parameter."""
+        (b1, b2), self.count = self.betas, self.count + 1
+        self.first = b1 * self.first + (1 - b1) * gradient
+        self.second = b2 * self.second + (1 - b2) * gradient**2
+        root = torch.sqrt(self.second / (1 - b2**self.count))
+        return self.rate * (self.first / (1 - b1**self.count)) / (root + self.eps)

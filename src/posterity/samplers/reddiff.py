@@ -1,0 +1,101 @@
+r"""RED-diff: the restoration itself is optimised, pulled by y and by the denoiser (Mardani et al. 2024, Alg. 1).
+
+For each time t of a descending sweep :math:`x_t = \sqrt{\bar\alpha_t}\,\mu + \sqrt{1-\bar\alpha_t}\,z`,
+and one Adam step on μ along the gradient of
+
+.. math:: \tfrac{v}{2}\,\mathrm{mean}(y - A\mu)^2 + w_t\,\mathrm{mean}(\mathrm{sg}[\epsilon_\theta(x_t) - z]\odot\mu),
+          \qquad w_t = \lambda\,\omega\big(\sqrt{(1-\bar\alpha_t)/\bar\alpha_t}\big).
+
+Means are over one row: the entries of y, masked ones counted, and those of the signal. Since
+ε - z = √ᾱ_t/√(1-ᾱ_t) (μ - x̂0), with the linear ω the second term is a pull of strength λ to x̂0.
+A sampler of modes: two restorations differ only through z.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from posterity.diffusion.grids import strided
+from posterity.diffusion.noise import Noise
+from posterity.diffusion.steps import predicted_noise
+from posterity.errors import PosterityError
+from posterity.samplers._adam import Adam
+from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+
+__all__ = ["REDDiff"]
+
+_WEIGHTINGS: dict[str, Callable[[float], float]] = {
+    "linear": lambda u: u,
+    "sqrt": math.sqrt,
+    "square": lambda u: u**2,
+    "log": math.log1p,
+    "clipped": lambda u: min(u, 1.0),
+    "constant": lambda u: 1.0,  # noqa: ARG005
+    "two_thirds": lambda u: u ** (2 / 3),
+}
+"""ω, of the noise-to-signal ratio √(1-ᾱ_t)/√ᾱ_t."""
+
+
+@settings
+class REDDiff(Sampler):
+    """Regularisation by denoising diffusion; starts at A⁺y and cannot start late.
+
+    The diversity push moves the clean prediction to which μ is pulled.
+    """
+
+    steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations, one Adam step each")] = 1000
+    rate: Annotated[float, Field(gt=0, description="Adam's step size; 0.5 with 100 steps, 0.25 with noise")] = 0.1
+    strength: Annotated[float, Field(ge=0, description="λ, weight of the denoiser; 1 with noise")] = 0.25
+    data_weight: Annotated[float, Field(ge=0, description="v, weight of the measurement")] = 1.0
+    weighting: Annotated[
+        Literal["linear", "sqrt", "square", "log", "clipped", "constant", "two_thirds"],
+        Field(description="ω, of the noise-to-signal ratio √(1-ᾱ_t)/√ᾱ_t"),
+    ] = "linear"
+
+    needs = frozenset({"pinv"})
+
+    def run(
+        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
+    ) -> Tensor:
+        if start is not None:
+            raise PosterityError("sampler reddiff: optimises an image and has no noisy state to start at; use it plain")
+        times = self._times(noise, len(problem.prior.schedule))
+        mu, adam = problem.operator.pinv(problem.y), Adam(self.rate, betas=(0.9, 0.99))
+        for step, t in enumerate(times):
+            pull, x0 = self._pull(problem, guidance, mu, t, noise.normal("step", step, problem.shape))
+            mu = mu - adam.step(self.data_weight * self._misfit_slope(problem, mu) + pull)
+            if watch is not None:
+                watch(step, len(times), x0)
+        return mu
+
+    def _times(self, noise: Noise, total: int) -> list[int]:  # noqa: ARG002 - random times need it
+        """The times of the steps."""
+        return strided(self.steps, total)[::-1]
+
+    def _pull(
+        self, problem: Problem, guidance: Guidance | None, mu: Tensor, t: int, z: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(w_t (ε - z)/D, the gradient in μ of the denoiser's term; the guided clean prediction)."""
+        a_t = problem.alpha_bar(t)
+        x_t = math.sqrt(a_t) * mu + math.sqrt(1 - a_t) * z
+        x0 = problem.guided(guidance, problem.denoise(x_t, t), t / len(problem.prior.schedule))
+        return self._weight(a_t) * (predicted_noise(x_t, x0, a_t) - z) / mu[0].numel(), x0
+
+    def _weight(self, a_t: float) -> float:
+        """w_t."""
+        return self.strength * _WEIGHTINGS[self.weighting](math.sqrt((1 - a_t) / a_t))
+
+    @staticmethod
+    def _misfit_slope(problem: Problem, mu: Tensor) -> Tensor:
+        """Gradient in μ of ½ mean (y - A μ)², the mean over each row's measurement."""
+        with torch.enable_grad():
+            mu = mu.detach().requires_grad_()
+            residual = problem.operator.where_measured(problem.y) * (problem.y - problem.operator(mu))
+            (slope,) = torch.autograd.grad(0.5 * residual.square().flatten(1).mean(1).sum(), mu)
+        return slope
