@@ -1,0 +1,21 @@
+"""RED-diff-V: RED-diff with times drawn at random instead of swept (compared with in Agarwal et al. 2025, VIPaint).
+
+Weights and number of steps are RED-diff's. The times are uniform and the same for all rows of a seed,
+because a network evaluation serves a whole batch at one time.
+"""
+
+from __future__ import annotations
+
+from posterity.diffusion.noise import Noise, generator
+from posterity.samplers.base import settings
+from posterity.samplers.reddiff import REDDiff
+
+__all__ = ["REDDiffV"]
+
+
+@settings
+class REDDiffV(REDDiff):
+    """Regularisation by denoising diffusion at random times."""
+
+    def _times(self, noise: Noise, total: int) -> list[int]:
+        return generator(noise.seed, "reddiff_v").integers(0, total, self.steps).tolist()
