@@ -6,11 +6,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+JSPSYCH := data/assets/jspsych/index.browser.min.js
 
 .PHONY: all env test small lint format docs benchmark lock clean
 
-all: env
+all: env $(JSPSYCH)
 	$(BIN)/snakemake
+
+# Not a part of the workflow: the study's page has a runner of its own where this cannot be fetched.
+$(JSPSYCH): | env
+	@$(BIN)/posterity fetch jspsych || echo "the study's page will use its own runner in place of jsPsych"
 
 env: $(READY)
 

@@ -7,7 +7,9 @@ SIMULATING = [
 
 rule study:
     input:
-        lambda wildcards: artifacts_of(wildcards.experiment),
+        shown=lambda wildcards: artifacts_of(wildcards.experiment),
+        # only where it was fetched: the page has a runner of its own
+        engine=[p for p in [asset_path("jspsych")] if Path(p).exists()],
     output:
         questions=QUESTIONS,
     log:
@@ -25,9 +27,10 @@ rule study:
     params:
         settings=settings_of("study", "experiment"),
         code=code_of("study", "experiment"),
+        assets=f"{plan.data}/assets",
     shell:
-        "posterity study package --settings {params.settings:q} --inputs {input:q}"
-        " --output {output.questions:q} > {log:q} 2>&1"
+        "posterity study package --settings {params.settings:q} --inputs {input.shown:q}"
+        " --assets {params.assets:q} --output {output.questions:q} > {log:q} 2>&1"
 
 
 # The same with answers of a simulated respondent, which are labelled as such.

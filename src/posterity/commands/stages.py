@@ -208,14 +208,14 @@ study = typer.Typer(help="The user study: make its page, analyse its answers.", 
 
 
 @study.command(cls=ManyCommand)
-def package(settings: Settings, inputs: Inputs, output: Output) -> None:
+def package(settings: Settings, inputs: Inputs, output: Output, assets: Assets = Path("data/assets")) -> None:
     """Make the study's questions and the page that asks them.
 
     Example: posterity study package --settings '{"experiment":"mine","count":5,"questions":50,"seed":0,
     "comparisons":[{"study":"paired_diversity","approach":"fps"}]}' --inputs samples.parquet subsets.parquet
     --output results/study/mine/questions.parquet
     """
-    _run("study", settings, inputs=inputs, output=output)
+    _run("study", settings, inputs=inputs, output=output, assets=assets)
 
 
 @study.command(cls=ManyCommand)

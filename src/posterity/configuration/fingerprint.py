@@ -1,7 +1,7 @@
 """A hash of the code that a stage runs, so that an edit reruns exactly the stages that it touches.
 
 The modules are found by reading import statements from the stage's module downwards; nothing is
-imported. What is looked up by name while running (a sampler, a subset rule) is named by the caller, so an
+imported; templates and other files that a package carries count too. What is looked up by name while running (a sampler, a subset rule) is named by the caller, so an
 edit of one sampler reruns that sampler alone. Comments, layout and docstrings do not count.
 """
 
@@ -18,6 +18,7 @@ __all__ = ["fingerprint", "modules"]
 
 _PACKAGE = "posterity"
 _ROOT = Path(__file__).parents[1]
+_CARRIED = {".css", ".html", ".js", ".json"}
 
 
 def fingerprint(stage: str, settings: Mapping[str, Any]) -> str:
@@ -48,7 +49,17 @@ def _digest(entries: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name in modules(entries):
         digest.update(f"{name}\n{_tree(name)[0]}\n".encode())
+        for path in _beside(name):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _beside(name: str) -> list[Path]:
+    """What a package carries besides Python: templates, lists of items."""
+    path = _file(name)
+    if path is None or path.name != "__init__.py" or path.parent == _ROOT:
+        return []
+    return sorted(p for p in path.parent.rglob("*") if p.suffix in _CARRIED)
 
 
 def modules(entries: tuple[str, ...]) -> list[str]:
