@@ -1,8 +1,9 @@
 """A hash of the code that a stage runs, so that an edit reruns exactly the stages that it touches.
 
 The modules are found by reading import statements from the stage's module downwards; nothing is
-imported; templates and other files that a package carries count too. What is looked up by name while running (a sampler, a subset rule) is named by the caller, so an
-edit of one sampler reruns that sampler alone. Comments, layout and docstrings do not count.
+imported. Templates and other files that a package carries count too. What is looked up by name while
+running (a sampler, a subset rule) is named by the caller, so an edit of one sampler reruns that sampler
+alone. Comments, layout and docstrings do not count.
 """
 
 from __future__ import annotations
