@@ -1,0 +1,174 @@
+"""Exact posteriors of mixtures under one linear operator, written a second time.
+
+A prior's own posterior could share a mistake with its denoiser, so certificates condition by
+themselves; the sampler "exact" is then checked like any other.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.noise import generator
+
+__all__ = ["Components", "Conditional"]
+
+_NOTHING = 1e-10
+"""Variances below this share of the largest are 0: the measurement leaves nothing open there."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Σ_k w_k N(m_k, C_k): weights (K,), means (K, d), covariances (K, d, d) or (1, d, d) for all."""
+
+    weights: Tensor
+    means: Tensor
+    covariances: Tensor
+
+    @property
+    def variance(self) -> float:
+        """Mean variance of a coordinate."""
+        mean = self.weights @ self.means
+        within = self.covariances.diagonal(dim1=1, dim2=2).mean(1).expand(len(self.weights))
+        return float(self.weights @ (within + (self.means - mean).square().mean(1)))
+
+    def draw(self, count: int, *key: object) -> Tensor:
+        """(count, d)."""
+        rng = generator("components", *key)
+        which = torch.from_numpy(rng.choice(len(self.weights), count, p=self.weights.numpy()))
+        z = torch.from_numpy(rng.standard_normal((count, self.means.shape[1])))
+        values, vectors = torch.linalg.eigh(self.covariances)
+        shape = which if len(values) > 1 else torch.zeros_like(which)
+        coloured = values.clamp(min=0).sqrt()[shape] * z
+        return self.means[which] + torch.einsum("bde,be->bd", vectors[shape], coloured)
+
+
+class Conditional:
+    """p(x | y_r) of R measurements y_r = A x + σ_y n: one mixture each, all with the same covariances.
+
+    Arguments:
+        prior: of the signal.
+        matrix: A, (m, d), measured entries alone.
+        y: (R, m).
+        sigma_y: noise level, ≥ 0.
+    """
+
+    def __init__(self, prior: Components, matrix: Tensor, y: Tensor, sigma_y: float) -> None:
+        noise = sigma_y**2 * torch.eye(len(matrix), dtype=torch.float64)
+        cross = prior.covariances @ matrix.T
+        evidence = matrix @ cross + noise
+        gain = torch.linalg.solve(evidence, cross.mT).mT
+        residual = y[:, None] - prior.means @ matrix.T
+        self.means = prior.means + torch.einsum("rkm,kdm->rkd", residual, gain.expand(len(prior.means), -1, -1))
+        scaled = torch.linalg.solve(evidence.expand(len(prior.means), -1, -1), residual.movedim(0, 2)).movedim(2, 0)
+        exponent = (residual * scaled).sum(2) + torch.linalg.slogdet(evidence)[1]
+        self.log_weights = (prior.weights.log() - exponent / 2).log_softmax(1)
+        left = prior.covariances - gain @ cross.mT
+        values, self.vectors = torch.linalg.eigh((left + left.mT) / 2)
+        scale = torch.linalg.eigvalsh(prior.covariances).amax(1, keepdim=True)
+        self.values = values.where(values > _NOTHING * scale, 0.0)
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @property
+    def weights(self) -> Tensor:
+        """Probability of each component, (R, K)."""
+        return self.log_weights.exp()
+
+    @property
+    def rank(self) -> int:
+        """Directions that the measurement leaves open, the same for every component."""
+        return int((self.values[0] > 0).sum())
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """E[x | y_r], (R, d)."""
+        return torch.einsum("rk,rkd->rd", self.weights, self.means)
+
+    @cached_property
+    def total_variance(self) -> Tensor:
+        """tr Cov(x | y_r), (R,)."""
+        within = self.values.sum(1).expand(self.means.shape[1])
+        return (self.weights * (within + (self.means - self.mean[:, None]).square().sum(2))).sum(1)
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """Of the single component, or of the first."""
+        return (self.vectors[0] * self.values[0]) @ self.vectors[0].T
+
+    def row(self, index: int) -> Conditional:
+        """The one measurement ``index``."""
+        out = object.__new__(Conditional)
+        out.means, out.log_weights = self.means[index : index + 1], self.log_weights[index : index + 1]
+        out.values, out.vectors = self.values, self.vectors
+        return out
+
+    def first(self, count: int) -> Conditional:
+        """The measurements 0 … count - 1."""
+        out = object.__new__(Conditional)
+        out.means, out.log_weights = self.means[:count], self.log_weights[:count]
+        out.values, out.vectors = self.values, self.vectors
+        return out
+
+    def _whitened(self, x: Tensor, k: int) -> Tensor:
+        """Open coordinates of x (R, S, d) - m_k in standard deviations, (R, S, rank)."""
+        shape = k if len(self.values) > 1 else 0
+        seen = self.values[shape] > 0
+        turned = (x - self.means[:, None, k]) @ self.vectors[shape][:, seen]
+        return turned / self.values[shape][seen].sqrt()
+
+    def squares(self, x: Tensor) -> Tensor:
+        """Squared Mahalanobis distances over the open directions, (R, S, d) → (R, S, K)."""
+        each = [self._whitened(x, k).square().sum(2) for k in range(self.means.shape[1])]
+        return torch.stack(each, dim=2)
+
+    def log_joint(self, x: Tensor) -> Tensor:
+        """log w_k N(x; m_k, C_k) over the open directions, (R, S, d) → (R, S, K)."""
+        sizes = self.values.where(self.values > 0, 1.0).log().sum(1) + self.rank * math.log(2 * math.pi)
+        return self.log_weights[:, None] - (self.squares(x) + sizes) / 2
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """log p(x | y_r) over the open directions, (R, S, d) → (R, S)."""
+        return self.log_joint(x).logsumexp(2)
+
+    def responsibilities(self, x: Tensor) -> Tensor:
+        """(R, S, d) → (R, S, K)."""
+        return self.log_joint(x).softmax(2)
+
+    def standardised(self, x: Tensor, *key: object) -> Tensor:
+        """x relative to a component that is *drawn* by its responsibilities: standard normal if x is exact.
+
+        With one component this is the whitening of the posterior. With several it looks within modes
+        alone, whatever their weights; drawing, unlike taking the likeliest, keeps the law exactly normal
+        where modes overlap. (R, S, d) → (R, S, rank).
+        """
+        if self.means.shape[1] == 1:
+            return self._whitened(x, 0)
+        uniform = torch.from_numpy(generator("assign", *key).random(x.shape[:2]))
+        cdf = self.responsibilities(x).cumsum(2)
+        which = (cdf < uniform[..., None] * cdf[..., -1:]).sum(2).clamp(max=cdf.shape[2] - 1)
+        out = x.new_empty(*x.shape[:2], self.rank)
+        for k in which.unique().tolist():
+            chosen = which == k
+            out[chosen] = self._whitened(x, k)[chosen]
+        return out
+
+    def draw(self, count: int, *key: object) -> Tensor:
+        """Independent draws, (R, count, d)."""
+        rng = generator("conditional", *key)
+        uniform = torch.from_numpy(rng.random((len(self), count)))
+        cdf = self.weights.cumsum(1)
+        which = torch.searchsorted(cdf, uniform * cdf[:, -1:], right=True).clamp(max=cdf.shape[1] - 1)
+        z = torch.from_numpy(rng.standard_normal((len(self), count, self.means.shape[2])))
+        centre = self.means.gather(1, which[..., None].expand(-1, -1, self.means.shape[2]))
+        out = torch.empty_like(centre)
+        for shape in range(len(self.values)):
+            chosen = which == shape if len(self.values) > 1 else torch.ones_like(which, dtype=torch.bool)
+            coloured = (self.values[shape].sqrt() * z[chosen]) @ self.vectors[shape].T
+            out[chosen] = centre[chosen] + coloured
+        return out

@@ -1,0 +1,126 @@
+"""One number about a sampler, and what it says: the common contract of all statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Band", "Finding", "overall", "verdicts"]
+
+LEVEL = 0.001
+"""Of the whole panel: the chance that an exact sampler is called anything else."""
+_WIDTH = 1.96
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A value with its error.
+
+    Arguments:
+        statistic: the file that computed it.
+        part: which of its values: a direction, a level, a cell; "" for the whole.
+        value: None where it does not apply, and then ``note`` says why.
+        error: standard error; 0 for what was computed without sampling.
+        target: of the exact posterior.
+        margin: values this near to the target count as exact (an equivalence test).
+        floor: the same number for exact draws through the same code, where it is not the target.
+        p: of the hypothesis "within the margin", where it is not the normal one.
+        decides: whether it counts in the verdict, or is there to be read.
+        note: in words.
+    """
+
+    statistic: str
+    part: str = ""
+    value: float | None = None
+    error: float | None = None
+    target: float | None = None
+    margin: float | None = None
+    floor: float | None = None
+    p: float | None = None
+    decides: bool = True
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """Under which an expectation is stored."""
+        return f"{self.statistic}/{self.part}" if self.part else self.statistic
+
+    @property
+    def distance(self) -> float:
+        """From the target."""
+        assert self.value is not None and self.target is not None
+        return abs(self.value - self.target)
+
+    @property
+    def surprise(self) -> float:
+        """Two-sided p of a value so far outside the margin."""
+        if self.p is not None:
+            return self.p
+        assert self.margin is not None and self.error is not None
+        outside = self.distance - self.margin
+        if outside <= 0:
+            return 1.0
+        return math.erfc(outside / self.error / math.sqrt(2)) if self.error > 0 else 0.0
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the whole 95 % interval lies inside the margin."""
+        assert self.margin is not None and self.error is not None
+        return self.distance + _WIDTH * self.error <= self.margin
+
+
+@dataclass(frozen=True)
+class Band:
+    """Between which values a statistic of this sampler was seen when its expectation was stored."""
+
+    low: float
+    high: float
+
+
+def verdicts(findings: Sequence[Finding], expected: Mapping[str, Band] | None = None) -> list[str]:
+    """What each finding says, in their order.
+
+    exact: the interval lies inside the margin. open: neither inside nor, at 0.001 over the panel (Holm),
+    outside; more draws would tell. approximate: outside. With a stored band: regressed or improved, when
+    the value left it away from the target or towards it. reported: not counted. n/a: does not apply.
+    """
+    wrong = _rejected(findings)
+    out = []
+    for i, f in enumerate(findings):
+        if f.value is None:
+            out.append("n/a")
+        elif not f.decides:
+            out.append("reported")
+        else:
+            band = (expected or {}).get(f.key)
+            plain = "approximate" if i in wrong else "exact" if f.equivalent else "open"
+            out.append(plain if band is None else _against(f, band, plain))
+    return out
+
+
+def _rejected(findings: Sequence[Finding]) -> set[int]:
+    """Holm's step-down procedure over what decides."""
+    counted = [i for i, f in enumerate(findings) if f.decides and f.value is not None]
+    out: set[int] = set()
+    for rank, i in enumerate(sorted(counted, key=lambda i: findings[i].surprise)):
+        if findings[i].surprise > LEVEL / (len(counted) - rank):
+            break
+        out.add(i)
+    return out
+
+
+def _against(finding: Finding, band: Band, plain: str) -> str:
+    assert finding.value is not None and finding.target is not None
+    if band.low <= finding.value <= band.high or plain == "exact":
+        return plain
+    middle = (band.low + band.high) / 2
+    return "regressed" if finding.distance > abs(middle - finding.target) else "improved"
+
+
+def overall(each: Sequence[str]) -> str:
+    """The verdict of a panel: its worst."""
+    for verdict in ("diverged", "regressed", "improved", "approximate", "open", "exact"):
+        if verdict in each:
+            return verdict
+    return "reported" if "reported" in each else "n/a"
