@@ -85,11 +85,10 @@ def one_of(names):
 
 def select_inputs(wildcards):
     found = {"dataset": ITEMS, "samples": SAMPLES, "measurements": MEASUREMENTS}
-    if plan.job("select", *(wildcards[n] for n in RUN)).settings["features"] in (
-        "vgg",
-        "lpips",
-    ):
-        found["weights"] = asset_path("vgg16")
+    features = plan.job("select", *(wildcards[n] for n in RUN)).settings["features"]
+    weights = {"vgg": "vgg16", "lpips": "vgg16", "anycost": "anycost"}
+    if features in weights:
+        found["weights"] = asset_path(weights[features])
     return found
 
 

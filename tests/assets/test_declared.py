@@ -36,12 +36,22 @@ def test_the_list_of_the_repository_is_valid(declared):
         ({"archives": {"p==1": "x"}}, "expected package==version: SHA-256"),
         ({"convert": "eval"}, "convert is 'eval', expected one of vgg16, niqe"),
         ({"colour": "red"}, "colour is not a key"),
+        ({"by_hand": "https://example.org/a"}, "but what people bring by hand has none"),
     ],
 )
 def test_each_mistake_is_told(change, told):
     with pytest.raises(PosterityError, match=r"^assets: x: ") as error:
         assets.parse({"x": GOOD | change})
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_what_people_bring_by_hand_needs_neither_source_nor_digest():
+    known = {k: v for k, v in GOOD.items() if k not in ("sources", "sha256", "size")}
+    entry = known | {"by_hand": "https://example.org/a"}
+    asset = assets.parse({"x": entry})["x"]
+    assert assets.parse({"x": json.loads(json.dumps(asdict(asset)))})["x"] == asset
+    with pytest.raises(PosterityError, match="by_hand is 'my desk'"):
+        assets.parse({"x": known | {"by_hand": "my desk"}})
 
 
 def test_all_mistakes_are_told_together():
@@ -63,7 +73,7 @@ def test_unreadable_lists(tmp_path):
         assets.load(tmp_path / "list.yaml")
 
 
-@pytest.mark.parametrize("name", ["vgg16", "niqe"])
+@pytest.mark.parametrize("name", ["vgg16", "niqe", "anycost"])
 def test_absent_files_name_the_command(tmp_path, name):
     with pytest.raises(PosterityError, match=f"run `posterity fetch {name}`"):
         getattr(assets, name)(tmp_path)

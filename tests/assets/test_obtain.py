@@ -11,18 +11,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from posterity.assets import Asset, urls
+from posterity.assets import Asset, parse, urls
 from posterity.assets.obtain import obtain
 from posterity.assets.progress import progress
 from posterity.errors import PosterityError
 from posterity.stages import fetch
 
 CONTENT = bytes(i * i % 251 for i in range(300_000))
+BY_HAND = {
+    "version": "1", "file": "thing.bin", "license": "MIT", "attribution": "someone", "by_hand": "https://example.org/page",
+}  # fmt: skip
 
 
 def asset(*sources, content=CONTENT, **more):
     digest = hashlib.sha256(content).hexdigest()
-    return Asset("thing", "1", "thing.bin", sources, digest, len(content), "MIT", "someone", **more)
+    known = {"name": "thing", "version": "1", "file": "thing.bin", "license": "MIT", "attribution": "someone"}
+    return Asset(**known, sources=sources, sha256=digest, size=len(content), **more)
 
 
 class Server:
@@ -226,3 +230,27 @@ def test_pip_refuses_another_archive(index, tmp_path):
     with pytest.raises(PosterityError, match=r"other==2.0#other/data.bin: pip says the index has no"):
         obtain(asset("other==2.0#other/data.bin", archives={"other==2.0": "0" * 64}), tmp_path / "thing.bin")
     assert "thing.bin" not in left(tmp_path)
+
+
+def test_what_people_bring_is_taken_from_where_no_job_deletes_it(tmp_path):
+    brought = parse({"thing": BY_HAND})["thing"]
+    output = tmp_path / "data" / "assets" / "thing" / "thing.bin"
+    place = tmp_path / "data" / "by_hand" / "thing.bin"
+    with pytest.raises(PosterityError) as error:
+        obtain(brought, output)
+    told = "asset 'thing' is brought by hand: get thing.bin at https://example.org/page and put it at "
+    assert str(error.value) == told + str(place) and left(tmp_path) == []
+    place.parent.mkdir()
+    place.write_bytes(CONTENT)
+    obtain(brought, output)
+    assert output.read_bytes() == CONTENT and place.exists() and left(output.parent) == ["thing.bin"]
+
+
+def test_what_people_bring_is_verified_where_a_digest_is_known(tmp_path):
+    brought = parse({"thing": BY_HAND | {"sha256": "0" * 64, "size": 3}})["thing"]
+    place = tmp_path / "data" / "by_hand" / "thing.bin"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(CONTENT)
+    with pytest.raises(PosterityError, match=r"brought by hand \(file:.*SHA-256 is .*, expected 0000"):
+        obtain(brought, tmp_path / "data" / "assets" / "thing" / "thing.bin")
+    assert left(tmp_path) == ["thing.bin"]

@@ -65,3 +65,47 @@ def test_attributes_tell_dark_from_light():
     model = fit(x, [["dark"]] * 10 + [[]] * 10)
     logits = model.logits(x)[:, 0]
     assert model.names == ["dark"] and logits[:10].min() > logits[10:].max()
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory):
+    from torchvision.models import resnet50
+
+    torch.manual_seed(0)
+    net = resnet50(weights=None, num_classes=80).eval()
+    path = tmp_path_factory.mktemp("weights") / "attribute_predictor.pt"
+    torch.save({"state_dict": net.state_dict()}, path)
+    return net, path
+
+
+def test_anycost_features_are_what_the_published_node_gives(predictor):
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    from posterity.features.anycost import anycost
+
+    net, path = predictor
+    x = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.no_grad():
+        expected = create_feature_extractor(net, ["layer4.1.relu"])(x)["layer4.1.relu"].flatten(1)
+    found = anycost(x, path, batch=1)
+    assert found.shape == (2, 32768) and np.abs(found - expected.numpy()).max() < 1e-5 < expected.max()
+
+
+@pytest.mark.parametrize("broken", ["cut", "keys", "nan", "other"])
+def test_a_wrong_predictor_is_refused_in_one_line(predictor, tmp_path, broken):
+    from posterity.errors import PosterityError
+    from posterity.features.anycost import anycost
+
+    net, path = predictor
+    wrong = tmp_path / "wrong.pt"
+    state = {k: v.clone() for k, v in net.state_dict().items()}
+    if broken == "keys":
+        state.pop("fc.bias")
+    if broken == "nan":
+        state["fc.bias"][0] = float("nan")
+    torch.save({"weights": state} if broken == "other" else {"state_dict": state}, wrong)
+    if broken == "cut":
+        wrong.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(PosterityError, match=r"wrong\.pt") as error:
+        anycost(torch.zeros(1, 3, 32, 32), wrong)
+    assert "\n" not in str(error.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from posterity.assets.declared import DECLARED, Asset, load, parse
 from posterity.errors import PosterityError
 
-__all__ = ["DECLARED", "Asset", "load", "niqe", "parse", "vgg16"]
+__all__ = ["DECLARED", "Asset", "anycost", "load", "niqe", "parse", "vgg16"]
 
 
 def _present(root: Path, name: str, file: str) -> Path:
@@ -25,3 +25,8 @@ def vgg16(root: Path) -> Path:
 def niqe(root: Path) -> Path:
     """NIQE's model under ``root`` (data/assets): .mat with ``mu_prisparam`` (1, 36), ``cov_prisparam`` (36, 36)."""
     return _present(root, "niqe", "niqe.mat")
+
+
+def anycost(root: Path) -> Path:
+    """AnyCost-GAN's attribute predictor under ``root`` (data/assets), as published."""
+    return _present(root, "anycost", "attribute_predictor.pt")

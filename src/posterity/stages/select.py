@@ -18,7 +18,7 @@ from posterity.errors import PosterityError
 
 __all__ = ["FEATURES", "run"]
 
-FEATURES = ("vgg", "patch", "lpips", "attributes")
+FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
 _KEYS = ("dataset", "task", "item", "prior", "sampler")
 Array = NDArray[np.floating[Any]]
 
@@ -100,8 +100,13 @@ def _extractor(kind: str, measurements: Path, assets: Path, items: Path | None) 
         known = [r for r in known if r["split"] == "prior"] or known
         model = fit(images.stack([r["image"] for r in known]), [r["attributes"] or [] for r in known])
         return lambda _item, pool: both(model.logits(stacked(pool)))
-    from posterity.assets import vgg16
+    from posterity.assets import anycost, vgg16
 
+    if kind == "anycost":
+        from posterity.features.anycost import anycost as predict
+
+        predictor = anycost(assets)
+        return lambda _item, pool: both(predict(stacked(pool), predictor))
     weights = vgg16(assets)
     if kind == "vgg":
         from posterity.features.vgg import vgg
