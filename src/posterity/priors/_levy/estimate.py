@@ -1,0 +1,167 @@
+"""What the chains of a posterior say, and how well: Rao-Blackwellised moments, their errors, whether chains agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from posterity.priors._levy.chains import BLOCK, Chains, Length, Sweep, grouped
+from posterity.priors._levy.dense import Dense
+from posterity.priors._levy.diagonal import Diagonal
+from posterity.priors._levy.increments import Array, Increments
+
+__all__ = ["AGREEMENT", "Estimate", "estimate"]
+
+AGREEMENT = 1.01
+"""Split R̂ up to which chains count as agreed."""
+_TOGETHER = 32
+"""Rows whose traces are held at once."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of B rows, each of n coordinates.
+
+    Arguments:
+        mean: average of E[x | q, y], (B, n).
+        mean_error: its standard error by batch means, (B, n).
+        covariance: average of Cov(x | q, y) plus the covariance of E[x | q, y], (B, n, n).
+        zero: P(u_k = 0 | y), average of what each decision was made with, (B, n); 0 without exact zeros.
+        zero_error: its standard error, (B, n).
+        agreement: largest split R̂ over coordinates, Σ|u| and the log-density, (B,); 1 is perfect.
+        autocorrelation: integrated autocorrelation time of x_k in sweeps, (B, n).
+        gain: by which averaging E[x | q, y] instead of x divides the variance of the mean, (B, n).
+        sweeps: made by each chain of a row after burn-in, (B,).
+    """
+
+    mean: Array
+    mean_error: Array
+    covariance: Array
+    zero: Array
+    zero_error: Array
+    agreement: Array
+    autocorrelation: Array
+    gain: Array
+    sweeps: Array
+
+    def rows(self, index: Array) -> Estimate:
+        """Of these rows (which may repeat)."""
+        return Estimate(*(each[index] for each in vars(self).values()))
+
+
+def estimate(
+    increments: Increments, model: Diagonal | Dense, streams: Sequence[np.random.Generator], length: Length
+) -> tuple[Estimate, int]:
+    """Runs until the error is below tolerance · posterior sd in every coordinate and the chains agree.
+
+    Arguments:
+        model: with B columns.
+        streams: one generator a row.
+        length: its tolerance is in posterior standard deviations.
+
+    Returns:
+        the estimate, and sweeps made in all.
+    """
+    parts, made = [], 0
+    for first in range(0, len(streams), _TOGETHER):
+        some = np.arange(first, min(first + _TOGETHER, len(streams)))
+        chains = Chains(increments, model.columns(some), [streams[row] for row in some], length.chains)
+        parts += _run(chains, length)
+        made += chains.made
+    joined = (np.stack(values) for values in zip(*(vars(part).values() for part in parts), strict=True))
+    return Estimate(*joined), made
+
+
+class _Traces:
+    """Block averages of all that errors are wanted of, and sums of second moments, for the rows that still run."""
+
+    def __init__(self, chains: Chains) -> None:
+        self.chains = chains
+        self.centre = chains.x.mean(2)
+        self.blocks: list[Array] = []
+        n = len(self.centre)
+        self.within, self.outer = np.zeros((n, n, len(chains))), np.zeros((n, n, len(chains)))
+
+    def extend(self, sweeps: int) -> None:
+        centre = np.repeat(self.centre, self.chains.count, axis=1)
+        for block in self.chains.blocks(sweeps):
+            features = np.mean([self._features(sweep, centre) for sweep in block], axis=0)
+            self.blocks.append(self.chains.split(features))
+            # Cov(x | q, y) varies little from sweep to sweep and costs as much as one.
+            self.within += self.chains.split(self.chains.model.covariance(block[-1].q)).sum(3)
+            for sweep in block:
+                d = self.chains.split(sweep.mean - centre)
+                self.outer += np.einsum("ibc,jbc->ijb", d, d)
+
+    def _features(self, sweep: Sweep, centre: Array) -> Array:
+        """(4n + 4, N): E[x | q, y], P(u = 0); x, Σ|u|, log-density, and their squares."""
+        scalars = np.stack([np.abs(sweep.u).sum(0), self.chains.increments.log_density(sweep.u).sum(0)])
+        traced = np.concatenate([sweep.u.cumsum(0) - centre, scalars])
+        zero = np.zeros_like(centre) if sweep.present is None else 1 - sweep.present
+        return np.concatenate([sweep.mean - centre, zero, traced, traced**2])
+
+    def keep(self, rows: Array) -> None:
+        self.chains.keep(rows)
+        self.centre, self.within, self.outer = (each[..., rows] for each in (self.centre, self.within, self.outer))
+        self.blocks = [each[:, rows] for each in self.blocks]
+
+    def result(self) -> Estimate:
+        n, sweeps = len(self.centre), BLOCK * len(self.blocks)
+        blocks, total = np.stack(self.blocks), BLOCK * len(self.blocks) * self.chains.count
+        mean, error = grouped(blocks)
+        traced, squares = slice(2 * n, 3 * n + 2), slice(3 * n + 2, None)
+        spread = (mean[squares] - mean[traced] ** 2)[:n]
+        shift = mean[:n]
+        between = (self.outer - total * shift[:, None] * shift[None]) / (total - 1)
+        covariance = self.within * BLOCK / total + between
+        plain = error[2 * n : 3 * n] ** 2
+        ratio = np.divide(plain, error[:n] ** 2, out=np.full_like(plain, np.inf), where=error[:n] > 0)
+        each = {
+            "mean": (self.centre + shift).T,
+            "mean_error": error[:n].T,
+            "covariance": covariance.transpose(2, 0, 1),
+            "zero": mean[n : 2 * n].T,
+            "zero_error": error[n : 2 * n].T,
+            "agreement": _split_rhat(blocks[:, traced], blocks[:, squares]).max(0),
+            "autocorrelation": (total * plain / np.maximum(spread, np.finfo(float).tiny)).T,
+            "gain": ratio.T,
+            "sweeps": np.full(len(self.chains), sweeps),
+        }
+        return Estimate(**each)
+
+
+def _run(chains: Chains, length: Length) -> list[Estimate]:
+    """One estimate a row."""
+    chains.skip(length.burn_in)
+    traces, left, done = _Traces(chains), np.arange(len(chains)), 0
+    out: dict[int, Estimate] = {}
+    for check in length.checks():
+        traces.extend(check - done)
+        done = check
+        result = traces.result()
+        spread = np.sqrt(np.einsum("bii->bi", result.covariance))
+        fine = (result.mean_error <= length.tolerance * spread).all(1) & (result.agreement < AGREEMENT)
+        fine |= check == length.most
+        out |= {int(left[b]): result.rows(b) for b in np.flatnonzero(fine)}
+        left = left[~fine]
+        if not len(left):
+            break
+        if fine.any():
+            traces.keep(~fine)
+    return [out[row] for row in sorted(out)]
+
+
+def _split_rhat(means: Array, squares: Array) -> Array:
+    """Gelman and Rubin's R̂ with every chain cut in two, from block averages (blocks, F, B, chains) → (F, B)."""
+    half = len(means) // 2
+    size = BLOCK * half
+    halves = [(m.mean(0), s.mean(0)) for m, s in ((means[:half], squares[:half]), (means[-half:], squares[-half:]))]
+    centre = np.concatenate([m for m, _ in halves], axis=-1)
+    second = np.concatenate([s for _, s in halves], axis=-1)
+    within = ((second - centre**2) * size / (size - 1)).mean(-1)
+    between = centre.var(-1, ddof=1)
+    varied = within > 1e-12 * np.maximum(second.mean(-1), np.finfo(float).tiny)
+    ratio = np.divide(between, within, out=np.zeros_like(within), where=varied)
+    return np.sqrt((size - 1) / size + ratio)
