@@ -85,7 +85,7 @@ def posterior_covariance_times(
             for sweep in block:
                 deviation = sweep.mean - y_wide  # around y, lest large signals cancel
                 along = (deviation * g_wide).sum(0)
-                within[:, left] += chains.split(chains.model.smooth(sweep.q, sigma**2 * g_wide)).sum(2)
+                within[:, left] += chains.split(model.smooth(sweep.q, sigma**2 * g_wide)).sum(2)
                 first[:, left] += chains.split(deviation).sum(2)
                 second[:, left] += chains.split(deviation * along).sum(2)
         done = check

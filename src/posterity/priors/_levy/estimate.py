@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posterity.priors._levy.chains import BLOCK, Chains, Length, Sweep, grouped
 from posterity.priors._levy.dense import Dense
@@ -46,7 +48,7 @@ class Estimate:
     gain: Array
     sweeps: Array
 
-    def rows(self, index: Array) -> Estimate:
+    def rows(self, index: Any) -> Estimate:
         """Of these rows (which may repeat)."""
         return Estimate(*(each[index] for each in vars(self).values()))
 
@@ -66,8 +68,8 @@ def estimate(
     """
     parts, made = [], 0
     for first in range(0, len(streams), _TOGETHER):
-        some = np.arange(first, min(first + _TOGETHER, len(streams)))
-        chains = Chains(increments, model.columns(some), [streams[row] for row in some], length.chains)
+        some = streams[first : first + _TOGETHER]
+        chains = Chains(increments, model.columns(np.arange(first, first + len(some))), some, length.chains)
         parts += _run(chains, length)
         made += chains.made
     joined = (np.stack(values) for values in zip(*(vars(part).values() for part in parts), strict=True))
@@ -102,7 +104,7 @@ class _Traces:
         zero = np.zeros_like(centre) if sweep.present is None else 1 - sweep.present
         return np.concatenate([sweep.mean - centre, zero, traced, traced**2])
 
-    def keep(self, rows: Array) -> None:
+    def keep(self, rows: NDArray[np.bool_]) -> None:
         self.chains.keep(rows)
         self.centre, self.within, self.outer = (each[..., rows] for each in (self.centre, self.within, self.outer))
         self.blocks = [each[:, rows] for each in self.blocks]

@@ -26,6 +26,8 @@ _THIN = 5 * BLOCK
 """Sweeps between two draws of one chain."""
 _FORGET = 50 * BLOCK
 """Sweeps before the first one."""
+_CHAINS = 16
+"""Chains that the draws of one measurement come from in turns."""
 
 
 def digest(row: Array) -> bytes:
@@ -99,9 +101,9 @@ class LevyPosterior(ExactPosterior):
     def sample(self, noise: Noise) -> Tensor:
         """One draw a row.
 
-        The samples of an item with one measurement are states of four long chains on the item's own
-        stream, 20 sweeps apart, sample s the (s // 4)-th of chain s % 4: what a sample is depends on
-        seed, item and sample index alone.
+        The samples of an item with one measurement are states of 16 long chains on the item's own
+        stream, 20 sweeps apart, sample s the (s // 16)-th of chain s % 16: what a sample is depends on
+        seed, item, measurement and sample index alone.
         """
         out = torch.empty(self._size, torch.Size(self._shape).numel(), dtype=torch.float64)
         samples = np.asarray(noise.samples)
@@ -111,7 +113,7 @@ class LevyPosterior(ExactPosterior):
             each = {owner: place for place, owner in enumerate(dict.fromkeys(owners))}
             streams = [generator("levy", noise.seed, item, group.keys[column]) for column, item in each]
             model = group.model.columns(np.array([column for column, _ in each]))
-            chains = Chains(self._increments, model, streams, self._length.chains)
+            chains = Chains(self._increments, model, streams, _CHAINS)
             chains.skip(_FORGET)
             place = np.array([each[owner] for owner in owners])
             turn, chain = np.divmod(samples[rows], chains.count)
