@@ -116,7 +116,7 @@ def test_ancestral_sampling_draws_the_prior():
 
 @pytest.mark.parametrize("law", [Laplace(1.0), BernoulliLaplace(0.3, 1.0)])
 def test_a_row_does_not_see_its_batch(law):
-    prior = Levy(law, 8)
+    prior = Levy(law, 8, length=Length(most=80))
     x = signals(law, 7, 8, "batch").requires_grad_()
     weight = torch.randn_like(x)
     for t in (5, 400):
