@@ -46,14 +46,19 @@ def test_two_increments_as_by_quadrature(law, model, quadrature):
         np.testing.assert_allclose(found.mean - truth.mean, 0, atol=1e-6)
     else:
         assert np.abs(z_scores(found.mean, truth.mean)).max() < 4
-        told = (found.mean - truth.mean) / found.mean_error
-        assert 0.7 < np.sqrt((told**2).mean()) < 1.4  # batch means tell the error as it is
+        variance = np.einsum("bii->bi", found.covariance)
+        for told in (
+            (found.mean - truth.mean) / found.mean_error,
+            (variance - np.diag(truth.covariance)) / found.variance_error,
+        ):
+            assert 0.7 < np.sqrt((told**2).mean()) < 1.4  # batch means tell the error as it is
     assert np.abs(z_scores(found.covariance, truth.covariance)).max() < 4
     np.testing.assert_allclose(found.mean.mean(0), truth.mean, atol=0.01)
     np.testing.assert_allclose(found.covariance.mean(0), truth.covariance, atol=0.01)
     np.testing.assert_allclose(found.zero.mean(0), truth.zero, atol=0.01)
     if isinstance(law, BernoulliLaplace):
         assert np.abs(z_scores(found.zero, truth.zero)).max() < 4
+        assert 0.7 < np.sqrt((((found.zero - truth.zero) / found.zero_error) ** 2).mean()) < 1.4
     assert found.agreement.max() < 1.05
 
 

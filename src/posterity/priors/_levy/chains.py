@@ -14,7 +14,7 @@ from posterity.priors._levy.dense import Dense
 from posterity.priors._levy.diagonal import Diagonal
 from posterity.priors._levy.increments import Array, Increments
 
-__all__ = ["BLOCK", "GROUPS", "Chains", "Length", "Sweep", "grouped"]
+__all__ = ["BLOCK", "GROUPS", "Chains", "Length", "Sweep", "batches", "with_error"]
 
 BLOCK = 4
 """Sweeps whose random numbers are drawn, and whose averages are kept, together."""
@@ -145,9 +145,13 @@ class Chains:
         return columns.reshape(*columns.shape[:-1], len(self), self.count)
 
 
-def grouped(blocks: Array) -> tuple[Array, Array]:
-    """Mean and its standard error by batch means of all chains, from block averages (blocks, …, B, chains), (…, B)."""
+def batches(blocks: Array) -> Array:
+    """Averages of 5 stretches of every chain, from block averages (blocks, …, B, chains), (…, B, 5 · chains)."""
     count, chains = len(blocks), blocks.shape[-1]
-    batches = blocks.reshape(GROUPS, count // GROUPS, *blocks.shape[1:]).mean(1)
-    batches = np.moveaxis(batches, 0, -1).reshape(*blocks.shape[1:-1], GROUPS * chains)
-    return batches.mean(-1), batches.std(-1, ddof=1) / np.sqrt(GROUPS * chains)
+    stretches = blocks.reshape(GROUPS, count // GROUPS, *blocks.shape[1:]).mean(1)
+    return np.moveaxis(stretches, 0, -1).reshape(*blocks.shape[1:-1], GROUPS * chains)
+
+
+def with_error(batches: Array) -> tuple[Array, Array]:
+    """Mean and its standard error, over the last axis."""
+    return batches.mean(-1), batches.std(-1, ddof=1) / np.sqrt(batches.shape[-1])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posterity.priors._levy.chains import BLOCK, Chains, Length, grouped
+from posterity.priors._levy.chains import BLOCK, Chains, Length, batches, with_error
 from posterity.priors._levy.diagonal import Diagonal
 from posterity.priors._levy.increments import Array, Increments
 
@@ -40,7 +40,7 @@ def posterior_mean(
     for check in length.checks():
         more = chains.blocks(check - BLOCK * len(kept))
         kept += [chains.split(np.mean([sweep.mean for sweep in block], axis=0)) for block in more]
-        mean, error = grouped(np.stack(kept))
+        mean, error = with_error(batches(np.stack(kept)))
         done = (error.max(0) <= length.tolerance * sigma) | (check == length.most)
         out[:, left[done]], counts[left[done]] = mean[:, done], check
         left = left[~done]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posterity.priors._levy.chains import BLOCK, Chains, Length, Sweep, grouped
+from posterity.priors._levy.chains import BLOCK, Chains, Length, Sweep, batches, with_error
 from posterity.priors._levy.dense import Dense
 from posterity.priors._levy.diagonal import Diagonal
 from posterity.priors._levy.increments import Array, Increments
@@ -30,6 +30,7 @@ class Estimate:
         mean: average of E[x | q, y], (B, n).
         mean_error: its standard error by batch means, (B, n).
         covariance: average of Cov(x | q, y) plus the covariance of E[x | q, y], (B, n, n).
+        variance_error: standard error of its diagonal, (B, n).
         zero: P(u_k = 0 | y), average of what each decision was made with, (B, n); 0 without exact zeros.
         zero_error: its standard error, (B, n).
         agreement: largest split R̂ over coordinates, Σ|u| and the log-density, (B,); 1 is perfect.
@@ -41,6 +42,7 @@ class Estimate:
     mean: Array
     mean_error: Array
     covariance: Array
+    variance_error: Array
     zero: Array
     zero_error: Array
     agreement: Array
@@ -89,20 +91,23 @@ class _Traces:
     def extend(self, sweeps: int) -> None:
         centre = np.repeat(self.centre, self.chains.count, axis=1)
         for block in self.chains.blocks(sweeps):
-            features = np.mean([self._features(sweep, centre) for sweep in block], axis=0)
-            self.blocks.append(self.chains.split(features))
             # Cov(x | q, y) varies little from sweep to sweep and costs as much as one.
-            self.within += self.chains.split(self.chains.model.covariance(block[-1].q)).sum(3)
+            within = self.chains.model.covariance(block[-1].q)
+            features = np.mean([self._features(sweep, centre) for sweep in block], axis=0)
+            features[: len(centre)] += np.einsum("iin->in", within)
+            self.blocks.append(self.chains.split(features))
+            self.within += self.chains.split(within).sum(3)
             for sweep in block:
                 d = self.chains.split(sweep.mean - centre)
                 self.outer += np.einsum("ibc,jbc->ijb", d, d)
 
     def _features(self, sweep: Sweep, centre: Array) -> Array:
-        """(4n + 4, N): E[x | q, y], P(u = 0); x, Σ|u|, log-density, and their squares."""
+        """(5n + 4, N): E[x | q, y]² and itself, P(u = 0); x, Σ|u|, log-density, and their squares."""
         scalars = np.stack([np.abs(sweep.u).sum(0), self.chains.increments.log_density(sweep.u).sum(0)])
         traced = np.concatenate([sweep.u.cumsum(0) - centre, scalars])
         zero = np.zeros_like(centre) if sweep.present is None else 1 - sweep.present
-        return np.concatenate([sweep.mean - centre, zero, traced, traced**2])
+        mean = sweep.mean - centre
+        return np.concatenate([mean**2, mean, zero, traced, traced**2])
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         self.chains.keep(rows)
@@ -112,26 +117,29 @@ class _Traces:
     def result(self) -> Estimate:
         n, sweeps = len(self.centre), BLOCK * len(self.blocks)
         blocks, total = np.stack(self.blocks), BLOCK * len(self.blocks) * self.chains.count
-        mean, error = grouped(blocks)
-        traced, squares = slice(2 * n, 3 * n + 2), slice(3 * n + 2, None)
-        spread = (mean[squares] - mean[traced] ** 2)[:n]
-        shift = mean[:n]
+        second, first, zero, x = (slice(k * n, (k + 1) * n) for k in range(4))
+        traced, squares = slice(3 * n, 4 * n + 2), slice(4 * n + 2, None)
+        each = batches(blocks)
+        mean, error = with_error(each)
+        shift = mean[first]
         between = (self.outer - total * shift[:, None] * shift[None]) / (total - 1)
         covariance = self.within * BLOCK / total + between
-        plain = error[2 * n : 3 * n] ** 2
-        ratio = np.divide(plain, error[:n] ** 2, out=np.full_like(plain, np.inf), where=error[:n] > 0)
-        each = {
-            "mean": (self.centre + shift).T,
-            "mean_error": error[:n].T,
-            "covariance": covariance.transpose(2, 0, 1),
-            "zero": mean[n : 2 * n].T,
-            "zero_error": error[n : 2 * n].T,
-            "agreement": _split_rhat(blocks[:, traced], blocks[:, squares]).max(0),
-            "autocorrelation": (total * plain / np.maximum(spread, np.finfo(float).tiny)).T,
-            "gain": ratio.T,
-            "sweeps": np.full(len(self.chains), sweeps),
-        }
-        return Estimate(**each)
+        spread = mean[squares][:n] - mean[x] ** 2
+        plain = error[x] ** 2
+        ratio = np.divide(plain, error[first] ** 2, out=np.full_like(plain, np.inf), where=error[first] > 0)
+        return Estimate(
+            mean=(self.centre + shift).T,
+            mean_error=error[first].T,
+            covariance=covariance.transpose(2, 0, 1),
+            # Var = E[V + d²] - E[d]², to first order in the errors of both averages
+            variance_error=with_error(each[second] - 2 * shift[..., None] * each[first])[1].T,
+            zero=mean[zero].T,
+            zero_error=error[zero].T,
+            agreement=_split_rhat(blocks[:, traced], blocks[:, squares]).max(0),
+            autocorrelation=(total * plain / np.maximum(spread, np.finfo(float).tiny)).T,
+            gain=ratio.T,
+            sweeps=np.full(len(self.chains), sweeps),
+        )
 
 
 def _run(chains: Chains, length: Length) -> list[Estimate]:

@@ -123,7 +123,7 @@ class LevyPosterior(ExactPosterior):
                 x = chains.x[:, place[mine], chain[mine]]
                 out[group.rows[mine]] = torch.from_numpy(x.T.copy())
             self._count(chains.made)
-        return out.view(-1, *self._shape)
+        return out.view(-1, *self._shape).to(noise.device)
 
     @property
     def mode_probabilities(self) -> Tensor:
