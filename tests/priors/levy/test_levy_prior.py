@@ -143,7 +143,7 @@ def test_a_posterior_row_does_not_see_its_batch(law, dense):
     together = prior.posterior(operator, y[which], 0.3)
     x = together.sample(Noise(2, items, samples))
     assert (x[0] != x[1]).any() and (together.mean[0] == together.mean[1]).all()
-    for row in range(5):
+    for row in (1, 3):
         alone = prior.posterior(operator, y[which[row : row + 1]], 0.3)
         own = alone.sample(Noise(2, [items[row]], [samples[row]]))
         torch.testing.assert_close(own[0], x[row], rtol=0, atol=1e-12)
@@ -158,7 +158,7 @@ def _inpainting(size, keep=(1, 0, 1, 1)):
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_sampler_exact_draws_what_the_moments_say(law, dense):
-    count, size = 800, 4
+    count, size = 320, 4
     operator = Matrix(torch.tensor([[1.0, 1, 0, 0], [0, 0.5, 1, 0], [0, 1, 0, 1], [1, 0, 0, 0]]))
     operator = operator if dense else Denoising((1, 1, size))
     prior = Levy(law, size)
@@ -168,10 +168,10 @@ def test_sampler_exact_draws_what_the_moments_say(law, dense):
     posterior = prior.posterior(operator, y[:1], 0.5)
     spread = posterior.covariance[0].diagonal().sqrt()
     assert ((x.mean(0) - posterior.mean[0].flatten()) / spread).abs().max() < 4 * math.sqrt(1.5 / count)
-    torch.testing.assert_close(x.std(0) / spread, torch.ones(size).double(), rtol=0, atol=0.17)
+    torch.testing.assert_close(x.std(0) / spread, torch.ones(size).double(), rtol=0, atol=0.25)
     zero = torch.from_numpy(posterior.estimate.zero[0])
     u = torch.diff(x, prepend=torch.zeros(count, 1).double())
-    torch.testing.assert_close((u.abs() < 1e-12).double().mean(0), zero, rtol=0, atol=0.08)
+    torch.testing.assert_close((u.abs() < 1e-12).double().mean(0), zero, rtol=0, atol=0.12)
     assert (Exact(stream=1).sample(problem, Noise(0, ["item"] * count, range(count))).x.flatten(1) != x).any()
 
 

@@ -35,6 +35,8 @@ class Increments(ABC):
     """Random numbers that an increment takes in a sweep."""
     constant: float | None = None
     """The variance where it is not random."""
+    apart: int = 40
+    """Sweeps between two draws of a chain, a multiple of 4: the slowest coordinates need these many."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
@@ -59,9 +61,10 @@ class Increments(ABC):
 
 @dataclass(frozen=True)
 class Gauss(Increments):
-    """N(0, variance)."""
+    """N(0, variance): every sweep is an independent draw."""
 
     variance: float
+    apart = 4
 
     def __post_init__(self) -> None:
         _positive("Gauss", "variance", self.variance)
@@ -92,6 +95,7 @@ class Laplace(Increments):
 
     b: float
     numbers = 2
+    apart = 20
 
     def __post_init__(self) -> None:
         _positive("Laplace", "b", self.b)

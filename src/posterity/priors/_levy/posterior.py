@@ -22,8 +22,6 @@ from posterity.priors.base import ExactPosterior, NoClosedForm
 
 __all__ = ["LevyPosterior", "digest"]
 
-_THIN = 5 * BLOCK
-"""Sweeps between two draws of one chain."""
 _FORGET = 50 * BLOCK
 """Sweeps before the first one."""
 _CHAINS = 16
@@ -102,8 +100,9 @@ class LevyPosterior(ExactPosterior):
         """One draw a row.
 
         The samples of an item with one measurement are states of 16 long chains on the item's own
-        stream, 20 sweeps apart, sample s the (s // 16)-th of chain s % 16: what a sample is depends on
-        seed, item, measurement and sample index alone.
+        stream, 20 to 40 sweeps apart, sample s the (s // 16)-th of chain s % 16: what a sample is depends
+        on seed, item, measurement and sample index alone. So up to 16 samples are independent; with
+        more, ``estimate.autocorrelation`` tells how nearly.
         """
         out = torch.empty(self._size, torch.Size(self._shape).numel(), dtype=torch.float64)
         samples = np.asarray(noise.samples)
@@ -118,7 +117,7 @@ class LevyPosterior(ExactPosterior):
             place = np.array([each[owner] for owner in owners])
             turn, chain = np.divmod(samples[rows], chains.count)
             for now in range(int(turn.max()) + 1):
-                chains.skip(_THIN)
+                chains.skip(self._increments.apart)
                 mine = np.flatnonzero(turn == now)
                 x = chains.x[:, place[mine], chain[mine]]
                 out[group.rows[mine]] = torch.from_numpy(x.T.copy())
