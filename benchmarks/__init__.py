@@ -1,0 +1,1 @@
+"""What posterity costs, and what the same methods cost and give elsewhere; ``python -m benchmarks`` runs it."""
