@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped"
 """azula's samplers on one of our problems: DPS, PGDM, DiffPIR and RePaint.
 
 azula's samplers go from time 1 to time 0 in equal steps and ask a schedule for the scales

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped"
 """deepinv's samplers on one of our inpainting problems: DPS, PGDM, DDRM and DiffPIR.
 
 deepinv's denoisers take x_0 + σ z, that is x_t/√ᾱ_t at σ = √((1-ᾱ_t)/ᾱ_t), and by convention images
