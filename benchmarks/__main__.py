@@ -1,0 +1,53 @@
+"""What posterity costs on top of the mathematics that it cannot avoid, as ratios, which travel between machines.
+
+    python -m benchmarks [overhead] [own] [guided] [kernel] [peers] [--quick]
+
+Without names all of them run, in some minutes. Each prints a table and writes
+``benchmarks/results/NAME.parquet`` and a figure. ``peers`` compares accuracy, the others time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+
+import torch
+
+from benchmarks import kernel, overhead, results
+from benchmarks.peers import accuracy
+
+Row = dict[str, object]
+
+
+def runs(*, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
+    """The benchmarks by name; quick ones show that they run, not what they measure."""
+    shape, rows, turns = ((3, 8, 8), 2, 1) if quick else ((3, 64, 64), 8, 5)
+    few, many = (3, 3) if quick else (10, 50)
+    return {
+        "overhead": lambda: overhead.overhead(shape, few, rows, turns),
+        "own": lambda: overhead.own(shape, many, rows, turns),
+        "guided": lambda: overhead.guided(shape, many, rows, turns),
+        "kernel": lambda: kernel.kernel(shape, 32 if quick else 1000, [1, 4] if quick else [1, 8, 64], turns),
+        "peers": lambda: accuracy.compare(3 if quick else 100, 16 if quick else 512),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    known = runs(quick=False)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(known)}; all without one")
+    parser.add_argument("--quick", action="store_true", help="see that they run, on a tiny scale; writes nothing")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.names if name not in known]
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}: there are {', '.join(known)}")
+    torch.set_num_threads(1)
+    for name in given.names or known:
+        rows = results.shown(name, runs(quick=given.quick)[name]())
+        if not given.quick:
+            results.written(name, rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

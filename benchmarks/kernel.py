@@ -1,0 +1,39 @@
+"""The kernel prior against the two plain matrix products that its formula needs: 1 is nothing but the products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from benchmarks.timing import medians
+from posterity.priors.kernel import Kernel
+
+__all__ = ["kernel"]
+
+
+def products(x: Tensor, images: Tensor) -> Tensor:
+    """What no evaluation can do without: distances to all images, and their weighted mean."""
+    return (x @ images.T).softmax(1) @ images
+
+
+def kernel(shape: tuple[int, ...], images: int, batches: list[int], turns: int) -> Iterator[dict[str, object]]:
+    """Throughput against the batch size, in float64."""
+    generator = torch.Generator().manual_seed(0)
+    data = torch.rand(images, *shape, generator=generator, dtype=torch.float64) * 2 - 1
+    prior, flat = Kernel(data, torch.ones(images), 0.1), data.flatten(1)
+    for rows in batches:
+        x = torch.randn(rows, *shape, generator=generator, dtype=torch.float64)
+        ours, plain = medians(
+            turns, partial(prior.denoise, x, 500), partial(products, x.view(-1, math.prod(shape)), flat)
+        )
+        yield {
+            "rows": rows,
+            "prior ms": 1e3 * ours,
+            "two products ms": 1e3 * plain,
+            "ratio": ours / plain,
+            "images/s": rows / ours,
+        }

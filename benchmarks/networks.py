@@ -1,0 +1,102 @@
+"""Priors for measuring speed: a small U-Net, a stand-in that costs almost nothing, and one that remembers its calls.
+
+The U-Net's weights are random: speed does not depend on them, and nothing here looks at its pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor
+
+from posterity.diffusion.schedule import Schedule
+from posterity.priors.base import Prior
+
+__all__ = ["Call", "Recorded", "StandIn", "UNet", "replay"]
+
+
+class UNet(Prior):
+    """A frozen U-Net of about a million parameters that predicts x0, in float32."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.schedule, self.signal_shape, self.dtype = Schedule.linear(), shape, torch.float32
+        torch.manual_seed(0)
+        self.network: Any = UNet2DModel(
+            sample_size=shape[-1],
+            in_channels=shape[0],
+            out_channels=shape[0],
+            layers_per_block=1,
+            block_out_channels=(32, 48, 64),
+            down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
+            up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+            norm_num_groups=8,
+        )
+        self.network.eval().requires_grad_(requires_grad=False)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+        return self.network(x_t, t).sample
+
+
+class StandIn(Prior):
+    """tanh(0.7 x_t): two operations in place of a network, so that all time is the sampler's own."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.schedule, self.signal_shape, self.dtype = Schedule.linear(), shape, torch.float32
+
+    def denoise(self, x_t: Tensor, t: int) -> Tensor:  # noqa: ARG002
+        return (0.7 * x_t).tanh()
+
+
+@dataclass
+class Call:
+    """One evaluation: the shape of its input, whether a graph was built, and how often it was differentiated."""
+
+    shape: torch.Size
+    t: int
+    graph: bool
+    backwards: int = 0
+
+
+class Recorded(Prior):
+    """A prior that remembers every question it was asked."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior, self.schedule, self.signal_shape = prior, prior.schedule, prior.signal_shape
+        self.dtype = prior.dtype
+        self.calls: list[Call] = []
+
+    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+        call = Call(x_t.shape, t, x_t.requires_grad)
+        self.calls.append(call)
+        x0 = self.prior.denoise(x_t, t)
+        if x0.requires_grad:
+
+            def count(_: Tensor) -> None:
+                call.backwards += 1
+
+            x0.register_hook(count)
+        return x0
+
+    def reverse_variance(self, t: int, beta: float, variance: float) -> float:
+        return self.prior.reverse_variance(t, beta, variance)
+
+
+def replay(prior: Prior, calls: list[Call]) -> None:
+    """The same evaluations, with a gradient where there was one, and nothing else; at normal points."""
+    points = {call.shape: torch.randn(call.shape, dtype=prior.dtype) for call in calls}
+    for call in calls:
+        # torch.func, which a peer uses, differentiates without a flag on its input.
+        graph = call.graph or call.backwards > 0
+        with torch.set_grad_enabled(graph):
+            x_t = points[call.shape].detach().requires_grad_(graph)
+            x0 = prior.denoise(x_t, call.t)
+            for _ in range(call.backwards):
+                torch.autograd.grad(x0, x_t, points[call.shape], retain_graph=call.backwards > 1)

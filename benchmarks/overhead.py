@@ -1,0 +1,79 @@
+"""A sampler's time over a replay of exactly the network calls it made, and what a step costs of its own.
+
+* With a U-Net: run / replay, 1 is no overhead; the target is at most 1.03.
+* With a stand-in of two operations: (run - replay) / evaluations; the target is at most 1 ms for
+  DPS, PGDM, DDNM, DDRM and DiffPIR.
+
+One thread, both sides by turns in one process, medians. The peers run in the same script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from benchmarks.networks import Recorded, StandIn, UNet, replay
+from benchmarks.tasks import Method, half, methods, ours, peers, sampler
+from benchmarks.timing import medians
+from posterity.guidance import Diversity
+from posterity.priors.base import Prior
+
+__all__ = ["guided", "measure", "overhead", "own"]
+
+GUIDED = ("ddnm", "ddrm", "diffpir", "dps", "pgdm")
+
+Row = dict[str, object]
+
+
+def measure(method: Method, prior: Prior, rows: int, turns: int) -> Row:
+    """One run's calls, and the medians of the run and of a replay of these calls."""
+    problem, recorded = half(prior, rows, method.sigma_y), Recorded(prior)
+    method.run(replace(problem, prior=recorded))
+    calls = recorded.calls
+    run, alone = medians(turns, partial(method.run, problem), partial(replay, prior, calls))
+    return {
+        "method": method.name,
+        "implementation": method.implementation,
+        "forwards": len(calls),
+        "backwards": sum(call.backwards for call in calls),
+        "run s": run,
+        "replay s": alone,
+        "ratio": run / alone,
+        "own ms": 1e3 * (run - alone) / len(calls),
+    }
+
+
+def overhead(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterator[Row]:
+    """Every sampler with a U-Net of about a million random, frozen weights."""
+    prior = UNet(shape)
+    for method in [*methods(steps), *peers(steps)]:
+        yield measure(method, prior, rows, turns)
+
+
+def own(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterator[Row]:
+    """Every sampler with a stand-in for the network."""
+    prior = StandIn(shape)
+    for method in [*methods(steps), *peers(steps)]:
+        yield measure(method, prior, rows, turns)
+
+
+def guided(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterator[Row]:
+    """What guidance adds to a step, of which the network takes ``network ms``.
+
+    The difference of two runs with the stand-in: with a network the runs' own scatter is larger.
+    """
+    stand_in, network = StandIn(shape), UNet(shape)
+    guidance: Any = TypeAdapter(Diversity).validate_python({"eta": 0.5})
+    for name in GUIDED:
+        plain, pushed = (Method(name, "posterity", ours(sampler(name, steps), g), 0.1) for g in (None, guidance))
+        problem = half(stand_in, rows, 0.1)
+        without, with_it = medians(turns, partial(plain.run, problem), partial(pushed.run, problem))
+        recorded = Recorded(stand_in)
+        plain.run(replace(problem, prior=recorded))
+        (step,) = medians(turns, partial(replay, network, recorded.calls[:1]))
+        added = 1e3 * (with_it - without) / len(recorded.calls)
+        yield {"method": name, "added ms": added, "network ms": 1e3 * step, "share": added / (1e3 * step)}

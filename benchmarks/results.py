@@ -1,0 +1,54 @@
+"""Rows of a benchmark as a table in the terminal, a Parquet file and a figure."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from matplotlib import pyplot as plt
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["shown", "written"]
+
+FOLDER = Path(__file__).parent / "results"
+
+TARGETS = {"overhead": ("ratio", 1.03), "own": ("own ms", 1.0), "guided": ("share", 0.01), "kernel": ("ratio", None)}
+"""What a figure draws, and the line that it should stay below."""
+
+
+def shown(name: str, rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    """The rows, printed as they come and as a table at the end."""
+    console, found = Console(width=120), []
+    for row in rows:
+        found.append(row)
+        console.print(f"{name}: {' '.join(str(v) for v in row.values() if isinstance(v, str))}", style="dim")
+    table = Table(*found[0], title=name)
+    for row in found:
+        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+    console.print(table)
+    return found
+
+
+def written(name: str, rows: list[dict[str, object]]) -> None:
+    """``NAME.parquet``, with what it was measured on, and a bar for every row."""
+    FOLDER.mkdir(exist_ok=True)
+    frame = pd.DataFrame(rows)
+    measured = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.processor()}
+    frame.assign(**measured).to_parquet(FOLDER / f"{name}.parquet", compression="zstd")
+    if name not in TARGETS:
+        return
+    column, target = TARGETS[name]
+    labels = frame.select_dtypes("object").agg(" ".join, axis=1) if "method" in frame else frame["rows"].astype(str)
+    figure, axes = plt.subplots(figsize=(7, 0.3 * len(frame) + 1), layout="constrained")
+    axes.barh(labels, frame[column])
+    if target is not None:
+        axes.axvline(target, color="black", linestyle="--", label=f"target {target}")
+        axes.legend()
+    axes.invert_yaxis()
+    axes.set_xlabel(column)
+    figure.savefig(FOLDER / f"{name}.svg")
+    plt.close(figure)

@@ -1,0 +1,83 @@
+"""The problem that speed is measured on, our samplers on it and the peers' beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.peers import through_azula, through_deepinv
+from posterity import samplers
+from posterity.diffusion.grids import spaced, strided
+from posterity.diffusion.noise import Noise
+from posterity.guidance import Diversity
+from posterity.operators.build import build
+from posterity.priors.base import Prior
+from posterity.samplers.base import Problem, Sampler
+
+__all__ = ["Method", "half", "methods", "ours", "peers", "sampler"]
+
+_FEW = {"copaint_tt": {"jump_length": 4}, "repaint": {"jump_length": 4, "jump_repeat": 2}}
+"""Settings that make as few levels as are asked for possible."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """Something to time: a sampler of ours or a peer's, on a problem that may have any prior."""
+
+    name: str
+    implementation: str
+    run: Callable[[Problem], Tensor]
+    sigma_y: float
+
+
+def half(prior: Prior, rows: int, sigma_y: float) -> Problem:
+    """The right half is missing; every four rows are samples of one item."""
+    shape = prior.signal_shape
+    keep = torch.ones(1, 1, *shape[1:])
+    keep[..., shape[-1] // 2 :] = 0
+    operator = build({"operator": "inpaint"}, shape, {"keep": keep}, prior.dtype)
+    x = torch.rand(rows, *shape, generator=torch.Generator().manual_seed(1)).to(prior.dtype) * 2 - 1
+    return Problem(prior, operator, operator(x), sigma_y, torch.arange(rows) // 4)
+
+
+def ours(sampler: Sampler, guidance: Diversity | None = None) -> Callable[[Problem], Tensor]:
+    """A run with our own noise, a row at a time."""
+
+    def run(problem: Problem) -> Tensor:
+        rows = range(len(problem))
+        noise = Noise(0, [str(row // 4) for row in rows], [row % 4 for row in rows], problem.prior.dtype)
+        return sampler.sample(problem, noise, guidance=guidance).x
+
+    return run
+
+
+def sampler(name: str, steps: int) -> Sampler:
+    """The sampler with ``steps`` steps or levels."""
+    kind: Any = samplers.find(name)
+    return kind(steps=steps, **_FEW.get(name, {}))
+
+
+def methods(steps: int) -> Iterator[Method]:
+    """Every sampler that has evaluations to make, with ``steps`` steps or levels."""
+    for name in samplers.names():
+        needs = samplers.find(name).needs
+        if "posterior" not in needs:
+            yield Method(name, "posterity", ours(sampler(name, steps)), 0.0 if "noiseless" in needs else 0.1)
+
+
+def peers(steps: int) -> Iterator[Method]:
+    """The peers' samplers over the same times."""
+    even, low = [*reversed(spaced(steps)), -1], [*reversed(strided(steps)), -1]
+    azula, deepinv = through_azula, through_deepinv
+    yield Method("dps", "azula", lambda p: azula.dps(p, even), 0.1)
+    yield Method("dps", "deepinv", lambda p: deepinv.dps(p, even), 0.1)
+    yield Method("pgdm", "azula", lambda p: azula.pgdm(p, low), 0.1)
+    yield Method("pgdm", "deepinv", lambda p: deepinv.pgdm(p, low), 0.1)
+    yield Method("ddrm", "deepinv", lambda p: deepinv.ddrm(p, low), 0.1)
+    yield Method("diffpir", "azula", lambda p: azula.diffpir(p, low[:-1]), 0.1)
+    yield Method("diffpir", "deepinv", lambda p: deepinv.diffpir(p, steps), 0.1)
+    yield Method("repaint", "azula", lambda p: azula.repaint(p, even, 2), 0.0)
