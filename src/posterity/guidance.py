@@ -15,6 +15,7 @@ come from a Gram matrix, which loses all digits while predictions still agree; n
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Annotated
 
 import torch
@@ -47,7 +48,7 @@ class Diversity:
 
         Arguments:
             x0: clean predictions.
-            items: long (B,); rows with the same number are samples of one item.
+            items: long (B,), on the CPU; rows with the same number are samples of one item.
             unknowns: S, shape (), (1,) or (B,).
             fraction: t/T in [0, 1].
         """
@@ -68,12 +69,23 @@ def _nearest(x0: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
     """Index and distance of the nearest other row of the same item; the row itself and infinity if it is alone."""
     neighbour = torch.arange(len(x0), device=x0.device)
     distance = x0.new_full((len(x0),), math.inf)
-    for item in items.unique():
-        rows = (items == item).nonzero().squeeze(1).to(x0.device)
-        if len(rows) == 1:
-            continue
-        flat = x0[rows].flatten(1)
-        between = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(math.inf)
-        distance[rows], nearest = between.min(dim=1)
-        neighbour[rows] = rows[nearest]
+    for rows in _groups(tuple(items.tolist()), x0.device):
+        flat = x0[rows].flatten(2)
+        between = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
+        between.diagonal(dim1=1, dim2=2).fill_(math.inf)
+        distance[rows], nearest = between.min(dim=2)
+        neighbour[rows] = rows.gather(1, nearest)
     return neighbour, distance
+
+
+@lru_cache(maxsize=16)
+def _groups(items: tuple[int, ...], device: torch.device) -> list[Tensor]:
+    """Rows of the items that have several, long (items, samples) for every number of samples.
+
+    Kept, since a run asks at every step, and a GPU would have to wait for each answer.
+    """
+    rows: dict[int, list[int]] = {}
+    for row, item in enumerate(items):
+        rows.setdefault(item, []).append(row)
+    sizes = sorted({len(group) for group in rows.values()} - {1})
+    return [torch.tensor([g for g in rows.values() if len(g) == size], device=device) for size in sizes]
