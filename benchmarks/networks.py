@@ -34,7 +34,7 @@ class UNet(Prior):
             up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
             norm_num_groups=8,
         )
-        self.network.eval().requires_grad_(requires_grad=False)
+        self.network.requires_grad_(requires_grad=False)
 
     @property
     def parameters(self) -> int:

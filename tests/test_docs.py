@@ -134,5 +134,3 @@ def test_the_benchmarks_print_their_figures() -> None:
     command = [sys.executable, "-m", "benchmarks", "own", "kernel", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
     assert all(name in done.stdout for name in ("ddrm", "ddnm", "dps", "repaint", "azula", "deepinv", "ratio"))
-    wrong = subprocess.run([*command, "speed"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert wrong.returncode == 2 and "no benchmark 'speed'" in wrong.stderr
