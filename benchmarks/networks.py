@@ -24,7 +24,8 @@ class UNet(Prior):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.schedule, self.signal_shape, self.dtype = Schedule.linear(), shape, torch.float32
         torch.manual_seed(0)
-        self.network: Any = UNet2DModel(
+        architecture: Any = UNet2DModel
+        self.network = architecture(
             sample_size=shape[-1],
             in_channels=shape[0],
             out_channels=shape[0],

@@ -6,7 +6,8 @@ import pytest
 import torch
 from benchmarks.peers import known, through_deepinv
 from deepinv import sampling
-from deepinv.physics import DecomposablePhysics, GaussianNoise
+from deepinv.models.base import Denoiser
+from deepinv.physics import DecomposablePhysics, GaussianNoise, Inpainting
 
 from posterity import samplers
 from posterity.diffusion.grids import spaced, strided, transitions
@@ -76,7 +77,7 @@ def test_ddrm_draws_unobserved_pixels_with_half_the_variance():
 
 
 def test_ddrm_ignores_directions_with_a_singular_value_below_the_noise_level():
-    """s = 0.25 and σ_y = 0.3 leave a third of the variance to learn, of which theirs takes nothing."""
+    """With s = 0.25 and σ_y = 0.3 the exact posterior has 0.59 of the prior's variance; theirs does not look at y."""
     prior = known.white()
     physics = DecomposablePhysics(
         mask=torch.full((1, *known.SHAPE), 0.25, dtype=torch.float64), noise_model=GaussianNoise(0.3)
@@ -96,3 +97,21 @@ def test_diffpir_is_ours_with_twice_the_weight(zeta):
     problem = known.problem(known.correlated(), 0.1, 5)
     found = theirs(through_deepinv.diffpir, problem, STEPS, lambda_=7.0, zeta=zeta)
     same(ours("diffpir", problem, steps=STEPS, strength=14.0, zeta=zeta), found)
+
+
+def test_dps_in_its_default_range_does_not_cut_dark_pixels():
+    """The cut to [-1, 1] meets images in [0, 1]: darker than black stays, brighter than white does not."""
+
+    class Constant(Denoiser):
+        def forward(self, x, sigma):  # noqa: ARG002
+            return 0 * x + self.value
+
+    physics = Inpainting(known.SHAPE, mask=torch.ones(1, *known.SHAPE), noise_model=GaussianNoise(0.1))
+    found = []
+    for value in (-0.4, 1.4):
+        denoiser = Constant()
+        denoiser.value = value
+        found.append(
+            sampling.DPS(denoiser, num_steps=5, weight=0.0)(torch.zeros(1, *known.SHAPE), physics).mean().item()
+        )
+    assert found == pytest.approx([-0.4, 1.0], abs=1e-5)
