@@ -66,9 +66,8 @@ class DPS(Sampler):
             x_t = x_t.detach().requires_grad_()
             x0 = self._cut(problem.denoise(x_t, t))
             guided = problem.guided(guidance, x0, fraction)
-            if self.detach_guidance:
-                guided = x0 + (guided - x0).detach()
-            guided = self._cut(guided)
+            if guided is not x0:  # a second cut of the same prediction would only cost its gradient again
+                guided = self._cut(x0 + (guided - x0).detach() if self.detach_guidance else guided)
             residual = problem.operator.where_measured(problem.y) * (problem.y - problem.operator(guided))
             # vector_norm has gradient 0, not NaN, where the residual vanishes.
             norms = torch.linalg.vector_norm(residual.flatten(1), dim=1)
