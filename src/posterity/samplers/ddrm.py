@@ -25,6 +25,9 @@ from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, se
 
 __all__ = ["DDRM"]
 
+_Measured = tuple[Tensor, Tensor, Tensor]
+"""What the measurement says, the same in all steps: see ``DDRM._measured``."""
+
 
 @settings
 class DDRM(Sampler):
@@ -46,8 +49,9 @@ class DDRM(Sampler):
     ) -> Tensor:
         total = len(problem.prior.schedule)
         walk = transitions([*reversed(strided(self.steps, total)), -1])
+        measured = self._measured(problem)
         if start is None:
-            x_t = self._init(problem, noise, walk[0][0])
+            x_t = self._init(problem, noise, walk[0][0], measured)
         else:
             walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
         for step, (t, s) in enumerate(walk):
@@ -55,43 +59,45 @@ class DDRM(Sampler):
             free = problem.guided(guidance, x0, max(s, 0) / total)
             eps = predicted_noise(x_t, free, problem.alpha_bar(t))
             z = noise.normal("step", step, problem.shape)
-            x_t = math.sqrt(problem.alpha_bar(s)) * self._step(problem, s, x0, free, eps, z)
+            x_t = math.sqrt(problem.alpha_bar(s)) * self._step(problem, s, measured, x0, free, eps, z)
             if watch is not None:
                 watch(step, len(walk), free)
         if self.final_projection and problem.sigma_y == 0:
-            svd = problem.operator.svd
-            seen, y_bar, _ = self._measured(problem, x_t)
+            svd, (seen, y_bar, _) = problem.operator.svd, measured
             x_t = svd.V(where(seen, y_bar, svd.Vt(x_t)))
         return x_t
 
-    def _init(self, problem: Problem, noise: Noise, t: int) -> Tensor:
+    def _init(self, problem: Problem, noise: Noise, t: int, measured: _Measured) -> Tensor:
         """x_T: around the measurement where it is cleaner than σ_T, pure noise elsewhere."""
         svd, sigma = problem.operator.svd, problem.prior.schedule.sigma_ve(t)
         z = svd.Vt(noise.normal("init", 0, problem.shape))
-        seen, y_bar, sigma_bar = self._measured(problem, z)
+        seen, y_bar, sigma_bar = measured
         topped_up = y_bar + (sigma**2 - sigma_bar**2).clamp(min=0).sqrt() * z
         return math.sqrt(problem.alpha_bar(t)) * svd.V(where(seen & (sigma_bar < sigma), topped_up, sigma * z))
 
-    def _step(self, problem: Problem, s: int, x0: Tensor, free: Tensor, eps: Tensor, z: Tensor) -> Tensor:
+    def _step(
+        self, problem: Problem, s: int, measured: _Measured, x0: Tensor, free: Tensor, eps: Tensor, z: Tensor
+    ) -> Tensor:
         """x_s/√ᾱ_s from the prediction x0, the guided one ``free`` with its eps, and fresh noise z."""
         svd, sigma = problem.operator.svd, problem.prior.schedule.sigma_ve(s)
         root = math.sqrt(1 - self.eta**2)
         x0, free, eps, z = svd.Vt(x0), svd.Vt(free), svd.Vt(eps), svd.Vt(z)
-        seen, y_bar, sigma_bar = self._measured(problem, x0)
-        unseen = free + root * sigma * eps + self.eta * sigma * z
+        seen, y_bar, sigma_bar = measured
+        noisier, cleaner = seen & (sigma_bar > sigma), seen & (sigma_bar < sigma)
+        unseen = free + root * sigma * eps
         # (Uᵀy - s x0)/σ_y = (ȳ - x0)/σ̄; without noise in y this case never arises.
         drift = (y_bar - x0) / sigma_bar.where(sigma_bar > 0, sigma_bar.new_ones(()))
-        noisier = x0 + root * sigma * drift + self.eta * sigma * z
+        drifting = x0 + root * sigma * drift
+        replaced = (1 - self.eta_b) * x0 + self.eta_b * y_bar
         rest = (sigma**2 - (self.eta_b * sigma_bar) ** 2).clamp(min=0).sqrt()
-        cleaner = (1 - self.eta_b) * x0 + self.eta_b * y_bar + rest * z
-        moved = where(seen & (sigma_bar > sigma), noisier, where(seen & (sigma_bar < sigma), cleaner, unseen))
-        return svd.V(moved)
+        mean = where(noisier, drifting, where(cleaner, replaced, unseen))
+        return svd.V(mean + where(cleaner, rest, self.eta * sigma) * z)
 
     @staticmethod
-    def _measured(problem: Problem, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _measured(problem: Problem) -> _Measured:
         """(s_i > 0, ȳ = Σ⁺Uᵀy, its noise level σ_y/s_i), spectral; the last two mean nothing where s_i = 0."""
         svd = problem.operator.svd
-        singulars = svd.singulars.to(like)
+        singulars = svd.singulars.to(problem.y)
         seen = singulars > 0
         safe = singulars.where(seen, singulars.new_ones(()))
         return seen, svd.Ut(problem.y) / safe, problem.sigma_y / safe
