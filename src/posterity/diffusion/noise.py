@@ -38,11 +38,13 @@ class Noise:
 
     def normal(self, purpose: str, step: int, shape: Sequence[int]) -> Tensor:
         """Standard normal draws with shape (B, *shape)."""
-        rows = np.empty((len(self), *shape), dtype=np.float32)
-        for row, item, sample in zip(rows, self.items, self.samples, strict=True):
+        # From pinned memory a GPU takes the draws when it gets to them, and the host need not wait.
+        pinned = torch.device(self.device).type == "cuda"
+        rows = torch.empty(len(self), *shape, pin_memory=pinned)
+        for row, item, sample in zip(rows.numpy(), self.items, self.samples, strict=True):
             rng = generator(self.seed, item, sample, purpose, step)
             rng.standard_normal(out=row, dtype=np.float32)
-        return torch.from_numpy(rows).to(device=self.device, dtype=self.dtype)
+        return rows.to(self.device, non_blocking=pinned).to(self.dtype)
 
     def uniform(self, purpose: str, step: int = 0) -> Tensor:
         """Uniform draws in [0, 1) with shape (B,)."""
