@@ -15,6 +15,7 @@ from posterity.diffusion.grids import spaced, strided
 from posterity.diffusion.noise import Noise
 from posterity.guidance import Diversity
 from posterity.operators.build import build
+from posterity.operators.masks import Inpainting
 from posterity.priors.base import Prior
 from posterity.samplers.base import Problem, Sampler
 
@@ -62,10 +63,10 @@ def sampler(name: str, steps: int) -> Sampler:
 
 
 def methods(steps: int) -> Iterator[Method]:
-    """Every sampler that has evaluations to make, with ``steps`` steps or levels."""
+    """Every sampler that a denoiser and a mask are enough for, with ``steps`` steps or levels."""
     for name in samplers.names():
         needs = samplers.find(name).needs
-        if "posterior" not in needs:
+        if needs <= Inpainting.has | {"noise", "noiseless"}:
             yield Method(name, "posterity", ours(sampler(name, steps)), 0.0 if "noiseless" in needs else 0.1)
 
 
