@@ -42,7 +42,7 @@ docs: env
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmark: env
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks
 
 # The environment is rebuilt when the pins change. No package is taken that requirements.txt has no hash for.
 $(READY): requirements.txt pyproject.toml
