@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from posterity.certificates.conditional import Components, Conditional
+from posterity.certificates.conditional import Components, Conditional, Exact
 from posterity.diffusion.noise import generator
 from posterity.errors import PosterityError
 from posterity.operators.base import Operator
@@ -20,7 +21,7 @@ from posterity.priors.gaussian import Gaussian
 from posterity.priors.kernel import Kernel
 from posterity.priors.mixture import Mixture
 
-__all__ = ["PRIORS", "TASKS", "Case", "make"]
+__all__ = ["PRIORS", "TASKS", "Case", "Instance", "make"]
 
 TASKS: dict[str, dict[str, Any]] = {
     "inpaint": {"operator": "inpaint", "sigma_y": 0.0},
@@ -34,46 +35,75 @@ Build = Callable[[Tensor | None], tuple[Prior, Components]]
 
 
 @dataclass(frozen=True)
-class Case:
-    """R measurements of signals drawn from the prior itself, and one more to look at in depth, the last.
+class Instance:
+    """R measurements of signals drawn from one prior, by one operator.
 
     Arguments:
-        prior_name, task_name: for people.
         prior: what samplers see.
-        components: the same prior, as certificates see it.
         operator: A, shared by all rows.
         matrix: A as a matrix (m, d), measured entries alone.
-        sigma_y: noise level in the units of x.
-        truths: (R + 1, d).
-        y: (R + 1, *measurement).
-        exact: the exact posteriors of all R + 1.
+        sigma_y: noise level in the units of x, ≥ 0.
+        truths: (R, d).
+        y: (R, *measurement).
+        exact: the exact posteriors of all R.
+        prior_draws: (N, d), for the distance of a sampler that never looks at y.
     """
 
-    prior_name: str
-    task_name: str
     prior: Prior
-    components: Components
     operator: Operator
     matrix: Tensor
     sigma_y: float
     truths: Tensor
     y: Tensor
-    exact: Conditional
+    exact: Exact
+    prior_draws: Tensor
+
+    def __len__(self) -> int:
+        return len(self.truths)
 
     @property
-    def replicates(self) -> int:
-        """R."""
-        return len(self.truths) - 1
+    def dim(self) -> int:
+        """d."""
+        return self.truths.shape[1]
 
     @property
+    def prior_std(self) -> float:
+        """Root of the mean variance of a coordinate under the prior."""
+        return float(self.prior_draws.var(0).mean().sqrt())
+
+    @cached_property
     def measured(self) -> Tensor:
-        """y as vectors of the measured entries, (R + 1, m)."""
+        """y as vectors of the measured entries, (R, m)."""
         return self.y.flatten(1)[:, self.operator.where_measured(self.y[:1]).flatten() > 0]
 
-    def residuals(self, x: Tensor, first: int = 0) -> Tensor:
-        """‖y_r - A x‖² of x (R', S, d), whose rows are the measurements from ``first`` on, (R', S)."""
-        y = self.measured[first : first + len(x), None]
-        return (y - x @ self.matrix.T).square().sum(2)
+    def residuals(self, x: Tensor) -> Tensor:
+        """‖y_r - A x‖² of x (R, S, d), (R, S)."""
+        return (self.measured[:, None] - x @ self.matrix.T).square().sum(2)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a sampler is certified on.
+
+    A statistic that compares distributions over measurements looks at ``wide``, many measurements with a
+    few draws each; one that looks at a single posterior in depth is computed for every instance of
+    ``deep`` and pooled. The toy problems of papers are deep alone: each has a prior, an A and a y of its own.
+
+    Arguments:
+        prior_name, task_name: for people.
+        wide: R measurements of one prior, or None.
+        deep: instances of one measurement each.
+    """
+
+    prior_name: str
+    task_name: str
+    wide: Instance | None
+    deep: tuple[Instance, ...]
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """All, the wide one first."""
+        return (*([] if self.wide is None else [self.wide]), *self.deep)
 
 
 def _gaussian(_: Tensor | None) -> tuple[Prior, Components]:
@@ -94,12 +124,16 @@ def _mixture(_: Tensor | None) -> tuple[Prior, Components]:
 
 
 def _kernel(images: Tensor | None) -> tuple[Prior, Components]:
-    """Images themselves, each a mode of width 0.1; without a data set, draws of the mixture on 8 × 8 pixels."""
+    """Images themselves, each a mode of width 0.1.
+
+    Without a data set they are 6 left halves on 8 × 8 pixels, each with 4 right ones: from the left half
+    alone nobody can tell which image it is.
+    """
     if images is None:
-        _, small = _mixture(None)
-        coarse = small.draw(24, "images").view(-1, 1, 4, 4)
-        fine = torch.nn.functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-        images = fine.clamp(-1, 1)
+        rng = generator("kernel", "images")
+        coarse = torch.from_numpy(rng.uniform(-0.8, 0.8, (24, 1, 4, 4)))
+        coarse[..., :2] = coarse[:6, :, :, :2].repeat_interleave(4, dim=0) + 0.03 * coarse[..., :2]
+        images = coarse.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     images = images.double().unique(dim=0)
     bandwidth, d = 0.1, images[0].numel()
     weights = torch.full((len(images),), 1 / len(images), dtype=torch.float64)
@@ -111,8 +145,18 @@ PRIORS: dict[str, Build] = {"gaussian": _gaussian, "mixture": _mixture, "kernel"
 """Priors of known posterior by name; each takes the images of a data set (N, C, H, W), or None."""
 
 
-def make(prior: str, task: str, replicates: int, images: Tensor | None = None, seed: int = 0) -> Case:
+def make(
+    prior: str, task: str, replicates: int, images: Tensor | None = None, seed: int = 0, dim: int | None = None
+) -> Case:
     """The case of one prior and one task.
+
+    Arguments:
+        prior: a key of ``PRIORS``.
+        task: a key of ``TASKS``.
+        replicates: R measurements with a few draws each; one more is looked at in depth.
+        images: of a data set, (N, C, H, W) in [-1, 1]; for the kernel prior.
+        seed: of truths and noise.
+        dim: the toy problem of this dimension instead, of which ``replicates`` instances are made.
 
     Raises:
         PosterityError: when there is no such prior or task.
@@ -120,17 +164,25 @@ def make(prior: str, task: str, replicates: int, images: Tensor | None = None, s
     for kind, name, known in (("prior", prior, PRIORS), ("task", task, TASKS)):
         if name not in known:
             raise PosterityError(f"{kind} {name!r} is not one that verify knows; choose one of {', '.join(known)}")
+    if dim is not None:
+        raise PosterityError(f"dim {dim}: there is no {prior} prior of another dimension yet")
     denoiser, components = PRIORS[prior](images)
-    settings, shape = TASKS[task], denoiser.signal_shape
+    both = [_instance(denoiser, components, task, count, (prior, task, seed, count > 1)) for count in (replicates, 1)]
+    return Case(prior, task, both[0], (both[1],))
+
+
+def _instance(prior: Prior, components: Components, task: str, count: int, key: tuple[object, ...]) -> Instance:
+    settings, shape = TASKS[task], prior.signal_shape
     operator = build(settings, shape, _parameters(settings, shape))
-    truths = components.draw(replicates + 1, prior, task, seed)
+    truths = components.draw(count, "truths", *key)
     y = operator(truths.unflatten(1, shape))
-    drawn = torch.from_numpy(generator("verify", prior, task, seed, "y").standard_normal(tuple(y.shape)))
+    drawn = torch.from_numpy(generator("verify", "y", *key).standard_normal(tuple(y.shape)))
     y = y + settings["sigma_y"] * operator.where_measured(y) * drawn
     matrix = _matrix(operator, shape, y[:1])
     seen = operator.where_measured(y[:1]).flatten() > 0
     exact = Conditional(components, matrix, y.flatten(1)[:, seen], settings["sigma_y"])
-    return Case(prior, task, denoiser, components, operator, matrix, settings["sigma_y"], truths, y, exact)
+    draws = components.draw(2000, "prior", *key)
+    return Instance(prior, operator, matrix, settings["sigma_y"], truths, y, exact, draws)
 
 
 def _parameters(settings: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Tensor]:

@@ -9,16 +9,40 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from posterity.diffusion.noise import generator
 
-__all__ = ["Components", "Conditional"]
+__all__ = ["Components", "Conditional", "Exact"]
 
 _NOTHING = 1e-10
 """Variances below this share of the largest are 0: the measurement leaves nothing open there."""
+
+
+@runtime_checkable
+class Exact(Protocol):
+    """The least that is known of the posteriors of R measurements: how to draw from them, and their first moments.
+
+    Draws of a long Markov chain are enough. Statistics that need densities or weights are for a
+    ``Conditional`` alone, and say so of the others.
+    """
+
+    def __len__(self) -> int:
+        """R."""
+
+    def draw(self, count: int, *key: object) -> Tensor:
+        """Independent draws, (R, count, d), a function of ``key``."""
+
+    @property
+    def mean(self) -> Tensor:
+        """E[x | y_r], (R, d)."""
+
+    @property
+    def total_variance(self) -> Tensor:
+        """tr Cov(x | y_r), (R,)."""
 
 
 @dataclass(frozen=True)

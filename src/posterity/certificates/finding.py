@@ -26,6 +26,7 @@ class Finding:
         margin: values this near to the target count as exact (an equivalence test).
         floor: the same number for exact draws through the same code, where it is not the target.
         p: of the hypothesis "within the margin", where it is not the normal one.
+        trials: of how many values this is the worst: its p counts that often.
         decides: whether it counts in the verdict, or is there to be read.
         note: in words.
     """
@@ -38,6 +39,7 @@ class Finding:
     margin: float | None = None
     floor: float | None = None
     p: float | None = None
+    trials: int = 1
     decides: bool = True
     note: str = ""
 
@@ -61,7 +63,8 @@ class Finding:
         outside = self.distance - self.margin
         if outside <= 0:
             return 1.0
-        return math.erfc(outside / self.error / math.sqrt(2)) if self.error > 0 else 0.0
+        p = math.erfc(outside / self.error / math.sqrt(2)) if self.error > 0 else 0.0
+        return min(1.0, self.trials * p)
 
     @property
     def equivalent(self) -> bool:

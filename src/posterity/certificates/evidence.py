@@ -1,0 +1,121 @@
+"""What statistics look at: a sampler's draws beside exact ones, and the sampler itself, to ask it for more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from posterity.certificates.cases import Case, Instance
+from posterity.certificates.probing import Streams
+from posterity.diffusion.noise import Noise
+from posterity.errors import PosterityError
+from posterity.samplers.base import Cost, Guidance, Problem, Sampler
+
+if TYPE_CHECKING:
+    from posterity.certificates.panel import Tier
+
+__all__ = ["Evidence", "Pools", "restore"]
+
+_FAR = 1e3
+"""Standard deviations of the prior, beyond which a draw has diverged."""
+
+
+def restore(
+    sampler: Sampler, instance: Instance, rows: Tensor, noise: Noise, guidance: Guidance | None = None
+) -> tuple[Tensor, Cost]:
+    """What ``sampler`` makes of the measurements ``rows`` (long, may repeat): (rows, d) and the cost."""
+    problem = Problem(instance.prior, instance.operator, instance.y[rows], instance.sigma_y, rows)
+    samples = sampler.sample(problem, noise, guidance=guidance)
+    wanted = (len(rows), *instance.prior.signal_shape)
+    if tuple(samples.x.shape) != wanted:
+        raise PosterityError(f"the sampler returned a tensor of shape {tuple(samples.x.shape)}, not {wanted}")
+    return samples.x.detach().double().flatten(1), samples.cost
+
+
+@dataclass(frozen=True)
+class Pools:
+    """S draws for each of the R measurements of an instance.
+
+    Arguments:
+        instance: the problem.
+        x: (R, S, d); a draw that diverged is replaced by one of the prior.
+        diverged: (R, S), which did.
+        key: of whatever exact draws are compared with these.
+    """
+
+    instance: Instance
+    x: Tensor
+    diverged: Tensor
+    key: tuple[object, ...]
+
+    @classmethod
+    def of(cls, instance: Instance, x: Tensor, key: tuple[object, ...]) -> Pools:
+        """From x (R, S, d) as a sampler returned it."""
+        centred = (x - instance.prior_draws.mean(0)).square().mean(2).sqrt()
+        diverged = ~(centred <= _FAR * instance.prior_std)  # also true of NaN
+        if bool(diverged.any()):
+            instead = instance.prior_draws[torch.arange(int(diverged.sum())) % len(instance.prior_draws)]
+            x = x.clone()
+            x[diverged] = instead
+        return cls(instance, x, diverged, key)
+
+    @property
+    def draws(self) -> int:
+        """S."""
+        return self.x.shape[1]
+
+    def exact(self, name: str, count: int | None = None) -> Tensor:
+        """Exact draws for the same measurements, (R, count or S, d); another ``name`` gives independent ones."""
+        return self.instance.exact.draw(count or self.draws, name, *self.key)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that a statistic may use.
+
+    Arguments:
+        sampler: to be asked for more.
+        case: the problems.
+        tier: sizes.
+        seed: of all draws.
+        wide: a few draws of many measurements, or None.
+        deep: many draws of one measurement, for each such instance.
+        guidance: with which all was drawn.
+    """
+
+    sampler: Sampler
+    case: Case
+    tier: Tier
+    seed: int
+    wide: Pools | None
+    deep: tuple[Pools, ...]
+    guidance: Guidance | None = None
+
+    @property
+    def pools(self) -> tuple[Pools, ...]:
+        """All, the wide one first."""
+        return (*([] if self.wide is None else [self.wide]), *self.deep)
+
+    @property
+    def broad(self) -> tuple[Pools, ...]:
+        """Pools of many measurements: the wide one where there is one, else the deep ones."""
+        return self.deep if self.wide is None else (self.wide,)
+
+    @cached_property
+    def diverged(self) -> float:
+        """Share of draws that are not finite, or farther than 1000 standard deviations of the prior."""
+        return float(torch.cat([p.diverged.flatten() for p in self.pools]).double().mean())
+
+
+def draw(
+    sampler: Sampler, instance: Instance, count: int, seed: int, key: tuple[object, ...], guidance: Guidance | None
+) -> tuple[Pools, Cost]:
+    """``count`` draws for every measurement of ``instance``, all in one batch."""
+    rows = torch.arange(len(instance)).repeat_interleave(count)
+    names, numbers = [str(r) for r in rows.tolist()], list(range(count)) * len(instance)
+    x, cost = restore(sampler, instance, rows, Streams(seed, names, numbers), guidance)
+    return Pools.of(instance, x.unflatten(0, (len(instance), count)), key), cost
