@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -47,6 +47,7 @@ class Instance:
         y: (R, *measurement).
         exact: the exact posteriors of all R.
         prior_draws: (N, d), for the distance of a sampler that never looks at y.
+        memory: what statistics computed from exact draws alone, the same for all samplers.
     """
 
     prior: Prior
@@ -57,6 +58,7 @@ class Instance:
     y: Tensor
     exact: Exact
     prior_draws: Tensor
+    memory: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.truths)

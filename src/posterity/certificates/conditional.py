@@ -54,11 +54,20 @@ class Components:
     covariances: Tensor
 
     @property
-    def variance(self) -> float:
-        """Mean variance of a coordinate."""
-        mean = self.weights @ self.means
-        within = self.covariances.diagonal(dim1=1, dim2=2).mean(1).expand(len(self.weights))
-        return float(self.weights @ (within + (self.means - mean).square().mean(1)))
+    def shared(self) -> bool:
+        """Whether all have one covariance."""
+        return len(self.covariances) == 1
+
+    def squares(self, x: Tensor) -> Tensor:
+        """Squared Mahalanobis distances to each, (N, d) → (N, K); covariances must be invertible."""
+        roots = torch.linalg.cholesky(self.covariances)
+        if self.shared:
+            flat = [torch.linalg.solve_triangular(roots[0], points.T, upper=False).T for points in (x, self.means)]
+            return _distances(flat[0], flat[1]).square()
+        each = zip(self.means, roots, strict=True)
+        return torch.stack(
+            [torch.linalg.solve_triangular(root, (x - m).T, upper=False).square().sum(0) for m, root in each], dim=1
+        )
 
     def draw(self, count: int, *key: object) -> Tensor:
         """(count, d)."""
@@ -66,9 +75,14 @@ class Components:
         which = torch.from_numpy(rng.choice(len(self.weights), count, p=self.weights.numpy()))
         z = torch.from_numpy(rng.standard_normal((count, self.means.shape[1])))
         values, vectors = torch.linalg.eigh(self.covariances)
-        shape = which if len(values) > 1 else torch.zeros_like(which)
+        shape = torch.zeros_like(which) if self.shared else which
         coloured = values.clamp(min=0).sqrt()[shape] * z
         return self.means[which] + torch.einsum("bde,be->bd", vectors[shape], coloured)
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """(…, N, n), (…, K, n) → (…, N, K), by differences: a Gram matrix would lose the digits of near points."""
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 class Conditional:
@@ -82,6 +96,7 @@ class Conditional:
     """
 
     def __init__(self, prior: Components, matrix: Tensor, y: Tensor, sigma_y: float) -> None:
+        self.prior = prior
         noise = sigma_y**2 * torch.eye(len(matrix), dtype=torch.float64)
         cross = prior.covariances @ matrix.T
         evidence = matrix @ cross + noise
@@ -121,34 +136,28 @@ class Conditional:
         return (self.weights * (within + (self.means - self.mean[:, None]).square().sum(2))).sum(1)
 
     @cached_property
-    def covariance(self) -> Tensor:
-        """Of the single component, or of the first."""
-        return (self.vectors[0] * self.values[0]) @ self.vectors[0].T
+    def covariances(self) -> Tensor:
+        """Cov(x | y_r), between and within modes, (R, d, d)."""
+        within = (self.vectors * self.values[:, None]) @ self.vectors.mT
+        mean = torch.einsum("rk,kde->rde", self.weights, within.expand(self.means.shape[1], -1, -1))
+        off = self.means - self.mean[:, None]
+        return mean + torch.einsum("rk,rkd,rke->rde", self.weights, off, off)
 
-    def row(self, index: int) -> Conditional:
-        """The one measurement ``index``."""
-        out = object.__new__(Conditional)
-        out.means, out.log_weights = self.means[index : index + 1], self.log_weights[index : index + 1]
-        out.values, out.vectors = self.values, self.vectors
-        return out
+    @property
+    def shared(self) -> bool:
+        """Whether all components have one covariance."""
+        return len(self.values) == 1
 
-    def first(self, count: int) -> Conditional:
-        """The measurements 0 … count - 1."""
-        out = object.__new__(Conditional)
-        out.means, out.log_weights = self.means[:count], self.log_weights[:count]
-        out.values, out.vectors = self.values, self.vectors
-        return out
-
-    def _whitened(self, x: Tensor, k: int) -> Tensor:
-        """Open coordinates of x (R, S, d) - m_k in standard deviations, (R, S, rank)."""
-        shape = k if len(self.values) > 1 else 0
+    def _turned(self, x: Tensor, shape: int) -> Tensor:
+        """Open coordinates of x (…, d) in standard deviations, (…, rank)."""
         seen = self.values[shape] > 0
-        turned = (x - self.means[:, None, k]) @ self.vectors[shape][:, seen]
-        return turned / self.values[shape][seen].sqrt()
+        return (x @ self.vectors[shape][:, seen]) / self.values[shape][seen].sqrt()
 
     def squares(self, x: Tensor) -> Tensor:
         """Squared Mahalanobis distances over the open directions, (R, S, d) → (R, S, K)."""
-        each = [self._whitened(x, k).square().sum(2) for k in range(self.means.shape[1])]
+        if self.shared:
+            return _distances(self._turned(x, 0), self._turned(self.means, 0)).square()
+        each = [self._turned(x - self.means[:, None, k], k).square().sum(2) for k in range(self.means.shape[1])]
         return torch.stack(each, dim=2)
 
     def log_joint(self, x: Tensor) -> Tensor:
@@ -171,15 +180,15 @@ class Conditional:
         alone, whatever their weights; drawing, unlike taking the likeliest, keeps the law exactly normal
         where modes overlap. (R, S, d) → (R, S, rank).
         """
-        if self.means.shape[1] == 1:
-            return self._whitened(x, 0)
         uniform = torch.from_numpy(generator("assign", *key).random(x.shape[:2]))
         cdf = self.responsibilities(x).cumsum(2)
         which = (cdf < uniform[..., None] * cdf[..., -1:]).sum(2).clamp(max=cdf.shape[2] - 1)
+        off = x - self.means.gather(1, which[..., None].expand(-1, -1, x.shape[2]))
+        if self.shared:
+            return self._turned(off, 0)
         out = x.new_empty(*x.shape[:2], self.rank)
         for k in which.unique().tolist():
-            chosen = which == k
-            out[chosen] = self._whitened(x, k)[chosen]
+            out[which == k] = self._turned(off[which == k], k)
         return out
 
     def draw(self, count: int, *key: object) -> Tensor:
@@ -192,7 +201,7 @@ class Conditional:
         centre = self.means.gather(1, which[..., None].expand(-1, -1, self.means.shape[2]))
         out = torch.empty_like(centre)
         for shape in range(len(self.values)):
-            chosen = which == shape if len(self.values) > 1 else torch.ones_like(which, dtype=torch.bool)
+            chosen = torch.ones_like(which, dtype=torch.bool) if self.shared else which == shape
             coloured = (self.values[shape].sqrt() * z[chosen]) @ self.vectors[shape].T
             out[chosen] = centre[chosen] + coloured
         return out

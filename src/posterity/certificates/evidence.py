@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
 
 from posterity.certificates.cases import Case, Instance
+from posterity.certificates.conditional import Conditional
 from posterity.certificates.probing import Streams
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
@@ -18,8 +20,11 @@ from posterity.samplers.base import Cost, Guidance, Problem, Sampler
 if TYPE_CHECKING:
     from posterity.certificates.panel import Tier
 
-__all__ = ["Evidence", "Pools", "restore"]
+__all__ = ["Evidence", "Pools", "draw", "restore"]
 
+T = TypeVar("T")
+
+_MANY = 2000
 _FAR = 1e3
 """Standard deviations of the prior, beyond which a draw has diverged."""
 
@@ -68,9 +73,31 @@ class Pools:
         """S."""
         return self.x.shape[1]
 
+    @cached_property
+    def covariances(self) -> Tensor:
+        """Cov(x | y_r), (R, d, d): in closed form, or of many exact draws."""
+        exact = self.instance.exact
+        if isinstance(exact, Conditional):
+            return exact.covariances
+
+        def estimated() -> Tensor:
+            off = exact.draw(_MANY, "covariances", *self.key)
+            off = off - off.mean(1, keepdim=True)
+            return off.mT @ off / (_MANY - 1)
+
+        return self.remember("covariances", estimated)
+
     def exact(self, name: str, count: int | None = None) -> Tensor:
         """Exact draws for the same measurements, (R, count or S, d); another ``name`` gives independent ones."""
         return self.instance.exact.draw(count or self.draws, name, *self.key)
+
+    def remember(self, name: str, compute: Callable[[], T]) -> T:
+        """What ``compute`` makes of exact draws: computed for the first sampler that asks, the same for all."""
+        key = (name, self.draws, *self.key)
+        if key not in self.instance.memory:
+            self.instance.memory[key] = compute()
+        found: T = self.instance.memory[key]
+        return found
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -79,6 +80,13 @@ class Band:
 
     low: float
     high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Band:
+        """Mean ± 4 standard deviations of the values of several seeds, and a relative 1e-6 for rounding."""
+        middle = statistics.fmean(values)
+        half = 4 * statistics.pstdev(values) + 1e-6 * max(1.0, abs(middle))
+        return cls(middle - half, middle + half)
 
 
 def verdicts(findings: Sequence[Finding], expected: Mapping[str, Band] | None = None) -> list[str]:

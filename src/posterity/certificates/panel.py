@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from posterity.certificates import cases, statistics
+from posterity.certificates.broken import FAULTS, Fault
 from posterity.certificates.cases import Case, Instance
 from posterity.certificates.evidence import Evidence, draw
 from posterity.certificates.finding import Band, Finding, overall, verdicts
 from posterity.errors import PosterityError
 from posterity.priors.base import NoClosedForm
 from posterity.samplers.base import Cost, Guidance, Sampler
+from posterity.samplers.exact import Exact
 
-__all__ = ["TIERS", "Certificate", "Tier", "certify"]
+__all__ = ["TIERS", "Certificate", "Gate", "Tier", "case", "certify", "gates"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ _QUICK: dict[str, dict[str, Any]] = {
 }
 
 TIERS: dict[str, Tier] = {
-    "quick": Tier(100, 63, 1000, 4, settings=_QUICK),
+    "quick": Tier(64, 63, 1000, 4, frozenset({"c2st"}), _QUICK),
     "standard": Tier(200, 127, 2000, 20),
     "full": Tier(500, 999, 10_000, 20),
 }
@@ -153,6 +155,62 @@ def certify(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Gate:
+    """One instrument before one sampler of known fault, or none.
+
+    Arguments:
+        statistic, sampler, prior: which.
+        power: share of seeds in which the statistic spoke up; for sound samplers that is a false alarm.
+        caught: whether it did in most.
+        claimed: whether it is admitted on the promise to detect this fault.
+    """
+
+    statistic: str
+    sampler: str
+    prior: str
+    power: float
+    caught: bool
+    claimed: bool
+
+
+def gates(seed: int = 0, tier: str = "quick", seeds: int = 5, task: str = "inpaint_noisy") -> list[Gate]:
+    """Every statistic before the exact sampler and before every sampler of :mod:`posterity.certificates.broken`.
+
+    A statistic speaks up when one of its findings is outside its margin; before a broken form of a
+    published sampler, when one of them leaves the band of the sound form.
+    """
+    faults = {"exact": Fault(Exact(), ()), **FAULTS}
+    problems = {prior: case(prior, task, tier) for prior in ("gaussian", "mixture")}
+    out = []
+    for name, fault in faults.items():
+        for prior, problem in problems.items():
+            bands = None if fault.sound is None else _bands(fault.sound, problem, tier, seed, max(seeds, 3))
+            alarms = [_alarms(fault.sampler, problem, tier, seed + i, bands) for i in range(seeds)]
+            for statistic in sorted(set(alarms[0])):
+                power = sum(alarm[statistic] for alarm in alarms) / seeds
+                claimed = statistic in fault.claims and prior == fault.prior
+                out.append(Gate(statistic, name, prior, power, power > 0.5, claimed))
+    return out
+
+
+def _bands(sound: Sampler, problem: Case, tier: str, seed: int, seeds: int) -> dict[str, Band]:
+    found = [certify("", sound, problem, tier, seed=seed + i) for i in range(seeds)]
+    keys = [f.key for f in found[0].findings if f.value is not None and f.decides]
+    values = [{f.key: f.value for f in certificate.findings if f.value is not None} for certificate in found]
+    return {key: Band.of([v[key] for v in values]) for key in keys if all(key in v for v in values)}
+
+
+def _alarms(sampler: Sampler, problem: Case, tier: str, seed: int, bands: Mapping[str, Band] | None) -> dict[str, bool]:
+    """Whether each statistic that applies has a finding outside its margin, or outside its band."""
+    certificate, out = certify("", sampler, problem, tier, seed=seed, expected=bands), dict[str, bool]()
+    loud = {"approximate"} if bands is None else {"regressed", "improved"}
+    for finding, verdict in zip(certificate.findings, certificate.verdicts, strict=True):
+        if finding.value is not None and finding.decides:
+            out[finding.statistic] = out.get(finding.statistic, False) or verdict in loud
+    return out
+
+
 def _missing(sampler: Sampler, instance: Instance) -> str:
     """What the sampler needs that the case has not."""
     noise = "noise" if instance.sigma_y > 0 else "noiseless"
@@ -166,7 +224,7 @@ def _gather(
     costs, pools = [], []
     for number, instance in enumerate(case.instances):
         count = tier.draws if instance is case.wide else tier.depth
-        found, cost = draw(sampler, instance, count, seed, (seed, number), guidance)
+        found, cost = draw(sampler, instance, count, seed, (number,), guidance)
         costs.append(cost)
         pools.append(found)
     wide = pools.pop(0) if case.wide is not None else None

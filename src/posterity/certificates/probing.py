@@ -32,33 +32,36 @@ class NotAffine(Exception):
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean (d,) and covariance (d, d)."""
+    """Mean (d,) and covariance (d, d), and from how many rows they are."""
 
     mean: Tensor
     covariance: Tensor
+    rows: int = 0
 
 
 @dataclass(frozen=True)
 class Streams(Noise):
     """The contract of ``Noise`` with one stream a draw for all rows: fast for thousands, but bound to their order.
 
-    ``scale`` multiplies every normal draw.
+    The first n rows of a longer batch get what they get in a batch of n. ``scale`` multiplies every
+    normal draw; ``other`` is one more key of the uniform ones.
     """
 
     scale: float = 1.0
+    other: int = 0
 
     def normal(self, purpose: str, step: int, shape: Sequence[int]) -> Tensor:
         draws = generator("streams", self.seed, purpose, step).standard_normal((len(self), *shape))
         return self.scale * torch.from_numpy(draws).to(device=self.device, dtype=self.dtype)
 
     def uniform(self, purpose: str, step: int = 0) -> Tensor:
-        draws = generator("streams", self.seed, purpose, step).random(len(self))
+        draws = generator("streams", self.seed, purpose, step, self.other).random(len(self))
         return torch.from_numpy(draws).to(device=self.device, dtype=self.dtype)
 
 
 @dataclass(frozen=True)
 class Impulses(Noise):
-    """Row 0 draws zeros, row i a single 1 at the i-th scalar that is ever asked for."""
+    """Row 0 draws zeros, row i a single 1 at the i-th scalar that is ever asked for; uniform draws are all 1/2."""
 
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=lambda: [1])
@@ -74,8 +77,8 @@ class Impulses(Noise):
             out[first : first + size] = torch.eye(size, dtype=self.dtype)
         return out.view(len(self), *shape)
 
-    def uniform(self, purpose: str, step: int = 0) -> Tensor:
-        raise NotAffine(f"it draws uniform numbers ({purpose}, {step})")
+    def uniform(self, purpose: str, step: int = 0) -> Tensor:  # noqa: ARG002
+        return torch.full((len(self),), 0.5, dtype=self.dtype)
 
 
 def rows(kind: type[Noise], count: int, seed: int = 0) -> Noise:
@@ -83,8 +86,8 @@ def rows(kind: type[Noise], count: int, seed: int = 0) -> Noise:
     return kind(seed, [""] * count, range(count))
 
 
-def exact_moments(outcome: Outcome, most: int = 1_000_000) -> tuple[Tensor, Tensor]:
-    """Mean (d,) and covariance (d, d) of ``outcome``, which must be affine in independent draws.
+def exact_moments(outcome: Outcome, most: int = 1_000_000) -> Moments:
+    """Of ``outcome``, which must be affine in independent normal draws and not depend on uniform ones.
 
     Raises:
         NotAffine: when there are ``most`` scalars of noise or more.
@@ -96,7 +99,7 @@ def exact_moments(outcome: Outcome, most: int = 1_000_000) -> tuple[Tensor, Tens
         raise NotAffine(f"it draws {total - 1} numbers a sample, more than {most} to probe")
     response = outcome(rows(Impulses, total))
     gain = response[1:] - response[0]
-    return response[0], gain.T @ gain
+    return Moments(response[0], gain.T @ gain, total)
 
 
 def affine_moments(outcome: Outcome, most: int = MOST) -> Moments:
@@ -106,10 +109,13 @@ def affine_moments(outcome: Outcome, most: int = MOST) -> Moments:
         NotAffine: when it is not, to a relative 1e-8, or when probing would cost too much.
     """
     names, numbers = [""] * 5, range(5)
-    once = outcome(Streams(1, names, numbers))
-    twice = outcome(Streams(1, names, numbers, scale=2.0))
-    centre = outcome(Streams(1, names, numbers, scale=0.0))
+    once, twice, centre, otherwise = (
+        outcome(Streams(1, names, numbers, scale=scale, other=other))
+        for scale, other in ((1.0, 0), (2.0, 0), (0.0, 0), (1.0, 1))
+    )
+    if not torch.equal(once, otherwise):
+        raise NotAffine("it depends on uniform draws")
     gap = (twice - centre - 2 * (once - centre)).norm()
     if not bool(gap <= _RELATIVE * (once - centre).norm()):
         raise NotAffine("it is not affine in its noise")
-    return Moments(*exact_moments(outcome, most))
+    return exact_moments(outcome, most)

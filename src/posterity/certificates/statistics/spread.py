@@ -11,42 +11,31 @@ import math
 
 import torch
 
-from posterity.certificates.conditional import Conditional
-from posterity.certificates.evidence import Evidence, Pools
+from posterity.certificates.evidence import Evidence
 from posterity.certificates.finding import Finding
+from posterity.certificates.statistics._estimates import BY_DRAWS_ALONE, closed, standard_error
 
 __all__ = ["examine"]
 
 MARGIN = 0.05
-WORST = 0.10
+WORST = 0.15
+"""For the direction that is farthest off, whose distance chance alone makes larger."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
     """Overall, and the direction that is farthest off."""
-    parts = [_ratios(pools) for pools in evidence.broad if isinstance(pools.instance.exact, Conditional)]
+    parts = [exact.standardised(pools.x, *pools.key).var(1) for pools, exact in closed(evidence)]
     if not parts:
-        return [Finding("spread", note="the exact posterior is known by its draws alone")]
-    ratios = torch.cat(parts)  # (pools, directions)
-    count = sum(p.x.shape[0] * (p.draws - 1) for p in evidence.broad)
-    each, directions = ratios.mean(0), ratios.shape[1]
-    error = _error(ratios, math.sqrt(2 / count))
+        return [Finding("spread", note=BY_DRAWS_ALONE)]
+    open_to_all = min(ratios.shape[1] for ratios in parts)
+    ratios = torch.cat([r[:, -open_to_all:] for r in parts])  # (pools, directions), the widest last
+    count = sum(p.x.shape[0] * (p.draws - 1) for p, _ in closed(evidence))
+    each, error = ratios.mean(0), standard_error(ratios, math.sqrt(2 / count))
     worst = int(((each - 1) / error).abs().argmax())
     overall = ratios.mean(1)
+    whole = float(standard_error(overall, math.sqrt(2 / count / open_to_all)))
+    where = f"direction {worst + 1} of {open_to_all}, the narrowest first"
     return [
-        Finding("spread", "overall", float(overall.mean()), float(_error(overall, math.sqrt(2 / count / directions))),
-                1.0, MARGIN, note=f"mean of {directions} directions"),
-        Finding("spread", "worst direction", float(each[worst]), float(error[worst]), 1.0, WORST,
-                trials=directions, note=f"direction {worst} of {directions}, the narrowest first"),
-    ]  # fmt: skip
-
-
-def _error(ratios: torch.Tensor, normal: float) -> torch.Tensor:
-    """Standard error over pools; that of a normal law where it is larger, or there is one pool."""
-    least = torch.full(ratios.shape[1:], normal, dtype=ratios.dtype)
-    return least if len(ratios) == 1 else torch.maximum(least, ratios.std(0) / math.sqrt(len(ratios)))
-
-
-def _ratios(pools: Pools) -> torch.Tensor:
-    exact = pools.instance.exact
-    assert isinstance(exact, Conditional)
-    return exact.standardised(pools.x, *pools.key).var(1)
+        Finding("spread", "overall", float(overall.mean()), whole, 1.0, MARGIN, note=f"{open_to_all} directions"),
+        Finding("spread", "worst", float(each[worst]), float(error[worst]), 1.0, WORST, trials=open_to_all, note=where),
+    ]

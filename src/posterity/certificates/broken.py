@@ -1,0 +1,299 @@
+"""Samplers that err on purpose, each in one known way, by which the instruments are tested.
+
+Most of them distort draws of the exact posterior, so that nothing but the named error is wrong. Three are
+published samplers with the mistake of a public implementation; since the method itself is only approximate,
+what gives those away is that they leave the band of the sound one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from posterity.diffusion.noise import Noise
+from posterity.operators.pointwise import Denoising
+from posterity.priors.base import ExactPosterior
+from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.samplers.ddrm import DDRM
+from posterity.samplers.dps import DPS
+from posterity.samplers.pgdm import PGDM
+
+__all__ = ["FAULTS", "Fault"]
+
+_CANDIDATES = 24
+"""Among which a draw of the wanted mode is sought."""
+
+
+@dataclass(frozen=True)
+class _Scaled(Noise):
+    """Another noise whose normal draws for the steps are multiplied by ``factor``."""
+
+    inner: Noise | None = field(default=None)
+    factor: float = 1.0
+
+    @classmethod
+    def of(cls, noise: Noise, factor: float) -> _Scaled:
+        return cls(noise.seed, noise.items, noise.samples, noise.dtype, noise.device, noise, factor)
+
+    def normal(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:  # type: ignore[override]
+        assert self.inner is not None
+        return (self.factor if purpose == "step" else 1.0) * self.inner.normal(purpose, step, shape)
+
+
+class _Distorted(Sampler):
+    """The exact posterior's draws, after :meth:`distort`."""
+
+    needs = frozenset({"posterior"})
+    guidable = False
+
+    def run(
+        self,
+        problem: Problem,
+        noise: Noise,
+        start: Start | None,  # noqa: ARG002
+        guidance: Guidance | None,  # noqa: ARG002
+        watch: Watch | None,  # noqa: ARG002
+    ) -> Tensor:
+        exact = problem.prior.posterior(problem.operator, problem.y, problem.sigma_y)
+        return self.distort(problem, exact, _stream(noise, 0), noise)
+
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
+        """Restorations, (B, *signal); ``first`` is the noise of the undistorted draws."""
+        raise NotImplementedError
+
+
+def _stream(noise: Noise, index: int) -> Noise:
+    """Independent noise for every index."""
+    return replace(noise, seed=noise.seed + ((index + 1) << 64))
+
+
+@settings
+class Scaled(_Distorted):
+    """Deviations from the posterior mean times ``factor``."""
+
+    factor: Annotated[float, Field(gt=0)] = 0.9
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        return exact.mean + self.factor * (exact.sample(first) - exact.mean)
+
+
+@settings
+class WeakNoise(_Distorted):
+    """Noise divided by √2: half the variance within every mode."""
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        # the same mode and opposite noise: their mean is the centre of the mode
+        x, opposite = exact.sample(first), exact.sample(_Opposite.of(first))
+        return (x + opposite) / 2 + (x - opposite) / 2 / math.sqrt(2)
+
+
+@dataclass(frozen=True)
+class _Opposite(_Scaled):
+    """Another noise with the sign of every normal draw turned."""
+
+    def normal(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:  # type: ignore[override]
+        assert self.inner is not None
+        return -self.inner.normal(purpose, step, shape)
+
+    @classmethod
+    def of(cls, noise: Noise, factor: float = -1.0) -> _Opposite:
+        return cls(noise.seed, noise.items, noise.samples, noise.dtype, noise.device, noise, factor)
+
+    def uniform(self, purpose: str, step: int = 0) -> Tensor:
+        assert self.inner is not None
+        return self.inner.uniform(purpose, step)
+
+
+@settings
+class Shifted(_Distorted):
+    """The posterior, moved by ``by`` of its mean standard deviation in every entry."""
+
+    by: Annotated[float, Field()] = 0.3
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        x = exact.sample(first)
+        return x + self.by * (x - exact.mean).square().mean().sqrt()
+
+
+@settings
+class ReturnsPrior(_Distorted):
+    """A draw of the prior: y is not read."""
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        return _unconditional(problem, first)
+
+
+def _unconditional(problem: Problem, noise: Noise) -> Tensor:
+    """Draws of the prior: the posterior of a measurement that says nothing."""
+    nothing = problem.y.new_zeros(len(problem), *problem.shape)
+    return problem.prior.posterior(Denoising(problem.shape), nothing, 1e6).sample(noise)
+
+
+@settings
+class SkewedWeights(_Distorted):
+    """With probability ``share`` the heaviest mode instead of the drawn one."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.4
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        heaviest = exact.mode_probabilities.argmax(1)
+        forced = noise.uniform("skew") < self.share
+        return _chosen(exact, first, lambda mode: (mode == heaviest) | ~forced)
+
+
+@settings
+class DroppedMode(_Distorted):
+    """Never the rarest of the modes that are more probable than ``least``."""
+
+    least: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        weights = exact.mode_probabilities
+        rarest = weights.where(weights > self.least, 2.0).argmin(1)
+        alone = (weights > self.least).sum(1) < 2
+        return _chosen(exact, first, lambda mode: (mode != rarest) | alone)
+
+
+def _chosen(exact: ExactPosterior, noise: Noise, fits: Callable[[Tensor], Tensor]) -> Tensor:
+    """The first of several exact draws whose mode fits, or the last."""
+    x = exact.sample(noise)
+    for index in range(1, _CANDIDATES):
+        again = ~fits(exact.mode_of(x))
+        if not bool(again.any()):
+            break
+        x[again] = exact.sample(_stream(noise, index))[again]
+    return x
+
+
+@settings
+class Antithetic(_Distorted):
+    """Samples of one item in pairs that are opposite about the posterior mean."""
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        x, mean = exact.sample(first).clone(), exact.mean
+        second = torch.zeros(len(x), dtype=torch.bool)
+        for item in problem.items.unique():
+            second[(problem.items == item).nonzero()[1::2, 0]] = True
+        partner = torch.arange(len(x)) - 1
+        x[second] = 2 * mean[second] - x[partner[second]]
+        return x
+
+
+@settings
+class SharedNoise(_Distorted):
+    """Deviations from the posterior mean share a part with all samples of their item, correlation ``by``."""
+
+    by: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        x, common = (exact.sample(n) - exact.mean for n in (first, _stream(noise, 1)))
+        for item in problem.items.unique():
+            rows = problem.items == item
+            common[rows] = common[rows][:1]
+        return exact.mean + math.sqrt(1 - self.by) * x + math.sqrt(self.by) * common
+
+
+@settings
+class Centred(_Distorted):
+    """Deviations less their mean over the whole batch: a row depends on who else is there."""
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        off = exact.sample(first) - exact.mean
+        return exact.mean + off - off.mean(0)
+
+
+@settings
+class OverFitted(_Distorted):
+    """A ``share`` of the residual taken out: the noise of y is reproduced."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        x = exact.sample(first)
+        return x + self.share * problem.operator.pinv(problem.y - problem.operator(x))
+
+
+@settings
+class Averaged(_Distorted):
+    """The mean of ``count`` exact draws: near to y, and like no image of the prior."""
+
+    count: Annotated[int, Field(ge=1)] = 8
+
+    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        return torch.stack([exact.sample(_stream(noise, i)) for i in range(self.count)]).mean(0)
+
+
+@settings
+class WeakDDRM(DDRM):
+    """DDRM whose steps draw their noise divided by √2."""
+
+    def run(
+        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
+    ) -> Tensor:
+        return super().run(problem, _Scaled.of(noise, 1 / math.sqrt(2)), start, guidance, watch)
+
+
+@settings
+class BatchDPS(DPS):
+    """DPS with the gradient of one norm over the whole batch."""
+
+    def _predict(
+        self, problem: Problem, guidance: Guidance | None, x_t: Tensor, t: int, fraction: float
+    ) -> tuple[Tensor, Tensor]:
+        x0, gradient = super()._predict(problem, guidance, x_t, t, fraction)
+        residual = problem.operator.where_measured(problem.y) * (problem.y - problem.operator(x0))
+        norms = residual.flatten(1).norm(dim=1)
+        # d‖(r_1 … r_B)‖ = Σ ‖r_b‖ d‖r_b‖ / ‖(r_1 … r_B)‖
+        return x0, gradient * (norms / norms.norm()).view(-1, *[1] * (x_t.ndim - 1))
+
+
+@settings
+class NoiselessPGDM(PGDM):
+    """ΠGDM that leaves σ_y out, as the official code does."""
+
+    def run(
+        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
+    ) -> Tensor:
+        return super().run(replace(problem, sigma_y=0.0), noise, start, guidance, watch)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A broken sampler and the statistics that claim to detect it.
+
+    Arguments:
+        sampler: the broken one.
+        claims: names of statistics.
+        sound: what it is a broken form of; None for the exact posterior, from which nothing differs.
+        prior: on which the claims hold.
+    """
+
+    sampler: Sampler
+    claims: tuple[str, ...]
+    sound: Sampler | None = None
+    prior: str = "mixture"
+
+
+FAULTS: dict[str, Fault] = {
+    "noise over √2": Fault(WeakNoise(), ("spread", "moments", "calibration", "c2st")),
+    "sd × 0.9": Fault(Scaled(), ("spread", "calibration", "moments"), prior="gaussian"),
+    "mean shifted": Fault(Shifted(), ("moments", "mmse", "calibration"), prior="gaussian"),
+    "returns the prior": Fault(ReturnsPrior(), ("residual", "calibration", "sliced_wasserstein", "hallucination")),
+    "weights skewed": Fault(SkewedWeights(), ("modes", "sliced_wasserstein")),
+    "a mode dropped": Fault(DroppedMode(), ("modes",)),
+    "antithetic pool": Fault(Antithetic(), ("coupling",), prior="gaussian"),
+    "shared noise": Fault(SharedNoise(), ("coupling",), prior="gaussian"),
+    "centred on the batch": Fault(Centred(), ("coupling",), prior="gaussian"),
+    "residual over-fitted": Fault(OverFitted(), ("residual",)),
+    "mean of eight draws": Fault(Averaged(), ("mmse", "hallucination", "spread")),
+    "ddrm, noise over √2": Fault(WeakDDRM(), ("spread",), DDRM()),
+    "dps, batch-wide norm": Fault(BatchDPS(steps=100), ("coupling",), DPS(steps=100)),
+    "pgdm, σ_y ignored": Fault(NoiselessPGDM(), ("residual",), PGDM()),
+}
+"""By what is wrong with them."""

@@ -1,0 +1,101 @@
+"""The support table: is a draw like any image of the prior, and does it fit the measurement?
+
+                    fits y                      does not
+  like the prior    fine                        prior hallucination: a real image, the wrong one
+  not               likelihood hallucination    broken
+
+A draw is like the prior if its squared distance to some mode, in that mode's covariance, lies in the
+central 99.9 % of χ²_d; it fits y if its residual is below the 99.9 % point of the exact law. In many
+dimensions most samplers miss the *radius*, being too smooth: it is printed too, and a second table counts
+bounds four times as wide.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from posterity.certificates.conditional import Conditional
+from posterity.certificates.evidence import Evidence, Pools
+from posterity.certificates.finding import Finding
+from posterity.certificates.statistics._estimates import BY_DRAWS_ALONE, closed
+
+__all__ = ["examine"]
+
+MARGIN = 0.02
+RADIUS = 0.05
+TAIL = 5e-4
+"""On either side."""
+WIDER = 4.0
+EXACT = 20_000
+CELLS = ("fine", "prior hallucination", "likelihood hallucination", "broken")
+
+
+def examine(evidence: Evidence) -> list[Finding]:
+    """Four shares, the radius, and the four shares at wider bounds."""
+    deep = closed(evidence, broad=False)
+    if not deep:
+        return [Finding("hallucination", note=BY_DRAWS_ALONE)]
+    found = [_look(pools, exact) for pools, exact in deep]
+    count = sum(pools.x.shape[1] for pools, _ in deep)
+    out = []
+    for table, suffix in ((0, ""), (1, ", wide bounds")):
+        ours, exact = (torch.stack([f[who][table] for f in found]).mean(0) for who in (0, 1))
+        for i, cell in enumerate(CELLS):
+            share, target = float(ours[i]), float(exact[i])
+            error = _clopper_pearson(round(share * count), count)
+            p = _surprise(round(share * count), count, share, target)
+            out.append(Finding("hallucination", cell + suffix, share, error, target, MARGIN, p=p, decides=table == 0))
+    radius = torch.cat([f[0][2] for f in found])
+    error = float(radius.std()) / math.sqrt(len(radius))
+    note = "squared distance to the nearest mode, over d"
+    target = float(torch.stack([f[1][2].mean() for f in found]).mean())
+    return [*out, Finding("hallucination", "radius", float(radius.mean()), error, target, RADIUS, note=note)]
+
+
+Look = tuple[Tensor, Tensor, Tensor]
+
+
+def _look(pools: Pools, exact: Conditional) -> tuple[Look, Look]:
+    """(shares (4,), shares at wider bounds (4,), radii (S,)) of the draws and of exact ones."""
+
+    def reference() -> tuple[float, Look]:
+        x = pools.exact("hallucination", EXACT)
+        limit = float(pools.instance.residuals(x).quantile(1 - 2 * TAIL))
+        limit += (1e-3 * pools.instance.prior_std) ** 2 * pools.instance.measured.shape[1]  # all of it without noise
+        return limit, _table(pools, exact, x, limit)
+
+    limit, theirs = pools.remember("hallucination", reference)
+    return _table(pools, exact, pools.x, limit), theirs
+
+
+def _table(pools: Pools, exact: Conditional, x: Tensor, limit: float) -> Look:
+    d = pools.instance.dim
+    squares, residual = exact.prior.squares(x[0]), pools.instance.residuals(x)[0]
+    low, high = stats.chi2.ppf([TAIL, 1 - TAIL], d)
+    tables = []
+    for wider in (1.0, WIDER):
+        like = ((squares >= d - wider * (d - low)) & (squares <= d + wider * (high - d))).any(1)
+        fits = residual <= (limit if wider == 1 else wider**2 * limit)
+        cells = [like & fits, like & ~fits, ~like & fits, ~like & ~fits]
+        tables.append(torch.stack([cell.double().mean() for cell in cells]))
+    return tables[0], tables[1], squares.amin(1) / d
+
+
+def _surprise(hits: int, count: int, share: float, target: float) -> float:
+    """Exact binomial p of a share so far outside the margin."""
+    if abs(share - target) <= MARGIN:
+        return 1.0
+    high = share > target
+    edge = min(1.0, max(0.0, target + (MARGIN if high else -MARGIN)))
+    return float(stats.binomtest(hits, count, edge, "greater" if high else "less").pvalue)
+
+
+def _clopper_pearson(hits: int, count: int) -> float:
+    """Half the exact 95 % interval, as the standard error of a normal one of that width."""
+    low = stats.beta.ppf(0.025, hits, count - hits + 1) if hits else 0.0
+    high = stats.beta.ppf(0.975, hits + 1, count - hits) if hits < count else 1.0
+    return float(high - low) / 2 / 1.96

@@ -1,0 +1,72 @@
+"""Sliced Wasserstein distance to exact draws (W₁, fixed random directions), beside that of other exact draws.
+
+The floor is what as many exact draws score through the same code. Many measurements with few draws each
+are compared with eight times as many exact ones; a posterior that is looked at in depth with as many,
+as the published tables of the toy problems do.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from posterity.certificates.evidence import Evidence, Pools
+from posterity.certificates.finding import Finding
+from posterity.certificates.statistics._estimates import mean, standard_error
+from posterity.diffusion.noise import generator
+
+__all__ = ["examine", "sliced"]
+
+NAME = "sliced_wasserstein"
+MARGIN = 0.25
+"""Of the floor."""
+FLOORS = 4
+
+
+def examine(evidence: Evidence) -> list[Finding]:
+    """Mean over measurements; its median and the prior's distance are there to be read."""
+    found, floors, prior = (torch.cat(each) for each in zip(*map(_distances, evidence.broad), strict=True))
+    value, floor = float(found.mean()), float(floors.mean())
+    error = float(standard_error(found - floors, float(floors.std()) / len(floors) ** 0.5 if len(floors) > 1 else 0.0))
+    middle, least = float(found.median()), float(floors.median())
+    around = 1.4826 * float((found - middle).abs().median()) / len(found) ** 0.5
+    away, of_prior = mean(prior)
+    read = {"target": 0.0, "decides": False}
+    return [
+        Finding(NAME, "", value, error, 0.0, (1 + MARGIN) * floor, floor, note=f"prior {away:.3g}"),
+        Finding(NAME, "median", middle, around, floor=least, note="over measurements", **read),
+        Finding(NAME, "prior", away, of_prior, floor=floor, note="distance of prior draws", **read),
+    ]
+
+
+def sliced(x: Tensor, other: Tensor, directions: Tensor) -> Tensor:
+    """Mean over ``directions`` (n, d) of the W₁ of projections: (R, S, d), (R, S', d) → (R,), S' a multiple of S."""
+    return _sorted_distance(_projected(x, directions), _projected(other, directions))
+
+
+def _projected(x: Tensor, directions: Tensor) -> Tensor:
+    return (x @ directions.T).sort(dim=1).values
+
+
+def _sorted_distance(one: Tensor, two: Tensor) -> Tensor:
+    # W₁ is the mean of |difference| over quantiles; those of x are constant over ``every`` ones of the other
+    every = two.shape[1] // one.shape[1]
+    return (one.repeat_interleave(every, dim=1) - two).abs().mean(dim=(1, 2))
+
+
+def _distances(pools: Pools) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the sampler, of exact draws (mean over repetitions) and of the prior, (R,) each."""
+    many = len(pools.x) > 1
+    rng = generator("directions", pools.instance.dim)
+    directions = torch.from_numpy(rng.standard_normal((64 if many else 1000, pools.instance.dim)))
+    directions = directions / directions.norm(dim=1, keepdim=True)
+
+    def reference() -> tuple[Tensor, Tensor, Tensor]:
+        target = _projected(pools.exact("sliced", (8 if many else 1) * pools.draws), directions)
+        repeated = [_sorted_distance(_projected(pools.exact(f"sliced {i}"), directions), target) for i in range(FLOORS)]
+        index = torch.arange(pools.draws) % len(pools.instance.prior_draws)
+        prior = pools.instance.prior_draws[index].expand_as(pools.x)
+        return target, torch.stack(repeated).mean(0), _sorted_distance(_projected(prior, directions), target)
+
+    target, floor, prior = pools.remember("sliced", reference)
+    return _sorted_distance(_projected(pools.x, directions), target), floor, prior
