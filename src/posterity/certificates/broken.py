@@ -285,7 +285,7 @@ FAULTS: dict[str, Fault] = {
     "sd × 0.9": Fault(Scaled(), ("spread", "calibration", "moments"), prior="gaussian"),
     "mean shifted": Fault(Shifted(), ("moments", "mmse", "calibration"), prior="gaussian"),
     "returns the prior": Fault(ReturnsPrior(), ("residual", "calibration", "sliced_wasserstein", "hallucination")),
-    "weights skewed": Fault(SkewedWeights(), ("modes", "sliced_wasserstein")),
+    "weights skewed": Fault(SkewedWeights(), ("modes",)),
     "a mode dropped": Fault(DroppedMode(), ("modes",)),
     "antithetic pool": Fault(Antithetic(), ("coupling",), prior="gaussian"),
     "shared noise": Fault(SharedNoise(), ("coupling",), prior="gaussian"),
@@ -293,7 +293,7 @@ FAULTS: dict[str, Fault] = {
     "residual over-fitted": Fault(OverFitted(), ("residual",)),
     "mean of eight draws": Fault(Averaged(), ("mmse", "hallucination", "spread")),
     "ddrm, noise over √2": Fault(WeakDDRM(), ("spread",), DDRM()),
-    "dps, batch-wide norm": Fault(BatchDPS(steps=100), ("coupling",), DPS(steps=100)),
-    "pgdm, σ_y ignored": Fault(NoiselessPGDM(), ("residual",), PGDM()),
+    "dps, batch-wide norm": Fault(BatchDPS(steps=30), ("coupling",), DPS(steps=30)),
+    "pgdm, σ_y ignored": Fault(NoiselessPGDM(steps=20), ("residual",), PGDM(steps=20)),
 }
 """By what is wrong with them."""

@@ -30,10 +30,19 @@ _FAR = 1e3
 
 
 def restore(
-    sampler: Sampler, instance: Instance, rows: Tensor, noise: Noise, guidance: Guidance | None = None
+    sampler: Sampler,
+    instance: Instance,
+    rows: Tensor,
+    noise: Noise,
+    guidance: Guidance | None = None,
+    items: Tensor | None = None,
 ) -> tuple[Tensor, Cost]:
-    """What ``sampler`` makes of the measurements ``rows`` (long, may repeat): (rows, d) and the cost."""
-    problem = Problem(instance.prior, instance.operator, instance.y[rows], instance.sigma_y, rows)
+    """What ``sampler`` makes of the measurements ``rows`` (long, may repeat): (rows, d) and the cost.
+
+    Rows of one measurement are samples of one item, unless ``items`` says otherwise.
+    """
+    items = rows if items is None else items
+    problem = Problem(instance.prior, instance.operator, instance.y[rows], instance.sigma_y, items)
     samples = sampler.sample(problem, noise, guidance=guidance)
     wanted = (len(rows), *instance.prior.signal_shape)
     if tuple(samples.x.shape) != wanted:

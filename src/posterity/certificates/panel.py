@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from posterity.priors.base import NoClosedForm
 from posterity.samplers.base import Cost, Guidance, Sampler
 from posterity.samplers.exact import Exact
 
-__all__ = ["TIERS", "Certificate", "Gate", "Tier", "case", "certify", "gates"]
+__all__ = ["TIERS", "Certificate", "Gate", "Tier", "bands", "case", "certify", "gates"]
 
 
 @dataclass(frozen=True)
@@ -174,19 +174,28 @@ class Gate:
     claimed: bool
 
 
-def gates(seed: int = 0, tier: str = "quick", seeds: int = 5, task: str = "inpaint_noisy") -> list[Gate]:
+def gates(
+    seed: int = 0,
+    tier: str = "quick",
+    seeds: int = 5,
+    task: str = "inpaint_noisy",
+    faults: Collection[str] = tuple(FAULTS),
+    priors: Sequence[str] = ("gaussian", "mixture"),
+) -> list[Gate]:
     """Every statistic before the exact sampler and before every sampler of :mod:`posterity.certificates.broken`.
 
     A statistic speaks up when one of its findings is outside its margin; before a broken form of a
     published sampler, when one of them leaves the band of the sound form.
     """
-    faults = {"exact": Fault(Exact(), ()), **FAULTS}
-    problems = {prior: case(prior, task, tier) for prior in ("gaussian", "mixture")}
+    chosen = {"exact": Fault(Exact(), ()), **{name: FAULTS[name] for name in faults}}
+    problems = {prior: case(prior, task, tier) for prior in priors}
     out = []
-    for name, fault in faults.items():
+    for name, fault in chosen.items():
         for prior, problem in problems.items():
-            bands = None if fault.sound is None else _bands(fault.sound, problem, tier, seed, max(seeds, 3))
-            alarms = [_alarms(fault.sampler, problem, tier, seed + i, bands) for i in range(seeds)]
+            expected = (
+                None if fault.sound is None else bands(fault.sound, problem, tier, seed=seed, seeds=max(seeds, 3))
+            )
+            alarms = [_alarms(fault.sampler, problem, tier, seed + i, expected) for i in range(seeds)]
             for statistic in sorted(set(alarms[0])):
                 power = sum(alarm[statistic] for alarm in alarms) / seeds
                 claimed = statistic in fault.claims and prior == fault.prior
@@ -194,17 +203,20 @@ def gates(seed: int = 0, tier: str = "quick", seeds: int = 5, task: str = "inpai
     return out
 
 
-def _bands(sound: Sampler, problem: Case, tier: str, seed: int, seeds: int) -> dict[str, Band]:
+def bands(sound: Sampler, problem: Case, tier: str, *, seed: int = 0, seeds: int = 20) -> dict[str, Band]:
+    """Where the deciding statistics of a sampler lie over several seeds, by ``Finding.key``."""
     found = [certify("", sound, problem, tier, seed=seed + i) for i in range(seeds)]
     keys = [f.key for f in found[0].findings if f.value is not None and f.decides]
     values = [{f.key: f.value for f in certificate.findings if f.value is not None} for certificate in found]
     return {key: Band.of([v[key] for v in values]) for key in keys if all(key in v for v in values)}
 
 
-def _alarms(sampler: Sampler, problem: Case, tier: str, seed: int, bands: Mapping[str, Band] | None) -> dict[str, bool]:
+def _alarms(
+    sampler: Sampler, problem: Case, tier: str, seed: int, expected: Mapping[str, Band] | None
+) -> dict[str, bool]:
     """Whether each statistic that applies has a finding outside its margin, or outside its band."""
-    certificate, out = certify("", sampler, problem, tier, seed=seed, expected=bands), dict[str, bool]()
-    loud = {"approximate"} if bands is None else {"regressed", "improved"}
+    certificate, out = certify("", sampler, problem, tier, seed=seed, expected=expected), dict[str, bool]()
+    loud = {"approximate"} if expected is None else {"regressed", "improved"}
     for finding, verdict in zip(certificate.findings, certificate.verdicts, strict=True):
         if finding.value is not None and finding.decides:
             out[finding.statistic] = out.get(finding.statistic, False) or verdict in loud

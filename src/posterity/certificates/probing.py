@@ -105,6 +105,8 @@ def exact_moments(outcome: Outcome, most: int = 1_000_000) -> Moments:
 def affine_moments(outcome: Outcome, most: int = MOST) -> Moments:
     """The same for a sampler that may not be affine: f(2z) - μ = 2(f(z) - μ) is checked on five draws.
 
+    Rows must not depend on one another either, or what probing reads off one row is due to another.
+
     Raises:
         NotAffine: when it is not, to a relative 1e-8, or when probing would cost too much.
     """
@@ -115,6 +117,8 @@ def affine_moments(outcome: Outcome, most: int = MOST) -> Moments:
     )
     if not torch.equal(once, otherwise):
         raise NotAffine("it depends on uniform draws")
+    if not torch.allclose(outcome(Streams(1, names[:1], numbers[:1])), once[:1], rtol=_RELATIVE, atol=_RELATIVE):
+        raise NotAffine("its rows depend on one another")
     gap = (twice - centre - 2 * (once - centre)).norm()
     if not bool(gap <= _RELATIVE * (once - centre).norm()):
         raise NotAffine("it is not affine in its noise")

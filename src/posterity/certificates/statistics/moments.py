@@ -20,6 +20,7 @@ from posterity.certificates.evidence import Evidence, Pools, restore
 from posterity.certificates.finding import Finding
 from posterity.certificates.probing import Moments, NotAffine, affine_moments
 from posterity.certificates.statistics._estimates import standard_error
+from posterity.diffusion.noise import Noise
 
 __all__ = ["examine", "kl", "wasserstein"]
 
@@ -49,9 +50,9 @@ def examine(evidence: Evidence) -> list[Finding]:
 def _probed(evidence: Evidence, pools: Pools) -> list[Finding]:
     """For the first measurement."""
 
-    def outcome(noise):  # type: ignore[no-untyped-def]
+    def outcome(noise: Noise) -> Tensor:
         rows = torch.zeros(len(noise), dtype=torch.long)
-        return restore(evidence.sampler, pools.instance, rows, noise)[0]
+        return restore(evidence.sampler, pools.instance, rows, noise, items=torch.arange(len(noise)))[0]
 
     found = affine_moments(outcome)
     exact = Moments(pools.instance.exact.mean[0], pools.covariances[0])
