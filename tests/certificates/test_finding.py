@@ -51,9 +51,10 @@ def test_a_stored_band_tells_regressions_from_known_errors():
 
 def test_a_band_is_four_deviations_wide():
     band = Band.of([1.0, 1.1, 0.9])
-    assert band.low == pytest.approx(1 - 4 * 0.0816, abs=1e-3) and band.high == pytest.approx(2 - band.low)
+    assert band.low == pytest.approx(1 - 4 * 0.1, abs=1e-3) and band.high == pytest.approx(2 - band.low)
+    assert Band.of([1.0, 1.1], [0.2, 0.3]).high == pytest.approx(1.05 + 4 * 0.3, abs=1e-3)
     same = Band.of([0.3, 0.3])
-    assert same.low < 0.3 < same.high < 0.3 + 1e-5
+    assert same.low < 0.3 < same.high < 0.3 + 2e-5
     assert Finding("a").key == "a" and finding(1.0).key == "spread/overall"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -280,6 +280,12 @@ class Fault:
     prior: str = "mixture"
 
 
+def _made(cls: Any, **options: Any) -> Sampler:
+    """A sampler with settings, which ``settings`` hides from a type checker."""
+    sampler: Sampler = cls(**options)
+    return sampler
+
+
 FAULTS: dict[str, Fault] = {
     "noise over √2": Fault(WeakNoise(), ("spread", "moments", "calibration", "c2st")),
     "sd × 0.9": Fault(Scaled(), ("spread", "calibration", "moments"), prior="gaussian"),
@@ -293,7 +299,7 @@ FAULTS: dict[str, Fault] = {
     "residual over-fitted": Fault(OverFitted(), ("residual",)),
     "mean of eight draws": Fault(Averaged(), ("mmse", "hallucination", "spread")),
     "ddrm, noise over √2": Fault(WeakDDRM(), ("spread",), DDRM()),
-    "dps, batch-wide norm": Fault(BatchDPS(steps=30), ("coupling",), DPS(steps=30)),
-    "pgdm, σ_y ignored": Fault(NoiselessPGDM(steps=20), ("residual",), PGDM(steps=20)),
+    "dps, batch-wide norm": Fault(_made(BatchDPS, steps=30), ("coupling",), _made(DPS, steps=30)),
+    "pgdm, σ_y ignored": Fault(_made(NoiselessPGDM, steps=20), ("residual",), _made(PGDM, steps=20)),
 }
 """By what is wrong with them."""

@@ -82,10 +82,14 @@ class Band:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Band:
-        """Mean ± 4 standard deviations of the values of several seeds, and a relative 1e-6 for rounding."""
+    def of(cls, values: Sequence[float], errors: Sequence[float] = ()) -> Band:
+        """Mean ± 4 standard deviations of the values of several seeds, and a relative 1e-5 for rounding.
+
+        Few seeds say little about a deviation, so none is taken for less than the largest of ``errors``.
+        """
         middle = statistics.fmean(values)
-        half = 4 * statistics.pstdev(values) + 1e-6 * max(1.0, abs(middle))
+        spread = max(statistics.stdev(values) if len(values) > 1 else 0.0, *errors, 0.0)
+        half = 4 * spread + 1e-5 * max(1.0, abs(middle))
         return cls(middle - half, middle + half)
 
 

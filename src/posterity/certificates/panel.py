@@ -205,10 +205,12 @@ def gates(
 
 def bands(sound: Sampler, problem: Case, tier: str, *, seed: int = 0, seeds: int = 20) -> dict[str, Band]:
     """Where the deciding statistics of a sampler lie over several seeds, by ``Finding.key``."""
-    found = [certify("", sound, problem, tier, seed=seed + i) for i in range(seeds)]
-    keys = [f.key for f in found[0].findings if f.value is not None and f.decides]
-    values = [{f.key: f.value for f in certificate.findings if f.value is not None} for certificate in found]
-    return {key: Band.of([v[key] for v in values]) for key in keys if all(key in v for v in values)}
+    seen: dict[str, list[tuple[float, float]]] = {}
+    for i in range(seeds):
+        for f in certify("", sound, problem, tier, seed=seed + i).findings:
+            if f.decides and f.value is not None:
+                seen.setdefault(f.key, []).append((f.value, f.error or 0.0))
+    return {key: Band.of(*zip(*pairs, strict=True)) for key, pairs in seen.items()}
 
 
 def _alarms(

@@ -12,6 +12,7 @@ the prior.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -41,12 +42,12 @@ def examine(evidence: Evidence) -> list[Finding]:
     if pools is None or len(pools.x) < FEWEST:
         return [Finding("calibration", note=f"needs at least {FEWEST} measurements of one prior")]
 
-    def truths() -> Tensor:
-        return torch.cat([pools.instance.truths[:, None], pools.exact("calibration", TRUTHS)], dim=1)
+    def of_truths(f: Function) -> Tensor:
+        return f(torch.cat([pools.instance.truths[:, None], pools.exact("calibration", TRUTHS)], dim=1))
 
     out = []
     for name, fixed, f in _functions(pools):
-        values = pools.remember(f"calibration {name}", lambda f=f: f(truths())) if fixed else f(truths())
+        values = pools.remember(f"calibration {name}", partial(of_truths, f)) if fixed else of_truths(f)
         u = ranks(f(pools.x), values, name, *pools.key)
         out += _coverage(u, pools) if name == "density" else []
         out.append(_worst(name, u, pools))
@@ -72,7 +73,7 @@ def _functions(pools: Pools) -> Iterator[tuple[str, bool, Function]]:
     instance, d = pools.instance, pools.instance.dim
     directions = torch.from_numpy(generator("projections", d).standard_normal((4, d)))
     for i, direction in enumerate(directions):
-        yield f"projection {i + 1}", True, lambda x, v=direction: x @ v
+        yield f"projection {i + 1}", True, partial(_along, direction)
     yield "first entry", True, lambda x: x[..., 0]
     yield "last entry", True, lambda x: x[..., -1]
     yield "total variation", True, lambda x: _total_variation(x.unflatten(2, instance.prior.signal_shape))
@@ -86,6 +87,10 @@ def _functions(pools: Pools) -> Iterator[tuple[str, bool, Function]]:
             heaviest = exact.log_weights.argmax(1)
             rows = torch.arange(len(heaviest))
             yield "heaviest mode", True, lambda x: exact.responsibilities(x)[rows, :, heaviest]
+
+
+def _along(direction: Tensor, x: Tensor) -> Tensor:
+    return x @ direction
 
 
 def _references(pools: Pools) -> Tensor:

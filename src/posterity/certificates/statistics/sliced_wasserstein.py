@@ -7,6 +7,8 @@ as the published tables of the toy problems do.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -31,7 +33,7 @@ def examine(evidence: Evidence) -> list[Finding]:
     middle, least = float(found.median()), float(floors.median())
     around = 1.4826 * float((found - middle).abs().median()) / len(found) ** 0.5
     away, of_prior = mean(prior)
-    read = {"target": 0.0, "decides": False}
+    read: dict[str, Any] = {"target": 0.0, "decides": False}
     return [
         Finding(NAME, "", value, error, 0.0, (1 + MARGIN) * floor, floor, note=f"prior {away:.3g}"),
         Finding(NAME, "median", middle, around, floor=least, note="over measurements", **read),
