@@ -32,6 +32,7 @@ TASKS = {
     "phase": {"oversampling": 2},
     "hdr": {"factor": 2},
     "hadamard": {"ratio": 4},
+    "dense": {"measured": 20},
 }
 SHAPE = (3, 16, 16)
 

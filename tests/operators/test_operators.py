@@ -33,6 +33,7 @@ TASKS: dict[str, dict[str, object]] = {
     "phase": {"oversampling": 2},
     "hdr": {"factor": 2},
     "hadamard": {"ratio": 4},
+    "dense": {"measured": 5},
 }
 ELSEWHERE = {"nonlinear_blur"}
 """Families whose operators need files; they have tests of their own."""

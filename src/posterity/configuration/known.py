@@ -23,6 +23,7 @@ HAS: dict[str, frozenset[str]] = {
     "phase": frozenset(),
     "hdr": frozenset(),
     "hadamard": _ALL,
+    "dense": _ALL,
 }
 """``Operator.has`` of each operator family."""
 

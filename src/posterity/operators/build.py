@@ -15,6 +15,7 @@ from posterity.operators import kernel_wizard, mask_shapes, spatial_blur
 from posterity.operators.averaging import AverageSR
 from posterity.operators.base import Operator
 from posterity.operators.blur import GaussianBlur, TruncatedBlur
+from posterity.operators.dense import Dense, normal_matrix
 from posterity.operators.hadamard import CompressedSensing, shuffle
 from posterity.operators.hdr import Clipping
 from posterity.operators.jpeg import Jpeg
@@ -87,6 +88,10 @@ FAMILIES: Mapping[str, Family] = {
     "hadamard": Family(
         lambda task, shape, own: CompressedSensing(int(task["ratio"]), own["order"].long(), shape),
         lambda task, shape, rng: {"order": shuffle(shape, rng)},
+    ),
+    "dense": Family(
+        lambda task, shape, own: Dense(own["matrix"].double(), shape),
+        lambda task, shape, rng: {"matrix": normal_matrix(int(task["measured"]), shape, rng)},
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from posterity.priors._rows import alike, inverse_cdf, probe
 from posterity.priors.base import ExactPosterior, NoClosedForm, Prior
 
 __all__ = ["Mixture"]
+
+_Mean = Callable[[Tensor], Tensor]
+"""From responsibilities (B, K) to the mean that they give, (B, d)."""
 
 _RELATIVE = 1e-12
 """Eigenvalues below this share of the largest count as 0: the covariance is singular there."""
@@ -60,6 +64,7 @@ class Mixture(Prior):
         self.weights = weights.double() / weights.double().sum()
         self.means = means.double().flatten(1)
         d = self.means.shape[1]
+        self._isotropic = not isinstance(covariances, Tensor)
         if not isinstance(covariances, Tensor):
             covariances = covariances * torch.eye(d, dtype=torch.float64)
         self.covariances = covariances.double().reshape(-1, d, d)
@@ -71,29 +76,53 @@ class Mixture(Prior):
         """Eigenvalues (K', d) and eigenvectors (K', d, d) of the covariances, computed once."""
         return _Spectrum.of(self.covariances)
 
-    def _turned(self, x_t: Tensor, a: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Coordinates of x_t - √a m_k in the eigenbasis (B, K, d), their variances (K', d), log r_k (B, K)."""
-        difference = x_t.flatten(1)[:, None] - math.sqrt(a) * self.means
-        z = torch.einsum("bkd,kde->bke", difference, self._vectors)
+    def _laws(self, x_t: Tensor, a: float) -> tuple[Tensor, _Mean]:
+        """log w_k p(x_t | k), (B, K), and E[x0 | x_t] as a function of the responsibilities."""
         variances = a * self.spectrum.values + 1 - a
-        log_density = -(z**2 / variances + (2 * math.pi * variances).log()).sum(-1) / 2
-        return z, variances, self.weights.log() + log_density
+        gain = math.sqrt(a) * self.spectrum.values / variances
+        return (self._shared if len(variances) == 1 else self._each)(x_t.flatten(1), a, variances, gain)
 
-    @property
-    def _vectors(self) -> Tensor:
-        return self.spectrum.vectors.expand(len(self.means), -1, -1)
+    def _shared(self, x_t: Tensor, a: float, variances: Tensor, gain: Tensor) -> tuple[Tensor, _Mean]:
+        """One covariance for all: nothing of size (B, K, d) is made."""
+        turned, centres = self._into(x_t), math.sqrt(a) * self._centres
+        quadratic = (turned.square() / variances).sum(1, keepdim=True) + (centres.square() / variances).sum(1)
+        quadratic = quadratic - 2 * (turned / variances) @ centres.T
+        log_density = -(quadratic + (2 * math.pi * variances).log().sum()) / 2
+
+        def mean(r: Tensor) -> Tensor:
+            back = gain * (turned - r @ centres)
+            return r @ self.means + (back if self._isotropic else back @ self.spectrum.vectors[0].T)
+
+        return self.weights.log() + log_density, mean
+
+    def _each(self, x_t: Tensor, a: float, variances: Tensor, gain: Tensor) -> tuple[Tensor, _Mean]:
+        """A covariance for every component."""
+        z = torch.einsum("bkd,kde->bke", x_t[:, None] - math.sqrt(a) * self.means, self.spectrum.vectors)
+        log_density = -(z**2 / variances + (2 * math.pi * variances).log()).sum(-1) / 2
+
+        def mean(r: Tensor) -> Tensor:
+            each = self.means + torch.einsum("bke,kde->bkd", gain * z, self.spectrum.vectors)
+            return torch.einsum("bk,bkd->bd", r, each)
+
+        return self.weights.log() + log_density, mean
+
+    def _into(self, x: Tensor) -> Tensor:
+        """Coordinates of (…, d) in the eigenbasis of the shared covariance."""
+        return x if self._isotropic else x @ self.spectrum.vectors[0]
+
+    @cached_property
+    def _centres(self) -> Tensor:
+        """Means in the eigenbasis of the shared covariance, (K, d)."""
+        return self._into(self.means)
 
     def log_marginal(self, x_t: Tensor, t: int) -> Tensor:
         """log p_t(x_t), (B,)."""
-        return torch.logsumexp(self._turned(x_t, self.schedule.alpha_bar(t))[2], dim=1)
+        return torch.logsumexp(self._laws(x_t, self.schedule.alpha_bar(t))[0], dim=1)
 
     def denoise(self, x_t: Tensor, t: int) -> Tensor:
         """E[x0 | x_t] = Σ_k r_k (m_k + √a Σ_k (aΣ_k + (1-a)I)⁻¹ (x_t - √a m_k))."""
-        a = self.schedule.alpha_bar(t)
-        z, variances, logits = self._turned(x_t, a)
-        gain = math.sqrt(a) * self.spectrum.values / variances
-        each = self.means + torch.einsum("bke,kde->bkd", gain * z, self._vectors)
-        return torch.einsum("bk,bkd->bd", logits.softmax(1), each).unflatten(1, self.signal_shape)
+        logits, mean = self._laws(x_t, self.schedule.alpha_bar(t))
+        return mean(logits.softmax(1)).unflatten(1, self.signal_shape)
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
         return _MixturePosterior(self, operator.to(self.dtype, y.device), y.double(), sigma_y)
@@ -166,9 +195,12 @@ class _MixturePosterior(ExactPosterior):
         z = noise.normal("exact", 0, self._prior.signal_shape).flatten(1)
         x = self._means[torch.arange(len(mode)), mode]
         for rows, gains in zip(self._rows, self._gains, strict=True):
-            which = mode[rows] if len(gains.posterior.values) > 1 else torch.zeros_like(mode[rows])
-            scaled = gains.posterior.values[which].sqrt() * z[rows]
-            x[rows] += torch.einsum("bde,be->bd", gains.posterior.vectors[which], scaled)
+            spectrum = gains.posterior
+            if len(spectrum.values) == 1:
+                x[rows] += (spectrum.values.sqrt() * z[rows]) @ spectrum.vectors[0].T
+                continue
+            scaled = spectrum.values[mode[rows]].sqrt() * z[rows]
+            x[rows] += torch.einsum("bde,be->bd", spectrum.vectors[mode[rows]], scaled)
         return x.unflatten(1, self._prior.signal_shape)
 
     def mode_of(self, x: Tensor) -> Tensor:

@@ -1,0 +1,127 @@
+"""A matrix as an operator: y = A x on the flattened signal, with A shared by all rows or one a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posterity.operators._batch import take
+from posterity.operators.base import SVD, Operator
+
+__all__ = ["Dense", "normal_matrix"]
+
+_RELATIVE = 1e-12
+"""Singular values below this share of the largest are 0, unless the matrix is less precise than that."""
+
+
+def normal_matrix(measured: int, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """Independent N(0, 1) entries, (1, measured, d) in float32."""
+    d = torch.Size(shape).numel()
+    return torch.from_numpy(rng.standard_normal((1, measured, d)).astype(np.float32))
+
+
+def _times(matrix: Tensor, x: Tensor) -> Tensor:
+    """Each row's matrix (B or 1, n, k) on its vector (B, k)."""
+    return x @ matrix[0].T if len(matrix) == 1 else torch.einsum("bnk,bk->bn", matrix, x)
+
+
+@dataclass(frozen=True)
+class _DenseSVD(SVD):
+    """The coefficient of the i-th largest singular value is the i-th entry of the flattened signal."""
+
+    left: Tensor
+    """The first r = min(m, d) columns of U, (B', m, r)."""
+    values: Tensor
+    """(B', d), 0 beyond the rank."""
+    right: Tensor
+    """Vᵀ, (B', d, d)."""
+    shape: tuple[int, ...]
+
+    @property
+    def singulars(self) -> Tensor:
+        return self.values.unflatten(1, self.shape)
+
+    def Vt(self, x: Tensor) -> Tensor:
+        return _times(self.right, x.flatten(1)).unflatten(1, self.shape)
+
+    def V(self, c: Tensor) -> Tensor:
+        return _times(self.right.mT, c.flatten(1)).unflatten(1, self.shape)
+
+    def Ut(self, y: Tensor) -> Tensor:
+        rest = self.values.shape[1] - self.left.shape[2]
+        c = torch.nn.functional.pad(_times(self.left.mT, y), (0, rest))
+        return ((self.values > 0) * c).unflatten(1, self.shape)
+
+    def U(self, c: Tensor) -> Tensor:
+        seen = (self.values > 0) * c.flatten(1)
+        return _times(self.left, seen[:, : self.left.shape[2]])
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Operator):
+    """y = A x; y is (B, m).
+
+    Arguments:
+        matrix: (B, m, d), or (1, m, d) shared by all rows.
+        signal_shape: of one signal, d numbers.
+        factors: U, singular values and Vᵀ, where they are known already.
+    """
+
+    matrix: Tensor
+    signal_shape: tuple[int, ...]
+    factors: tuple[Tensor, Tensor, Tensor] | None = None
+    has = frozenset({"linear", "adjoint", "pinv", "svd"})
+
+    def __post_init__(self) -> None:
+        d = torch.Size(self.signal_shape).numel()
+        if self.matrix.ndim != 3 or self.matrix.shape[2] != d:
+            raise ValueError(f"a matrix for {d} unknowns is (rows, m, {d}), not {tuple(self.matrix.shape)}")
+
+    @cached_property
+    def _factors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Computed in double precision, whatever the operator's own."""
+        if self.factors is not None:
+            return self.factors
+        matrix = self.matrix.double()
+        u, s, vt = torch.linalg.svd(matrix, full_matrices=True)
+        relative = max(_RELATIVE, torch.finfo(self.matrix.dtype).eps * max(matrix.shape[1:]))
+        s = s.where(s > relative * s[:, :1], 0.0)
+        s = torch.nn.functional.pad(s, (0, matrix.shape[2] - s.shape[1]))
+        return tuple(f.to(self.matrix.dtype) for f in (u[..., : min(matrix.shape[1:])], s, vt))  # type: ignore[return-value]
+
+    @property
+    def svd(self) -> SVD:
+        return _DenseSVD(*self._factors, self.signal_shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _times(self.matrix, x.flatten(1))
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return _times(self.matrix.mT, y).unflatten(1, self.signal_shape)
+
+    def pinv(self, y: Tensor) -> Tensor:
+        svd = self.svd
+        inverse = 1 / svd.singulars.where(svd.singulars > 0, torch.inf)
+        return svd.V(inverse * svd.Ut(y))
+
+    display = adjoint
+
+    def rows(self, index: Tensor) -> Dense:
+        if len(self.matrix) == 1:
+            return self
+        # Many samples of one measurement are the rule, and Vᵀ has d² entries: one is enough for them.
+        index = index[:1] if bool((index == index[0]).all()) else index
+        factors = tuple(take(f, index) for f in self._factors)
+        return Dense(take(self.matrix, index), self.signal_shape, factors)  # type: ignore[arg-type]
+
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Dense:
+        factors = tuple(f.to(device, dtype) for f in self._factors)
+        return Dense(self.matrix.to(device, dtype), self.signal_shape, factors)  # type: ignore[arg-type]
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        return {"matrix": self.matrix}
