@@ -5,6 +5,7 @@ import pytest
 from posterity import samplers
 from posterity.certificates import panel, statistics
 from posterity.certificates.broken import FAULTS
+from posterity.certificates.gates import bands, gates
 from posterity.samplers.exact import Exact
 
 
@@ -61,8 +62,8 @@ def test_coupling_alone_sees_coupled_pools(problems):
 def test_a_mistake_of_public_code_is_caught_by_name(problems, name):
     """The sound method is only approximate itself: the broken one leaves its band, or fails where it passes."""
     fault = FAULTS[name]
-    bands = panel.bands(fault.sound, problems[fault.prior], "quick", seeds=2)
-    verdicts = said(panel.certify(name, fault.sampler, problems[fault.prior], "quick", expected=bands))
+    expected = bands(fault.sound, problems[fault.prior], "quick", seeds=2)
+    verdicts = said(panel.certify(name, fault.sampler, problems[fault.prior], "quick", expected=expected))
     for statistic in fault.claims:
         assert "regressed" in verdicts[statistic], statistic
 
@@ -76,9 +77,9 @@ def test_every_statistic_is_claimed_for():
 
 
 def test_a_table_of_gates():
-    gates = panel.gates(seeds=1, faults=["residual over-fitted"], priors=["mixture"])
-    exact = [g for g in gates if g.sampler == "exact"]
+    table = gates(seeds=1, faults=["residual over-fitted"], priors=["mixture"])
+    exact = [g for g in table if g.sampler == "exact"]
     assert exact and not any(g.caught or g.power for g in exact)
-    (promised,) = [g for g in gates if g.claimed]
+    (promised,) = [g for g in table if g.claimed]
     assert promised.statistic == "residual" and promised.caught and promised.power == 1.0
     assert samplers.find("exact") is Exact

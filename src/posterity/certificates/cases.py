@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from posterity.certificates.conditional import Components, Conditional, Exact
+from posterity.certificates.toys import TOYS
 from posterity.diffusion.noise import generator
 from posterity.errors import PosterityError
 from posterity.operators.base import Operator
@@ -158,7 +159,8 @@ def make(
         replicates: R measurements with a few draws each; one more is looked at in depth.
         images: of a data set, (N, C, H, W) in [-1, 1]; for the kernel prior.
         seed: of truths and noise.
-        dim: the toy problem of this dimension instead, of which ``replicates`` instances are made.
+        dim: the toy problem of this dimension instead (:mod:`posterity.certificates.toys`), of which
+            ``replicates`` instances are made; its task is its own, a dense matrix.
 
     Raises:
         PosterityError: when there is no such prior or task.
@@ -167,10 +169,24 @@ def make(
         if name not in known:
             raise PosterityError(f"{kind} {name!r} is not one that verify knows; choose one of {', '.join(known)}")
     if dim is not None:
-        raise PosterityError(f"dim {dim}: there is no {prior} prior of another dimension yet")
+        return _toys(prior, dim, replicates, seed)
     denoiser, components = PRIORS[prior](images)
     both = [_instance(denoiser, components, task, count, (prior, task, seed, count > 1)) for count in (replicates, 1)]
     return Case(prior, task, both[0], (both[1],))
+
+
+def _toys(prior: str, dim: int, instances: int, seed: int) -> Case:
+    """Each instance with a prior, a matrix and a measurement of its own."""
+    if prior not in TOYS:
+        raise PosterityError(f"dim {dim}: the prior {prior} has no toy problem; choose one of {', '.join(TOYS)}")
+    deep = []
+    for number in range(instances):
+        toy = TOYS[prior](dim, number, seed)
+        exact = Conditional(toy.components, toy.matrix, toy.y, toy.sigma_y)
+        draws = toy.components.draw(2000, "prior", prior, dim, number, seed)
+        truths = toy.truth.flatten(1)
+        deep.append(Instance(toy.prior, toy.operator, toy.matrix, toy.sigma_y, truths, toy.y, exact, draws))
+    return Case(prior, "dense", None, tuple(deep))
 
 
 def _instance(prior: Prior, components: Components, task: str, count: int, key: tuple[object, ...]) -> Instance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -13,18 +13,18 @@ from torch import Tensor
 from posterity.certificates.cases import Case, Instance
 from posterity.certificates.conditional import Conditional
 from posterity.certificates.probing import Streams
+from posterity.certificates.tiers import Tier
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
 from posterity.samplers.base import Cost, Guidance, Problem, Sampler
-
-if TYPE_CHECKING:
-    from posterity.certificates.panel import Tier
 
 __all__ = ["Evidence", "Pools", "draw", "restore"]
 
 T = TypeVar("T")
 
 _MANY = 2000
+_BATCH = 50_000
+"""Rows."""
 _FAR = 1e3
 """Standard deviations of the prior, beyond which a draw has diverged."""
 
@@ -150,8 +150,14 @@ class Evidence:
 def draw(
     sampler: Sampler, instance: Instance, count: int, seed: int, key: tuple[object, ...], guidance: Guidance | None
 ) -> tuple[Pools, Cost]:
-    """``count`` draws for every measurement of ``instance``, all in one batch."""
-    rows = torch.arange(len(instance)).repeat_interleave(count)
-    names, numbers = [str(r) for r in rows.tolist()], list(range(count)) * len(instance)
-    x, cost = restore(sampler, instance, rows, Streams(seed, names, numbers), guidance)
-    return Pools.of(instance, x.unflatten(0, (len(instance), count)), key), cost
+    """``count`` draws for every measurement of ``instance``, in one batch unless there are very many."""
+    parts, total = [], Cost()
+    for number, rows in enumerate(torch.arange(len(instance)).split(max(1, _BATCH // count))):
+        each = rows.repeat_interleave(count)
+        # a seed has 64 bits at most, so no batch meets another one's
+        noise = Streams(seed + (number << 64), [str(r) for r in each.tolist()], list(range(count)) * len(rows))
+        x, cost = restore(sampler, instance, each, noise, guidance)
+        parts.append(x.unflatten(0, (len(rows), count)))
+        total.forwards, total.backwards = total.forwards + cost.forwards, total.backwards + cost.backwards
+        total.seconds, total.peak_bytes = total.seconds + cost.seconds, max(total.peak_bytes, cost.peak_bytes)
+    return Pools.of(instance, torch.cat(parts), key), total

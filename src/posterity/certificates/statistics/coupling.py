@@ -15,6 +15,8 @@ __all__ = ["examine"]
 
 MARGIN = 1e-5
 POOL = 0.25
+CLOSED = 1e-9
+"""Of the largest variance: directions below it are the measurement's."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
@@ -41,18 +43,19 @@ def _batch(evidence: Evidence) -> Finding:
 
 def _dispersion(evidence: Evidence) -> Finding:
     """Q/(R n) = mean of S (x̄ - μ)² over the n exact directions, in their variance: 1 for independent exact draws."""
-    each = torch.cat([_squares(p) for p in evidence.broad])
-    draws, directions = evidence.broad[0].draws, each.shape[1]
-    values = each.mean(1)
-    error = float(standard_error(values, math.sqrt(2 / len(each) / directions)))
-    note = f"S Var(mean of S = {draws}) over the exact variance; above 1 also where means are wrong"
+    if evidence.wide is None:
+        return Finding("coupling", "pools", note="needs many measurements of one prior")
+    squares = _squares(evidence.wide)
+    each = squares.mean(1)
+    error = float(standard_error(each, math.sqrt(2 / squares.numel())))
+    note = f"S Var(mean of S = {evidence.wide.draws}) over the exact variance; above 1 also where means are wrong"
     decides = evidence.guidance is None
-    return Finding("coupling", "pools", float(values.mean()), error, 1.0, POOL, decides=decides, note=note)
+    return Finding("coupling", "pools", float(each.mean()), error, 1.0, POOL, decides=decides, note=note)
 
 
 def _squares(pools: Pools) -> torch.Tensor:
+    """S (x̄ - μ)² over the exact variance, (R, directions)."""
     values, vectors = torch.linalg.eigh(pools.covariances)
-    seen = values > 1e-9 * values.amax(1, keepdim=True)
-    directions = int(seen.sum(1).min())
+    directions = int((values > CLOSED * values.amax(1, keepdim=True)).sum(1).min())
     off = torch.einsum("rd,rde->re", pools.x.mean(1) - pools.instance.exact.mean, vectors)[:, -directions:]
     return pools.draws * off.square() / values[:, -directions:]

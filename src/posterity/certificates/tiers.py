@@ -1,0 +1,87 @@
+"""How much a certificate costs: sizes, statistics and samplers' settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from posterity import samplers
+
+__all__ = ["TIERS", "Tier", "options"]
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How much is spent on a certificate.
+
+    Arguments:
+        replicates: R measurements.
+        draws: S of each; S + 1 is divisible by the bins of the rank statistics.
+        depth: draws of each measurement that is looked at in depth.
+        instances: of a toy problem.
+        without: statistics that are left out.
+        settings: by method, what a sampler gets instead of its defaults, to be affordable.
+    """
+
+    replicates: int
+    draws: int
+    depth: int
+    instances: int
+    without: frozenset[str] = frozenset()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+_QUICK: dict[str, dict[str, Any]] = {
+    "copaint": {"steps": 20},
+    "copaint_tt": {"steps": 20, "jump_length": 5},
+    "ddnm": {"steps": 50},
+    "diffpir": {"steps": 50},
+    "dps": {"steps": 50},
+    "ilvr": {"steps": 50},
+    "mgps": {"steps": 15},
+    "pgdm": {"steps": 50},
+    "reddiff": {"steps": 100},
+    "reddiff_v": {"steps": 100},
+    "repaint": {"steps": 30, "jump_repeat": 2},
+    "replacement": {"steps": 50},
+}
+_STANDARD: dict[str, dict[str, Any]] = {
+    "copaint": {"steps": 50},
+    "copaint_tt": {"steps": 50},
+    "dps": {"steps": 300},
+    "ilvr": {"steps": 250},
+    "mgps": {"steps": 50},
+    "reddiff": {"steps": 300},
+    "reddiff_v": {"steps": 300},
+    "repaint": {"steps": 100, "jump_repeat": 3},
+}
+
+TIERS: dict[str, Tier] = {
+    "quick": Tier(64, 63, 1000, 4, frozenset({"c2st"}), _QUICK),
+    "standard": Tier(100, 127, 2000, 20, settings=_STANDARD),
+    "full": Tier(500, 999, 10_000, 20),
+}
+"""``quick``: all samplers on the Gaussian, mixture and kernel priors in less than a minute of two cores, with
+fewer steps than by default; ``standard``: in about ten; ``full``: default settings, many draws, hours."""
+
+_TOY: dict[str, dict[str, Any]] = {
+    "ddnm": {"steps": 1000},
+    "diffpir": {"steps": 1000, "strength": 4.0, "zeta": 1.0},
+    "dps": {"scale": 0.2},
+    "mgps": {"steps": 300, "eta": 0.75, "late_eta": 0.75, "rate": 0.1, "warm_level": 2000, "first": 10},
+    "pgdm": {"steps": 1000, "init": "noise"},
+}
+"""As MGPS's comparison on the mixture of 25 has them (Janati et al. 2025; DPS: ζ = 2·0.1, DiffPIR: λ = 4·1)."""
+
+
+def options(method: str, tier: str, toy: bool = False) -> dict[str, Any]:
+    """What ``method`` is made with: its tier's settings, and on a toy problem the published ones, without clamping.
+
+    A toy problem's signals have no range that clean predictions could be cut to.
+    """
+    cheap = dict(TIERS[tier].settings.get(method, {}))
+    if not toy:
+        return cheap
+    fields = getattr(samplers.find(method), "__dataclass_fields__", {}) if method in samplers.names() else {}
+    return ({"clamp": False} if "clamp" in fields else {}) | _TOY.get(method, {}) | cheap
