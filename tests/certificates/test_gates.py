@@ -10,9 +10,9 @@ from posterity.samplers.exact import Exact
 
 
 @pytest.fixture(scope="module")
-def problems():
+def problems(small):
     """Cases by prior, kept with what statistics remember of exact draws."""
-    return {prior: panel.case(prior, "inpaint_noisy", "quick") for prior in ("gaussian", "mixture", "kernel")}
+    return {prior: panel.case(prior, "inpaint_noisy", "small") for prior in ("gaussian", "mixture")}
 
 
 def said(certificate):
@@ -24,46 +24,47 @@ def said(certificate):
 
 
 @pytest.mark.parametrize("prior", ["gaussian", "mixture", "kernel"])
-def test_exact_draws_are_exact_by_every_statistic(problems, prior):
-    certificate = panel.certify("exact", Exact(), problems[prior], "quick")
+def test_exact_draws_are_exact_by_every_statistic(prior):
+    certificate = panel.certify("exact", Exact(), panel.case(prior, "inpaint_noisy", "quick"), "quick")
     assert certificate.verdict == "exact"
     assert set(certificate.verdicts) <= {"exact", "reported", "n/a"}
-    assert set(said(certificate)) == set(statistics.names()) - panel.TIERS["quick"].without
+    assert set(said(certificate)) - {"diverged"} == set(statistics.names()) - panel.TIERS["quick"].without
 
 
 @pytest.mark.parametrize("task", ["inpaint", "denoise", "pool_noisy"])
 def test_exact_draws_raise_no_alarm_on_other_tasks(task):
     for prior in ("gaussian", "mixture"):
-        certificate = panel.certify("exact", Exact(), panel.case(prior, task, "quick"), "quick", seed=1)
+        certificate = panel.certify("exact", Exact(), panel.case(prior, task, "small"), "small", seed=1)
         assert {"approximate", "diverged"}.isdisjoint(certificate.verdicts)
 
 
 def test_exact_draws_raise_no_alarm_over_seeds(problems):
-    for seed in range(2, 6):
-        certificate = panel.certify("exact", Exact(), problems["mixture"], "quick", seed=seed)
+    for seed in range(2, 12):
+        certificate = panel.certify("exact", Exact(), problems["mixture"], "small", seed=seed)
         assert "approximate" not in certificate.verdicts
 
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.sound is None])
 def test_a_fault_is_caught_by_name(problems, name):
     fault = FAULTS[name]
-    verdicts = said(panel.certify(name, fault.sampler, problems[fault.prior], "quick"))
+    verdicts = said(panel.certify(name, fault.sampler, problems[fault.prior], "small"))
     for statistic in set(fault.claims) - panel.TIERS["quick"].without:
         assert "approximate" in verdicts[statistic], statistic
 
 
-def test_coupling_alone_sees_coupled_pools(problems):
-    """Whose draws have the right law one by one, in every other respect."""
-    verdicts = said(panel.certify("", FAULTS["antithetic pool"].sampler, problems["gaussian"], "quick"))
-    assert [s for s, found in verdicts.items() if "approximate" in found] == ["coupling"]
+def test_only_means_of_pools_tell_coupled_ones(problems):
+    """Draws are right one by one; their means are too good, which the gap to the best estimate may notice too."""
+    verdicts = said(panel.certify("", FAULTS["antithetic pool"].sampler, problems["gaussian"], "small"))
+    loud = {s for s, found in verdicts.items() if "approximate" in found}
+    assert "coupling" in loud and loud <= {"coupling", "mmse"}
 
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.sound is not None])
 def test_a_mistake_of_public_code_is_caught_by_name(problems, name):
     """The sound method is only approximate itself: the broken one leaves its band, or fails where it passes."""
     fault = FAULTS[name]
-    expected = bands(fault.sound, problems[fault.prior], "quick", seeds=2)
-    verdicts = said(panel.certify(name, fault.sampler, problems[fault.prior], "quick", expected=expected))
+    expected = bands(fault.sound, problems[fault.prior], "small", seeds=2)
+    verdicts = said(panel.certify(name, fault.sampler, problems[fault.prior], "small", expected=expected))
     for statistic in fault.claims:
         assert "regressed" in verdicts[statistic], statistic
 
@@ -77,7 +78,7 @@ def test_every_statistic_is_claimed_for():
 
 
 def test_a_table_of_gates():
-    table = gates(seeds=1, faults=["residual over-fitted"], priors=["mixture"])
+    table = gates(seeds=1, tier="small", faults=["residual over-fitted"], priors=["mixture"])
     exact = [g for g in table if g.sampler == "exact"]
     assert exact and not any(g.caught or g.power for g in exact)
     (promised,) = [g for g in table if g.claimed]

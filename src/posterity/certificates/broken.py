@@ -300,6 +300,6 @@ FAULTS: dict[str, Fault] = {
     "mean of eight draws": Fault(Averaged(), ("mmse", "hallucination", "spread")),
     "ddrm, noise over √2": Fault(WeakDDRM(), ("spread",), DDRM()),
     "dps, batch-wide norm": Fault(_made(BatchDPS, steps=30), ("coupling",), _made(DPS, steps=30)),
-    "pgdm, σ_y ignored": Fault(_made(NoiselessPGDM, steps=20), ("residual",), _made(PGDM, steps=20)),
+    "pgdm, σ_y ignored": Fault(_made(NoiselessPGDM, steps=50), ("residual",), _made(PGDM, steps=50), "gaussian"),
 }
 """By what is wrong with them."""

@@ -98,9 +98,8 @@ def certify(
     if evidence is None:
         return Certificate(*known, (), (), "n/a", 0, 0, 0.0, 0, 0, reason)
     seconds = time.perf_counter() - began
-    findings = tuple(
-        f for s in statistics.names() if s not in evidence.tier.without for f in statistics.find(s)(evidence)
-    )
+    wanted = [name for name in statistics.names() if name not in evidence.tier.without]
+    findings = (_diverged(evidence), *(f for name in wanted for f in statistics.find(name)(evidence)))
     each = tuple(verdicts(findings, expected))
     verdict = overall(each)
     if evidence.diverged > 0:
@@ -110,6 +109,11 @@ def certify(
     return Certificate(
         *known, findings, each, verdict, forwards, backwards, seconds, _peak(costs), rows, reason
     )  # fmt: skip
+
+
+def _diverged(evidence: Evidence) -> Finding:
+    """Share of draws that are no numbers or far away; the others' statistics have the prior's draws in their place."""
+    return Finding("diverged", "", evidence.diverged, 0.0, 0.0, 0.0, note="share of draws, replaced by the prior's")
 
 
 def _missing(sampler: Sampler, instance: Instance) -> str:

@@ -1,20 +1,18 @@
 """Classifier two-sample test: can a classifier tell the draws from exact ones? 0.5 says no.
 
-The classifier is scikit-learn's ``MLPClassifier``, one hidden layer of 64, early stopping, on coordinates
-along the exact eigendirections, each over its exact deviation, five folds. It saturates at 1 from harmless
-errors in directions that are nearly closed, so those narrower than 1/20 of the widest are left out of the
-verdict.
+The classifier is scikit-learn's ``HistGradientBoostingClassifier`` (60 trees of depth 3, five folds) on the
+coordinates along the exact eigendirections, each over its exact deviation, and on their squared norm, without
+which trees hardly see an error of the spread. Accuracy saturates at 1 from harmless errors in directions that
+are nearly closed, so those narrower than 1/20 of the widest are left out of the verdict.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 
 import torch
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 
 from posterity.certificates.evidence import Evidence, Pools
@@ -40,7 +38,7 @@ def examine(evidence: Evidence) -> list[Finding]:
         scores = torch.tensor([_accuracy(p, narrow, evidence.seed) for p in pools], dtype=torch.float64)
         least = math.sqrt(0.25 / (2 * min(DRAWS, pools[0].draws)) / len(pools))
         value, error = mean(scores, least)
-        out.append(Finding("c2st", part, value, error, 0.5, MARGIN, decides=narrow > 0, note="MLPClassifier"))
+        out.append(Finding("c2st", part, value, error, 0.5, MARGIN, decides=narrow > 0, note="gradient-boosted trees"))
     return out
 
 
@@ -49,12 +47,11 @@ def _accuracy(pools: Pools, narrow: float, seed: int) -> float:
     seen = values.clamp(min=0).sqrt() > max(narrow, 1e-4) * values.max().sqrt()
 
     def features(x: Tensor) -> Tensor:
-        return ((x[0, :DRAWS] - pools.instance.exact.mean[0]) @ vectors[:, seen] / values[seen].sqrt()).clamp(-50, 50)
+        z = ((x[0, :DRAWS] - pools.instance.exact.mean[0]) @ vectors[:, seen] / values[seen].sqrt()).clamp(-50, 50)
+        return torch.cat([z, z.square().sum(1, keepdim=True)], dim=1)
 
     ours, exact = features(pools.x), features(pools.exact("c2st"))
     labels = torch.cat([torch.zeros(len(ours)), torch.ones(len(exact))])
-    model = MLPClassifier((64,), early_stopping=True, max_iter=200, random_state=seed)
+    model = HistGradientBoostingClassifier(max_iter=60, max_depth=3, random_state=seed)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return float(cross_val_score(model, torch.cat([ours, exact]).numpy(), labels.numpy(), cv=folds).mean())
+    return float(cross_val_score(model, torch.cat([ours, exact]).numpy(), labels.numpy(), cv=folds).mean())
