@@ -9,7 +9,7 @@ from scipy import stats
 from posterity.certificates.conditional import Components, Conditional
 from posterity.certificates.probing import Moments
 from posterity.certificates.statistics.calibration import distance_to, ranks
-from posterity.certificates.statistics.hallucination import _clopper_pearson
+from posterity.certificates.statistics.hallucination import _clopper_pearson, _surprise
 from posterity.certificates.statistics.moments import kl, wasserstein
 from posterity.certificates.statistics.sliced_wasserstein import sliced
 from posterity.diffusion.noise import generator
@@ -84,3 +84,6 @@ def test_intervals_of_shares_are_scipys():
     for hits in (0, 3, 50):
         interval = stats.binomtest(hits, 50).proportion_ci(0.95, "exact")
         assert _clopper_pearson(hits, 50) == pytest.approx((interval.high - interval.low) / 2 / 1.96)
+    assert _surprise(8, 50, 0.16, 0.05) == pytest.approx(stats.binomtest(8, 50, 0.07, "greater").pvalue)
+    assert _surprise(40, 50, 0.80, 0.99) == pytest.approx(stats.binomtest(40, 50, 0.97, "less").pvalue)
+    assert _surprise(3, 50, 0.06, 0.05) == 1.0

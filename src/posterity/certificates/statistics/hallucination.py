@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 from posterity.certificates.conditional import Conditional
@@ -75,7 +75,7 @@ def _look(pools: Pools, exact: Conditional) -> tuple[Look, Look]:
 def _table(pools: Pools, exact: Conditional, x: Tensor, limit: float) -> Look:
     d = pools.instance.dim
     squares, residual = exact.prior.squares(x[0]), pools.instance.residuals(x)[0]
-    low, high = stats.chi2.ppf([TAIL, 1 - TAIL], d)
+    low, high = special.chdtri(d, [1 - TAIL, TAIL])
     tables = []
     for wider in (1.0, WIDER):
         like = ((squares >= d - wider * (d - low)) & (squares <= d + wider * (high - d))).any(1)
@@ -91,11 +91,12 @@ def _surprise(hits: int, count: int, share: float, target: float) -> float:
         return 1.0
     high = share > target
     edge = min(1.0, max(0.0, target + (MARGIN if high else -MARGIN)))
-    return float(stats.binomtest(hits, count, edge, "greater" if high else "less").pvalue)
+    # P(X ≥ k) = I_edge(k, n - k + 1), the regularised incomplete beta function
+    return float(special.betainc(hits, count - hits + 1, edge) if high else special.bdtr(hits, count, edge))
 
 
 def _clopper_pearson(hits: int, count: int) -> float:
     """Half the exact 95 % interval, as the standard error of a normal one of that width."""
-    low = stats.beta.ppf(0.025, hits, count - hits + 1) if hits else 0.0
-    high = stats.beta.ppf(0.975, hits + 1, count - hits) if hits < count else 1.0
+    low = special.betaincinv(hits, count - hits + 1, 0.025) if hits else 0.0
+    high = special.betaincinv(hits + 1, count - hits, 0.975) if hits < count else 1.0
     return float(high - low) / 2 / 1.96

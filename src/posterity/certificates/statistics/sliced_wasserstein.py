@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,13 +48,14 @@ def sliced(x: Tensor, other: Tensor, directions: Tensor) -> Tensor:
 
 
 def _projected(x: Tensor, directions: Tensor) -> Tensor:
-    return (x @ directions.T).sort(dim=1).values
+    """Sorted projections, (R, S, d) → (R, n, S); NumPy sorts several times faster."""
+    return torch.from_numpy(np.sort((directions @ x.mT).numpy(), axis=2))
 
 
 def _sorted_distance(one: Tensor, two: Tensor) -> Tensor:
     # W₁ is the mean of |difference| over quantiles; those of x are constant over ``every`` ones of the other
-    every = two.shape[1] // one.shape[1]
-    return (one.repeat_interleave(every, dim=1) - two).abs().mean(dim=(1, 2))
+    every = two.shape[2] // one.shape[2]
+    return (one.repeat_interleave(every, dim=2) - two).abs().mean(dim=(1, 2))
 
 
 def _distances(pools: Pools) -> tuple[Tensor, Tensor, Tensor]:
