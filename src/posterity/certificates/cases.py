@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from posterity.priors.gaussian import Gaussian
 from posterity.priors.kernel import Kernel
 from posterity.priors.mixture import Mixture
 
-__all__ = ["PRIORS", "TASKS", "Case", "Instance", "make"]
+__all__ = ["PRIORS", "TASKS", "Case", "Instance", "Source", "make"]
 
 TASKS: dict[str, dict[str, Any]] = {
     "inpaint": {"operator": "inpaint", "sigma_y": 0.0},
@@ -32,7 +32,28 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 """Tasks by name; inpainting misses the right half, ``pool`` averages 2 × 2 pixels."""
 
-Build = Callable[[Tensor | None], tuple[Prior, Components]]
+
+@dataclass(frozen=True)
+class Source:
+    """A prior of known posterior.
+
+    Arguments:
+        prior: what samplers see.
+        draw: (count, *key) → independent signals (count, d), a function of ``key``.
+        condition: (A (m, d), y (R, m), σ_y) → the exact posteriors.
+    """
+
+    prior: Prior
+    draw: Callable[..., Tensor]
+    condition: Callable[[Tensor, Tensor, float], Exact]
+
+    @classmethod
+    def of(cls, prior: Prior, components: Components) -> Source:
+        """A mixture, conditioned in closed form."""
+        return cls(prior, components.draw, partial(Conditional, components))
+
+
+Build = Callable[[Tensor | None], Source]
 
 
 @dataclass(frozen=True)
@@ -109,24 +130,24 @@ class Case:
         return (*([] if self.wide is None else [self.wide]), *self.deep)
 
 
-def _gaussian(_: Tensor | None) -> tuple[Prior, Components]:
+def _gaussian(_: Tensor | None) -> Source:
     """4 × 4 pixels, smooth, standard deviation 0.2: five of them fit between -1 and 1, so nothing is clipped."""
     at = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0)).double()
     covariance = 0.04 * torch.exp(-torch.cdist(at, at) / 2)
     prior = Gaussian(0.1 * torch.ones(1, 4, 4, dtype=torch.float64), covariance)
-    return prior, Components(prior.weights, prior.means, prior.covariances)
+    return Source.of(prior, Components(prior.weights, prior.means, prior.covariances))
 
 
-def _mixture(_: Tensor | None) -> tuple[Prior, Components]:
+def _mixture(_: Tensor | None) -> Source:
     """4 × 4 pixels; each half is light or dark, and the left half says something about the right one."""
     signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], dtype=torch.float64)
     means = 0.3 * signs.repeat_interleave(2, dim=1)[:, None, None, :].expand(-1, 1, 4, -1)
     weights = torch.tensor([0.40, 0.10, 0.15, 0.35], dtype=torch.float64)
     prior = Mixture(weights, means, 0.1**2)
-    return prior, Components(prior.weights, prior.means, prior.covariances)
+    return Source.of(prior, Components(prior.weights, prior.means, prior.covariances))
 
 
-def _kernel(images: Tensor | None) -> tuple[Prior, Components]:
+def _kernel(images: Tensor | None) -> Source:
     """Images themselves, each a mode of width 0.1.
 
     Without a data set they are 6 left halves on 8 × 8 pixels, each with 4 right ones: from the left half
@@ -141,7 +162,8 @@ def _kernel(images: Tensor | None) -> tuple[Prior, Components]:
     bandwidth, d = 0.1, images[0].numel()
     weights = torch.full((len(images),), 1 / len(images), dtype=torch.float64)
     covariance = bandwidth**2 * torch.eye(d, dtype=torch.float64)
-    return Kernel(images, weights, bandwidth), Components(weights, images.flatten(1), covariance[None])
+    components = Components(weights, images.flatten(1), covariance[None])
+    return Source.of(Kernel(images, weights, bandwidth), components)
 
 
 PRIORS: dict[str, Build] = {"gaussian": _gaussian, "mixture": _mixture, "kernel": _kernel}
@@ -170,8 +192,8 @@ def make(
             raise PosterityError(f"{kind} {name!r} is not one that verify knows; choose one of {', '.join(known)}")
     if dim is not None:
         return _toys(prior, dim, replicates, seed)
-    denoiser, components = PRIORS[prior](images)
-    both = [_instance(denoiser, components, task, count, (prior, task, seed, count > 1)) for count in (replicates, 1)]
+    source = PRIORS[prior](images)
+    both = [_instance(source, task, count, (prior, task, seed, count > 1)) for count in (replicates, 1)]
     return Case(prior, task, both[0], (both[1],))
 
 
@@ -189,18 +211,18 @@ def _toys(prior: str, dim: int, instances: int, seed: int) -> Case:
     return Case(prior, "dense", None, tuple(deep))
 
 
-def _instance(prior: Prior, components: Components, task: str, count: int, key: tuple[object, ...]) -> Instance:
-    settings, shape = TASKS[task], prior.signal_shape
+def _instance(source: Source, task: str, count: int, key: tuple[object, ...]) -> Instance:
+    settings, shape = TASKS[task], source.prior.signal_shape
     operator = build(settings, shape, _parameters(settings, shape))
-    truths = components.draw(count, "truths", *key)
+    truths = source.draw(count, "truths", *key)
     y = operator(truths.unflatten(1, shape))
     drawn = torch.from_numpy(generator("verify", "y", *key).standard_normal(tuple(y.shape)))
     y = y + settings["sigma_y"] * operator.where_measured(y) * drawn
     matrix = _matrix(operator, shape, y[:1])
     seen = operator.where_measured(y[:1]).flatten() > 0
-    exact = Conditional(components, matrix, y.flatten(1)[:, seen], settings["sigma_y"])
-    draws = components.draw(2000, "prior", *key)
-    return Instance(prior, operator, matrix, settings["sigma_y"], truths, y, exact, draws)
+    exact = source.condition(matrix, y.flatten(1)[:, seen], settings["sigma_y"])
+    draws = source.draw(2000, "prior", *key)
+    return Instance(source.prior, operator, matrix, settings["sigma_y"], truths, y, exact, draws)
 
 
 def _parameters(settings: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Tensor]:

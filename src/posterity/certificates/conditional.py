@@ -81,8 +81,9 @@ class Components:
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
-    """(…, N, n), (…, K, n) → (…, N, K), by differences: a Gram matrix would lose the digits of near points."""
-    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+    """(…, N, n), (…, K, n) → (…, N, K); a Gram matrix about the middle of y keeps ten digits in float64."""
+    middle = y.mean(-2, keepdim=True)
+    return torch.cdist(x - middle, y - middle)
 
 
 class Conditional:
@@ -142,6 +143,12 @@ class Conditional:
         mean = torch.einsum("rk,kde->rde", self.weights, within.expand(self.means.shape[1], -1, -1))
         off = self.means - self.mean[:, None]
         return mean + torch.einsum("rk,rkd,rke->rde", self.weights, off, off)
+
+    def variances(self, directions: Tensor) -> Tensor:
+        """Var(x·v | y_r) along the columns of ``directions`` (d, n), (R, n)."""
+        within = torch.einsum("kd,kdn->kn", self.values, (self.vectors.mT @ directions).square())
+        between = ((self.means - self.mean[:, None]) @ directions).square()
+        return torch.einsum("rk,rkn->rn", self.weights, within + between)
 
     @property
     def shared(self) -> bool:

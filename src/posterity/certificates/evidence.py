@@ -14,7 +14,7 @@ from posterity.certificates.cases import Case, Instance
 from posterity.certificates.conditional import Conditional
 from posterity.certificates.probing import Streams
 from posterity.certificates.tiers import Tier
-from posterity.diffusion.noise import Noise
+from posterity.diffusion.noise import Noise, generator
 from posterity.errors import PosterityError
 from posterity.samplers.base import Cost, Guidance, Problem, Sampler
 
@@ -23,6 +23,10 @@ __all__ = ["Evidence", "Pools", "draw", "restore"]
 T = TypeVar("T")
 
 _MANY = 2000
+_DENSE = 256
+"""Dimensions, up to which covariance matrices are made."""
+_CLOSED = 1e-9
+"""Of the largest variance: directions below it are the measurement's."""
 _BATCH = 50_000
 """Rows."""
 _FAR = 1e3
@@ -82,19 +86,46 @@ class Pools:
         """S."""
         return self.x.shape[1]
 
-    @cached_property
+    @property
+    def directions(self) -> Tensor:
+        """Directions that are looked along, the narrowest first, (d, n).
+
+        The eigenvectors of the mean exact covariance that the measurement leaves open; in many dimensions
+        64 random ones, orthonormal.
+        """
+        return self.remember("directions", self._directions)
+
+    def _directions(self) -> Tensor:
+        d = self.instance.dim
+        if d > _DENSE:
+            drawn = torch.from_numpy(generator("directions", d).standard_normal((d, 64)))
+            return torch.linalg.qr(drawn)[0]
+        values, vectors = torch.linalg.eigh(self.covariances.mean(0))
+        return vectors[:, values > _CLOSED * values.max()]
+
+    @property
+    def variances(self) -> Tensor:
+        """Var(x·v | y_r) along ``directions``, (R, n): in closed form, or of many exact draws."""
+        return self.remember("variances", self._variances)
+
+    def _variances(self) -> Tensor:
+        exact = self.instance.exact
+        if isinstance(exact, Conditional):
+            return exact.variances(self.directions)
+        return (exact.draw(_MANY, "variances", *self.key) @ self.directions).var(1)
+
+    @property
     def covariances(self) -> Tensor:
-        """Cov(x | y_r), (R, d, d): in closed form, or of many exact draws."""
+        """Cov(x | y_r), (R, d, d), for signals of few dimensions."""
+        return self.remember("covariances", self._covariances)
+
+    def _covariances(self) -> Tensor:
         exact = self.instance.exact
         if isinstance(exact, Conditional):
             return exact.covariances
-
-        def estimated() -> Tensor:
-            off = exact.draw(_MANY, "covariances", *self.key)
-            off = off - off.mean(1, keepdim=True)
-            return off.mT @ off / (_MANY - 1)
-
-        return self.remember("covariances", estimated)
+        off = exact.draw(_MANY, "covariances", *self.key)
+        off = off - off.mean(1, keepdim=True)
+        return off.mT @ off / (_MANY - 1)
 
     def exact(self, name: str, count: int | None = None) -> Tensor:
         """Exact draws for the same measurements, (R, count or S, d); another ``name`` gives independent ones."""

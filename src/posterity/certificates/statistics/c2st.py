@@ -43,11 +43,12 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 
 def _accuracy(pools: Pools, narrow: float, seed: int) -> float:
-    values, vectors = torch.linalg.eigh(pools.covariances[0])
-    seen = values.clamp(min=0).sqrt() > max(narrow, 1e-4) * values.max().sqrt()
+    deviations = pools.variances[0].sqrt()
+    seen = deviations > narrow * deviations.max()
+    directions = pools.directions[:, seen] / deviations[seen]
 
     def features(x: Tensor) -> Tensor:
-        z = ((x[0, :DRAWS] - pools.instance.exact.mean[0]) @ vectors[:, seen] / values[seen].sqrt()).clamp(-50, 50)
+        z = ((x[0, :DRAWS] - pools.instance.exact.mean[0]) @ directions).clamp(-50, 50)
         return torch.cat([z, z.square().sum(1, keepdim=True)], dim=1)
 
     ours, exact = features(pools.x), features(pools.exact("c2st"))

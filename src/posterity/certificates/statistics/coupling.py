@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from posterity.certificates.evidence import Evidence, Pools, restore
+from posterity.certificates.evidence import Evidence, restore
 from posterity.certificates.finding import Finding
 from posterity.certificates.probing import Streams
 from posterity.certificates.statistics._estimates import standard_error
@@ -15,8 +15,6 @@ __all__ = ["examine"]
 
 MARGIN = 1e-5
 POOL = 0.25
-CLOSED = 1e-9
-"""Of the largest variance: directions below it are the measurement's."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
@@ -45,17 +43,11 @@ def _dispersion(evidence: Evidence) -> Finding:
     """Q/(R n) = mean of S (x̄ - μ)² over the n exact directions, in their variance: 1 for independent exact draws."""
     if evidence.wide is None:
         return Finding("coupling", "pools", note="needs many measurements of one prior")
-    squares = _squares(evidence.wide)
+    pools = evidence.wide
+    off = (pools.x.mean(1) - pools.instance.exact.mean) @ pools.directions
+    squares = pools.draws * off.square() / pools.variances
     each = squares.mean(1)
     error = float(standard_error(each, math.sqrt(2 / squares.numel())))
-    note = f"S Var(mean of S = {evidence.wide.draws}) over the exact variance; above 1 also where means are wrong"
+    note = f"S Var(mean of S = {pools.draws}) over the exact variance; above 1 also where means are wrong"
     decides = evidence.guidance is None
     return Finding("coupling", "pools", float(each.mean()), error, 1.0, POOL, decides=decides, note=note)
-
-
-def _squares(pools: Pools) -> torch.Tensor:
-    """S (x̄ - μ)² over the exact variance, (R, directions)."""
-    values, vectors = torch.linalg.eigh(pools.covariances)
-    directions = int((values > CLOSED * values.amax(1, keepdim=True)).sum(1).min())
-    off = torch.einsum("rd,rde->re", pools.x.mean(1) - pools.instance.exact.mean, vectors)[:, -directions:]
-    return pools.draws * off.square() / values[:, -directions:]

@@ -70,19 +70,17 @@ def _probed(evidence: Evidence, pools: Pools) -> list[Finding]:
 
 
 def _sampled(pools: Pools, route: str) -> list[Finding]:
-    """Along the eigendirections of the mean exact covariance."""
-    covariances, exact = pools.covariances, pools.instance.exact
-    values, vectors = _open(covariances.mean(0))
+    """Along the eigendirections of the mean exact covariance, or random ones in many dimensions."""
+    directions, wanted = pools.directions, pools.variances  # (d, n), (R, n)
     count = pools.diverged.numel()
-    off = (pools.x.mean(1) - exact.mean) @ vectors / values.sqrt()  # (R, directions)
+    off = (pools.x.mean(1) - pools.instance.exact.mean) @ directions / wanted.mean(0).sqrt()
     mean, error = off.mean(0), standard_error(off, math.sqrt(1 / count))
     at = int((mean / error).abs().argmax())
-    wanted = torch.einsum("rde,dk,ek->rk", covariances, vectors, vectors)
-    found = (pools.x @ vectors).var(1)
+    found = (pools.x @ directions).var(1)
     ratio = found.mean(0) / wanted.mean(0)
     spread = standard_error((found - ratio * wanted) / wanted.mean(0), math.sqrt(2 / count))
     wide = int(((ratio - 1) / spread).abs().argmax())
-    n = len(values)
+    n = len(mean)
     return [
         Finding("moments", "mean", float(mean[at]), float(error[at]), 0.0, MEAN, trials=n,
                 note=f"{route}; {_name(at, mean)}, in its sd"),
