@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from posterity.certificates.cases import PRIORS, TASKS, make
-from posterity.certificates.conditional import Components, Conditional, Exact
+from posterity.certificates.conditional import Components, Conditional, Exact, spectrum
 from posterity.certificates.statistics.modes import merged
 from posterity.diffusion.noise import generator
 
@@ -99,3 +99,10 @@ def test_modes_that_overlap_are_one(copies):
     exact = Conditional(prior, torch.zeros(1, 2).double(), torch.zeros(1, 1).double(), 1.0)
     assert merged(exact).tolist() == [0, 0, 1]
     assert math.exp(-(0.5**2) / 8) > 0.9 > math.exp(-(3**2) / 8)
+
+
+def test_the_spectrum_of_a_diagonal_matrix_needs_no_decomposition():
+    matrices = torch.diag_embed(torch.tensor([[3.0, 1.0, 2.0], [0.5, 0.0, 0.2]], dtype=torch.float64))
+    values, vectors = spectrum(matrices)
+    assert torch.equal(values, torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.2, 0.5]], dtype=torch.float64))
+    assert torch.equal((vectors * values[:, None]) @ vectors.mT, matrices)

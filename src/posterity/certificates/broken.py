@@ -79,7 +79,7 @@ class Scaled(_Distorted):
 
     factor: Annotated[float, Field(gt=0)] = 0.9
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         return exact.mean + self.factor * (exact.sample(first) - exact.mean)
 
 
@@ -87,7 +87,7 @@ class Scaled(_Distorted):
 class WeakNoise(_Distorted):
     """Noise divided by √2: half the variance within every mode."""
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         # the same mode and opposite noise: their mean is the centre of the mode
         x, opposite = exact.sample(first), exact.sample(_Opposite.of(first))
         return (x + opposite) / 2 + (x - opposite) / 2 / math.sqrt(2)
@@ -116,7 +116,7 @@ class Shifted(_Distorted):
 
     by: Annotated[float, Field()] = 0.3
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         x = exact.sample(first)
         return x + self.by * (x - exact.mean).square().mean().sqrt()
 
@@ -125,7 +125,7 @@ class Shifted(_Distorted):
 class ReturnsPrior(_Distorted):
     """A draw of the prior: y is not read."""
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         return _unconditional(problem, first)
 
 
@@ -141,7 +141,7 @@ class SkewedWeights(_Distorted):
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.4
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         heaviest = exact.mode_probabilities.argmax(1)
         forced = noise.uniform("skew") < self.share
         return _chosen(exact, first, lambda mode: (mode == heaviest) | ~forced)
@@ -153,7 +153,7 @@ class DroppedMode(_Distorted):
 
     least: Annotated[float, Field(ge=0, le=1)] = 0.01
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         weights = exact.mode_probabilities
         rarest = weights.where(weights > self.least, 2.0).argmin(1)
         alone = (weights > self.least).sum(1) < 2
@@ -175,7 +175,7 @@ def _chosen(exact: ExactPosterior, noise: Noise, fits: Callable[[Tensor], Tensor
 class Antithetic(_Distorted):
     """Samples of one item in pairs that are opposite about the posterior mean."""
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         x, mean = exact.sample(first).clone(), exact.mean
         second = torch.zeros(len(x), dtype=torch.bool)
         for item in problem.items.unique():
@@ -191,7 +191,7 @@ class SharedNoise(_Distorted):
 
     by: Annotated[float, Field(ge=0, le=1)] = 0.5
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         x, common = (exact.sample(n) - exact.mean for n in (first, _stream(noise, 1)))
         for item in problem.items.unique():
             rows = problem.items == item
@@ -203,7 +203,7 @@ class SharedNoise(_Distorted):
 class Centred(_Distorted):
     """Deviations less their mean over the whole batch: a row depends on who else is there."""
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         off = exact.sample(first) - exact.mean
         return exact.mean + off - off.mean(0)
 
@@ -214,7 +214,7 @@ class OverFitted(_Distorted):
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         x = exact.sample(first)
         return x + self.share * problem.operator.pinv(problem.y - problem.operator(x))
 
@@ -225,7 +225,7 @@ class Averaged(_Distorted):
 
     count: Annotated[int, Field(ge=1)] = 8
 
-    def distort(self, problem, exact, first, noise):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         return torch.stack([exact.sample(_stream(noise, i)) for i in range(self.count)]).mean(0)
 
 

@@ -74,10 +74,26 @@ class Components:
         rng = generator("components", *key)
         which = torch.from_numpy(rng.choice(len(self.weights), count, p=self.weights.numpy()))
         z = torch.from_numpy(rng.standard_normal((count, self.means.shape[1])))
-        values, vectors = torch.linalg.eigh(self.covariances)
-        shape = torch.zeros_like(which) if self.shared else which
-        coloured = values.clamp(min=0).sqrt()[shape] * z
-        return self.means[which] + torch.einsum("bde,be->bd", vectors[shape], coloured)
+        values, vectors = self._spectrum
+        out = self.means[which]
+        for shape in range(len(values)):
+            chosen = torch.ones_like(which, dtype=torch.bool) if self.shared else which == shape
+            out[chosen] += (values[shape].clamp(min=0).sqrt() * z[chosen]) @ vectors[shape].T
+        return out
+
+    @cached_property
+    def _spectrum(self) -> tuple[Tensor, Tensor]:
+        return spectrum(self.covariances)
+
+
+def spectrum(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (…, d), ascending, and eigenvectors (…, d, d); diagonal matrices, often large, cost nothing."""
+    diagonal = matrices.diagonal(dim1=-2, dim2=-1)
+    if not torch.equal(torch.diag_embed(diagonal), matrices):
+        return torch.linalg.eigh(matrices)
+    values, order = diagonal.sort(dim=-1)
+    eye = torch.eye(matrices.shape[-1], dtype=matrices.dtype)
+    return values, eye[order].mT
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
@@ -108,8 +124,8 @@ class Conditional:
         exponent = (residual * scaled).sum(2) + torch.linalg.slogdet(evidence)[1]
         self.log_weights = (prior.weights.log() - exponent / 2).log_softmax(1)
         left = prior.covariances - gain @ cross.mT
-        values, self.vectors = torch.linalg.eigh((left + left.mT) / 2)
-        scale = torch.linalg.eigvalsh(prior.covariances).amax(1, keepdim=True)
+        values, self.vectors = spectrum((left + left.mT) / 2)
+        scale = spectrum(prior.covariances)[0].amax(1, keepdim=True)
         self.values = values.where(values > _NOTHING * scale, 0.0)
 
     def __len__(self) -> int:

@@ -30,7 +30,8 @@ RADIUS = 0.05
 TAIL = 5e-4
 """On either side."""
 WIDER = 4.0
-EXACT = 20_000
+EXACT, FEWER = 20_000, 4_000
+"""Exact draws, in few and in many dimensions."""
 CELLS = ("fine", "prior hallucination", "likelihood hallucination", "broken")
 
 
@@ -63,7 +64,7 @@ def _look(pools: Pools, exact: Conditional) -> tuple[Look, Look]:
     """(shares (4,), shares at wider bounds (4,), radii (S,)) of the draws and of exact ones."""
 
     def reference() -> tuple[float, Look]:
-        x = pools.exact("hallucination", EXACT)
+        x = pools.exact("hallucination", EXACT if pools.instance.dim <= 256 else FEWER)
         limit = float(pools.instance.residuals(x).quantile(1 - 2 * TAIL))
         limit += (1e-3 * pools.instance.prior_std) ** 2 * pools.instance.measured.shape[1]  # all of it without noise
         return limit, _table(pools, exact, x, limit)
