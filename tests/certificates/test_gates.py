@@ -59,6 +59,12 @@ def test_only_means_of_pools_tell_coupled_ones(problems):
     assert "coupling" in loud and loud <= {"coupling", "mmse"}
 
 
+@pytest.mark.parametrize("name", ["sd × 0.9", "mean shifted", "returns the prior", "residual over-fitted"])
+def test_coupling_is_not_blamed_for_other_faults(problems, name):
+    verdicts = said(panel.certify(name, FAULTS[name].sampler, problems["gaussian"], "small"))
+    assert "approximate" not in verdicts["coupling"]
+
+
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.sound is not None])
 def test_a_mistake_of_public_code_is_caught_by_name(problems, name):
     """The sound method is only approximate itself: the broken one leaves its band, or fails where it passes."""

@@ -10,7 +10,7 @@ from posterity.certificates import panel, statistics, tiers
 from posterity.certificates.broken import FAULTS
 from posterity.certificates.cases import Case, make
 from posterity.certificates.evidence import Evidence, draw
-from posterity.certificates.finding import Band
+from posterity.certificates.finding import Band, verdicts
 from posterity.errors import PosterityError
 from posterity.guidance import Diversity
 from posterity.samplers.base import Sampler
@@ -169,3 +169,20 @@ def test_names_that_do_not_exist_are_told():
     with pytest.raises(PosterityError, match="task 'paint'"):
         make("gaussian", "paint", 1)
     assert torch.equal(make("gaussian", "denoise", 2, seed=1).wide.y, make("gaussian", "denoise", 2, seed=1).wide.y)
+
+
+def test_signals_of_many_dimensions_are_looked_along_few_directions():
+    """Images of 17 × 17 = 289 pixels: no covariance matrix a measurement, and the exact sampler still passes."""
+    rng = torch.Generator().manual_seed(0)
+    images = 1.6 * torch.rand(12, 1, 17, 17, generator=rng) - 0.8
+    case = make("kernel", "inpaint_noisy", 32, images=images)
+    pools, _ = draw(Exact(), case.wide, 31, 0, (0,), None)
+    evidence = Evidence(Exact(), case, panel.TIERS["small"], 0, pools, ())
+    for statistic in ("moments", "coupling", "spread"):
+        assert {"approximate", "n/a"}.isdisjoint(verdicts(statistics.find(statistic)(evidence)))
+    remembered = {key[0]: value for key, value in case.wide.memory.items()}
+    assert remembered["directions"].shape == (289, 64) and "covariances" not in remembered
+    # along a direction, the closed form and the draws agree
+    x = case.wide.exact.draw(1000, "along")
+    ratio = (x @ remembered["directions"]).var(1) / remembered["variances"]
+    assert (ratio.mean(0) - 1).abs().max() < 0.05

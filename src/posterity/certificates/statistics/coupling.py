@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from posterity.certificates.evidence import Evidence, restore
+from posterity.certificates.evidence import Evidence, draw, restore
 from posterity.certificates.finding import Finding
 from posterity.certificates.probing import Streams
 from posterity.certificates.statistics._estimates import standard_error
@@ -15,11 +15,13 @@ __all__ = ["examine"]
 
 MARGIN = 1e-5
 POOL = 0.25
+AGAIN = 8
+"""Draws of the second pool."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Batch: the same rows alone, in 8 and among all. Pools: dispersion of their means."""
-    return [_batch(evidence), _dispersion(evidence)]
+    """Batch: the same rows alone, in 8 and among all. Pools: two of one measurement. Q: pool means and exact ones."""
+    return [_batch(evidence), *_pools(evidence)]
 
 
 def _batch(evidence: Evidence) -> Finding:
@@ -39,15 +41,34 @@ def _batch(evidence: Evidence) -> Finding:
     return Finding("coupling", "batch", gap, 0.0, 0.0, MARGIN, note=note)
 
 
-def _dispersion(evidence: Evidence) -> Finding:
-    """Q/(R n) = mean of S (x̄ - μ)² over the n exact directions, in their variance: 1 for independent exact draws."""
-    if evidence.wide is None:
-        return Finding("coupling", "pools", note="needs many measurements of one prior")
+def _pools(evidence: Evidence) -> list[Finding]:
+    """Whether means of pools vary as those of independent draws do.
+
+    The difference of the means of two pools for one measurement knows nothing of the sampler's bias, only
+    of how its draws hang together: opposite ones make it too small, shared noise too large. Q sets the
+    means against the exact ones, and rises with a bias too.
+    """
     pools = evidence.wide
+    if pools is None:
+        return [Finding("coupling", "pools", note="needs many measurements of one prior")]
+    again, _ = draw(evidence.sampler, pools.instance, AGAIN, evidence.seed + (1 << 40), pools.key, evidence.guidance)
+    x, y = (p.x @ pools.directions for p in (pools, again))
+    within = x.var(1).mean(0) * (1 / pools.draws + 1 / AGAIN)
+    moving = within > 1e-12 * pools.variances.mean(0)
+    if not bool(moving.any()):
+        return [Finding("coupling", "pools", note="all draws of a measurement are the same")]
+    apart = ((x.mean(1) - y.mean(1)).square() / within)[:, moving]
     off = (pools.x.mean(1) - pools.instance.exact.mean) @ pools.directions
-    squares = pools.draws * off.square() / pools.variances
-    each = squares.mean(1)
-    error = float(standard_error(each, math.sqrt(2 / squares.numel())))
-    note = f"S Var(mean of S = {pools.draws}) over the exact variance; above 1 also where means are wrong"
+    q = pools.draws * off.square() / pools.variances
     decides = evidence.guidance is None
-    return Finding("coupling", "pools", float(each.mean()), error, 1.0, POOL, decides=decides, note=note)
+    note = f"squared difference of two pool means over what independent draws give, S = {pools.draws} and {AGAIN}"
+    return [
+        Finding("coupling", "pools", *_ratio(apart), 1.0, POOL, decides=decides, note=note),
+        Finding("coupling", "q", *_ratio(q), 1.0, decides=False, note="S (mean - exact mean)² over the exact variance"),
+    ]
+
+
+def _ratio(squares: torch.Tensor) -> tuple[float, float]:
+    """Mean of (R, n), whose entries have mean 1 and are χ²₁ for normal draws, with its standard error."""
+    each = squares.mean(1)
+    return float(each.mean()), float(standard_error(each, math.sqrt(2 / squares.numel())))
