@@ -128,4 +128,37 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("note", pa.string()),
         ]
     ),
+    # certificates.parquet of `posterity verify`, one row a (sampler, prior, task, statistic, part), or one
+    # without a statistic where there is none; overall is the verdict of the whole panel; forwards
+    # and backwards are of one restoration, seconds of all rows together
+    "certificates": pa.schema(
+        [
+            ("sampler", pa.string()),
+            ("settings", pa.string()),
+            ("prior", pa.string()),
+            ("task", pa.string()),
+            ("dim", pa.int32()),
+            ("tier", pa.string()),
+            ("seed", pa.int64()),
+            ("statistic", pa.string()),
+            ("part", pa.string()),
+            ("value", pa.float64()),
+            ("error", pa.float64()),
+            ("target", pa.float64()),
+            ("margin", pa.float64()),
+            ("floor", pa.float64()),
+            ("p", pa.float64()),
+            ("trials", pa.int32()),
+            ("decides", pa.bool_()),
+            ("verdict", pa.string()),
+            ("note", pa.string()),
+            ("overall", pa.string()),
+            ("reason", pa.string()),
+            ("forwards", pa.int64()),
+            ("backwards", pa.int64()),
+            ("rows", pa.int64()),
+            ("seconds", pa.float64()),
+            ("peak_bytes", pa.int64()),
+        ]
+    ),
 }

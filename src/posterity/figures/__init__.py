@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from posterity.figures.style import Drawn
     from posterity.tables.frames import Frames
 
-__all__ = ["NAMES", "Drawing", "find"]
+__all__ = ["BESIDE", "NAMES", "Drawing", "find"]
 
 NAMES = (
     "fig01_teaser", "fig02_projection_histogram", "fig03_kurtosis", "fig04_toy", "fig05_subsets_gallery",
@@ -20,6 +20,8 @@ NAMES = (
     "fig17_diversity_coverage", "fig18_distance_similarity", "hierarchy", "exact_distance",
 )  # fmt: skip
 """Figures that can be named in a configuration; a number is that of the paper's figure."""
+BESIDE = ("cost_error",)
+"""Figures of what no experiment makes: certificates, from `posterity verify`."""
 
 
 class Drawing(Protocol):
@@ -38,7 +40,7 @@ def find(name: str) -> Drawing:
     Raises:
         KeyError: when there is no such figure.
     """
-    if name not in NAMES:
+    if name not in (*NAMES, *BESIDE):
         raise KeyError(name)
     module: Drawing = importlib.import_module(f"{__name__}.{name}")  # type: ignore[assignment]
     return module

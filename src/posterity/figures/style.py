@@ -30,7 +30,8 @@ _RULES: dict[str, Any] = {
 _WORDS = {
     "ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "exact": "exact posterior",
     "exact_again": "exact, another seed", "random": "random", "kmeans": "K-means", "uniformization": "Uniformization",
-    "fps": "FPS",
+    "fps": "FPS", "mgps": "MGPS", "pgdm": "ΠGDM", "diffpir": "DiffPIR", "copaint": "CoPaint",
+    "copaint_tt": "CoPaint-TT", "reddiff": "RED-diff", "reddiff_v": "RED-diff-V", "ilvr": "ILVR",
 }  # fmt: skip
 
 

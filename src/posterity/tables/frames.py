@@ -96,6 +96,7 @@ def _open(path: Path) -> Artifact:
         raise PosterityError(f"{path} is not a readable Parquet file ({error}); delete it and run again") from error
     if kind not in SCHEMAS:
         raise PosterityError(f"{path} is not an artifact of posterity; its kind is {kind or 'not recorded'}")
-    # questions name many runs in one file, so their rows' keys are no key of the file
-    key = {} if row is None or not len(row) or kind == "questions" else row.to_pylist()[0]
+    # these name many runs in one file, so their rows' keys are no key of the file
+    many = kind in ("questions", "certificates")
+    key = {} if row is None or not len(row) or many else row.to_pylist()[0]
     return Artifact(path, kind, {k: v for k, v in key.items() if v is not None}, about)

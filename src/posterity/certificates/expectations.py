@@ -1,0 +1,64 @@
+"""What a sampler is known to give: bands per statistic, from several seeds, to tell a change from chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from posterity.certificates.finding import Band
+from posterity.certificates.panel import Certificate
+
+__all__ = ["Expectation", "Key", "learn", "parse", "unexpected"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What an expectation is of; ``settings`` is canonical JSON, ``dim`` the size d of a signal."""
+
+    sampler: str
+    settings: str
+    prior: str
+    task: str
+    dim: int
+    tier: str
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Bands by ``Finding.key`` over ``seeds`` runs, and whether some of them diverged."""
+
+    seeds: int
+    diverges: bool
+    bands: Mapping[str, Band]
+
+    def plain(self, key: Key) -> dict[str, Any]:
+        """As JSON holds it, numbers to six digits."""
+        bands = {k: [float(f"{b.low:.6g}"), float(f"{b.high:.6g}")] for k, b in sorted(self.bands.items())}
+        return asdict(key) | {"seeds": self.seeds, "diverges": self.diverges, "bands": bands}
+
+
+def parse(plain: Mapping[str, Any]) -> tuple[Key, Expectation]:
+    """What :meth:`Expectation.plain` made."""
+    bands = {key: Band(float(low), float(high)) for key, (low, high) in plain["bands"].items()}
+    key = Key(**{f.name: plain[f.name] for f in fields(Key)})
+    return key, Expectation(int(plain["seeds"]), bool(plain["diverges"]), bands)
+
+
+def learn(runs: Sequence[Certificate]) -> Expectation:
+    """The bands of every deciding statistic over ``runs``, which differ in their seed."""
+    seen: dict[str, list[tuple[float, float]]] = {}
+    for run in runs:
+        for f in run.findings:
+            if f.decides and f.value is not None and math.isfinite(f.value):
+                seen.setdefault(f.key, []).append((f.value, f.error or 0.0))
+    bands = {key: Band.of(*zip(*pairs, strict=True)) for key, pairs in seen.items()}
+    return Expectation(len(runs), any(r.verdict == "diverged" for r in runs), bands)
+
+
+def unexpected(certificate: Certificate, expectation: Expectation | None) -> bool:
+    """Whether this is a failure: it regressed, or it diverged and is not known to."""
+    if certificate.verdict == "diverged":
+        return expectation is None or not expectation.diverges
+    return certificate.verdict == "regressed"
