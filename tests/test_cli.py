@@ -31,7 +31,7 @@ def test_help_lists_every_stage_and_is_quick():
     def seconds():
         began = time.perf_counter()
         done = subprocess.run([sys.executable, "-m", "posterity", "--help"], capture_output=True, text=True, check=True)
-        assert all(stage in done.stdout for stage in (*STAGES, "study", "check", "doctor"))
+        assert all(stage in done.stdout for stage in (*STAGES, "study", "verify", "new-sampler", "check", "doctor"))
         return time.perf_counter() - began
 
     # other work on the machine only ever adds time
@@ -47,7 +47,9 @@ def test_help_imports_no_heavy_library():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", [*STAGES, "study package", "study analyse", "check", "doctor"])
+@pytest.mark.parametrize(
+    "command", [*STAGES, "study package", "study analyse", "verify", "new-sampler", "check", "doctor"]
+)
 def test_every_command_has_help_with_an_example(command):
     done = call(*command.split(), "--help")
     assert done.exit_code == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from posterity.commands.group import ManyCommand, Posterity
+from posterity.commands.new_sampler import new_sampler
 from posterity.commands.overview import check, doctor, schema
 from posterity.commands.stages import STAGES, study
+from posterity.commands.verify import Tiers, verify
 
 __all__ = ["app"]
 
@@ -15,6 +17,8 @@ app = Posterity(
 for _stage in STAGES:
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)
 app.add_typer(study, name="study", rich_help_panel="Stages")
+app.command(cls=Tiers, rich_help_panel="Certificates")(verify)
+app.command(rich_help_panel="Certificates")(new_sampler)
 app.command(rich_help_panel="Overview")(check)
 app.command(rich_help_panel="Overview")(doctor)
 app.command(hidden=True)(schema)

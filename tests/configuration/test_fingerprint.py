@@ -89,3 +89,11 @@ def test_every_stage_has_a_module_to_look_at():
     for job in planned:
         assert f"posterity.stages.{job.stage}" in fp.modules((f"posterity.stages.{job.stage}",))
         assert len(job.code) == 16
+
+
+def test_verify_depends_on_its_samplers_and_on_every_statistic():
+    import posterity.certificates.statistics as package
+
+    entries = list(fp._named("verify", {"samplers": [{"method": "ddnm"}, {"file": "mine.py"}]}))
+    assert entries[0] == "posterity.samplers.ddnm"
+    assert {name.rpartition(".")[2] for name in entries[1:]} == set(package.names())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from posterity.errors import PosterityError
 
-__all__ = ["ManyCommand", "Posterity"]
+__all__ = ["ManyCommand", "Posterity", "Shorthand"]
 
 
 class _Group(TyperGroup):
@@ -59,3 +60,12 @@ class ManyCommand(TyperCommand):
             else:
                 out += [option, word] if option else [word]
         return super().parse_args(ctx, out)
+
+
+class Shorthand(TyperCommand):
+    """Lets one word of ``words`` stand for several."""
+
+    words: ClassVar[Mapping[str, list[str]]] = {}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [word for given in args for word in self.words.get(given, [given])])

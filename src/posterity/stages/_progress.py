@@ -1,19 +1,22 @@
-"""A progress bar in a terminal, nothing in a log (the stage writes a line a batch there)."""
+"""Progress: a bar in a terminal; a log has plain lines instead."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from posterity.samplers.base import Watch
 
-__all__ = ["steps"]
+__all__ = ["jobs", "steps"]
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
 def steps(name: str) -> Iterator[Watch]:
-    """A ``watch`` that draws the bar of one batch."""
+    """A ``watch`` that draws the bar of one batch; the stage writes a line a batch into a log."""
     from tqdm import tqdm
 
     with tqdm(desc=name, unit="step", leave=False, disable=None) as bar:
@@ -23,3 +26,21 @@ def steps(name: str) -> Iterator[Watch]:
             bar.update(step + 1 - bar.n)
 
         yield watch
+
+
+@contextmanager
+def jobs(total: int) -> Iterator[Callable[[str], None]]:
+    """A function that is told, ``total`` times, what was done."""
+    from tqdm import tqdm
+
+    with tqdm(
+        total=total, leave=False, disable=None, bar_format="{n_fmt}/{total_fmt} {bar:30} {elapsed} {desc}"
+    ) as bar:
+
+        def done(what: str) -> None:
+            if bar.disable:
+                _log.info("%s", what)
+            bar.set_description_str(what, refresh=False)
+            bar.update()
+
+        yield done

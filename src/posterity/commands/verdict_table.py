@@ -1,0 +1,130 @@
+"""Certificates as a table in the terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posterity.certificates.finding import Finding
+from posterity.certificates.panel import Certificate
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["HEADLINES", "STYLES", "cell", "show", "table"]
+
+HEADLINES = {
+    "sliced W": "sliced_wasserstein", "spread": "spread/overall", "modes": "modes/tv",
+    "cover 0.8": "calibration/coverage 0.8", "batch": "coupling/batch", "mean, dB": "mmse/gap",
+    "residual": "residual/mean", "W2": "moments/w2",
+}  # fmt: skip
+"""Column → ``Finding.key``, the more telling first: a narrow terminal leaves the last ones out."""
+STYLES = {
+    "exact": "green", "open": "default", "approximate": "yellow", "improved": "cyan", "regressed": "bold red",
+    "diverged": "bold red", "n/a": "dim", "reported": "default",
+}  # fmt: skip
+LEGEND = """\
+exact: every 95 % interval lies inside its margin. open: some do not, and more draws would tell. approximate: some are
+outside. regressed, improved: left the stored band. within: statistics that are exact. No rejection is no proof.
+sliced W: distance to exact draws, in floors (1: as near as other exact draws). spread: variance over the exact one.
+modes: total variation of mode weights. cover 0.8: truths inside the 80 % region. batch: change of a row with its batch.
+mean: error of the mean over that of the exact one. residual: ‖y - Ax‖² over its exact mean. W2: of Gaussian moments.
+NFE, back: network evaluations of one restoration, forwards and backwards. s: seconds of all. ±: standard error."""
+_LOG_WIDTH, _NOTHING = 200, 1e-12
+
+
+def show(certificates: Sequence[Certificate], failed: Sequence[Certificate], output: Path, whole: bool = False) -> None:
+    """Prints the table, what it means, what failed and where the files are; ``whole`` panels too."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH, highlight=False)
+    console.print(_fitting(console, certificates))
+    console.print(LEGEND, style="dim", soft_wrap=True)
+    for c in certificates if whole else ():
+        console.print(_panel(c))
+    for c in failed:
+        wrong = [f.key for f, v in zip(c.findings, c.verdicts, strict=True) if v == "regressed"]
+        console.print(
+            f"{c.verdict}: {c.sampler}, {c.prior}, {c.task}: {', '.join(wrong) or c.reason}", style="bold red"
+        )
+    console.print(f"Everything: {output / 'certificates.parquet'}. Beside it cost_error.svg, junit.xml, badge.svg.")
+
+
+def _fitting(console: Console, certificates: Sequence[Certificate]) -> Table:
+    """The table with as many headlines as there is room for."""
+    endless = console.options.update(width=1000)
+    for columns in range(len(HEADLINES), 0, -1):
+        out = table(certificates, columns)
+        if console.measure(out, options=endless).maximum <= console.width:
+            break
+    return out
+
+
+def table(certificates: Sequence[Certificate], columns: int = len(HEADLINES)) -> Table:
+    """A section a prior and task, a row a sampler."""
+    from rich import box
+    from rich.table import Table
+
+    shown = list(HEADLINES.items())[:columns]
+    out = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    out.add_column("sampler", no_wrap=True)
+    out.add_column("verdict", max_width=30)
+    for name in ("within", *(name for name, _ in shown), "NFE", "back", "s"):
+        out.add_column(name, justify="right", no_wrap=True)
+    for place, group in groupby(certificates, lambda c: f"{c.prior} · {c.task}"):
+        out.add_row(f"[bold]{place}[/]")
+        for c in group:
+            out.add_row(*_row(c, [key for _, key in shown]))
+        out.add_section()
+    return out
+
+
+def _row(c: Certificate, keys: Sequence[str]) -> list[str]:
+    if c.verdict == "n/a":
+        return [f"[dim]  {c.sampler}[/]", f"[dim]N/A: {c.reason}[/]"]
+    told = {f.key: (f, v) for f, v in zip(c.findings, c.verdicts, strict=True)}
+    within = [f.equivalent for f in c.findings if f.decides and f.value is not None]
+    numbers = [cell(*told[key]) if key in told else "–" for key in keys]
+    cost = [str(c.forwards), str(c.backwards), f"{c.seconds:.1f}"]
+    verdict = f"[{STYLES[c.verdict]}]{c.verdict}[/]"
+    return [f"  {c.sampler}", verdict, f"{sum(within)}/{len(within)}", *numbers, *cost]
+
+
+def _panel(c: Certificate) -> Table:
+    """Every statistic of one certificate."""
+    from rich import box
+    from rich.table import Table
+
+    title = f"{c.sampler}, {c.prior}, {c.task}: {c.verdict}"
+    out = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    out.add_column("statistic", no_wrap=True)
+    for name in ("value", "exact", "margin", "floor"):
+        out.add_column(name, justify="right", no_wrap=True)
+    out.add_column("verdict", no_wrap=True)
+    out.add_column("about")
+    for f, verdict in zip(c.findings, c.verdicts, strict=True):
+        numbers = ("" if n is None else f"{n:.3g}" for n in (f.target, f.margin, f.floor))
+        value = _number(f.value, f.error or 0.0) if f.value is not None else ""
+        out.add_row(f.key, value, *numbers, f"[{STYLES[verdict]}]{verdict}[/]", f"[dim]{f.note}[/]")
+    return out
+
+
+def cell(finding: Finding, verdict: str) -> str:
+    """Value ± error, in floors where nothing but the floor says what is small."""
+    if finding.value is None:
+        return "–"
+    unit = finding.floor if finding.statistic == "sliced_wasserstein" and finding.floor else 1.0
+    return f"[{STYLES[verdict]}]{_number(finding.value / unit, (finding.error or 0.0) / unit)}[/]"
+
+
+def _number(value: float, error: float) -> str:
+    """To one digit of its error, or three of its own."""
+    if not (error > 0 and math.isfinite(error)):
+        return f"{value:.3g}" if abs(value) > _NOTHING else "0"
+    digits = max(0, -math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ±{error:.{digits}f}"

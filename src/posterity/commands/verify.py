@@ -1,0 +1,100 @@
+"""How wrong a sampler is: the command, and its table in the terminal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+
+from posterity.commands.group import Shorthand
+from posterity.errors import PosterityError
+
+__all__ = ["Tiers", "verify"]
+
+
+class Tiers(Shorthand):
+    """Lets ``--quick`` stand for ``--tier quick``."""
+
+    words: ClassVar[dict[str, list[str]]] = {f"--{tier}": ["--tier", tier] for tier in ("quick", "standard", "full")}
+
+
+def verify(
+    samplers: Annotated[list[str] | None, typer.Argument(help="Methods, with their defaults.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="All methods.")] = False,
+    file: Annotated[Path | None, typer.Option("--sampler", metavar="FILE", help="Your own, in a Python file.")] = None,
+    prior: Annotated[list[str] | None, typer.Option(help="May be repeated. [default: all]")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="May be repeated. [default: all]")] = None,
+    dim: Annotated[int | None, typer.Option(min=1, help="The toy problem of this size instead.")] = None,
+    tier: Annotated[str, typer.Option(help="How much is spent: quick, standard, full; --quick is enough.")] = "quick",
+    steps: Annotated[int | None, typer.Option(min=1, help="The same as --set steps=N.")] = None,
+    given: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Of measurements and noise.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cases at a time. [default: cores]")] = None,
+    whole: Annotated[bool, typer.Option("--panel", help="Print every statistic of every row.")] = False,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="For what is written.")] = Path("results/verify"),
+    expectations: Annotated[Path, typer.Option(metavar="FOLDER", help="What is known of each method.")] = Path(
+        "resources/certificates"
+    ),
+    update_expectations: Annotated[
+        bool, typer.Option("--update-expectations", help="Store what is found there, from several seeds.")
+    ] = False,
+) -> None:
+    """Measure samplers against exact posteriors.
+
+    Exits with 1 when one regressed, or diverged and was not known to.
+
+    Example: posterity verify ddrm --prior mixture --task inpaint --quick
+    """
+    if not (samplers or everyone or file):
+        raise PosterityError("name samplers, or give --all, or a file of your own with --sampler")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    from posterity.artifacts import store
+    from posterity.certificates.cases import PRIORS, TASKS, TOYS
+    from posterity.commands import verdict_table
+    from posterity.configuration.fingerprint import fingerprint
+    from posterity.stages import verify as stage
+
+    chosen = _parse([*(given or []), *([] if steps is None else [f"steps={steps}"])])
+    entries = _everyone(chosen) if everyone else []
+    entries += [{"method": n, "settings": chosen} for n in dict.fromkeys(samplers or []) if not everyone]
+    entries += [{"file": str(file), "settings": chosen}] if file else []
+    if dim is not None and task:
+        raise PosterityError("--dim has a task of its own; leave --task out")
+    settings = {"samplers": entries, "priors": prior or list(PRIORS if dim is None else TOYS)}
+    settings |= {"tasks": task or list(TASKS), "dim": dim, "tier": tier, "seed": seed}
+    store.code.set(fingerprint("verify", settings))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found, failed = stage.run(
+        settings, output=output, expectations=expectations, update=update_expectations, jobs=jobs or cores
+    )
+    verdict_table.show(found, failed, output, whole)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _parse(given: list[str]) -> dict[str, Any]:
+    """{key: value} of KEY=VALUE; a value is JSON where it can be, else text."""
+    out: dict[str, Any] = {}
+    for one in given:
+        key, sign, value = one.partition("=")
+        if not (key and sign):
+            raise PosterityError(f"--set {one!r} must be KEY=VALUE")
+        try:
+            out[key] = json.loads(value)
+        except ValueError:
+            out[key] = value
+    return out
+
+
+def _everyone(chosen: dict[str, Any]) -> list[dict[str, Any]]:
+    """All methods, each with those of the settings that it has."""
+    from posterity import samplers
+
+    properties = {name: entry["settings"].get("properties", {}) for name, entry in samplers.schema().items()}
+    unknown = [key for key in chosen if not any(key in has for has in properties.values())]
+    if unknown:
+        raise PosterityError(f"no sampler has a setting {unknown[0]!r}")
+    return [{"method": n, "settings": {k: v for k, v in chosen.items() if k in has}} for n, has in properties.items()]

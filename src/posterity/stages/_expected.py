@@ -1,0 +1,37 @@
+"""The files of stored expectations, one a method: {method}.json, an entry a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from posterity.artifacts import store
+from posterity.certificates.expectations import Expectation, Key, parse
+from posterity.errors import PosterityError
+
+__all__ = ["load", "save"]
+
+Known = Mapping[Key, Expectation]
+
+
+def load(folder: Path, method: str) -> dict[Key, Expectation]:
+    """What is stored of a method; nothing where there is no file."""
+    path = folder / f"{method}.json"
+    if not path.is_file():
+        return {}
+    try:
+        return dict(parse(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["entries"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PosterityError(
+            f"{path} holds no expectations ({error!r}); write it with --update-expectations"
+        ) from error
+
+
+def save(folder: Path, method: str, learned: Known) -> None:
+    """Replaces the entries that were learned and keeps the others."""
+    entries = {**load(folder, method), **learned}
+    ordered = sorted(entries, key=lambda k: (k.tier, k.prior, k.dim, k.task, k.settings))
+    lines = ",\n".join(json.dumps(entries[key].plain(key), ensure_ascii=False) for key in ordered)
+    made = json.dumps(f"posterity verify {method} --update-expectations")
+    store.write_bytes(folder / f"{method}.json", f'{{"made by": {made}, "entries": [\n{lines}\n]}}\n'.encode())

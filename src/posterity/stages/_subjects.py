@@ -1,0 +1,79 @@
+"""Whom `verify` checks: methods with their settings, and a person's own file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from posterity import samplers
+from posterity.certificates.foreign import Foreign
+from posterity.certificates.tiers import options
+from posterity.errors import PosterityError
+from posterity.samplers.base import Sampler
+from posterity.stages import _user_file
+
+__all__ = ["Subject", "subject"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One sampler: its name, what it resolved to as canonical JSON, and the file, if it is a person's own."""
+
+    name: str
+    sampler: Sampler
+    settings: str
+    file: Path | None = None
+
+
+def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
+    """From {method or file, settings}.
+
+    A tier may make a method cheaper, a toy problem has published settings, and what is given has the last word.
+
+    Raises:
+        PosterityError: when it does not exist, or a setting does not.
+    """
+    given = dict(entry.get("settings") or {})
+    if "file" not in entry:
+        return _method(entry["method"], given, tier, toy)
+    path = Path(entry["file"])
+    if path.stem in samplers.names():
+        raise PosterityError(f"{path}: {path.stem} is a sampler of posterity; give the file another name")
+    found = _user_file.load(path)
+    if isinstance(found, Foreign):
+        if given:
+            raise PosterityError(f"{path}: a function has no settings; {', '.join(given)} cannot be set")
+        return Subject(path.stem, found, "{}", path)
+    return _built(path.stem, found, given, path)
+
+
+def _method(name: str, given: dict[str, Any], tier: str, toy: bool) -> Subject:
+    try:
+        cls = samplers.find(name)
+    except KeyError:
+        valid = ", ".join(samplers.names())
+        raise PosterityError(
+            f"sampler {name!r} does not exist; choose one of {valid}, or give --sampler FILE"
+        ) from None
+    return _built(name, cls, {**options(name, tier, toy), **given}, None)
+
+
+def _built(name: str, cls: type[Sampler], given: dict[str, Any], path: Path | None) -> Subject:
+    adapter = TypeAdapter(cls)
+    try:
+        sampler = adapter.validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "settings"
+        if first["type"] == "missing":
+            raise PosterityError(f"sampler {name}: setting {key!r} has no default; give --set {key}=VALUE") from error
+        if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            valid = ", ".join(adapter.json_schema().get("properties", {})) or "none"
+            raise PosterityError(f"sampler {name} has no setting {key!r}; it has: {valid}") from error
+        raise PosterityError(f"sampler {name}: {key} = {first['input']!r}: {first['msg']}") from error
+    return Subject(name, sampler, json.dumps(adapter.dump_python(sampler), sort_keys=True), path)

@@ -1,0 +1,73 @@
+"""A person's own sampler, from a Python file."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from posterity.certificates.foreign import Foreign
+from posterity.errors import PosterityError
+from posterity.samplers.base import Sampler
+
+__all__ = ["load", "where"]
+
+FUNCTION = "restore"
+_TAKES = ("denoise", "A", "y", "sigma_y", "noise")
+
+
+def load(path: Path) -> type[Sampler] | Foreign:
+    """The one ``Sampler`` that the file defines, or its function ``restore(denoise, A, y, sigma_y, noise)``.
+
+    Raises:
+        PosterityError: when there is no such file, when it does not run, or when it holds not exactly one sampler.
+    """
+    module = _run(path)
+    own = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+    found = [c for c in own if issubclass(c, Sampler) and not inspect.isabstract(c)]
+    function = getattr(module, FUNCTION, None)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(c.__name__ for c in found)
+        raise PosterityError(f"{path} defines {len(found)} samplers ({names}); keep one a file")
+    if inspect.isfunction(function):
+        takes = tuple(inspect.signature(function).parameters)
+        if takes != _TAKES:
+            raise PosterityError(f"{path}: {FUNCTION}({', '.join(takes)}) must be {FUNCTION}({', '.join(_TAKES)})")
+        return Foreign(function)
+    unfinished = [c.__name__ for c in own if issubclass(c, Sampler)]
+    if unfinished:
+        raise PosterityError(f"{path}: {', '.join(unfinished)} has no method `run`; see docs/writing-a-sampler.md")
+    raise PosterityError(
+        f"{path} defines neither a subclass of posterity.samplers.base.Sampler nor a function {FUNCTION}"
+    )
+
+
+def where(error: BaseException, path: Path) -> str:
+    """An error of a person's code in one line, with the last line of their file that it passed."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path.resolve()]
+    at = f", line {frames[-1].lineno}" if frames else ""
+    return f"{path}{at}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _run(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise PosterityError(f"{path}: there is no such file")
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise PosterityError(f"{path}: a sampler is a Python file whose name is a Python name, like my_sampler.py")
+    name = f"posterity_user_{path.stem}"
+    spec = spec_from_file_location(name, path.resolve())
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise PosterityError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        raise PosterityError(where(error, path)) from error
+    return module
