@@ -12,17 +12,21 @@ import torch
 from torch import Tensor
 
 from posterity.certificates.conditional import Components, Conditional, Exact
+from posterity.certificates.gibbs import LAWS, SIZE, Chains
+from posterity.certificates.gibbs import prior as levy
 from posterity.certificates.toys import TOYS
 from posterity.diffusion.noise import generator
 from posterity.errors import PosterityError
 from posterity.operators.base import Operator
 from posterity.operators.build import build
+from posterity.operators.dense import Dense
 from posterity.priors.base import Prior
 from posterity.priors.gaussian import Gaussian
 from posterity.priors.kernel import Kernel
+from posterity.priors.levy import problems
 from posterity.priors.mixture import Mixture
 
-__all__ = ["PRIORS", "TASKS", "Case", "Instance", "Source", "make"]
+__all__ = ["PRIORS", "PROCESSES", "TASKS", "Case", "Instance", "Source", "make", "tasks"]
 
 TASKS: dict[str, dict[str, Any]] = {
     "inpaint": {"operator": "inpaint", "sigma_y": 0.0},
@@ -167,7 +171,23 @@ def _kernel(images: Tensor | None) -> Source:
 
 
 PRIORS: dict[str, Build] = {"gaussian": _gaussian, "mixture": _mixture, "kernel": _kernel}
-"""Priors of known posterior by name; each takes the images of a data set (N, C, H, W), or None."""
+"""Priors whose posterior has a closed form; each takes the images of a data set (N, C, H, W), or None."""
+
+PROCESSES = tuple(LAWS)
+"""Priors of signals whose posterior Gibbs chains give."""
+_PROBLEMS = ("denoise", "deconvolve", "impute", "fourier")
+
+
+def tasks(prior: str) -> tuple[str, ...]:
+    """Tasks that there are with a prior.
+
+    Raises:
+        PosterityError: when there is no such prior.
+    """
+    if prior not in (*PRIORS, *PROCESSES):
+        known = ", ".join((*PRIORS, *PROCESSES))
+        raise PosterityError(f"prior {prior!r} is not one that verify knows; choose one of {known}")
+    return _PROBLEMS if prior in PROCESSES else tuple(TASKS)
 
 
 def make(
@@ -176,8 +196,8 @@ def make(
     """The case of one prior and one task.
 
     Arguments:
-        prior: a key of ``PRIORS``.
-        task: a key of ``TASKS``.
+        prior: one of ``PRIORS`` or ``PROCESSES``.
+        task: one of its ``tasks``.
         replicates: R measurements with a few draws each; one more is looked at in depth.
         images: of a data set, (N, C, H, W) in [-1, 1]; for the kernel prior.
         seed: of truths and noise.
@@ -187,13 +207,20 @@ def make(
     Raises:
         PosterityError: when there is no such prior or task.
     """
-    for kind, name, known in (("prior", prior, PRIORS), ("task", task, TASKS)):
-        if name not in known:
-            raise PosterityError(f"{kind} {name!r} is not one that verify knows; choose one of {', '.join(known)}")
     if dim is not None:
         return _toys(prior, dim, replicates, seed)
-    source = PRIORS[prior](images)
-    both = [_instance(source, task, count, (prior, task, seed, count > 1)) for count in (replicates, 1)]
+    if task not in tasks(prior):
+        known = ", ".join(tasks(prior))
+        raise PosterityError(f"task {task!r} is not one that verify knows with {prior}; choose one of {known}")
+    if prior in PROCESSES:
+        process = levy(prior)
+        source = Source(process, lambda *key: process.draw(*key).flatten(1), partial(Chains, process))
+        matrix, sigma_y = problems(LAWS[prior], SIZE)[task]
+        operator: Operator = Dense(matrix[None], process.signal_shape)
+    else:
+        source = PRIORS[prior](images)
+        operator, sigma_y = _operator(TASKS[task], source.prior.signal_shape), TASKS[task]["sigma_y"]
+    both = [_instance(source, operator, sigma_y, n, (prior, task, seed, n > 1)) for n in (replicates, 1)]
     return Case(prior, task, both[0], (both[1],))
 
 
@@ -211,26 +238,26 @@ def _toys(prior: str, dim: int, instances: int, seed: int) -> Case:
     return Case(prior, "dense", None, tuple(deep))
 
 
-def _instance(source: Source, task: str, count: int, key: tuple[object, ...]) -> Instance:
-    settings, shape = TASKS[task], source.prior.signal_shape
-    operator = build(settings, shape, _parameters(settings, shape))
+def _instance(source: Source, operator: Operator, sigma_y: float, count: int, key: tuple[object, ...]) -> Instance:
+    shape = source.prior.signal_shape
     truths = source.draw(count, "truths", *key)
     y = operator(truths.unflatten(1, shape))
     drawn = torch.from_numpy(generator("verify", "y", *key).standard_normal(tuple(y.shape)))
-    y = y + settings["sigma_y"] * operator.where_measured(y) * drawn
+    y = y + sigma_y * operator.where_measured(y) * drawn
     matrix = _matrix(operator, shape, y[:1])
     seen = operator.where_measured(y[:1]).flatten() > 0
-    exact = source.condition(matrix, y.flatten(1)[:, seen], settings["sigma_y"])
+    exact = source.condition(matrix, y.flatten(1)[:, seen], sigma_y)
     draws = source.draw(2000, "prior", *key)
-    return Instance(source.prior, operator, matrix, settings["sigma_y"], truths, y, exact, draws)
+    return Instance(source.prior, operator, matrix, sigma_y, truths, y, exact, draws)
 
 
-def _parameters(settings: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Tensor]:
-    if settings["operator"] != "inpaint":
-        return {}
-    keep = torch.ones(1, 1, *shape[1:])
-    keep[..., shape[2] // 2 :] = 0
-    return {"keep": keep}
+def _operator(settings: Mapping[str, Any], shape: tuple[int, ...]) -> Operator:
+    parameters: dict[str, Tensor] = {}
+    if settings["operator"] == "inpaint":
+        keep = torch.ones(1, 1, *shape[1:])
+        keep[..., shape[2] // 2 :] = 0
+        parameters["keep"] = keep
+    return build(settings, shape, parameters)
 
 
 def _matrix(operator: Operator, shape: tuple[int, ...], y: Tensor) -> Tensor:

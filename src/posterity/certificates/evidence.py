@@ -12,6 +12,7 @@ from torch import Tensor
 
 from posterity.certificates.cases import Case, Instance
 from posterity.certificates.conditional import Conditional
+from posterity.certificates.gibbs import Chains
 from posterity.certificates.probing import Streams
 from posterity.certificates.tiers import Tier
 from posterity.diffusion.noise import Noise, generator
@@ -112,6 +113,8 @@ class Pools:
         exact = self.instance.exact
         if isinstance(exact, Conditional):
             return exact.variances(self.directions)
+        if isinstance(exact, Chains):
+            return torch.einsum("rde,dn,en->rn", exact.covariances, self.directions, self.directions)
         return (exact.draw(_MANY, "variances", *self.key) @ self.directions).var(1)
 
     @property
@@ -121,7 +124,7 @@ class Pools:
 
     def _covariances(self) -> Tensor:
         exact = self.instance.exact
-        if isinstance(exact, Conditional):
+        if isinstance(exact, Conditional | Chains):
             return exact.covariances
         off = exact.draw(_MANY, "covariances", *self.key)
         off = off - off.mean(1, keepdim=True)

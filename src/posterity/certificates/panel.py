@@ -13,7 +13,7 @@ from posterity.certificates import cases, statistics
 from posterity.certificates.cases import Case, Instance
 from posterity.certificates.evidence import Evidence, draw
 from posterity.certificates.finding import Band, Finding, overall, verdicts
-from posterity.certificates.tiers import TIERS, Tier
+from posterity.certificates.tiers import TIERS, Tier, size
 from posterity.errors import PosterityError
 from posterity.priors.base import NoClosedForm
 from posterity.samplers.base import Cost, Guidance, Sampler
@@ -54,8 +54,8 @@ class Certificate:
 
 def case(prior: str, task: str, tier: str, **options: Any) -> Case:
     """The case of the tier's size; options as in :func:`posterity.certificates.cases.make`."""
-    size = TIERS[tier]
-    replicates = size.replicates if options.get("dim") is None else size.instances
+    spent = size(tier, prior)
+    replicates = spent.replicates if options.get("dim") is None else spent.instances
     return cases.make(prior, task, replicates, **options)
 
 
@@ -92,7 +92,7 @@ def certify(
     reason = _missing(sampler, case.instances[0])
     began = time.perf_counter()
     try:
-        evidence, costs = (None, []) if reason else _gather(sampler, case, TIERS[tier], seed, guidance)
+        evidence, costs = (None, []) if reason else _gather(sampler, case, size(tier, case.prior_name), seed, guidance)
     except (PosterityError, NoClosedForm, NotImplementedError) as refusal:
         evidence, costs, reason = None, [], str(refusal)
     if evidence is None:

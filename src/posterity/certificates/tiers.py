@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from posterity import samplers
+from posterity.certificates.gibbs import LAWS
 
-__all__ = ["TIERS", "Tier", "options"]
+__all__ = ["TIERS", "Tier", "options", "size"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,18 @@ TIERS: dict[str, Tier] = {
 }
 """``quick``: all samplers on the Gaussian, mixture and kernel priors in less than a minute of two cores, with
 fewer steps than by default; ``standard``: in about ten; ``full``: default settings, many draws, hours."""
+
+_PROCESS = {"replicates": 24, "draws": 31, "depth": 256}
+"""At most, where every evaluation of the prior runs Markov chains."""
+
+
+def size(tier: str, prior: str) -> Tier:
+    """How much is spent on a certificate with this prior."""
+    full = TIERS[tier]
+    if prior not in LAWS or tier == "full":
+        return full
+    return replace(full, **{k: min(most, getattr(full, k)) for k, most in _PROCESS.items()})
+
 
 _TOY: dict[str, dict[str, Any]] = {
     "ddnm": {"steps": 1000},

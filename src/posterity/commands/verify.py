@@ -53,7 +53,7 @@ def verify(
         raise PosterityError("name samplers, or give --all, or a file of your own with --sampler")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     from posterity.artifacts import store
-    from posterity.certificates.cases import PRIORS, TASKS, TOYS
+    from posterity.certificates.cases import PRIORS, PROCESSES, TOYS, tasks
     from posterity.commands import verdict_table
     from posterity.configuration.fingerprint import fingerprint
     from posterity.stages import verify as stage
@@ -64,8 +64,11 @@ def verify(
     entries += [{"file": str(file), "settings": chosen}] if file else []
     if dim is not None and task:
         raise PosterityError("--dim has a task of its own; leave --task out")
-    settings = {"samplers": entries, "priors": prior or list(PRIORS if dim is None else TOYS)}
-    settings |= {"tasks": task or list(TASKS), "dim": dim, "tier": tier, "seed": seed}
+    every = [*PRIORS, *([] if tier == "quick" else PROCESSES)] if dim is None else [*TOYS]
+    priors = prior or every
+    known = dict.fromkeys(t for p in priors for t in tasks(p))
+    settings = {"samplers": entries, "priors": priors, "tasks": task or list(known)}
+    settings |= {"dim": dim, "tier": tier, "seed": seed}
     store.code.set(fingerprint("verify", settings))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found, failed = stage.run(

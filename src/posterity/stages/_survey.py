@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from posterity.certificates import panel
-from posterity.certificates.cases import Case
+from posterity.certificates.cases import Case, tasks
 from posterity.certificates.expectations import Expectation, Key
 from posterity.certificates.panel import Certificate
 from posterity.errors import PosterityError
@@ -29,9 +29,10 @@ def subjects(settings: Mapping[str, Any]) -> list[Subject]:
 
 
 def places(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(prior, task); a toy problem has a task of its own, whatever is named."""
-    tasks = settings["tasks"] if settings["dim"] is None else settings["tasks"][:1]
-    return [(prior, task) for prior in settings["priors"] for task in tasks]
+    """(prior, task), every task of the prior that is named; a toy problem has one of its own, whatever is named."""
+    if settings["dim"] is not None:
+        return [(prior, "dense") for prior in settings["priors"]]
+    return [(prior, task) for prior in settings["priors"] for task in tasks(prior) if task in settings["tasks"]]
 
 
 def survey(

@@ -65,15 +65,14 @@ def run(
 
 def _check(settings: dict[str, Any]) -> None:
     """Names that do not exist are told before samplers are loaded."""
-    from posterity.certificates.cases import PRIORS, TASKS
+    from posterity.certificates.cases import tasks
     from posterity.certificates.panel import TIERS
 
-    asked = [("tier", settings["tier"], list(TIERS))]
-    asked += [("prior", name, list(PRIORS)) for name in settings["priors"]]
-    asked += [("task", name, list(TASKS)) for name in settings["tasks"]]
-    for noun, name, known in asked:
-        if name not in known:
-            raise PosterityError(f"{noun} {name!r} is not one that verify knows; choose one of {', '.join(known)}")
+    known = list(dict.fromkeys(task for prior in settings["priors"] for task in tasks(prior)))
+    asked = [("tier", settings["tier"], list(TIERS)), *(("task", name, known) for name in settings["tasks"])]
+    for noun, name, names in asked:
+        if name not in names:
+            raise PosterityError(f"{noun} {name!r} is not one that verify knows; choose one of {', '.join(names)}")
 
 
 def _write(
