@@ -52,13 +52,11 @@ rule all:
     input:
         f"{plan.results}/report/index.html",
         # named here too: the report alone would not miss a figure that was deleted after it was written
-        [f"{plan.results}/tables/{e}/{t}.parquet" for e, t in plan.keys("table")],
-        [f"{plan.results}/figures/{e}/{f}.svg" for e, f in plan.keys("figure")],
-        [f"{plan.results}/study/{e}/questions.parquet" for (e,) in plan.keys("study")],
-        [f"{plan.results}/study/{e}/analysis.parquet" for (e,) in plan.keys("analyse")],
+        lambda wildcards: [p for e in plan.experiments for p in results_of(e)],
 
 
 include: "rules/common.smk"
+include: "rules/experiments.smk"
 include: "rules/fetch.smk"
 include: "rules/prepare.smk"
 include: "rules/degrade.smk"

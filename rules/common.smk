@@ -111,14 +111,25 @@ def measure_inputs(wildcards):
     return found
 
 
-def report_inputs(wildcards):
-    figures = [FIGURE.format(experiment=e, figure=f) for e, f in plan.keys("figure")]
+def results_of(experiment):
+    """What an experiment is made for: its tables, figures and study."""
     return [
-        *[TABLE.format(experiment=e, table=t) for e, t in plan.keys("table")],
-        *figures,
-        *[f.removesuffix(".svg") + ".png" for f in figures],
-        *paths_of(METRICS, plan.keys("measure")),
-        *paths_of(LICENSE, plan.keys("prepare")),
-        *[QUESTIONS.format(experiment=e) for (e,) in plan.keys("study")],
-        *[ANALYSIS.format(experiment=e) for (e,) in plan.keys("analyse")],
+        *[TABLE.format(experiment=e, table=t) for e, t in plan.of("table", experiment)],
+        *[
+            FIGURE.format(experiment=e, figure=f)
+            for e, f in plan.of("figure", experiment)
+        ],
+        *[QUESTIONS.format(experiment=e) for (e,) in plan.of("study", experiment)],
+        *[ANALYSIS.format(experiment=e) for (e,) in plan.of("analyse", experiment)],
+    ]
+
+
+def report_inputs(wildcards):
+    found = [p for e in plan.experiments for p in results_of(e)]
+    runs = [key for e in plan.experiments for key in plan.runs[e]]
+    return [
+        *found,
+        *[f.removesuffix(".svg") + ".png" for f in found if f.endswith(".svg")],
+        *paths_of(METRICS, [key for key in runs if plan.has("measure", *key)]),
+        *paths_of(LICENSE, runs),
     ]

@@ -225,3 +225,15 @@ def test_two_experiments_must_agree_about_what_is_shown(folder):
     assert found == [
         "config: experiments.other.count = 4: another experiment shows 5 of openmoji-smileys/sr16/kernel/ddnm"
     ]
+
+
+def test_an_experiment_cannot_have_the_name_of_a_rule_or_of_another_target(folder):
+    for name in ("sample", "mi-ne", "mi_ne"):
+        (folder / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump({"title": "X", "runs": [RUN]}))
+    assert lines(folder, {"on_request": ["nothing"]}) == [
+        "config: experiments.mi-ne: 'mi_ne' is also mi_ne for snakemake",
+        "config: experiments.mi_ne: 'mi_ne' is also mi-ne for snakemake",
+        "config: experiments.sample: 'sample' is a rule for snakemake",
+        "config: on_request[0] = 'nothing': unknown experiment (valid: ci, diversity, followup, mi-ne, mi_ne, "
+        "mine, sample)",
+    ]

@@ -165,6 +165,16 @@ def test_deleted_figures_are_drawn_again_and_nothing_else(results):
     assert planned(results) == {("figure", "exact_distance"), ("report",), ("all",)}
 
 
+def test_an_experiment_on_request_is_made_by_its_name_alone(results):
+    extra = {**TINY, "title": "Extra", "figures": []}
+    del extra["study"]
+    (results / "config" / "experiments" / "on-request.yaml").write_text(yaml.safe_dump(extra))
+    edit(results, "config.yaml", lambda c: c.update(on_request=["on-request"]))
+    assert planned(results) == set()
+    assert planned(results, "on_request") == {("table", "cost"), ("on_request",)}
+    assert planned(results, "tiny") == set()
+
+
 def test_mistakes_stop_before_any_job_with_one_line_each(tmp_path):
     folder = workspace(tmp_path)
     edit(folder, "samplers/dps.yaml", lambda c: c["settings"].update(sclae=0.5))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import load
-from posterity.configuration.known import CLOSED_FORM, FEATURES, METRICS, lacking
+from posterity.configuration.known import CLOSED_FORM, FEATURES, METRICS, RULES, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import Named, catalogue, defined
@@ -35,6 +35,11 @@ class Checked:
     samplers: dict[str, Named] = field(default_factory=dict)
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: Collection[str] = METRICS
+
+    @property
+    def planned(self) -> list[str]:
+        """Experiments that are made by default, then those that are made on request."""
+        return list(dict.fromkeys([*self.config["experiments"], *self.config["on_request"]]))
 
     def runs(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(where it is in the configuration, the run) of a valid experiment."""
@@ -107,11 +112,13 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
     c.samplers = catalogue(c.config["samplers"], every, problems)
     for name, value in definitions.items():
         _name(f"experiments.{name}", name, problems)
+        _target(name, definitions, problems)
         if check(value, schema("parts")["experiment"], f"experiments.{name}", problems):
             c.experiments[name] = value
             _experiment(c, name, value, problems)
-    for i, name in enumerate(c.config["experiments"]):
-        problems.known(f"experiments[{i}]", name, definitions, "experiment")
+    for key in ("experiments", "on_request"):
+        for i, name in enumerate(c.config[key]):
+            problems.known(f"{key}[{i}]", name, definitions, "experiment")
     return c
 
 
@@ -128,6 +135,14 @@ def _assets(path: Path, problems: Problems) -> dict[str, dict[str, Any]]:
 def _name(path: str, name: object, problems: Problems) -> None:
     if not (isinstance(name, str) and re.match(NAME, name)):
         problems.say(path, "a name is lower-case letters, digits, '_' and '-', and begins with a letter or digit")
+
+
+def _target(name: str, others: Iterable[str], problems: Problems) -> None:
+    """`snakemake NAME` with "_" for "-" makes an experiment, so that must mean one thing."""
+    target = str(name).replace("-", "_")
+    taken = [n for n in others if n != name and str(n).replace("-", "_") == target]
+    if target in RULES or taken:
+        problems.say(f"experiments.{name}", f"{target!r} is {f'also {taken[0]}' if taken else 'a rule'} for snakemake")
 
 
 def _kinds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["CLOSED_FORM", "FEATURES", "HAS", "METRICS", "lacking"]
+__all__ = ["CLOSED_FORM", "FEATURES", "HAS", "METRICS", "RULES", "lacking"]
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
@@ -38,6 +38,11 @@ METRICS = (
     "psnr", "ssim", "lpips", "niqe", "lr_psnr", "residual_rms",
     "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein",
 )  # fmt: skip
+RULES = (
+    "all", "fetch", "prepare", "degrade", "posterior", "sample", "select", "measure", "study", "study_simulated",
+    "analyse", "distance", "table", "figure", "report",
+)  # fmt: skip
+"""The workflow's rules; an experiment is one too, and needs a name of its own."""
 FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
 
 _MEANS = {

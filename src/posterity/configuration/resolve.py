@@ -42,6 +42,7 @@ class Job:
 class Plan:
     """All jobs of a configuration, by stage and key.
 
+    ``experiments`` are made by default and are in the report, those of ``on_request`` only when asked for.
     ``asset_of`` says what a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``responses`` where the answers to its study are.
     """
@@ -49,6 +50,7 @@ class Plan:
     data: str
     results: str
     experiments: list[str]
+    on_request: list[str] = field(default_factory=list)
     jobs: dict[str, dict[Key, Job]] = field(default_factory=dict)
     asset_of: dict[str, str] = field(default_factory=dict)
     runs: dict[str, list[Key]] = field(default_factory=dict)
@@ -67,6 +69,10 @@ class Plan:
 
     def keys(self, stage: str) -> list[Key]:
         return list(self.jobs.get(stage, {}))
+
+    def of(self, stage: str, experiment: str) -> list[Key]:
+        """Keys of those jobs whose key begins with the experiment."""
+        return [key for key in self.keys(stage) if key[0] == experiment]
 
     def __iter__(self) -> Iterator[Job]:
         for jobs in self.jobs.values():
@@ -92,7 +98,8 @@ def resolve(
     """
     problems = problems or Problems()
     c = checked(config, folder, assets, problems)
-    plan = Plan(c.config["data"], c.config["results"], list(c.config["experiments"]))
+    default = list(c.config["experiments"])
+    plan = Plan(c.config["data"], c.config["results"], default, [n for n in c.planned if n not in default])
     pools, shown = _pools(c, problems), _shown(c, problems)
     problems.stop()
     for name, asset in c.assets.items():
@@ -109,7 +116,7 @@ def resolve(
         if settings["subsets"]:
             chosen = {k: settings[k] for k in ("count", "features", "subsets")} | {"seed": c.config["seed"]}
             plan.add("select", key, chosen)
-    for name in plan.experiments:
+    for name in c.planned:
         _downstream(plan, c, name)
     titles = " · ".join(c.experiments[name]["title"] for name in plan.experiments)
     plan.add("report", (), {"title": titles, "experiments": plan.experiments})
@@ -119,7 +126,7 @@ def resolve(
 def _pools(c: Checked, problems: Problems) -> dict[Key, int]:
     """(dataset, task, prior, sampler) → how many samples, the most that any run asks for."""
     out: dict[Key, int] = {}
-    for name in c.config["experiments"]:
+    for name in c.planned:
         for path, run in c.runs(name):
             for key in c.combinations(path, run, problems):
                 out[key] = max(out.get(key, 0), run.get("samples", 5))
@@ -129,7 +136,7 @@ def _pools(c: Checked, problems: Problems) -> dict[Key, int]:
 def _shown(c: Checked, problems: Problems) -> dict[Key, dict[str, Any]]:
     """What is chosen and measured for every run: the union of what the experiments ask for."""
     out: dict[Key, dict[str, Any]] = {}
-    for name in c.config["experiments"]:
+    for name in c.planned:
         experiment = c.experiments.get(name, {})
         for path, run in c.runs(name):
             for key in c.combinations(path, run, Problems()):

@@ -1,0 +1,9 @@
+# Every experiment by its name, with "_" for "-": `snakemake mgps_images` makes its tables, figures and study.
+for experiment in [*plan.experiments, *plan.on_request]:
+
+    rule:
+        name:
+            experiment.replace("-", "_")
+        input:
+            results_of(experiment),
+        localrule: True
