@@ -80,7 +80,7 @@ class Mixture(Prior):
         """log w_k p(x_t | k), (B, K), and E[x0 | x_t] as a function of the responsibilities."""
         variances = a * self.spectrum.values + 1 - a
         gain = math.sqrt(a) * self.spectrum.values / variances
-        return (self._shared if len(variances) == 1 else self._each)(x_t.flatten(1), a, variances, gain)
+        return (self._shared if len(variances) == 1 else self._each)(x_t.flatten(1).to(self.dtype), a, variances, gain)
 
     def _shared(self, x_t: Tensor, a: float, variances: Tensor, gain: Tensor) -> tuple[Tensor, _Mean]:
         """One covariance for all: nothing of size (B, K, d) is made."""
