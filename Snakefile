@@ -35,6 +35,7 @@ wildcard_constraints:
     task=r"[a-z0-9][a-z0-9_-]*",
     prior=r"[a-z0-9][a-z0-9_-]*",
     sampler=r"[a-z0-9][a-z0-9_-]*",
+    dim=r"[0-9]+",
     experiment=r"[a-z0-9][a-z0-9_-]*",
     table=r"[a-z0-9][a-z0-9_-]*",
     figure=r"[a-z0-9][a-z0-9_-]*",
@@ -64,6 +65,7 @@ include: "rules/posterior.smk"
 include: "rules/sample.smk"
 include: "rules/select.smk"
 include: "rules/measure.smk"
+include: "rules/distance.smk"
 include: "rules/study.smk"
 include: "rules/analyse.smk"
 include: "rules/table.smk"

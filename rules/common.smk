@@ -27,6 +27,7 @@ POSTERIOR = f"{plan.results}/posterior/{{dataset}}/{{task}}/{{prior}}.parquet"
 SAMPLES = f"{plan.results}/samples/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
 SUBSETS = f"{plan.results}/subsets/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
 METRICS = f"{plan.results}/metrics/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
+DISTANCES = f"{plan.results}/distances/{{prior}}/{{dim}}/{{sampler}}.parquet"
 QUESTIONS = f"{plan.results}/study/{{experiment}}/questions.parquet"
 SIMULATED = f"{plan.results}/study/{{experiment}}/simulated.parquet"
 ANALYSIS = f"{plan.results}/study/{{experiment}}/analysis.parquet"
@@ -56,6 +57,10 @@ def artifacts_of(experiment):
         *paths_of(SAMPLES, runs),
         *paths_of(SUBSETS, [k for k in runs if plan.has("select", *k)]),
         *paths_of(METRICS, [k for k in runs if plan.has("measure", *k)]),
+        *[
+            DISTANCES.format(prior=p, dim=d, sampler=s)
+            for p, d, s in plan.toys[experiment]
+        ],
     ]
 
 

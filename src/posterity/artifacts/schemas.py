@@ -85,6 +85,24 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("reason", pa.string()),
         ]
     ),
+    # results/distances/{prior}/{dim}/{sampler}.parquet, closed-form problems: one row an instance, settings
+    # (JSON) and statistic; diverged is the share of draws that were replaced by draws of the prior
+    "distances": pa.schema(
+        [
+            ("prior", pa.string()),
+            ("dim", pa.int32()),
+            ("sampler", pa.string()),
+            ("method", pa.string()),
+            ("settings", pa.string()),
+            ("instance", pa.int32()),
+            ("statistic", pa.string()),
+            ("value", pa.float64()),
+            ("diverged", pa.float64()),
+            ("forwards", pa.int64()),
+            ("backwards", pa.int64()),
+            ("seconds", pa.float64()),
+        ]
+    ),
     # results/study/{experiment}/questions.parquet
     "questions": pa.schema(
         [

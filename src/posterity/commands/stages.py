@@ -175,6 +175,16 @@ def measure(
     _run("measure", settings, samples=samples, measurements=measurements, assets=assets, output=output, **given)
 
 
+def distance(settings: Settings, output: Output) -> None:
+    """Measure how far a sampler is from the exact posterior of a closed-form problem, instance by instance.
+
+    Example: posterity distance --settings '{"prior":"mixture","dim":20,"name":"ddnm","first":0,"instances":4,
+    "samples":200,"directions":200,"seed":0,"runs":[{"method":"ddnm","settings":{"steps":50}}]}'
+    --output ddnm.parquet
+    """
+    _run("distance", settings, output=output)
+
+
 def table(settings: Settings, inputs: Inputs, output: Output) -> None:
     """Make one table, as Parquet, CSV and Markdown.
 
@@ -202,7 +212,7 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
     _run("report", settings, inputs=inputs, output=output)
 
 
-STAGES = (fetch, prepare, degrade, posterior, sample, select, measure, table, figure, report)
+STAGES = (fetch, prepare, degrade, posterior, sample, select, measure, distance, table, figure, report)
 
 study = typer.Typer(help="The user study: make its page, analyse its answers.", no_args_is_help=True)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import load
+from posterity.configuration import toys
 from posterity.configuration.known import CLOSED_FORM, FEATURES, METRICS, RULES, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.problems import Problems
@@ -45,6 +46,11 @@ class Checked:
         """(where it is in the configuration, the run) of a valid experiment."""
         for i, run in enumerate(self.experiments.get(experiment, {}).get("runs", [])):
             yield f"experiments.{experiment}.runs[{i}]", run
+
+    def toys(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The same of its closed-form problems."""
+        for i, section in enumerate(self.experiments.get(experiment, {}).get("toys", [])):
+            yield f"experiments.{experiment}.toys[{i}]", section
 
     def combinations(self, path: str, run: Mapping[str, Any], problems: Problems) -> Iterator[Key]:
         """(dataset, task, prior, sampler) of a run; what cannot work is left out, with a line if it was named."""
@@ -191,6 +197,8 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
         for _ in c.combinations(at, run, problems):
             pass
         _subsets(at, run.get("subsets", []), c, problems)
+    for at, section in c.toys(name):
+        toys.check(at, section, problems)
     if "study" in experiment:
         _study(c, name, experiment["study"], problems)
 

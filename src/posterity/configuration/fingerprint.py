@@ -34,6 +34,8 @@ def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{_PACKAGE}.samplers.{entry['method']}" for entry in settings["samplers"] if "method" in entry)
         folder = f"{_PACKAGE}.certificates.statistics"
         yield from sorted(f"{folder}.{path.stem}" for path in (_ROOT / "certificates/statistics").glob("[a-z]*.py"))
+    elif stage == "distance":
+        yield from (f"{_PACKAGE}.samplers.{one['method']}" for one in settings["runs"])
     elif stage == "select":
         yield from (f"{_PACKAGE}.subsets.{rule.get('method', name)}" for name, rule in settings["subsets"].items())
     elif stage == "prepare":

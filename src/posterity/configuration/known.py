@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["CLOSED_FORM", "FEATURES", "HAS", "METRICS", "RULES", "lacking"]
+__all__ = ["CLOSED_FORM", "FEATURES", "HAS", "METRICS", "REFERENCES", "RULES", "TOYS", "lacking"]
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
@@ -38,6 +38,10 @@ METRICS = (
     "psnr", "ssim", "lpips", "niqe", "lr_psnr", "residual_rms",
     "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein",
 )  # fmt: skip
+TOYS = ("mixture", "gaussian")
+"""Priors of the closed-form problems, which come in any dimension."""
+REFERENCES = ("prior", "exact_score", "recursion")
+"""What is named like a sampler there: bounds from both sides, and the moment recursion."""
 RULES = (
     "all", "fetch", "prepare", "degrade", "posterior", "sample", "select", "measure", "study", "study_simulated",
     "analyse", "distance", "table", "figure", "report",

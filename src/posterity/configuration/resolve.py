@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import DECLARED
+from posterity.configuration import toys
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint
 from posterity.configuration.problems import Problems
@@ -44,7 +45,8 @@ class Plan:
 
     ``experiments`` are made by default and are in the report, those of ``on_request`` only when asked for.
     ``asset_of`` says what a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
-    experiment looks at, ``responses`` where the answers to its study are.
+    experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
+    to its study are.
     """
 
     data: str
@@ -54,6 +56,7 @@ class Plan:
     jobs: dict[str, dict[Key, Job]] = field(default_factory=dict)
     asset_of: dict[str, str] = field(default_factory=dict)
     runs: dict[str, list[Key]] = field(default_factory=dict)
+    toys: dict[str, list[Key]] = field(default_factory=dict)
     responses: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
@@ -117,6 +120,9 @@ def resolve(
             chosen = {k: settings[k] for k in ("count", "features", "subsets")} | {"seed": c.config["seed"]}
             plan.add("select", key, chosen)
     for name in c.planned:
+        plan.toys[name] = _toys(plan, c, name, problems)
+    problems.stop()
+    for name in c.planned:
         _downstream(plan, c, name)
     titles = " · ".join(c.experiments[name]["title"] for name in plan.experiments)
     plan.add("report", (), {"title": titles, "experiments": plan.experiments})
@@ -169,6 +175,21 @@ def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str) -> No
     if c.closed_form(task, prior):
         settings = {"dataset": dataset, "task": task, "prior": {"name": prior, **c.priors[prior]}}
         plan.add("posterior", (dataset, task, prior), settings)
+
+
+def _toys(plan: Plan, c: Checked, experiment: str, problems: Problems) -> list[Key]:
+    """Adds the jobs on closed-form problems; one that two experiments have must be the same."""
+    keys = []
+    for path, section in c.toys(experiment):
+        for dim in section["dims"]:
+            for name, one in toys.jobs(section).items():
+                key = (section["prior"], str(dim), name)
+                settings = {"prior": section["prior"], "dim": dim, "name": name, "seed": c.config["seed"], **one}
+                if plan.has("distance", *key) and plan.job("distance", *key).settings != settings:
+                    problems.add(path, name, f"another one is {'/'.join(key)} with other settings; rename one")
+                plan.add("distance", key, settings)
+                keys.append(key)
+    return keys
 
 
 def _downstream(plan: Plan, c: Checked, name: str) -> None:

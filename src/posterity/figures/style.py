@@ -29,6 +29,9 @@ _RULES: dict[str, Any] = {
 }  # fmt: skip
 _WORDS = {
     "ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "exact": "exact posterior",
+    "mgps": "MGPS", "pgdm": "ΠGDM", "diffpir": "DiffPIR", "reddiff": "RED-diff", "reddiff_v": "RED-diff-V",
+    "copaint": "CoPaint", "copaint_tt": "CoPaint-TT", "exact_score": "exact score", "prior": "the prior",
+    "recursion": "recursion",
     "exact_again": "exact, another seed", "random": "random", "kmeans": "K-means", "uniformization": "Uniformization",
     "fps": "FPS", "mgps": "MGPS", "pgdm": "ΠGDM", "diffpir": "DiffPIR", "copaint": "CoPaint",
     "copaint_tt": "CoPaint-TT", "reddiff": "RED-diff", "reddiff_v": "RED-diff-V", "ilvr": "ILVR",

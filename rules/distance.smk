@@ -1,0 +1,19 @@
+# Closed-form problems need no data: a job is one name in one dimension, its instances are resumable parts.
+rule distance:
+    output:
+        DISTANCES,
+    log:
+        "logs/distance/{prior}/{dim}/{sampler}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/distance/{{prior}}/{{dim}}/{{sampler}}.jsonl"
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        settings=settings_of("distance", "prior", "dim", "sampler"),
+        code=code_of("distance", "prior", "dim", "sampler"),
+    shell:
+        "posterity distance --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,40 @@
+"""Ancestral sampling with nothing but a denoiser, and with the denoiser of the exact posterior.
+
+The posterior of a mixture is a mixture, so it has a denoiser of its own, E[x0 | x_t, y]. The ancestral
+sampler that uses it makes no error but that of its steps: what it scores is the ceiling of all samplers
+that approximate this denoiser.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from posterity.certificates.conditional import Conditional
+from posterity.diffusion.grids import spaced, transitions
+from posterity.diffusion.noise import Noise
+from posterity.diffusion.steps import PosteriorStep
+from posterity.priors.base import Prior
+from posterity.priors.mixture import Mixture
+
+__all__ = ["ancestral", "as_prior"]
+
+
+def as_prior(exact: Conditional, like: Mixture) -> Mixture:
+    """p(x | y) of the first measurement as a prior with the schedule of ``like``; all covariances are one."""
+    covariance = (exact.vectors[0] * exact.values[0]) @ exact.vectors[0].T
+    means = exact.means[0].unflatten(1, like.signal_shape)
+    return Mixture(exact.weights[0], means, covariance, like.schedule)
+
+
+def ancestral(prior: Prior, noise: Noise, steps: int = 1000) -> Tensor:
+    """Draws by DDPM's reverse steps, (B, *signal); the last one is the denoiser's prediction."""
+    x = noise.normal("init", 0, prior.signal_shape)
+    walk = transitions([*reversed(spaced(steps, len(prior.schedule))), -1])
+    for step, (t, s) in enumerate(walk):
+        move = PosteriorStep.between(prior.schedule.alpha_bar(t), prior.schedule.alpha_bar(s))
+        x = move.x0_weight * prior.denoise(x, t) + move.xt_weight * x
+        if s != -1:
+            x = x + math.sqrt(move.variance) * noise.normal("step", step, prior.signal_shape)
+    return x

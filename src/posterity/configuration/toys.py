@@ -1,0 +1,54 @@
+"""An experiment's closed-form problems: which names there are, and what each runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from posterity.certificates.tuned import tuned
+from posterity.configuration import shapes
+from posterity.configuration.known import REFERENCES, TOYS
+from posterity.configuration.problems import Problems
+
+__all__ = ["check", "jobs"]
+
+_SIZES = {"instances": 8, "samples": 200, "directions": 500, "first": 0}
+
+
+def check(path: str, section: Mapping[str, Any], problems: Problems) -> None:
+    """Adds a line for every name and setting that does not exist."""
+    methods = [*shapes.schema("samplers"), *REFERENCES]
+    problems.known(f"{path}.prior", section["prior"], TOYS, "closed-form prior")
+    for i, method in enumerate(section.get("samplers", [])):
+        problems.known(f"{path}.samplers[{i}]", method, methods, "method")
+    for name, sweep in section.get("sweeps", {}).items():
+        at = f"{path}.sweeps.{name}"
+        if name in section.get("samplers", []):
+            problems.say(at, "this name is taken by a sampler")
+        if problems.known(f"{at}.method", sweep["method"], methods, "method") and sweep["method"] not in REFERENCES:
+            shape = shapes.schema("samplers")[sweep["method"]]["settings"]
+            shape = {k: v for k, v in shape.items() if k != "required"}
+            if shapes.check(sweep.get("settings", {}), shape, f"{at}.settings", problems):
+                for value in sweep["values"]:
+                    shapes.check(dict.fromkeys(sweep["vary"], value), shape, f"{at}.values", problems)
+
+
+def jobs(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{name: {runs, instances, samples, directions, first}}; a sampler's name is its method."""
+    sizes = {k: section.get(k, default) for k, default in _SIZES.items()}
+    out = {}
+    for method in section.get("samplers", []):
+        out[method] = sizes | {"runs": [_run(section["prior"], method, {})]}
+    for name, sweep in section.get("sweeps", {}).items():
+        own = {k: sweep.get(k, v) for k, v in sizes.items()}
+        settings = [sweep.get("settings", {}) | dict.fromkeys(sweep["vary"], value) for value in sweep["values"]]
+        out[name] = own | {"runs": [_run(section["prior"], sweep["method"], one) for one in settings]}
+    return out
+
+
+def _run(prior: str, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A method with its defaults, what is tuned for the closed-form problems, and what is given."""
+    if method in REFERENCES:
+        return {"method": method, "settings": dict(given)}
+    defaults = shapes.defaults(shapes.schema("samplers")[method]["settings"])
+    return {"method": method, "settings": defaults | tuned(prior, method) | dict(given)}
