@@ -157,8 +157,7 @@ def _w2(pools: Any, directions: int) -> float:  # noqa: ARG001 - moments need no
     from posterity.certificates.recursion import wasserstein
 
     x, exact = pools.x[0], pools.instance.exact
-    covariance = (exact.vectors[0] * exact.values[0]) @ exact.vectors[0].T
-    return wasserstein(Moments(x.mean(0), torch.cov(x.T)), Moments(exact.mean[0], covariance))
+    return wasserstein(Moments(x.mean(0), torch.cov(x.T)), Moments(exact.mean[0], exact.covariances[0]))
 
 
 _STATISTICS: Mapping[str, Callable[..., float]] = {"mixture": _sliced_wasserstein, "gaussian": _w2}
