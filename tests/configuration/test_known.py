@@ -68,6 +68,16 @@ def test_metrics_and_features():
     assert set(known.FEATURES) == set(select.FEATURES)
 
 
+def test_rules_are_those_of_the_workflow():
+    import re
+    from pathlib import Path
+
+    root = Path(__file__).parents[2]
+    text = "".join(p.read_text() for p in [root / "Snakefile", *(root / "rules").glob("*.smk")])
+    found = re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with:", text, re.MULTILINE)
+    assert {a or b for a, b in found} == set(known.RULES)
+
+
 def test_kinds_of_datasets():
     from posterity.stages import prepare
 

@@ -8,6 +8,7 @@ import yaml
 
 from posterity.configuration import ConfigurationError, load, merge, resolve
 from posterity.configuration.problems import Problems
+from posterity.configuration.shapes import schema
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "resources" / "assets.yaml"
@@ -227,13 +228,40 @@ def test_two_experiments_must_agree_about_what_is_shown(folder):
     ]
 
 
+TOY = {"prior": "mixture", "dims": [20]}
+
+
+def test_mistakes_in_closed_form_problems(folder):
+    sweep = {"method": "mgps", "vary": ["eta"], "values": [0.5, 2], "settings": {"stps": 9}}
+    toys = [TOY | {"prior": "gausian", "samplers": ["dpz"]}, TOY | {"samplers": ["dps"], "sweeps": {"dps": sweep}}]
+    assert lines(folder, {}, {"toys": toys}) == [
+        "config: experiments.mine.toys[0].prior = 'gausian': unknown closed-form prior; did you mean 'gaussian'? "
+        "(valid: mixture, gaussian)",
+        "config: experiments.mine.toys[0].samplers[0] = 'dpz': unknown method; did you mean 'dps'? (valid: "
+        + ", ".join([*sorted(schema("samplers")), "prior", "exact_score", "recursion)"]),
+        "config: experiments.mine.toys[1].sweeps.dps: this name is taken by a sampler",
+        "config: experiments.mine.toys[1].sweeps.dps.settings.stps = 9: unknown key; did you mean 'steps'?",
+    ]
+    del sweep["settings"]
+    assert lines(folder, {}, {"toys": [TOY | {"sweeps": {"mine": sweep}}]}) == [
+        "config: experiments.mine.toys[0].sweeps.mine.values.eta = 2: must be at most 1"
+    ]
+
+
+def test_one_name_cannot_stand_for_two_jobs_on_closed_form_problems(folder):
+    toys = [TOY | {"samplers": ["dps"]}, TOY | {"samplers": ["dps"], "samples": 7}]
+    assert lines(folder, {}, {"toys": toys}) == [
+        "config: experiments.mine.toys[1] = 'dps': another one is mixture/20/dps with other settings; rename one"
+    ]
+
+
 def test_an_experiment_cannot_have_the_name_of_a_rule_or_of_another_target(folder):
     for name in ("sample", "mi-ne", "mi_ne"):
         (folder / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump({"title": "X", "runs": [RUN]}))
-    assert lines(folder, {"on_request": ["nothing"]}) == [
+    *targets, unknown = lines(folder, {"on_request": ["nothing"]})
+    assert targets == [
         "config: experiments.mi-ne: 'mi_ne' is also mi_ne for snakemake",
         "config: experiments.mi_ne: 'mi_ne' is also mi-ne for snakemake",
         "config: experiments.sample: 'sample' is a rule for snakemake",
-        "config: on_request[0] = 'nothing': unknown experiment (valid: ci, diversity, followup, mi-ne, mi_ne, "
-        "mine, sample)",
     ]
+    assert unknown.startswith("config: on_request[0] = 'nothing': unknown experiment (valid: ci, diversity, ")

@@ -1,5 +1,6 @@
 """A small made-up experiment on disk: what the stages before tables and figures would have left."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,29 @@ def made(root: Path) -> dict[str, list[Path]]:
          "image": images.encode(torch.full((3, SIDE, SIDE), 0.5 - (n % 2)) + 0.01 * n)} for n in range(12)
     ])  # fmt: skip
     _study(files, write)
+    _distances(write)
     return files
+
+
+def _distances(write):
+    """Two dimensions; DPS is 1 further away than MGPS on every instance; the best midpoint is 0.5, half of 1's."""
+    for dim in (20, 200):
+        key = {"prior": "mixture", "dim": dim, "statistic": "sliced_wasserstein", "forwards": 100, "backwards": 0}
+
+        def job(name, method, runs, dim=dim, key=key):
+            rows = [
+                key | {"sampler": name, "method": method, "settings": json.dumps(settings), "instance": i,
+                       "value": value + 0.1 * i, "diverged": 0.5 * (name == "dps" and i == 0), "seconds": 1.0}
+                for settings, value in runs for i in range(5)
+            ]  # fmt: skip
+            made = {"runs": [{"method": method, "settings": settings} for settings, _ in runs]}
+            write("distances", f"{dim}-{name}", rows, made)
+
+        for name, value in {"exact": 0.3, "exact_score": 0.5, "mgps": 2.0, "dps": 3.0, "prior": 8.0}.items():
+            job(name, name, [({}, value)])
+        etas = {0.25: 5.8, 0.5: 1.8, 1.0: 3.8}
+        job("mgps_midpoint", "mgps", [({"eta": e, "late_eta": e, "steps": 9}, v) for e, v in etas.items()])
+        job("mgps_fits", "mgps", [({"every_fits": m}, 4.0 / m) for m in (1, 2, 8)])
 
 
 def _study(files, write):

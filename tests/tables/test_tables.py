@@ -133,6 +133,26 @@ def test_kurtosis(built):
     assert normal["low"] < normal["high"] and 2.6 < normal["value"] < 3.0
 
 
+def test_toy_distances_are_paired_and_ordered_between_the_bounds(built):
+    rows = built("toy_distance")
+    order = [row.split(" / ")[2] for row, column in rows if column == "mean" and row.startswith("mixture / 20 ")]
+    assert order == ["exact", "exact_score", "mgps", "dps", "prior"]
+    dps = {c: rows["mixture / 20 / dps", c] for c in ("mean", "median", "minus mgps", "diverged", "forwards")}
+    assert dps["mean"]["value"] == pytest.approx(3.2) and dps["mean"]["low"] < 3.2 < dps["mean"]["high"]
+    assert dps["median"]["value"] == pytest.approx(3.2) and dps["forwards"]["value"] == 100
+    assert dps["minus mgps"]["value"] == pytest.approx(1) and dps["minus mgps"]["high"] == pytest.approx(1)
+    assert dps["diverged"]["value"] == 1 and dps["diverged"]["count"] == 5
+    assert ("mixture / 20 / mgps_midpoint", "mean") not in rows
+
+
+def test_toy_sweeps_name_what_varies(built):
+    rows = built("toy_sweeps")
+    at = "mixture / 200 / mgps_midpoint / eta, late_eta "
+    assert rows[at + "0.5", "mean"]["value"] == pytest.approx(2.0)
+    assert rows[at + "1", "mean / best"]["value"] == pytest.approx(2.0)
+    assert rows["mixture / 20 / mgps_fits / every_fits 8", "mean"]["value"] == pytest.approx(0.7)
+
+
 def test_the_wishart_factor_stands_for_long_vectors():
     """Kurtosis of Gaussian pools by their Gram matrix's law, and by drawing the vectors."""
     import numpy as np
