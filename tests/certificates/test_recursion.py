@@ -9,15 +9,10 @@ import torch
 
 from posterity.certificates import toys
 from posterity.certificates.probing import Moments
-from posterity.certificates.recursion import Recursion, posterior, wasserstein
+from posterity.certificates.recursion import Recursion, posterior, proportional, wasserstein
 from posterity.diffusion.bridge import Bridge
 
 VARIANTS = list(product(("ddpm", "exact"), ("dps", "exact")))
-
-
-def share(eta):
-    """ℓ = ⌊ηk⌋ in 1 … k."""
-    return lambda k: max(1, min(k, int(eta * k)))
 
 
 def recursion(toy, **settings):
@@ -48,7 +43,7 @@ def simulated(toy, steps, eta, backward, potential, count):
     x = normal(d)
     for i in range(steps - 1, 1, -1):
         u, k = grid[i], grid[i - 1]
-        mid = share(eta)(k)
+        mid = proportional(eta)(k)
         step = bridge(0, mid, u)
         q = step.variance * eye + (step.clean**2 * uncertainty(u) if backward == "exact" else 0)
         r = toy.sigma_y**2 * torch.eye(m) + (matrix @ uncertainty(mid) @ matrix.T if potential == "exact" else 0)
@@ -66,7 +61,7 @@ def simulated(toy, steps, eta, backward, potential, count):
 def test_moments_are_those_of_simulated_chains(backward, potential):
     """Means within 5 standard errors, covariances within 3 %."""
     toy = toys.gaussian(4, 1, measured=2, sigma_y=0.5)
-    found = recursion(toy, steps=12, backward=backward, potential=potential).moments(share(0.5))
+    found = recursion(toy, steps=12, backward=backward, potential=potential).moments(proportional(0.5))
     x = simulated(toy, 12, 0.5, backward, potential, 100_000)
     assert ((x.mean(0) - found.mean).abs() < 5 * (found.covariance.diagonal() / len(x)).sqrt()).all()
     assert (torch.cov(x.T) - found.covariance).norm() < 0.03 * found.covariance.norm()
@@ -97,7 +92,9 @@ def curves():
     for backward, potential in VARIANTS:
         each = [
             [
-                wasserstein(recursion(t, steps=60, backward=backward, potential=potential).moments(share(e)), exact(t))
+                wasserstein(
+                    recursion(t, steps=60, backward=backward, potential=potential).moments(proportional(e)), exact(t)
+                )
                 for e in etas
             ]
             for t in instances
@@ -121,7 +118,7 @@ def test_the_best_midpoint_lies_inside():
     etas = np.arange(2, 21) / 20
     instances = [toys.gaussian(10, i) for i in range(2)]
     each = np.array(
-        [[wasserstein(recursion(t, steps=60).moments(share(e)), exact(t)) for e in etas] for t in instances]
+        [[wasserstein(recursion(t, steps=60).moments(proportional(e)), exact(t)) for e in etas] for t in instances]
     )
     for curve in (*each, each.mean(0)):
         assert 0.4 <= etas[curve.argmin()] <= 0.7

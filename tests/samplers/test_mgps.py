@@ -8,7 +8,7 @@ import torch
 
 from posterity.certificates import toys
 from posterity.certificates.probing import Moments
-from posterity.certificates.recursion import Recursion, posterior, wasserstein
+from posterity.certificates.recursion import Recursion, posterior, proportional, wasserstein
 from posterity.diffusion.steps import predicted_noise, predicted_x0
 from posterity.operators.masks import Inpainting
 from posterity.priors.gaussian import Gaussian
@@ -130,6 +130,8 @@ def test_log_variances_move_half_as_fast(bench):
 
 
 def test_midpoints_and_gradient_steps():
+    rule = proportional(0.35)
+    assert all(MGPS(eta=0.35, late_eta=0.35).midpoint(k) == rule(k) for k in range(1, 1000))
     assert [MGPS().midpoint(k) for k in (999, 501, 10, 1)] == [499, 250, 5, 1]
     late = MGPS(late_eta=1.0)
     assert [late.midpoint(k) for k in (501, 500, 3)] == [250, 500, 3]

@@ -26,7 +26,7 @@ from posterity.certificates.probing import Moments
 from posterity.diffusion.bridge import Bridge
 from posterity.priors.gaussian import Gaussian
 
-__all__ = ["BACKWARDS", "POTENTIALS", "Recursion", "posterior", "wasserstein"]
+__all__ = ["BACKWARDS", "POTENTIALS", "Recursion", "posterior", "proportional", "wasserstein"]
 
 BACKWARDS, POTENTIALS = ("ddpm", "exact"), ("dps", "exact")
 
@@ -99,6 +99,11 @@ class Recursion:
 
     def _bridge(self, s: int, t: int, u: int) -> Bridge:
         return Bridge.between(*(self.prior.schedule.alpha_bar(level - 1) for level in (s, t, u)))
+
+
+def proportional(eta: float) -> Callable[[int], int]:
+    """MGPS's rule with one η throughout: ℓ = ⌊ηk⌋, in 1 … k."""
+    return lambda k: max(1, min(k, int(eta * k)))
 
 
 def posterior(prior: Gaussian, matrix: Tensor, y: Tensor, sigma_y: float) -> Moments:

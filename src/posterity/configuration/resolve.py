@@ -179,7 +179,7 @@ def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str) -> No
 
 def _toys(plan: Plan, c: Checked, experiment: str, problems: Problems) -> list[Key]:
     """Adds the jobs on closed-form problems; one that two experiments have must be the same."""
-    keys = []
+    keys: list[Key] = []
     for path, section in c.toys(experiment):
         for dim in section["dims"]:
             for name, one in toys.jobs(section).items():

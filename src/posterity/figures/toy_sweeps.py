@@ -69,7 +69,7 @@ def _words(vary: str) -> str:
 
 def _floors(frames: Frames) -> dict[tuple[str, int], float]:
     """Mean distance of exact draws, where there are any."""
-    out = {}
+    out: dict[tuple[str, int], float] = {}
     for artifact in frames.of("distances", sampler="exact"):
         rows = frames.frame("distances", prior=artifact.key["prior"], sampler="exact")
         out |= {(p, int(d)): float(one["value"].mean()) for (p, d), one in rows.groupby(["prior", "dim"])}

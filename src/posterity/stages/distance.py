@@ -193,13 +193,15 @@ def _recursion(
     potential: str = "dps",
 ) -> _Result:
     """Moments of midpoint guidance with exact fits, for a Gaussian."""
-    from posterity.certificates.recursion import Recursion, posterior, wasserstein
+    from posterity.certificates.recursion import Recursion, posterior, proportional, wasserstein
+    from posterity.priors.gaussian import Gaussian
     from posterity.samplers.base import Cost
-    from posterity.samplers.mgps import MGPS
 
-    problem = (toy.prior, toy.matrix, toy.y[0], toy.sigma_y)
-    moments = Recursion(*problem, steps, backward, potential).moments(MGPS(eta=eta, late_eta=eta).midpoint)  # type: ignore[arg-type]
-    return _Result(wasserstein(moments, posterior(*problem)), Cost())  # type: ignore[arg-type]
+    if not isinstance(toy.prior, Gaussian):
+        raise PosterityError("method recursion is for the Gaussian alone; moments say little about a mixture")
+    exact = posterior(toy.prior, toy.matrix, toy.y[0], toy.sigma_y)
+    followed = Recursion(toy.prior, toy.matrix, toy.y[0], toy.sigma_y, steps, backward, potential)
+    return _Result(wasserstein(followed.moments(proportional(eta)), exact), Cost())
 
 
 REFERENCES: Mapping[str, Callable[..., _Result]] = {
