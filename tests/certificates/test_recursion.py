@@ -90,16 +90,10 @@ def curves():
     etas = (0.05, 0.25, 0.5, 0.75, 1.0)
     out = {}
     for backward, potential in VARIANTS:
-        each = [
-            [
-                wasserstein(
-                    recursion(t, steps=60, backward=backward, potential=potential).moments(proportional(e)), exact(t)
-                )
-                for e in etas
-            ]
-            for t in instances
-        ]
-        out[backward, potential] = np.mean(each, axis=0)
+        kind = {"steps": 60, "backward": backward, "potential": potential}
+        found = [[recursion(t, **kind).moments(proportional(e)) for e in etas] for t in instances]
+        distances = [[wasserstein(m, exact(t)) for m in row] for t, row in zip(instances, found, strict=True)]
+        out[backward, potential] = np.mean(distances, axis=0)
     return out
 
 
