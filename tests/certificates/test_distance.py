@@ -91,7 +91,7 @@ def test_mistakes_are_told_before_anything_is_computed(tmp_path):
 
 def test_the_recursion_and_its_sampler_are_measured_alike(tmp_path):
     settings = {"prior": "gaussian", "dim": 4, "instances": 1, "samples": 400}
-    fits = tuned("gaussian", "mgps") | {"steps": 20, "rate": 0.05, "last": 0, "first": 0, "every": 1, "every_fits": 15}
+    fits = tuned("mgps", ()) | {"steps": 20, "rate": 0.05, "last": 0, "first": 0, "every": 1, "every_fits": 15}
     drawn = measured(tmp_path, [one("mgps", **fits | {"eta": 0.5, "late_eta": 0.5})], "drawn", **settings)
     followed = measured(tmp_path, [one("recursion", eta=0.5, steps=20)], "followed", **settings)
     assert set(drawn["statistic"]) == {"w2"}
@@ -104,14 +104,18 @@ def test_references_and_priors_are_those_that_the_configuration_knows():
     assert tuple(toys.TOYS) == known.TOYS
 
 
-@pytest.mark.parametrize(("prior", "method"), [(p, m) for p, each in TUNED.items() for m in each])
-def test_tuned_settings_are_valid_and_say_where_they_are_from(prior, method):
+@pytest.mark.parametrize("method", list(TUNED))
+def test_tuned_settings_are_valid_and_say_where_they_are_from(method):
     problems, shape = Problems(), shapes.schema("samplers")[method]["settings"]
-    assert shapes.check(tuned(prior, method), {k: v for k, v in shape.items() if k != "required"}, method, problems)
-    assert TUNED[prior][method].source
-    assert tuned(prior, method).get("clamp", False) is False and ("clamp" in shape["properties"]) <= (
-        "clamp" in tuned(prior, method)
-    )
+    given = tuned(method, shape["properties"])
+    assert shapes.check(given, {k: v for k, v in shape.items() if k != "required"}, method, problems)
+    assert TUNED[method].source
+
+
+def test_nothing_is_cut_to_a_range():
+    for method, each in shapes.schema("samplers").items():
+        assert tuned(method, each["settings"]["properties"]).get("clamp", False) is False
+        assert ("clamp" in each["settings"]["properties"]) == ("clamp" in tuned(method, each["settings"]["properties"]))
 
 
 def test_unconditional_draws_have_the_weights_of_the_mixture():
@@ -168,7 +172,7 @@ def test_a_midpoint_inside_beats_others_on_the_mixture():
     directions = torch.nn.functional.normalize(torch.from_numpy(np.random.default_rng(0).normal(size=(200, 20))))
     mean = {}
     for eta in (0.5, 0.75, 1.0):
-        sampler = MGPS(**tuned("mixture", "mgps") | {"steps": 100, "eta": eta, "late_eta": eta})
+        sampler = MGPS(**tuned("mgps", ()) | {"steps": 100, "eta": eta, "late_eta": eta})
         problem = Problem(prior, operator, y, many[0].sigma_y, index)
         x = sampler.sample(problem, rows(Streams, len(index))).x.view(len(many), count, -1)
         mean[eta] = float(sliced(x, torch.cat(exact), directions).mean())

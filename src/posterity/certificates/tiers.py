@@ -8,6 +8,7 @@ from typing import Any
 
 from posterity import samplers
 from posterity.certificates.gibbs import LAWS
+from posterity.certificates.tuned import tuned
 
 __all__ = ["TIERS", "Tier", "options", "size"]
 
@@ -78,23 +79,11 @@ def size(tier: str, prior: str) -> Tier:
     return replace(full, **{k: min(most, getattr(full, k)) for k, most in _PROCESS.items()})
 
 
-_TOY: dict[str, dict[str, Any]] = {
-    "ddnm": {"steps": 1000},
-    "diffpir": {"steps": 1000, "strength": 4.0, "zeta": 1.0},
-    "dps": {"scale": 0.2},
-    "mgps": {"steps": 300, "eta": 0.75, "late_eta": 0.75, "rate": 0.1, "warm_level": 2000, "first": 10},
-    "pgdm": {"steps": 1000, "init": "noise"},
-}
-"""As MGPS's comparison on the mixture of 25 has them (Janati et al. 2025; DPS: ζ = 2·0.1, DiffPIR: λ = 4·1)."""
-
 
 def options(method: str, tier: str, toy: bool = False) -> dict[str, Any]:
-    """What ``method`` is made with: its tier's settings, and on a toy problem the published ones, without clamping.
-
-    A toy problem's signals have no range that clean predictions could be cut to.
-    """
+    """What ``method`` is made with: its tier's settings, and on a toy problem what is tuned for it."""
     cheap = dict(TIERS[tier].settings.get(method, {}))
     if not toy:
         return cheap
     fields = getattr(samplers.find(method), "__dataclass_fields__", {}) if method in samplers.names() else {}
-    return ({"clamp": False} if "clamp" in fields else {}) | _TOY.get(method, {}) | cheap
+    return tuned(method, fields) | cheap

@@ -38,17 +38,17 @@ def jobs(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     sizes = {k: section.get(k, default) for k, default in _SIZES.items()}
     out = {}
     for method in section.get("samplers", []):
-        out[method] = sizes | {"runs": [_run(section["prior"], method, {})]}
+        out[method] = sizes | {"runs": [_run(method, {})]}
     for name, sweep in section.get("sweeps", {}).items():
         own = {k: sweep.get(k, v) for k, v in sizes.items()}
         settings = [sweep.get("settings", {}) | dict.fromkeys(sweep["vary"], value) for value in sweep["values"]]
-        out[name] = own | {"runs": [_run(section["prior"], sweep["method"], one) for one in settings]}
+        out[name] = own | {"runs": [_run(sweep["method"], one) for one in settings]}
     return out
 
 
-def _run(prior: str, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _run(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """A method with its defaults, what is tuned for the closed-form problems, and what is given."""
     if method in REFERENCES:
         return {"method": method, "settings": dict(given)}
     defaults = shapes.defaults(shapes.schema("samplers")[method]["settings"])
-    return {"method": method, "settings": defaults | tuned(prior, method) | dict(given)}
+    return {"method": method, "settings": defaults | tuned(method, defaults) | dict(given)}
