@@ -17,7 +17,19 @@ from typer.testing import CliRunner
 from posterity.cli import app
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("fetch", "prepare", "degrade", "posterior", "sample", "select", "measure", "table", "figure", "report")
+STAGES = (
+    "fetch",
+    "prepare",
+    "degrade",
+    "posterior",
+    "sample",
+    "select",
+    "measure",
+    "distance",
+    "table",
+    "figure",
+    "report",
+)
 RUN = CliRunner()
 
 

@@ -21,6 +21,7 @@ _PATHS = {
     "sample": "{results}/samples/{0}/{1}/{2}/{3}.parquet",
     "select": "{results}/subsets/{0}/{1}/{2}/{3}.parquet",
     "measure": "{results}/metrics/{0}/{1}/{2}/{3}.parquet",
+    "distance": "{results}/distances/{0}/{1}/{2}.parquet",
     "study": "{results}/study/{0}/questions.parquet",
     "table": "{results}/tables/{0}/{1}.parquet",
 }
