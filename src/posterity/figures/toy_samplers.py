@@ -28,7 +28,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     for ax, (place, rows) in zip(axes, groups, strict=True):
         _panel(ax, rows)
         ax.set_title(f"{place[0]}, {place[1]} dimensions", loc="left")
-        ax.set_xlabel(str(rows["statistic"].iloc[0]).replace("_", " "))
+        ax.set_xlabel(_toys.STATISTICS[rows["statistic"].iloc[0]])
     count = groups[0][1]["instance"].nunique()
     caption = (
         f"Small points: {count} instances, the same for all; large: their mean with a 95 % bootstrap interval; "

@@ -49,7 +49,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
             ax.axhline(floor[prior, dim], color=style.COLOURS["green"], linewidth=0.8, linestyle=":")
         ax.set_title(f"{prior}, {dim} dimensions", loc="left")
         ax.set_xlabel(words)
-        ax.set_ylabel({"w2": "W2"}.get(found[0].statistic, found[0].statistic.replace("_", " ")))
+        ax.set_ylabel(_toys.STATISTICS[found[0].statistic])
         ax.set_ylim(bottom=0)
         if len(found) > 1:
             ax.legend()

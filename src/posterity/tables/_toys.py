@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
     from posterity.tables.frames import Artifact
 
-__all__ = ["ORDER", "Sweep", "plain", "summary", "sweeps"]
+__all__ = ["ORDER", "STATISTICS", "Sweep", "plain", "summary", "sweeps"]
 
 ORDER = ("exact", "exact_score")
 """The floor and the ceiling come first, the prior last."""
+
+
+STATISTICS = {"sliced_wasserstein": "sliced Wasserstein distance", "w2": "W2 of the moments"}
+"""What was measured, for people."""
 
 
 @dataclass(frozen=True)
