@@ -79,7 +79,6 @@ def size(tier: str, prior: str) -> Tier:
     return replace(full, **{k: min(most, getattr(full, k)) for k, most in _PROCESS.items()})
 
 
-
 def options(method: str, tier: str, toy: bool = False) -> dict[str, Any]:
     """What ``method`` is made with: its tier's settings, and on a toy problem what is tuned for it."""
     cheap = dict(TIERS[tier].settings.get(method, {}))
