@@ -44,9 +44,10 @@ _WEIGHTINGS: dict[str, Callable[[float], float]] = {
 
 @settings
 class REDDiff(Sampler):
-    """Regularisation by denoising diffusion; starts at A⁺y and cannot start late.
+    """Regularisation by denoising diffusion; the operator need only be differentiable.
 
-    The diversity push moves the clean prediction to which μ is pulled.
+    It starts at A⁺y, or at N(0, I) where the operator has no pseudo-inverse (MGPS's comparison), and cannot
+    start late. The diversity push moves the clean prediction to which μ is pulled.
     """
 
     steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations, one Adam step each")] = 1000
@@ -58,21 +59,26 @@ class REDDiff(Sampler):
         Field(description="ω, of the noise-to-signal ratio √(1-ᾱ_t)/√ᾱ_t"),
     ] = "linear"
 
-    needs = frozenset({"pinv"})
-
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         if start is not None:
             raise PosterityError("sampler reddiff: optimises an image and has no noisy state to start at; use it plain")
         times = self._times(noise, len(problem.prior.schedule))
-        mu, adam = problem.operator.pinv(problem.y), Adam(self.rate, betas=(0.9, 0.99))
+        mu, adam = self._init(problem, noise), Adam(self.rate, betas=(0.9, 0.99))
         for step, t in enumerate(times):
             pull, x0 = self._pull(problem, guidance, mu, t, noise.normal("step", step, problem.shape))
             mu = mu - adam.step(self.data_weight * self._misfit_slope(problem, mu) + pull)
             if watch is not None:
                 watch(step, len(times), x0)
         return mu
+
+    @staticmethod
+    def _init(problem: Problem, noise: Noise) -> Tensor:
+        """μ before the first step."""
+        if "pinv" in problem.operator.has:
+            return problem.operator.pinv(problem.y)
+        return noise.normal("init", 0, problem.shape)
 
     def _times(self, noise: Noise, total: int) -> list[int]:  # noqa: ARG002 - random times need it
         """The times of the steps."""
