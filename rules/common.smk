@@ -113,6 +113,9 @@ def measure_inputs(wildcards):
         found["weights"] = asset_path("vgg16")
     if "niqe" in metrics:
         found["niqe"] = asset_path("niqe")
+    if "fid" in metrics:
+        # only where it was fetched: without it FID is N/A
+        found["inception"] = [p for p in [asset_path("inception")] if Path(p).exists()]
     return found
 
 

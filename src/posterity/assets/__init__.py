@@ -7,7 +7,7 @@ from pathlib import Path
 from posterity.assets.declared import DECLARED, Asset, load, parse
 from posterity.errors import PosterityError
 
-__all__ = ["DECLARED", "Asset", "anycost", "load", "niqe", "parse", "vgg16"]
+__all__ = ["DECLARED", "Asset", "anycost", "inception", "load", "niqe", "parse", "vgg16"]
 
 
 def _present(root: Path, name: str, file: str) -> Path:
@@ -30,3 +30,9 @@ def niqe(root: Path) -> Path:
 def anycost(root: Path) -> Path:
     """AnyCost-GAN's attribute predictor under ``root`` (data/assets), as published."""
     return _present(root, "anycost", "attribute_predictor.pt")
+
+
+def inception(root: Path) -> Path | None:
+    """FID's Inception-v3 under ``root`` (data/assets), a file of tensors; None where it was not fetched."""
+    path = Path(root) / "inception" / "pt_inception-2015-12-05-6726825d.pth"
+    return path if path.is_file() else None

@@ -19,6 +19,7 @@ HAS: dict[str, frozenset[str]] = {
     "blur_truncated": _ALL,
     "motion_blur": frozenset({"linear", "adjoint"}),
     "spatial_blur": frozenset(),
+    "nonlinear_blur": frozenset(),
     "jpeg": frozenset(),
     "phase": frozenset(),
     "hdr": frozenset(),
@@ -36,7 +37,7 @@ CLOSED_FORM: dict[str, frozenset[str]] = {
 
 METRICS = (
     "psnr", "ssim", "lpips", "niqe", "lr_psnr", "residual_rms",
-    "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein",
+    "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein", "fid",
 )  # fmt: skip
 TOYS = ("mixture", "gaussian")
 """Priors of the closed-form problems, which come in any dimension."""

@@ -103,13 +103,13 @@ def resolve(
     c = checked(config, folder, assets, problems)
     default = list(c.config["experiments"])
     plan = Plan(c.config["data"], c.config["results"], default, [n for n in c.planned if n not in default])
-    pools, shown = _pools(c, problems), _shown(c, problems)
+    pools, shown, items = _pools(c, problems), _shown(c, problems), _items(c, problems)
     problems.stop()
     for name, asset in c.assets.items():
         plan.add("fetch", (name,), {"asset": asset})
     plan.asset_of = {name: value["asset"] for name, value in c.datasets.items()}
     for (dataset, task, prior, name), samples in pools.items():
-        _upstream(plan, c, dataset, task, prior)
+        _upstream(plan, c, dataset, task, prior, items[dataset, task])
         sampler = settle(c.samplers[name], prior, task, dataset)
         run = {"dataset": dataset, "task": task, "prior": {"name": prior, **c.priors[prior]}, "sampler": sampler}
         plan.add("sample", (dataset, task, prior, name), run | {"samples": samples, "seed": c.config["seed"]})
@@ -166,8 +166,20 @@ def _shown(c: Checked, problems: Problems) -> dict[Key, dict[str, Any]]:
     return out
 
 
-def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str) -> None:
-    seed, items = c.config["seed"], c.config["items"]
+def _items(c: Checked, problems: Problems) -> dict[Key, int]:
+    """(dataset, task) → how many measurements; all runs share them."""
+    out: dict[Key, int] = {}
+    for name in c.planned:
+        for path, run in c.runs(name):
+            count = run.get("items", c.config["items"])
+            for key in ((run["dataset"], task) for task in run["tasks"]):
+                if out.setdefault(key, count) != count:
+                    problems.add(f"{path}.items", count, f"another run measures {out[key]} items of {'/'.join(key)}")
+    return out
+
+
+def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str, items: int) -> None:
+    seed = c.config["seed"]
     about = {k: v for k, v in c.datasets[dataset].items() if k in ("kind", "select", "size")}
     plan.add("prepare", (dataset,), {"dataset": dataset} | about)
     measured = {"dataset": dataset, "task": {"name": task, **c.tasks[task]}, "items": items, "seed": seed}

@@ -14,7 +14,7 @@ from posterity.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Row", "draw", "pixels"]
+__all__ = ["Row", "absent", "draw", "pixels"]
 
 Picture = NDArray[np.uint8]
 _CELL = 0.64  # inches that one picture takes: 128 dots of the PNG, twice 64 pixels
@@ -46,13 +46,26 @@ def pixels(image: dict[str, Any]) -> Picture:
         return np.asarray(opened.convert("RGB"))
 
 
-def draw(rows: Sequence[Row], headings: Sequence[str]) -> Figure:
-    """The gallery with a heading over each block."""
+def absent(height: int, width: int) -> Picture:
+    """A pale picture with a stroke through it, for what cannot be: (height, width, 3)."""
+    y, x = np.mgrid[:height, :width]
+    stroke = np.abs(y * width - (height - 1 - x * height / width) * width) <= width
+    return np.where(stroke, 200, 244).astype(np.uint8)[..., None].repeat(3, 2)
+
+
+def draw(rows: Sequence[Row], headings: Sequence[str], block: float = _BLOCK) -> Figure:
+    """The gallery with a heading over each block.
+
+    Arguments:
+        rows: all with blocks of the same sizes.
+        headings: one a block.
+        block: room between blocks, in pictures.
+    """
     sizes = [len(b) for b in rows[0].blocks]
     own = next(p.shape[0] for row in rows for block in row.blocks for p in block if p is not None)
     grow = -(-64 // own)  # small pictures enlarged by whole pixels, so that gaps are even
     side = own * grow
-    left, tops, width, height = _places(sizes, [r.apart for r in rows])
+    left, tops, width, height = _places(sizes, [r.apart for r in rows], block)
     sheet = np.zeros((round(height * side), round(width * side), 4), np.uint8)
     for row, top in zip(rows, tops, strict=True):
         for block, start in zip(row.blocks, left, strict=True):
@@ -78,15 +91,17 @@ def draw(rows: Sequence[Row], headings: Sequence[str]) -> Figure:
     return figure
 
 
-def _places(sizes: Sequence[int], apart: Sequence[bool]) -> tuple[list[float], list[float], float, float]:
+def _places(
+    sizes: Sequence[int], apart: Sequence[bool], block: float
+) -> tuple[list[float], list[float], float, float]:
     """Left edges of blocks, top edges of rows, width and height, in pictures."""
     left, x = [], 0.0
     for size in sizes:
         left.append(x)
-        x += size + (size - 1) * _GAP + _BLOCK
+        x += size + (size - 1) * _GAP + block
     tops, y = [], 0.0
     for k, far in enumerate(apart):
         y += (_BLOCK if far else _GAP) if k else 0.0
         tops.append(y)
         y += 1
-    return left, tops, x - _BLOCK, y
+    return left, tops, x - block, y

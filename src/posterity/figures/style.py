@@ -33,8 +33,9 @@ _WORDS = {
     "copaint": "CoPaint", "copaint_tt": "CoPaint-TT", "exact_score": "exact score", "prior": "the prior",
     "recursion": "recursion",
     "exact_again": "exact, another seed", "random": "random", "kmeans": "K-means", "uniformization": "Uniformization",
-    "fps": "FPS", "mgps": "MGPS", "pgdm": "ΠGDM", "diffpir": "DiffPIR", "copaint": "CoPaint",
-    "copaint_tt": "CoPaint-TT", "reddiff": "RED-diff", "reddiff_v": "RED-diff-V", "ilvr": "ILVR",
+    "fps": "FPS", "ilvr": "ILVR", "replacement": "Replacement", "pool4": "average ×4", "pool16": "average ×16", "inpaint_centre_noisy": "centre box",
+    "inpaint_half_noisy": "right half", "deblur_gauss": "Gaussian blur", "deblur_motion": "motion blur",
+    "jpeg2": "JPEG, quality 2", "phase": "phase retrieval", "deblur_spatial": "non-uniform blur", "hdr": "clipping ×2",
 }  # fmt: skip
 
 
@@ -47,7 +48,7 @@ class Drawn:
 
 
 def name(key: str) -> str:
-    """A sampler's or subset's name for people."""
+    """A sampler's, subset's or task's name for people."""
     base = key.removesuffix("_guided")
     return _WORDS.get(base, base) + (" + guidance" if key.endswith("_guided") else "")
 

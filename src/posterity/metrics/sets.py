@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["coverage", "diversity", "modes_shown", "sliced_wasserstein", "total_variation"]
+__all__ = ["coverage", "diversity", "frechet", "modes_shown", "sliced_wasserstein", "total_variation"]
 
 Array = NDArray[np.floating[Any]]
 
@@ -64,3 +64,15 @@ def sliced_wasserstein(a: Array, b: Array, seed: int = 0, directions: int = 1000
     scale = np.sqrt(both.shape[1] / d)
     x, y = both[: len(a)], both[len(a) :]
     return float(scale * ot.sliced_wasserstein_distance(x, y, n_projections=directions, seed=seed))
+
+
+def frechet(a: Array, b: Array) -> float:
+    """Fréchet distance of the Gaussians with the moments of (N, d) and (M, d) features, unbiased covariances.
+
+    |m_a − m_b|² + tr C_a + tr C_b − 2 tr (C_a C_b)^½, whose last trace is the nuclear norm of X_a X_bᵀ over the
+    root of (N − 1)(M − 1), X centred: no d × d matrix is made, and few images in many dimensions are no trouble.
+    """
+    ma, mb = a.mean(0), b.mean(0)
+    xa, xb = (a - ma) / np.sqrt(len(a) - 1), (b - mb) / np.sqrt(len(b) - 1)
+    shared = np.linalg.norm(xa @ xb.T, ord="nuc")
+    return float(((ma - mb) ** 2).sum() + (xa**2).sum() + (xb**2).sum() - 2 * shared)

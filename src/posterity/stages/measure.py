@@ -15,8 +15,10 @@ __all__ = ["METRICS", "run"]
 
 METRICS = (
     "psnr", "ssim", "lpips", "niqe", "lr_psnr", "residual_rms",
-    "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein",
+    "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein", "fid",
 )  # fmt: skip
+_FID_LEAST = 50
+"""Items; the published tables use 1000, and with fewer the bias of FID is larger than what it should tell apart."""
 _KEYS = ("dataset", "task", "item", "prior", "sampler")
 
 
@@ -74,6 +76,8 @@ def run(
         if "sliced_wasserstein" in wanted:
             _sliced(out, x[:count], references.get(item) if references else None, int(settings.get("seed", 0)))
         rows += out.rows
+    if "fid" in wanted:
+        rows += _fid(pools, truths, count, assets)
     given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
     inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
     store.write(output, "metrics", rows, {"settings": settings, "inputs": inputs})
@@ -186,3 +190,24 @@ def _sliced(out: _Rows, x: Any, reference: list[dict[str, Any]] | None, seed: in
     other = images.stack([r["image"] for r in reference])
     value = sets.sliced_wasserstein(x.flatten(1).numpy(), other.flatten(1).numpy(), seed)
     out.add("sliced_wasserstein", value)
+
+
+def _fid(pools: dict[str, list[dict[str, Any]]], truths: dict[str, Any], count: int, assets: Path) -> list[Any]:
+    """One row about all items, whose item is null: FID of the first ``count`` samples of each against the truths."""
+    from posterity.assets import inception as weights
+
+    one = next(iter(pools.values()))[0]
+    out, path = _Rows({k: one[k] for k in _KEYS} | {"item": None}), weights(assets)
+    if path is None:
+        out.add("fid", None, reason="N/A: no Inception weights; `posterity fetch inception` brings them")
+        return out.rows
+    if len(pools) < _FID_LEAST:
+        out.add("fid", None, reason=f"N/A: FID compares distributions and needs {_FID_LEAST} items or more")
+        return out.rows
+    from posterity.features.inception import inception
+    from posterity.metrics.sets import frechet
+
+    shown = images.stack([row["image"] for pool in pools.values() for row in pool[:count]])
+    target = images.stack([truths[item] for item in pools])
+    out.add("fid", frechet(inception(shown, path), inception(target, path)))
+    return out.rows

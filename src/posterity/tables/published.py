@@ -7,23 +7,24 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["label", "per_run", "value"]
+__all__ = ["label", "per_run", "restored", "value"]
 
 _LABELS = {"ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "mat": "MAT"}
+_RESTORED = {"mgps": "MGPS", "dps": "DPS", "pgdm": "PGDM", "ddnm": "DDNM", "diffpir": "DiffPIR", "reddiff": "RED-diff"}
 
 
 @cache
-def _numbers() -> dict[tuple[str, str, str], float]:
-    """(table, row, column) → value of resources/papers; empty where posterity was installed without them."""
+def _numbers() -> dict[tuple[str, str, str, str], float]:
+    """(paper, table, row, column) → value of resources/papers; empty where posterity was installed without them."""
     folder = Path(__file__).parents[3] / "resources" / "papers"
     return {k: v for path in sorted(folder.glob("*.csv")) for k, v in _lines(path)}
 
 
-def _lines(path: Path) -> Iterator[tuple[tuple[str, str, str], float]]:
+def _lines(path: Path) -> Iterator[tuple[tuple[str, str, str, str], float]]:
     with path.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
             if line["value"]:
-                yield (line["table"], line["row"], line["column"]), float(line["value"])
+                yield (line["paper"], line["table"], line["row"], line["column"]), float(line["value"])
 
 
 def label(sampler: str) -> str:
@@ -32,9 +33,9 @@ def label(sampler: str) -> str:
     return _LABELS.get(base, base) + (" + guidance" if sampler.endswith("_guided") else "")
 
 
-def value(table: str, row: str, column: str) -> float | None:
+def value(table: str, row: str, column: str, paper: str = "cohen2024") -> float | None:
     """One published number, None where there is none."""
-    return _numbers().get((table, row, column))
+    return _numbers().get((paper, table, row, column))
 
 
 def per_run(task: str, sampler: str, metric: str) -> float | None:
@@ -44,3 +45,15 @@ def per_run(task: str, sampler: str, metric: str) -> float | None:
         return value("1" if task.startswith("sr16") else "2", label(sampler), f"{noise} / {metric}")
     data = {"inpaint_face": "CelebAMask-HQ", "inpaint_box": "PartImageNet"}.get(task)
     return value("3", label(sampler), f"{data} / {metric}") if data else None
+
+
+def restored(problem: str, method: str, metric: str, *, natural: bool) -> float | None:
+    """Janati et al. 2025, Tables 8 and 7: faces of FFHQ, or ``natural`` images of ImageNet (9 and 7).
+
+    ``problem`` is the paper's name of the task; MGPS is that with 300 steps, as in Table 2.
+    """
+    if method not in _RESTORED:
+        return None
+    data, table = ("ImageNet", "9") if natural else ("FFHQ", "8")
+    name = "MGPS300" if method == "mgps" else _RESTORED[method]
+    return value("7" if metric == "fid" else table, f"{data} / {name}", f"{problem} / {metric}", "janati2025")

@@ -1,0 +1,61 @@
+"""Contact sheet: every task of an experiment by every sampler that can do it, one restoration each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from posterity.figures import choose, gallery, style
+from posterity.tables import _runs, restoration
+from posterity.tables.frames import Frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SECTION", "TITLE", "draw"]
+
+SECTION = "gallery"
+TITLE = "Restorations"
+_SKIPPED = ("exact_again",)  # looks like the first one
+
+
+def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
+    """Rows are tasks, a few items each; columns are the truth, the measurement and a sample of each sampler."""
+    runs = {tuple(a.key[k] for k in ("dataset", "task", "prior", "sampler")): a for a in frames.of("samples")}
+    ours = {s for *_, s in runs} - set(_SKIPPED)
+    samplers = [*(s for s in restoration.SAMPLERS if s in ours), *sorted(ours - set(restoration.SAMPLERS))]
+    places = {key[:3] for key in runs}
+    order = [*restoration.PROBLEMS]
+    rows = []
+    for place in sorted(places, key=lambda p: (p[0], p[2], order.index(p[1]) if p[1] in order else len(order), p[1])):
+        where = dict(zip(("dataset", "task", "prior"), place, strict=True))
+        pictures = choose.measured(frames, where)
+        pools = {s: _pool(frames, {**where, "sampler": s}) for s in samplers if (*place, s) in runs}
+        for n, item in enumerate(choose.items(pictures, settings, 2)):
+            truth, seen = pictures[item]
+            blank = gallery.absent(truth.shape[0], truth.shape[1])
+            shown = [gallery.pixels(pools[s][item]) if s in pools else blank for s in samplers]
+            label = style.name(place[1]) if n == 0 else ""
+            rows.append(gallery.Row(label, [[truth], [seen], *([p] for p in shown)], apart=n == 0 and bool(rows)))
+    caption = (
+        "The first sample of each item; of phase retrieval the best by LPIPS. Struck out: the sampler cannot do the "
+        f"task. {', '.join(sorted({f'{d} under prior {p}' for d, _, p in places}))}; no sample was chosen by hand."
+    )
+    heads = ["truth", "measured", *(_heading(s) for s in samplers)]
+    return style.Drawn(gallery.draw(rows, heads, block=0.1), caption)
+
+
+def _pool(frames: Frames, key: Mapping[str, str]) -> dict[str, Any]:
+    """Item → the picture that is shown of it."""
+    rows = choose.pool(frames, key)
+    if key["task"] == "phase":
+        rows = rows.merge(restoration.best(_metrics(frames, key)))
+    return {r.item: r.image for r in rows.drop_duplicates("item").itertuples()}
+
+
+def _metrics(frames: Frames, key: Mapping[str, str]) -> pd.DataFrame:
+    return _runs.shown(frames.frame("metrics", **key))
+
+
+def _heading(sampler: str) -> str:
+    return "exact" if sampler == "exact" else style.name(sampler)
