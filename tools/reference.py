@@ -2,6 +2,8 @@
 
 A line ``<!-- reference: parts/config -->`` in a page becomes a table of that schema's keys;
 ``<!-- reference: samplers -->`` becomes a section for every sampler; tasks and priors have a section a kind.
+``operators`` becomes the table of what each operator has and who can use it, ``published`` that of the settings
+which ``config/samplers`` keeps for particular priors, tasks and data sets.
 """
 
 from __future__ import annotations
@@ -10,8 +12,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from posterity.configuration.known import CLOSED_FORM, HAS, lacking
 from posterity.configuration.shapes import schema
 
 _MARK = re.compile(r"^<!-- reference: (\S+) -->$", re.MULTILINE)
@@ -26,6 +32,10 @@ def fill(what: str) -> str:
     """The Markdown that stands for a mark."""
     if what in ("samplers", "subsets"):
         return "\n".join(_methods(schema(what)))
+    if what == "operators":
+        return "\n".join(_operators())
+    if what == "published":
+        return "\n".join(_published())
     name, *path = what.split("/")
     found = reduce(lambda node, key: node[key], path, schema(name))
     if what in ("parts/task", "parts/prior"):
@@ -68,6 +78,42 @@ def _methods(methods: Mapping[str, Any]) -> Iterator[str]:
             guidable = "can be guided" if method["guidable"] else "cannot be guided"
             yield f"Needs: {', '.join(f'`{need}`' for need in method['needs']) or 'nothing special'}; {guidable}.\n"
         yield f"{keys(settings)}\n"
+
+
+def _operators() -> Iterator[str]:
+    """What each family of operators has, the priors that have its posterior, and the samplers that can use it."""
+    parts = ("linear", "adjoint", "pinv", "svd", "mask")
+    yield f"| operator | {' | '.join(parts)} | exact posterior under | samplers |"
+    yield f"| --- |{' :-: |' * len(parts)} --- | --- |"
+    for name, has in HAS.items():
+        priors = [kind for kind, able in CLOSED_FORM.items() if name in able]
+        noisy, clean = (_able(name, priors, sigma) for sigma in (1.0, 0.0))
+        samplers = [f"`{m}`{'' if m in noisy and m in clean else '¹' if m in noisy else '²'}" for m in
+                    schema("samplers") if m in noisy or m in clean]  # fmt: skip
+        marks = ("•" if part in has else "" for part in parts)
+        yield f"| `{name}` | {' | '.join(marks)} | {_list(priors)} | {', '.join(samplers)} |"
+    yield "\n¹ with noise alone, ² without noise alone; `exact` where the prior has the posterior."
+
+
+def _able(operator: str, priors: list[str], sigma_y: float) -> list[str]:
+    """Methods that lack nothing for this operator, under a prior of known posterior where there is one."""
+    task, prior = {"operator": operator, "sigma_y": sigma_y}, {"kind": priors[0] if priors else "network"}
+    return [m for m, about in schema("samplers").items() if lacking(about["needs"], task, prior) is None]
+
+
+def _published() -> Iterator[str]:
+    """One row an entry of ``overrides``, in the order in which they are laid over each other."""
+    yield "| sampler | prior, task, data set | settings | source |\n| --- | --- | --- | --- |"
+    for path in sorted((Path(__file__).parents[1] / "config" / "samplers").glob("*.yaml")):
+        for override in yaml.safe_load(path.read_text(encoding="utf-8")).get("overrides", []):
+            where = "; ".join(_list([v] if isinstance(v, str) else v) for v in override["when"].values())
+            given = [f"{k} {v}" for k, v in override.get("settings", {}).items()]
+            given += [f"guidance {k} {v}" for k, v in override.get("guided", {}).items()]
+            yield f"| `{path.stem}` | {where} | {_cell(', '.join(given))} | {_cell(override.get('source', ''))} |"
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _cell(text: str) -> str:

@@ -265,3 +265,22 @@ def test_an_experiment_cannot_have_the_name_of_a_rule_or_of_another_target(folde
         "config: experiments.sample: 'sample' is a rule for snakemake",
     ]
     assert unknown.startswith("config: on_request[0] = 'nothing': unknown experiment (valid: ci, diversity, ")
+
+
+def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder):
+    found = lines(folder, {}, {"runs": [RUN | {"prior": "imagenet"}, RUN | {"prior": "imagenet", "tasks": ["sr4"]}]})
+    assert len(found) == 1 and "its checkpoint is not among the assets" in found[0]
+    found = lines(folder, {"experiments": ["ci"]}, {"runs": [RUN | {"prior": "imagenet"}]})
+    assert not found
+
+
+def test_the_published_scale_is_refused_for_its_checkpoint_alone(folder):
+    found = lines(folder, {"experiments": ["mgps-images-paper"]})
+    assert len(found) == 1
+    assert found[0].startswith("config: experiments.mgps-images-paper.runs[0].prior = 'imagenet': its checkpoint")
+
+
+def test_runs_that_share_measurements_agree_on_their_number(folder):
+    found = lines(folder, {}, {"runs": [RUN | {"items": 3}, RUN | {"samplers": ["ddrm"]}]})
+    expected = "config: experiments.mine.runs[1].items = 2: another run measures 3 items of openmoji-smileys/sr16"
+    assert found == [expected]

@@ -156,3 +156,39 @@ def test_reading_a_configuration_imports_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_inverse_problems_are_planned_on_request_alone(folder):
+    """All samplers that can do a task do it, and the default experiments are what they were without them."""
+    planned = plan(folder)
+    assert "mgps-images" in planned.on_request and "mgps-images" not in planned.experiments
+    runs = planned.runs["mgps-images"]
+    assert len({task for _, task, _, _ in runs}) == 10
+    assert {s for _, task, _, s in runs if task == "phase"} == {
+        "dps", "mgps", "copaint", "copaint_tt", "reddiff", "reddiff_v",
+    }  # fmt: skip
+    assert not {k for e in planned.experiments for k in planned.runs[e]} & set(runs)
+    degrade = json.loads(planned.job("degrade", SMILEYS, "pool4").json)
+    assert degrade["task"]["sigma_y"] == 0.05 and degrade["items"] < 16, "a run may measure fewer items"
+
+
+def test_published_settings_reach_their_jobs(folder):
+    """Under a prior that can run, renamed to the published one."""
+    (folder / "priors" / "priors.yaml").write_text("imagenet: {kind: gaussian}\nffhq: {kind: gaussian}\n" + "\n".join(
+        f"{name}: {{kind: gaussian}}" for name in ("kernel", "blocks", "blocks_unseen", "celebahq")
+    ))  # fmt: skip
+    (folder / "experiments" / "diversity.yaml").unlink()
+    (folder / "experiments" / "followup.yaml").unlink()
+    (folder / "experiments" / "ci.yaml").unlink()
+    (folder / "experiments" / "mgps-images.yaml").unlink()
+    planned = plan(folder, experiments=["mgps-images-paper"], on_request=[])
+    settings = {k[1:]: json.loads(planned.job("sample", *k).json)["sampler"]["settings"]
+                for k in planned.runs["mgps-images-paper"]}  # fmt: skip
+    assert settings["deblur_motion_256", "imagenet", "mgps"]["late_eta"] == 1.0
+    assert settings["hdr", "imagenet", "mgps"]["late_eta"] == 0.5
+    assert [settings["pool4", "imagenet", "mgps"][k] for k in ("steps", "every", "every_fits")] == [300, 20, 10]
+    scales = {t: settings[t, "imagenet", "dps"]["scale"] for t in ("pool16", "deblur_motion_256", "phase", "hdr")}
+    assert scales == {"pool16": 2.0, "deblur_motion_256": 0.6, "phase": 0.8, "hdr": 0.14}
+    assert settings["pool4", "imagenet", "diffpir"]["zeta"] == 0.1
+    assert settings["inpaint_half_noisy", "imagenet", "diffpir"]["zeta"] == 1.0
+    assert all(settings[t, "imagenet", "dps"]["steps"] == 1000 for t in scales)

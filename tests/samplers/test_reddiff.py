@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from posterity.errors import PosterityError
+from posterity.operators.hdr import Clipping
 from posterity.operators.pointwise import Denoising
 from posterity.samplers._adam import Adam
 from posterity.samplers.reddiff import REDDiff
@@ -99,3 +100,14 @@ def test_a_late_start_is_refused(bench):
     with pytest.raises(PosterityError, match="no noisy state"):
         noise = bench.rows(bench.Draws, 1)
         bench.restore(REDDiff(), bench.Network(SHAPE), operator, y, noise=noise, start=(300, torch.zeros(1, *SHAPE)))
+
+
+def test_it_starts_from_noise_where_there_is_no_pseudo_inverse(bench):
+    operator, prior = Clipping(2.0, SHAPE), bench.Network(SHAPE)
+    y, noise, seen = torch.zeros(1, *SHAPE, dtype=torch.float64), bench.rows(bench.Draws, 2), []
+    denoise = prior.denoise
+    prior.denoise = lambda x_t, t: seen.append(x_t) or denoise(x_t, t)
+    bench.restore(REDDiff(steps=2), prior, operator, y, noise=noise)
+    a = bench.schedule.alpha_bar(prior.times[0])
+    begun = math.sqrt(a) * noise.normal("init", 0, SHAPE) + math.sqrt(1 - a) * noise.normal("step", 0, SHAPE)
+    assert torch.allclose(seen[0], begun)

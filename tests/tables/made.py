@@ -171,3 +171,40 @@ def _metrics(run, sampler):
             add("coverage", 0.6 - 0.1 * k, subset=rule)
             add("modes_shown", 0.5 + 0.1 * k, subset=rule)
     return rows
+
+
+def problems(root: Path) -> list[Path]:
+    """Two of the ten inverse problems of 3 items: averages by three samplers, phase retrieval by one.
+
+    LPIPS of sample s is 0.2 + 0.1 s and PSNR 20 + s, but the residual is least in the last sample.
+    """
+    files: list[Path] = []
+
+    def write(kind, name, rows, settings):
+        files.append(root / kind / f"{name}.parquet")
+        store.write(files[-1], kind, rows, {"settings": settings})
+
+    truth = images.encode(torch.linspace(-1, 1, 3 * SIDE**2).reshape(3, SIDE, SIDE))
+    tasks = {"pool4": {"operator": "pool", "factor": 4}, "phase": {"operator": "phase", "oversampling": 2}}
+    tasks["deblur_spatial"] = {"operator": "hdr", "factor": 2}  # any will do that has nothing
+    for task, about in tasks.items():
+        key = {"dataset": "faces", "task": task}
+        write("measurements", task, [
+            key | {"item": i, "sigma_y": 0.05, "y_shape": [3], "truth": truth, "display": truth} for i in ITEMS
+        ], {"task": {"name": task, "sigma_y": 0.05, **about}})  # fmt: skip
+        for n, sampler in enumerate(("exact", "ddnm", "mgps") if task == "pool4" else ("mgps",)):
+            run, about_run = key | {"prior": "kernel", "sampler": sampler}, {"sampler": {"method": sampler}}
+            samples = [
+                run | {"item": i, "sample": s, "image": images.encode(torch.full((3, SIDE, SIDE), s / 2 - n / 3))}
+                for i in ITEMS for s in range(3)
+            ]  # fmt: skip
+            write("samples", f"{task}-{sampler}", samples, about_run)
+            values = {"lpips": lambda s: 0.2 + 0.1 * s, "psnr": lambda s: 20.0 + s, "ssim": lambda _: 0.5}
+            values["residual_rms"] = lambda s: 0.05 * (3 - s)
+            rows = [
+                run | {"item": i, "sample": s, "metric": m, "value": v(s)}
+                for m, v in values.items() for i in ITEMS for s in range(3)
+            ]  # fmt: skip
+            rows.append(run | {"item": None, "metric": "fid", "value": None, "reason": "N/A: no Inception weights"})
+            write("metrics", f"{task}-{sampler}", rows, about_run)
+    return files

@@ -177,11 +177,14 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
         for one in c.products(experiment.get(package, []), package):
             if valid is not None:
                 problems.known(f"{path}.{package}", one, valid, package[:-1])
+    waiting: set[str] = set()
     for at, run in c.runs(name):
         problems.known(f"{at}.dataset", run["dataset"], c.config["datasets"], "dataset")
         problems.known(f"{at}.prior", run["prior"], c.config["priors"], "prior")
-        # an experiment that nobody asks for may wait for its checkpoint
-        if c.priors.get(run["prior"], {}).get("kind") == "network" and name in c.planned:
+        # an experiment that nobody asks for may wait for its checkpoint; one that is asked for hears of it once
+        missing = c.priors.get(run["prior"], {}).get("kind") == "network" and name in c.planned
+        if missing and run["prior"] not in waiting:
+            waiting.add(run["prior"])
             able = ", ".join(n for n, p in c.priors.items() if p["kind"] != "network")
             problems.add(f"{at}.prior", run["prior"], f"its checkpoint is not among the assets (can run: {able})")
         for i, task in enumerate(run["tasks"]):

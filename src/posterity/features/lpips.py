@@ -9,8 +9,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 __all__ = ["LPIPS"]
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves tensors that would be filled with random numbers as they are.
+
+    The package draws VGG-16 with its classifier, 138 million numbers, before any weight is loaded.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+        if func in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 class LPIPS:
@@ -27,7 +40,8 @@ class LPIPS:
         import lpips
         from safetensors.torch import load_file
 
-        self.net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
+        with _Undrawn():
+            self.net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
         state = {k: v for k, v in load_file(weights).items() if k.startswith("features.")}
         own = self.net.net.state_dict()
         # slice3.10.weight is torchvision's features.10.weight

@@ -19,8 +19,8 @@ ROWS = ("dataset", "prior", "metric", "task")
 TITLE = "Ten inverse problems"
 CAPTION = (
     "Means over the items of each item's samples: LPIPS from the truth (VGG; lower is nearer), PSNR in dB, SSIM of the "
-    "luminance, RMS residual of the measurement over σ_y (a restoration that agrees with y has 1, one that fits its "
-    "noise less), FID. Of phase retrieval the best of an item's samples by LPIPS. Published: Janati et al. 2025, "
+    "luminance, RMS residual of the measurement over σ_y (1 where a restoration agrees with y, less where it fits the "
+    "noise too), FID. Of phase retrieval the best of an item's samples by LPIPS. Published: Janati et al. 2025, "
     "Table 8 (FFHQ) beside faces, Table 9 (ImageNet) beside photographs, 256×256, trained networks, LPIPS with AlexNet, "
     "MGPS with 300 steps as in Table 2; FID of 1000 images is Table 7's. Ours are other images under another prior: "
     "what can be compared is the order of methods."
@@ -40,12 +40,13 @@ SAMPLERS = (
 """Those that come first, in this order."""
 _METRICS = ("lpips", "psnr", "ssim", "residual / σ_y", "fid")
 _STAND_IN = (
-    "N/A: the published blur is a network whose weights (GOPRO_wVAE.pth) are not among the assets; deblur_spatial, which "
-    "needs none, stands in and is another operator"
+    "N/A: the published blur is a network whose weights (GOPRO_wVAE.pth) are not among the assets; deblur_spatial, "
+    "which needs none, stands in and is another operator"
 )
 _NEEDS = {
     "svd": "an operator with a singular value decomposition", "pinv": "a pseudo-inverse", "mask": "a mask",
-    "noise": "a noisy measurement", "noiseless": "a measurement without noise", "posterior": "a posterior in closed form",
+    "noise": "a noisy measurement", "noiseless": "a measurement without noise",
+    "posterior": "a posterior in closed form",
 }  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""The table of the ten inverse problems: order, best of four, published numbers, and why a cell is empty."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from posterity.artifacts import store
+from posterity.stages import table
+from posterity.tables import published
+
+_PROBLEMS = runpy.run_path(str(Path(__file__).parent / "made.py"))["problems"]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    root = tmp_path_factory.mktemp("problems")
+    path = root / "restoration.parquet"
+    table.run({"experiment": "e", "table": "restoration"}, inputs=_PROBLEMS(root), output=path)
+    return {(r["row"], r["column"]): r for r in store.read(path, "tables").to_pylist()}
+
+
+def test_means_and_published_numbers(rows):
+    cell = rows["faces / kernel / lpips / pool4", "mgps"]
+    assert cell["value"] == pytest.approx(0.3) and cell["count"] == 3 and cell["published"] == 0.09
+    assert rows["faces / kernel / ssim / pool4", "ddnm"]["published"] == 0.85
+    assert rows["faces / kernel / residual / σ_y / pool4", "mgps"]["value"] == pytest.approx(2.0)
+
+
+def test_phase_retrieval_is_the_best_by_lpips_and_says_what_the_residual_alone_would_choose(rows):
+    cell = rows["faces / kernel / psnr / phase", "mgps"]
+    assert cell["value"] == pytest.approx(20) and "by the residual alone 22" in cell["note"]
+    assert rows["faces / kernel / psnr / pool4", "mgps"]["value"] == pytest.approx(21), "other problems are means"
+
+
+@pytest.mark.parametrize(
+    ("task", "sampler", "why"),
+    [
+        ("phase", "ddnm", "N/A: needs a pseudo-inverse and an operator with a singular value decomposition"),
+        ("phase", "exact", "N/A: needs a posterior in closed form"),
+        ("pool4", "repaint", "N/A: needs a mask and a measurement without noise"),
+        ("pool4", "dps", "N/A: this sampler was not run on this task"),
+        ("deblur_nonlinear", "mgps", "N/A: the published blur is a network whose weights"),
+    ],
+)
+def test_an_empty_cell_says_why(rows, task, sampler, why):
+    cell = rows[f"faces / kernel / lpips / {task}", sampler]
+    assert cell["value"] is None and cell["note"].startswith(why)
+
+
+def test_every_sampler_has_a_column_and_every_problem_a_row_in_the_papers_order(rows):
+    from posterity import samplers
+
+    assert {c for _, c in rows} >= set(samplers.names())
+    tasks = list(dict.fromkeys(r.rsplit(" / ", 1)[1] for r, _ in rows))
+    assert tasks == ["pool4", "phase", "deblur_nonlinear", "deblur_spatial"]
+    fid = rows["faces / kernel / fid / pool4", "mgps"]
+    assert fid["value"] is None and fid["note"] == "N/A: no Inception weights"
+
+
+def test_published_numbers_know_their_paper():
+    """Both papers have a Table 2."""
+    assert published.value("2", "FFHQ / MGPS", "SR (x4) / lpips", "janati2025") == 0.09
+    assert published.value("2", "FFHQ / MGPS", "SR (x4) / lpips") is None
+    assert published.restored("Half mask", "mgps", "fid", natural=True) == 40.0
+    assert published.restored("Motion deblur", "ddnm", "psnr", natural=False) is None
+    best = [published.restored(p, "mgps", "lpips", natural=False) for p in ("Phase retrieval", "High dynamic range")]
+    assert best == [0.11, 0.07]

@@ -1,0 +1,44 @@
+"""The generated tables of the docs say what the code says."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+fill = runpy.run_path(str(ROOT / "tools" / "reference.py"))["fill"]
+
+
+@pytest.fixture(scope="module")
+def operators():
+    lines = [line.split(" | ") for line in fill("operators").splitlines() if line.startswith("| `")]
+    return {line[0].strip("| `"): line[1:] for line in lines}
+
+
+def test_a_row_for_every_operator(operators):
+    from posterity.operators.build import FAMILIES
+
+    assert set(operators) == set(FAMILIES)
+
+
+def test_who_can_use_what(operators):
+    """Against the classes: each method is listed where its needs are met, marked where noise decides."""
+    from posterity import samplers
+    from posterity.configuration.known import HAS
+
+    for name, row in operators.items():
+        for method in samplers.names():
+            needs = samplers.find(method).needs - {"posterior"}
+            able = needs - {"noise", "noiseless"} <= HAS[name]
+            mark = "¹" if "noise" in needs else "²" if "noiseless" in needs else ""
+            if method != "exact":
+                assert (f"`{method}`{mark}" in row[-1].rstrip(" |").split(", ")) == able, (name, method)
+    assert "`exact`" in operators["pool"][-1] and "`exact`" not in operators["jpeg"][-1]
+
+
+def test_published_settings_come_with_their_source():
+    lines = [line for line in fill("published").splitlines() if line.startswith("| `")]
+    assert len(lines) > 40
+    assert not [line for line in lines if line.rstrip().endswith("|  |")], "an override without a source"
+    deblurring = [line for line in lines if line.startswith("| `mgps` | `imagenet`; `deblur_gauss_256`")]
+    assert len(deblurring) == 1 and "late_eta 1.0" in deblurring[0]
