@@ -92,22 +92,23 @@ def test_a_reach_without_limit_is_null(folder, given, resolved):
     assert guidance == {"eta": 0.9, "threshold": None, "rms": resolved}
 
 
-def test_the_published_settings_of_the_paper_scale_priors():
-    """Canonical D of Tables 4 and 5 after the conversion of what each code counts."""
+def settled(name, prior, task):
+    """What a shipped sampler comes to under a prior on a task."""
     from posterity.configuration.samplers import catalogue, settle
 
     samplers = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / "config" / "samplers").glob("*.yaml")}
-    names = {
-        "prior": ["celebahq", "imagenet"],
-        "task": yaml.safe_load((ROOT / "config/tasks/tasks.yaml").read_text()),
-        "dataset": [],
-    }
+    read = {part: yaml.safe_load((ROOT / f"config/{part}s/{part}s.yaml").read_text()) for part in ("prior", "task")}
     problems = Problems()
-    known = catalogue(samplers, names, problems)
+    known = catalogue(samplers, read | {"dataset": []}, problems)
     problems.stop()
+    return settle(known[name], prior, task, "any")
+
+
+def test_the_published_settings_of_the_paper_scale_priors():
+    """Canonical D of Tables 4 and 5 after the conversion of what each code counts."""
 
     def guidance(sampler, prior, task):
-        found = settle(known[f"{sampler}_guided"], prior, task, "any")["guidance"]
+        found = settled(f"{sampler}_guided", prior, task)["guidance"]
         assert found["rms"] is None
         return found["eta"], found["threshold"]
 
@@ -172,23 +173,32 @@ def test_the_inverse_problems_are_planned_on_request_alone(folder):
     assert degrade["task"]["sigma_y"] == 0.05 and degrade["items"] < 16, "a run may measure fewer items"
 
 
-def test_published_settings_reach_their_jobs(folder):
-    """Under a prior that can run, renamed to the published one."""
-    (folder / "priors" / "priors.yaml").write_text("imagenet: {kind: gaussian}\nffhq: {kind: gaussian}\n" + "\n".join(
-        f"{name}: {{kind: gaussian}}" for name in ("kernel", "blocks", "blocks_unseen", "celebahq")
-    ))  # fmt: skip
-    (folder / "experiments" / "diversity.yaml").unlink()
-    (folder / "experiments" / "followup.yaml").unlink()
-    (folder / "experiments" / "ci.yaml").unlink()
-    (folder / "experiments" / "mgps-images.yaml").unlink()
-    planned = plan(folder, experiments=["mgps-images-paper"], on_request=[])
-    settings = {k[1:]: json.loads(planned.job("sample", *k).json)["sampler"]["settings"]
-                for k in planned.runs["mgps-images-paper"]}  # fmt: skip
-    assert settings["deblur_motion_256", "imagenet", "mgps"]["late_eta"] == 1.0
-    assert settings["hdr", "imagenet", "mgps"]["late_eta"] == 0.5
-    assert [settings["pool4", "imagenet", "mgps"][k] for k in ("steps", "every", "every_fits")] == [300, 20, 10]
-    scales = {t: settings[t, "imagenet", "dps"]["scale"] for t in ("pool16", "deblur_motion_256", "phase", "hdr")}
-    assert scales == {"pool16": 2.0, "deblur_motion_256": 0.6, "phase": 0.8, "hdr": 0.14}
-    assert settings["pool4", "imagenet", "diffpir"]["zeta"] == 0.1
-    assert settings["inpaint_half_noisy", "imagenet", "diffpir"]["zeta"] == 1.0
-    assert all(settings[t, "imagenet", "dps"]["steps"] == 1000 for t in scales)
+@pytest.mark.parametrize(
+    ("sampler", "prior", "task", "expected"),
+    [
+        ("mgps", "imagenet", "deblur_motion_256", {"steps": 300, "eta": 0.5, "late_eta": 1.0, "every": 20}),
+        ("mgps", "imagenet", "hdr", {"late_eta": 0.5, "every_fits": 10, "last": 10, "rate": 0.03}),
+        ("mgps", "ffhq", "pool4", {"steps": 300, "every": 10, "every_fits": 20, "last": 20, "warm_level": 700}),
+        ("mgps_50", "ffhq", "pool4", {"steps": 50, "every_fits": 20}),
+        ("mgps", "kernel", "pool4", {"steps": 50, "eta": 0.9, "rate": 0.1}),
+        ("dps", "ffhq", "pool16", {"steps": 1000, "scale": 2.0}),
+        ("dps", "imagenet", "deblur_motion_256", {"steps": 1000, "scale": 0.6}),
+        ("dps", "imagenet", "phase", {"scale": 0.8}),
+        ("dps", "ffhq", "jpeg2", {"scale": 0.4}),
+        ("dps", "ffhq", "hdr", {"scale": 0.14}),
+        ("dps", "ffhq", "deblur_nonlinear", {"scale": 0.2}),
+        ("dps", "imagenet", "sr4", {"scale": 3.0}),  # another paper's, untouched
+        ("dps", "kernel", "sr16", {"steps": 100, "scale": 10.0}),
+        ("diffpir", "imagenet", "pool4", {"steps": 1000, "strength": 4.0, "zeta": 0.1}),
+        ("diffpir", "imagenet", "inpaint_half_noisy", {"zeta": 1.0}),
+        ("pgdm", "ffhq", "pool4", {"steps": 1000, "weight": "code", "init": "noise"}),
+        ("ddnm", "imagenet", "pool4", {"steps": 1000, "eta": 0.85}),
+        ("ddnm", "imagenet", "sr4", {"steps": 100}),
+        ("reddiff", "ffhq", "hdr", {"steps": 1000, "rate": 0.1, "strength": 0.25}),
+        ("copaint", "imagenet", "pool4", {"steps": 250, "gradient_steps": 2, "stay": 0.01, "stay_growth": 1.0}),
+        ("replacement", "celebahq", FACE, {"steps": 250, "form": "blended"}),
+    ],
+)
+def test_published_settings(sampler, prior, task, expected):
+    found = settled(sampler, prior, task)["settings"]
+    assert {k: found[k] for k in expected} == expected

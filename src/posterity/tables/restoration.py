@@ -21,9 +21,9 @@ CAPTION = (
     "Means over the items of each item's samples: LPIPS from the truth (VGG; lower is nearer), PSNR in dB, SSIM of the "
     "luminance, RMS residual of the measurement over σ_y (1 where a restoration agrees with y, less where it fits the "
     "noise too), FID. Of phase retrieval the best of an item's samples by LPIPS. Published: Janati et al. 2025, "
-    "Table 8 (FFHQ) beside faces, Table 9 (ImageNet) beside photographs, 256×256, trained networks, LPIPS with AlexNet, "
-    "MGPS with 300 steps as in Table 2; FID of 1000 images is Table 7's. Ours are other images under another prior: "
-    "what can be compared is the order of methods."
+    "Table 8 (FFHQ) beside faces, Table 9 (ImageNet) beside photographs, 256×256, trained networks, AlexNet's LPIPS, "
+    "MGPS with 300 steps as in Table 2; FID of 1000 images is Table 7's. Ours are other images under another "
+    "prior: what can be compared is the order of methods."
 )
 PROBLEMS = {
     "pool4": "SR (x4)", "pool16": "SR (x16)", "inpaint_centre_noisy": "Box inpainting",
