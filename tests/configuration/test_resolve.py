@@ -122,9 +122,7 @@ def test_the_published_settings_of_the_paper_scale_priors():
     assert guidance("dps", "imagenet", "sr4_noisy") == (0.5, 0.0005)
     assert guidance("dps", "imagenet", "inpaint_box") == (0.5, 0.003)
     assert guidance("repaint", "celebahq", FACE) == (0.3, 0.0014)
-    scales = {
-        t: settle(known["dps"], "imagenet", t, "any")["settings"]["scale"] for t in ("sr4", "sr4_noisy", "inpaint_box")
-    }
+    scales = {t: settled("dps", "imagenet", t)["settings"]["scale"] for t in ("sr4", "sr4_noisy", "inpaint_box")}
     assert scales == {"sr4": 3.0, "sr4_noisy": 1.0, "inpaint_box": 2.0}
 
 
