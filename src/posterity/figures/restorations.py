@@ -37,9 +37,10 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
             shown = [gallery.pixels(pools[s][item]) if s in pools else blank for s in samplers]
             label = style.name(place[1]) if n == 0 else ""
             rows.append(gallery.Row(label, [[truth], [seen], *([p] for p in shown)], apart=n == 0 and bool(rows)))
+    shown_of = ", ".join(sorted({f"{d} under prior {p}" for d, _, p in places}))
     caption = (
-        "The first sample of each item; of phase retrieval the best by LPIPS. Struck out: not run, mostly "
-        f"because the sampler cannot do the task; the table says why. {', '.join(sorted({f'{d} under prior {p}' for d, _, p in places}))}; no sample was chosen by hand."
+        "The first sample of each item; of phase retrieval the best by LPIPS. Struck out: not run, mostly because the "
+        f"sampler cannot do the task; the table says why. {shown_of}; no sample was chosen by hand."
     )
     heads = ["truth", "measured", *(_heading(s) for s in samplers)]
     return style.Drawn(gallery.draw(rows, heads, block=0.1), caption)
