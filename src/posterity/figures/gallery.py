@@ -53,19 +53,19 @@ def absent(height: int, width: int) -> Picture:
     return np.where(stroke, 200, 244).astype(np.uint8)[..., None].repeat(3, 2)
 
 
-def draw(rows: Sequence[Row], headings: Sequence[str], block: float = _BLOCK) -> Figure:
+def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> Figure:
     """The gallery with a heading over each block.
 
     Arguments:
         rows: all with blocks of the same sizes.
         headings: one a block.
-        block: room between blocks, in pictures.
+        room: between blocks, in pictures.
     """
     sizes = [len(b) for b in rows[0].blocks]
     own = next(p.shape[0] for row in rows for block in row.blocks for p in block if p is not None)
     grow = -(-64 // own)  # small pictures enlarged by whole pixels, so that gaps are even
     side = own * grow
-    left, tops, width, height = _places(sizes, [r.apart for r in rows], block)
+    left, tops, width, height = _places(sizes, [r.apart for r in rows], room)
     sheet = np.zeros((round(height * side), round(width * side), 4), np.uint8)
     for row, top in zip(rows, tops, strict=True):
         for block, start in zip(row.blocks, left, strict=True):
@@ -96,10 +96,10 @@ def _places(sizes: Sequence[int], apart: Sequence[bool], block: float) -> tuple[
     left, x = [], 0.0
     for size in sizes:
         left.append(x)
-        x += size + (size - 1) * _GAP + block
+        x += size + (size - 1) * _GAP + room
     tops, y = [], 0.0
     for k, far in enumerate(apart):
         y += (_BLOCK if far else _GAP) if k else 0.0
         tops.append(y)
         y += 1
-    return left, tops, x - block, y
+    return left, tops, x - room, y

@@ -26,7 +26,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     samplers = [*(s for s in restoration.SAMPLERS if s in ours), *sorted(ours - set(restoration.SAMPLERS))]
     places = {key[:3] for key in runs}
     order = [*restoration.PROBLEMS]
-    rows = []
+    rows: list[gallery.Row] = []
     for place in sorted(places, key=lambda p: (p[0], p[2], order.index(p[1]) if p[1] in order else len(order), p[1])):
         where = dict(zip(("dataset", "task", "prior"), place, strict=True))
         pictures = choose.measured(frames, where)
@@ -43,7 +43,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         f"sampler cannot do the task; the table says why. {shown_of}; no sample was chosen by hand."
     )
     heads = ["truth", "measured", *(_heading(s) for s in samplers)]
-    return style.Drawn(gallery.draw(rows, heads, block=0.1), caption)
+    return style.Drawn(gallery.draw(rows, heads, room=0.1), caption)
 
 
 def _pool(frames: Frames, key: Mapping[str, str]) -> dict[str, Any]:
