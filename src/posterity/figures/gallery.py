@@ -91,7 +91,7 @@ def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> 
     return figure
 
 
-def _places(sizes: Sequence[int], apart: Sequence[bool], block: float) -> tuple[list[float], list[float], float, float]:
+def _places(sizes: Sequence[int], apart: Sequence[bool], room: float) -> tuple[list[float], list[float], float, float]:
     """Left edges of blocks, top edges of rows, width and height, in pictures."""
     left, x = [], 0.0
     for size in sizes:
