@@ -176,6 +176,8 @@ PRIORS: dict[str, Build] = {"gaussian": _gaussian, "mixture": _mixture, "kernel"
 PROCESSES = tuple(LAWS)
 """Priors of signals whose posterior Gibbs chains give."""
 _PROBLEMS = ("denoise", "deconvolve", "impute", "fourier")
+_SINGLY = ("denoise", "impute")
+"""Where each measurement is of one sample: elsewhere chains that decide on every increment take minutes."""
 
 
 def tasks(prior: str) -> tuple[str, ...]:
@@ -187,6 +189,8 @@ def tasks(prior: str) -> tuple[str, ...]:
     if prior not in (*PRIORS, *PROCESSES):
         known = ", ".join((*PRIORS, *PROCESSES))
         raise PosterityError(f"prior {prior!r} is not one that verify knows; choose one of {known}")
+    if prior == "bernoulli_laplace":
+        return _SINGLY
     return _PROBLEMS if prior in PROCESSES else tuple(TASKS)
 
 
