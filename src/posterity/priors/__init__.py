@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.errors import PosterityError
@@ -18,6 +19,7 @@ _KEYS = {
     "kernel": {"bandwidth", "split", "weights"},
     "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
     "gaussian": {"split"},
+    "network": {"label"},
 }
 
 
@@ -27,11 +29,12 @@ def build(
     labels: Sequence[Mapping[str, Any]],
     regions: Mapping[str, Tensor],
     shape: Sequence[int],
+    weights: Path | None = None,
 ) -> Prior:
-    """The closed-form prior that ``settings`` describe, made from a data set.
+    """The prior that ``settings`` describe: closed-form, made from a data set, or a network from a file.
 
     Settings (``kind`` decides which apply; ``name`` is ignored):
-        kind: "kernel", "blocks" or "gaussian" (stationary).
+        kind: "kernel", "blocks", "gaussian" (stationary) or "network".
         bandwidth: h in the units of x; 0.1 for kernel, 0.05 for blocks.
         split: "all" items or those of one split ("prior", "test").
         weights: "uniform", or {"attribute": NAME, "share": p}: the items with that attribute have
@@ -39,6 +42,7 @@ def build(
         regions: names of regions, an earlier one keeps the pixels that two share; the complement of
             all is one more block.
         groups: "colour" (base colour of the item, computed from its image) or "none".
+        label: the class that a class-conditional network restores.
 
     Arguments:
         settings: see above.
@@ -46,6 +50,7 @@ def build(
         labels: the rows of items.parquet, in the order of ``images``.
         regions: masks (H, W) by name.
         shape: (C, H, W) of the signals that the prior must speak of.
+        weights: safetensors of a network, with its card beside it.
     """
     kind = settings.get("kind")
     if kind not in _KEYS:
@@ -53,6 +58,8 @@ def build(
     unknown = set(settings) - _KEYS[kind] - {"name", "kind"}
     if unknown:
         raise PosterityError(f"prior setting {_list(unknown)} is none of {_list(_KEYS[kind])} of a {kind} prior")
+    if kind == "network":
+        return _network(settings, tuple(shape), weights)
     if tuple(images.shape[1:]) != tuple(shape):
         raise PosterityError(
             f"the prior's images have shape {tuple(images.shape[1:])}, the measurements need {tuple(shape)}"
@@ -75,6 +82,17 @@ def build(
 
     partition = _settings.partition(settings.get("regions", ()), regions)
     return Blocks(images, weights, bandwidth, _settings.groups(settings.get("groups", "none"), images), partition)
+
+
+def _network(settings: Mapping[str, Any], shape: tuple[int, ...], weights: Path | None) -> Prior:
+    if weights is None:
+        raise PosterityError(f"prior {settings.get('name')!r} is a network: name the file of its weights (--weights)")
+    from posterity.priors.loading import load
+
+    prior = load(weights, settings.get("label"))
+    if prior.signal_shape != shape:
+        raise PosterityError(f"{weights} is for images of shape {prior.signal_shape}, the measurements need {shape}")
+    return prior
 
 
 def _list(names: Any) -> str:

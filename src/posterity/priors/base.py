@@ -72,6 +72,9 @@ class Prior(ABC):
         """
         raise NoClosedForm(f"a {type(self).__name__} has no closed-form posterior")
 
-    def reverse_variance(self, t: int, beta: float, variance: float) -> float:  # noqa: ARG002
-        """Variance of the ancestral step: ``fixed_small``, β̃ (networks with learned variance differ)."""
+    def reverse_variance(self, t: int, beta: float, variance: float) -> float | Tensor:  # noqa: ARG002
+        """Variance of the ancestral step from the time t that was denoised last: ``fixed_small``, β̃.
+
+        Networks with learned variance differ: they give one for each scalar, (B, *signal).
+        """
         return variance

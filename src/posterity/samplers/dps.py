@@ -11,7 +11,6 @@ and shrinks the step too (here measured entries alone).
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import torch
@@ -53,7 +52,7 @@ class DPS(Sampler):
             x_t = move.x0_weight * x0 + move.xt_weight * x_t - self.scale * gradient
             if s != -1:
                 variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-                x_t = x_t + math.sqrt(variance) * noise.normal("step", step, problem.shape)
+                x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)
             if watch is not None:
                 watch(step, len(walk), x0)
         return x_t

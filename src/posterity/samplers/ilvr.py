@@ -56,7 +56,7 @@ class ILVR(Sampler):
             x_t = move.x0_weight * x0 + move.xt_weight * x_t
             if s != -1:
                 variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-                x_t = x_t + math.sqrt(variance) * noise.normal("step", step, problem.shape)
+                x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)
             if t > grid[min(self.last, self.steps - 1)]:
                 a_s = problem.alpha_bar(s)
                 z = noise.normal("reference", step, problem.shape)

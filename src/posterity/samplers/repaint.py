@@ -61,7 +61,7 @@ class RePaint(Sampler):
             x_t = move.x0_weight * x0 + move.xt_weight * x_t
             if s != -1:
                 variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-                x_t = x_t + math.sqrt(variance) * noise.normal("step", step, problem.shape)
+                x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)
             if watch is not None:
                 watch(step, len(walk), x0)
         return x_t

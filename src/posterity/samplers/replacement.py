@@ -72,7 +72,7 @@ class Replacement(Sampler):
         if s == -1:
             return mean
         variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-        return mean + math.sqrt(variance) * noise.normal("step", step, problem.shape)
+        return mean + variance**0.5 * noise.normal("step", step, problem.shape)
 
     def _replace(self, problem: Problem, noise: Noise, step: int, t: int, x_t: Tensor) -> Tensor:
         """Known pixels become the measurement at the noise level of time t; at -1, the measurement itself."""

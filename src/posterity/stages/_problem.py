@@ -31,8 +31,13 @@ class Measured:
     prior: Prior
 
 
-def load(settings: Mapping[str, Any], items: Path, regions: Path, measurements: Path) -> Measured:
-    """Reads the three artifacts; ``settings`` holds ``prior``, resolved."""
+def load(
+    settings: Mapping[str, Any], items: Path, regions: Path, measurements: Path, weights: Path | None = None
+) -> Measured:
+    """Reads the artifacts; ``settings`` holds ``prior``, resolved, and ``weights`` is the file of a network's.
+
+    All is in the prior's precision: float64 for a closed form, a network's own for a network.
+    """
     from safetensors.torch import load as parse
 
     labels = store.read(items, "items").to_pylist()
@@ -47,7 +52,7 @@ def load(settings: Mapping[str, Any], items: Path, regions: Path, measurements: 
     own = [parse(r["parameters"]) if r["parameters"] else {} for r in rows]
     parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
-    prior = priors.build(settings["prior"], pictures, labels, areas, shape)
+    prior = priors.build(settings["prior"], pictures, labels, areas, shape, weights)
     return Measured(
         [r["item"] for r in rows],
         y.to(prior.dtype),

@@ -25,19 +25,20 @@ _log = logging.getLogger(__name__)
 
 
 def run(
-    settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path, batch: int = 128
-) -> None:
+    settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
+    weights: Path | None = None, batch: int = 128,
+) -> None:  # fmt: skip
     """Writes the artifact "samples".
 
     Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
-    number of rows at a time; the samples do not depend on it. All samples of an item share a batch,
-    because guidance looks at them together.
+    number of rows at a time; the samples do not depend on it (a network's, up to rounding). All samples
+    of an item share a batch, because guidance looks at them together.
     """
     from posterity.stages._problem import load
 
-    measured = load(settings, items, regions, measurements)
+    measured = load(settings, items, regions, measurements, weights)
     sampler, guidance = _sampler(settings["sampler"])
-    parts = _folder(settings, (items, regions, measurements), output)
+    parts = _folder(settings, (items, regions, measurements, *([weights] if weights else [])), output)
     todo = [i for i, item in enumerate(measured.items) if not (parts / f"{item}.parquet").exists()]
     for chosen in _batches(todo, max(1, batch // int(settings["samples"]))):
         _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))

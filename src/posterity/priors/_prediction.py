@@ -1,0 +1,51 @@
+r"""What a network predicts, as four numbers a noise level: x0 = skip·x_t + out·F(scale·x_t, label).
+
+With x_t = √ᾱ x0 + √(1-ᾱ) z and σ = √((1-ᾱ)/ᾱ):
+
+* ``epsilon``: F is z (Ho et al. 2020).
+* ``v``: F is √ᾱ z - √(1-ᾱ) x0 (Salimans and Ho 2022).
+* ``edm``: x0 = c_skip x̃ + c_out F(c_in x̃) with x̃ = x_t/√ᾱ (Karras et al. 2022, Table 1); the label is
+  1000·ln(σ)/4, their c_noise in the range of the others' times.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+__all__ = ["PREDICTIONS", "SIGMAS", "Prediction"]
+
+PREDICTIONS = ("epsilon", "v", "edm")
+SIGMAS = (0.002, 80.0)
+"""Noise levels that an EDM network is trained for (Karras et al. 2022, Table 1); labels are clamped to them."""
+
+
+class Prediction(NamedTuple):
+    """Scalars for each noise level, float64, all of one shape."""
+
+    scale: Tensor
+    label: Tensor
+    skip: Tensor
+    out: Tensor
+
+    @classmethod
+    def of(cls, kind: str, alpha_bar: Tensor, t: Tensor, sigma_data: float = 0.5) -> Prediction:
+        """For levels ᾱ (float64), which are the times t of the network's schedule (ignored for ``edm``)."""
+        signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        if kind == "epsilon":
+            return cls(signal.new_ones(signal.shape), t.to(signal), 1 / signal, -noise / signal)
+        if kind == "v":
+            return cls(signal.new_ones(signal.shape), t.to(signal), signal, -noise)
+        if kind != "edm":
+            raise ValueError(f"prediction {kind!r} is none of {', '.join(PREDICTIONS)}")
+        sigma = noise / signal
+        total = sigma.square() + sigma_data**2
+        label = 250 * sigma.clamp(*SIGMAS).log()
+        skip = sigma_data**2 / total / signal
+        return cls(1 / (signal * total.sqrt()), label, skip, sigma * sigma_data / total.sqrt())
+
+    def target(self, x0: Tensor, x_t: Tensor) -> Tensor:
+        """What F should be for the clean signals x0, (B, *signal); the fields hold a number a row."""
+        rows = (-1, *(1,) * (x0.ndim - 1))
+        return (x0 - self.skip.view(rows) * x_t) / self.out.view(rows)

@@ -1,0 +1,117 @@
+"""Networks from files: safetensors with a card beside them that says what they are. Nothing is guessed or made up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from posterity.diffusion.schedule import Schedule
+from posterity.errors import PosterityError
+from posterity.priors._prediction import PREDICTIONS
+from posterity.priors.network import Network
+
+__all__ = ["SCHEDULES", "build", "fill", "load", "read"]
+
+SCHEDULES = {"linear": Schedule.linear, "cosine": Schedule.cosine}
+_NEEDED = ("architecture", "signal_shape", "prediction", "schedule", "weights")
+
+
+def load(weights: Path, label: int | None = None) -> Network:
+    """The network in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
+
+    Arguments:
+        weights: the file.
+        label: the class, for a class-conditional network.
+    """
+    card = _card(weights)
+    state = read(weights)
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != card["weights"].get("sha256"):
+        raise PosterityError(
+            f"{weights} is not the file that its card.json describes: SHA-256 {found[:12]}…, "
+            f"expected {str(card['weights'].get('sha256'))[:12]}…"
+        )
+    network = build(card["architecture"], str(weights))
+    fill(network, state, str(weights))
+    classes = card["architecture"].get("num_class_embeds")
+    if (label is None) != (classes is None) or (classes is not None and not 0 <= int(label or 0) < classes):
+        wanted = "takes no label" if classes is None else f"needs a label from 0 to {classes - 1}"
+        raise PosterityError(f"{weights} {wanted}, label is {label!r}")
+    return Network(
+        network,
+        SCHEDULES[card["schedule"]](),
+        tuple(card["signal_shape"]),
+        card["prediction"],
+        card.get("sigma_data", 0.5),
+        card.get("learned_variance", False),
+        label,
+    )
+
+
+def _card(weights: Path) -> dict[str, Any]:
+    """What card.json says, with everything that a network needs in it."""
+    if not weights.is_file():
+        raise PosterityError(f"{weights} does not exist; `posterity train --help` tells how such a file is made")
+    path = weights.with_name("card.json")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PosterityError(f"{path}, which must say what {weights.name} is, cannot be read ({error})") from error
+    missing = [key for key in _NEEDED if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise PosterityError(f"{path} lacks {', '.join(missing)}")
+    for key, valid in (("prediction", PREDICTIONS), ("schedule", tuple(SCHEDULES))):
+        if card[key] not in valid:
+            raise PosterityError(f"{path}: {key} {card[key]!r} is none of {', '.join(valid)}")
+    return card
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise PosterityError(f"{path} is not a whole safetensors file ({reason}); get it again") from error
+
+
+def build(architecture: Mapping[str, Any], name: str) -> nn.Module:
+    """A network without weights: on the meta device, so that what is not filled in cannot be used."""
+    from diffusers.models.unets.unet_2d import UNet2DModel
+
+    settings = {key: value for key, value in architecture.items() if not key.startswith("_")}
+    try:
+        with torch.device("meta"):
+            return UNet2DModel(**settings)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise PosterityError(f"{name}: no UNet2DModel has this architecture ({error})") from error
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Gives the network its weights in float32: every one of them, no other, each of its shape and finite."""
+    wanted = network.state_dict()
+    missing, surplus = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
+    if missing or surplus:
+        told = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(surplus)} too much"] * bool(surplus)
+        raise PosterityError(f"{name} is of another architecture: it {' and '.join(told)}")
+    for key, value in state.items():
+        if value.shape != wanted[key].shape:
+            shapes = f"{tuple(value.shape)}, expected {tuple(wanted[key].shape)}"
+            raise PosterityError(f"{name} is of another architecture: {key} has shape {shapes}")
+        if not value.isfinite().all():
+            raise PosterityError(f"{name} is damaged: {key} holds values that are not finite")
+    network.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
+
+
+def _some(keys: list[str]) -> str:
+    return f"{keys[0]}" + (f" and {len(keys) - 1} more keys" if len(keys) > 1 else "")
