@@ -134,7 +134,42 @@ def posterior(settings: Settings, items: Items, regions: Regions, measurements: 
     _run("posterior", settings, items=items, regions=regions, measurements=measurements, output=output)
 
 
-def sample(settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output) -> None:
+def train(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file of config/priors; takes the place of --settings.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which prior of the file.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and priors/ are.")] = Path("data"),
+    settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
+    inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: data/priors/NAME/weights.safetensors.")]
+    = None,
+) -> None:  # fmt: skip
+    """Train a network prior; continues where it was stopped.
+
+    Example: posterity train --config config/priors/openmoji32.yaml --steps 200
+    """
+    if (config is None) == (settings is None):
+        raise PosterityError("give --config, or --settings with --inputs and --output")
+    if config is not None:
+        from posterity.configuration.training import trained
+
+        resolved = trained(config, name)
+        name = resolved["prior"] if steps is None else f"{resolved['prior']}-{steps}-steps"
+        resolved["training"] |= {} if steps is None else {"steps": steps}
+        settings = json.dumps(resolved)
+        inputs = inputs or [data / "datasets" / dataset / "items.parquet" for dataset in resolved["datasets"]]
+        output = output or data / "priors" / name / "weights.safetensors"
+    if output is None or not inputs:
+        raise PosterityError("--settings needs --inputs and --output")
+    _run("train", str(settings), inputs=inputs, output=output)
+
+
+def sample(
+    settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
+    weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
+) -> None:  # fmt: skip
     """Draw samples with one sampler; continues where it was stopped.
 
     Example: posterity sample --settings
@@ -143,7 +178,8 @@ def sample(settings: Settings, items: Items, regions: Regions, measurements: Mea
     --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
     --measurements sr4.parquet --output ddnm.parquet
     """
-    _run("sample", settings, items=items, regions=regions, measurements=measurements, output=output)
+    given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
+    _run("sample", settings, **given, output=output)
 
 
 def select(
@@ -212,7 +248,7 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
     _run("report", settings, inputs=inputs, output=output)
 
 
-STAGES = (fetch, prepare, degrade, posterior, sample, select, measure, distance, table, figure, report)
+STAGES = (fetch, prepare, degrade, train, posterior, sample, select, measure, distance, table, figure, report)
 
 study = typer.Typer(help="The user study: make its page, analyse its answers.", no_args_is_help=True)
 

@@ -1,0 +1,176 @@
+"""Trains a U-Net on a set of images, one step at a time, each step a function of its number."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+from torch import Tensor, nn
+
+from posterity.diffusion.noise import generator
+from posterity.diffusion.schedule import Schedule
+from posterity.priors._prediction import SIGMAS, Prediction
+from posterity.priors.network import Network
+
+__all__ = ["Trainer", "Training"]
+
+
+@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Training:
+    """How a network is trained."""
+
+    steps: int = Field(20_000, ge=1, description="optimiser steps")
+    batch: int = Field(64, ge=1, description="images a step")
+    prediction: Literal["epsilon", "v", "edm"] = Field("epsilon", description="what the network predicts")
+    schedule: Literal["linear", "cosine"] = Field("linear", description="noise schedule of the prior, of 1000 times")
+    sigma_data: float = Field(0.5, gt=0, description="edm: standard deviation of the data")
+    log_sigma_mean: float = Field(-1.2, description="edm: mean of ln σ in training")
+    log_sigma_std: float = Field(1.2, gt=0, description="edm: standard deviation of ln σ in training")
+    channels: tuple[int, ...] = Field((64, 128, 192), min_length=1, description="channels at each resolution")
+    layers: int = Field(2, ge=1, description="residual blocks a resolution")
+    attention: tuple[int, ...] = Field((8,), description="resolutions with self-attention")
+    head: int = Field(32, ge=1, description="channels of an attention head")
+    groups: int = Field(8, ge=1, description="groups of the group normalisation")
+    learning_rate: float = Field(2e-4, gt=0, description="its peak: linear warm-up, then half a cosine to 0")
+    warm_up: int = Field(500, ge=0, description="steps until the learning rate is at its peak")
+    clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
+    average: float = Field(0.999, ge=0, lt=1, description="decay of the exponential moving average of the weights")
+    flip: bool = Field(True, description="whether an image may be seen mirrored")
+    seed: int = Field(0, ge=0)
+
+    def architecture(self, channels: int, size: int) -> dict[str, Any]:
+        """Arguments of ``diffusers.UNet2DModel`` for images (channels, size, size)."""
+        attends = [size >> level in self.attention for level in range(len(self.channels))]
+        return {
+            "sample_size": size,
+            "in_channels": channels,
+            "out_channels": channels,
+            "layers_per_block": self.layers,
+            "block_out_channels": list(self.channels),
+            "down_block_types": [("Attn" if a else "") + "DownBlock2D" for a in attends],
+            "up_block_types": [("Attn" if a else "") + "UpBlock2D" for a in reversed(attends)],
+            "attention_head_dim": self.head,
+            "norm_num_groups": self.groups,
+        }
+
+    def noise_schedule(self) -> Schedule:
+        return Schedule.cosine() if self.schedule == "cosine" else Schedule.linear()
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        if step < self.warm_up:
+            return self.learning_rate * (step + 1) / self.warm_up
+        return self.learning_rate * (1 + math.cos(math.pi * (step - self.warm_up) / (self.steps - self.warm_up))) / 2
+
+
+@dataclass
+class Trainer:
+    """A network in training.
+
+    What a step does depends on its number, the seed and the state alone: images, mirroring, noise
+    levels and noise are drawn by (seed, step). A trainer that was given another's state therefore goes
+    on to the very same weights (on one machine's CPU with one number of threads).
+
+    Arguments:
+        network: its fresh weights are the start.
+        images: (N, C, H, W) in [-1, 1].
+        weights: how often each image is drawn, (N,), need not sum to 1.
+        how: the settings.
+    """
+
+    network: nn.Module
+    images: Tensor
+    weights: Tensor
+    how: Training
+
+    def __post_init__(self) -> None:
+        self.step = 0
+        self.device = next(self.network.parameters()).device
+        self._parameters = dict(self.network.named_parameters())
+        self.average = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._optimiser = torch.optim.Adam(self._parameters.values(), lr=self.how.learning_rate, foreach=True)
+        schedule = self.how.noise_schedule()
+        self._alpha_bars = torch.tensor([schedule.alpha_bar(t) for t in range(len(schedule))], dtype=torch.float64)
+        self._cdf = np.cumsum(self.weights.double().numpy())
+        self._cdf /= self._cdf[-1]
+
+    def advance(self) -> float:
+        """Takes one step; the loss, the mean square error of what the network predicts."""
+        how = self.how
+        rng = generator(how.seed, "train", self.step)
+        x0 = self.images[np.searchsorted(self._cdf, rng.random(how.batch))].double()
+        mirrored = torch.from_numpy(rng.random(how.batch) < 0.5) & how.flip
+        x0 = torch.where(mirrored.view(-1, 1, 1, 1), x0.flip(-1), x0)
+        loss = self._loss(self.network.train(), x0, rng)
+        self._optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._parameters.values(), how.clip)
+        self._optimiser.param_groups[0]["lr"] = how.rate(self.step)
+        self._optimiser.step()
+        # a young average forgets faster, so that it does not carry the random start along
+        decay = min(how.average, (1 + self.step) / (10 + self.step))
+        now = [p.detach() for p in self._parameters.values()]
+        torch._foreach_lerp_(list(self.average.values()), now, 1 - decay)
+        self.step += 1
+        return loss.item()
+
+    @torch.no_grad()
+    def held_out(self, images: Tensor, draws: int = 4) -> float:
+        """The loss of the averaged weights on images that were not trained on, over fixed levels and noise."""
+        rng, network = generator(self.how.seed, "held out"), self.prior().network
+        batches = [part for _ in range(draws) for part in images.double().split(self.how.batch)]
+        losses = [float(self._loss(network, part, rng)) * len(part) for part in batches]
+        return sum(losses) / (draws * len(images))
+
+    def _loss(self, network: nn.Module, x0: Tensor, rng: np.random.Generator) -> Tensor:
+        """Mean square error of what the network predicts, over noise levels and noise from ``rng``."""
+        how, count = self.how, len(x0)
+        # one draw in each of the batch's equal parts: the same chance for every level, less variance
+        places = torch.from_numpy((np.arange(count) + rng.random(count)) / count)
+        z = torch.from_numpy(rng.standard_normal(x0.shape))
+        t = (1000 * places).long()
+        if how.prediction == "edm":
+            quantile = math.sqrt(2) * torch.erfinv(2 * places.clamp(1e-6, 1 - 1e-6) - 1)
+            sigma = (how.log_sigma_mean + how.log_sigma_std * quantile).exp().clamp(*SIGMAS)
+            alpha_bar = 1 / (1 + sigma.square())
+        else:
+            alpha_bar = self._alpha_bars[t]
+        prediction = Prediction.of(how.prediction, alpha_bar, t, how.sigma_data)
+        rows = (-1, 1, 1, 1)
+        x_t = alpha_bar.sqrt().view(rows) * x0 + (1 - alpha_bar).sqrt().view(rows) * z
+        example = prediction.scale.view(rows) * x_t, prediction.target(x0, x_t), prediction.label
+        given, wanted, label = (part.to(self.device, torch.float32) for part in example)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            found = network(given, label, return_dict=False)[0]
+        return (found.float() - wanted).square().mean()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on besides the settings."""
+        out = {f"weights/{name}": p.detach() for name, p in self._parameters.items()}
+        out |= {f"average/{name}": p for name, p in self.average.items()}
+        for name, p in self._parameters.items():
+            out |= {f"{key}/{name}": value for key, value in self._optimiser.state[p].items()}
+        return out | {"step": torch.tensor(self.step)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back to a state that :meth:`state` gave."""
+        self.step = int(state["step"])
+        with torch.no_grad():
+            for name, p in self._parameters.items():
+                p.copy_(state[f"weights/{name}"])
+                self.average[name].copy_(state[f"average/{name}"])
+                moments = {key: torch.empty_like(p).copy_(state[f"{key}/{name}"]) for key in ("exp_avg", "exp_avg_sq")}
+                self._optimiser.state[p] = {"step": state[f"step/{name}"].clone(), **moments}
+
+    def prior(self) -> Network:
+        """The averaged weights as a prior."""
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(self.average)
+        how = self.how
+        return Network(network, how.noise_schedule(), tuple(self.images.shape[1:]), how.prediction, how.sigma_data)

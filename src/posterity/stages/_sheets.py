@@ -1,0 +1,46 @@
+"""Sheets that show what a network has learned: its samples, and the training images nearest to them."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.grids import spaced
+from posterity.diffusion.noise import Noise
+from posterity.diffusion.steps import predicted_noise
+from posterity.priors.base import Prior
+
+__all__ = ["draw", "grid", "nearest"]
+
+
+@torch.no_grad()
+def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
+    """Unconditional samples by DDIM with η = 0, (count, *signal)."""
+    device = getattr(prior, "device", "cpu")
+    x = Noise(seed, ["sheet"] * count, range(count), prior.dtype, device).normal("start", 0, prior.signal_shape)
+    times = [-1, *spaced(steps, len(prior.schedule))]
+    for t, s in zip(times[:0:-1], times[-2::-1], strict=True):
+        a_t, a_s = prior.schedule.alpha_bar(t), prior.schedule.alpha_bar(s)
+        x0 = prior.denoise(x, t).clamp(-1, 1)
+        x = math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * predicted_noise(x, x0, a_t)
+    return x.cpu()
+
+
+def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:
+    """For each sample the closest image in Euclidean distance, mirrored ones too where these were trained on."""
+    known = torch.cat([images, images.flip(-1)]) if mirrored else images
+    return known[torch.cdist(samples.flatten(1).float(), known.flatten(1).float()).argmin(1)]
+
+
+def grid(pictures: Tensor, columns: int, zoom: int) -> bytes:
+    """PNG bytes of images (N, C, H, W) row by row, pixels enlarged ``zoom`` times, with a margin between them."""
+    from torchvision.transforms.functional import to_pil_image
+    from torchvision.utils import make_grid
+
+    shown = ((pictures.clamp(-1, 1) + 1) / 2).repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
+    buffer = io.BytesIO()
+    to_pil_image(make_grid(shown.float(), nrow=columns, padding=4, pad_value=0.85)).save(buffer, format="PNG")
+    return buffer.getvalue()
