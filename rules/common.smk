@@ -88,6 +88,13 @@ def one_of(names):
     return "|".join(names) or "(?!)"
 
 
+def sample_inputs(wildcards):
+    found = {"dataset": ITEMS, "regions": REGIONS, "measurements": MEASUREMENTS}
+    if wildcards.prior in plan.weights:
+        found["weights"] = plan.weights[wildcards.prior]
+    return found
+
+
 def select_inputs(wildcards):
     found = {"dataset": ITEMS, "samples": SAMPLES, "measurements": MEASUREMENTS}
     features = plan.job("select", *(wildcards[n] for n in RUN)).settings["features"]

@@ -1,9 +1,7 @@
 # One job draws all samples of one (dataset, task, prior, sampler), item by item, and continues where it was stopped.
 rule sample:
     input:
-        dataset=ITEMS,
-        regions=REGIONS,
-        measurements=MEASUREMENTS,
+        unpack(sample_inputs),
     output:
         SAMPLES,
     log:
@@ -19,6 +17,7 @@ rule sample:
     params:
         settings=settings_of("sample", *RUN),
         code=code_of("sample", *RUN),
+        options=options_of("weights"),
     shell:
         "posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
-        " --measurements {input.measurements:q} --output {output:q} > {log:q} 2>&1"
+        " --measurements {input.measurements:q} {params.options} --output {output:q} > {log:q} 2>&1"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import load
-from posterity.configuration import toys
+from posterity.configuration import toys, training
 from posterity.configuration.known import CLOSED_FORM, FEATURES, METRICS, RULES, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.problems import Problems
@@ -71,6 +71,11 @@ class Checked:
     def closed_form(self, task: str, prior: str) -> bool:
         return self.tasks[task]["operator"] in CLOSED_FORM.get(self.priors[prior]["kind"], ())
 
+    def prior(self, name: str) -> dict[str, Any]:
+        """A prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
+        keys = ("weights", "train", "about") if self.priors[name]["kind"] == "network" else ()
+        return {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
+
     def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """{name: {method, all settings}} of subsets that are a list of names or map names to settings."""
         out = {}
@@ -110,6 +115,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             c.datasets[name] = value
     _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
     _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
+    _training(c, problems)
     hidden = [k for k in schema("parts")["task"]["inpaint"]["properties"] if k not in ("operator", "sigma_y")]
     for name, task in c.tasks.items():
         if task["operator"] == "inpaint" and sum(k in task for k in hidden) != 1:
@@ -177,16 +183,14 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
         for one in c.products(experiment.get(package, []), package):
             if valid is not None:
                 problems.known(f"{path}.{package}", one, valid, package[:-1])
-    waiting: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for at, run in c.runs(name):
         problems.known(f"{at}.dataset", run["dataset"], c.config["datasets"], "dataset")
         problems.known(f"{at}.prior", run["prior"], c.config["priors"], "prior")
         # an experiment that nobody asks for may wait for its checkpoint; one that is asked for hears of it once
-        missing = c.priors.get(run["prior"], {}).get("kind") == "network" and name in c.planned
-        if missing and run["prior"] not in waiting:
-            waiting.add(run["prior"])
-            able = ", ".join(n for n, p in c.priors.items() if p["kind"] != "network")
-            problems.add(f"{at}.prior", run["prior"], f"its checkpoint is not among the assets (can run: {able})")
+        if name in c.planned and (run["prior"], run["dataset"]) not in told:
+            told.add((run["prior"], run["dataset"]))
+            _network(c, at, run, problems)
         for i, task in enumerate(run["tasks"]):
             problems.known(f"{at}.tasks[{i}]", task, c.config["tasks"], "task")
         for i, sampler in enumerate(run["samplers"] if run["samplers"] != "all" else []):
@@ -205,6 +209,30 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
         toys.check(at, section, problems)
     if "study" in experiment:
         _study(c, name, experiment["study"], problems)
+
+
+def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> None:
+    """A network that a run uses has weights or can be trained, on images of the run's size."""
+    prior = c.priors.get(run["prior"], {})
+    if prior.get("kind") != "network":
+        return
+    if not prior.keys() & {"weights", "train"}:
+        able = ", ".join(n for n, p in c.priors.items() if p["kind"] != "network" or p.keys() & {"weights", "train"})
+        problems.add(f"{path}.prior", run["prior"], f"its checkpoint is not among the assets (can run: {able})")
+    if "weights" in prior and not Path(prior["weights"]).is_file():
+        problems.add(f"priors.{run['prior']}.weights", prior["weights"], "there is no such file")
+    size = c.datasets.get(run["dataset"], {}).get("size")
+    for name in prior.get("train", {}).get("datasets", {}):
+        if name in c.datasets and size not in (None, c.datasets[name]["size"]):
+            wanted = f"it is trained on images of {c.datasets[name]['size']} pixels, {run['dataset']!r} has {size}"
+            problems.add(f"{path}.prior", run["prior"], wanted)
+
+
+def _training(c: Checked, problems: Problems) -> None:
+    for name, prior in c.priors.items():
+        if "train" in prior and training.valid(f"priors.{name}.train", prior["train"], problems):
+            for dataset in prior["train"]["datasets"]:
+                problems.known(f"priors.{name}.train.datasets", dataset, c.config["datasets"], "dataset")
 
 
 def _study(c: Checked, name: str, study: Mapping[str, Any], problems: Problems) -> None:

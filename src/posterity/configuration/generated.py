@@ -15,7 +15,8 @@ def schemas() -> dict[str, str]:
     from pydantic import TypeAdapter
 
     from posterity import samplers, subsets
+    from posterity.priors.training import Training
 
     rules = {name: {"settings": TypeAdapter(subsets.find(name)).json_schema()} for name in subsets.names()}
-    contents = {"samplers": samplers.schema(), "subsets": rules}
+    contents = {"samplers": samplers.schema(), "subsets": rules, "training": TypeAdapter(Training).json_schema()}
     return {n: json.dumps(c, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for n, c in contents.items()}

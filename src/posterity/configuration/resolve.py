@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import DECLARED
-from posterity.configuration import toys
+from posterity.configuration import toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint
 from posterity.configuration.problems import Problems
@@ -46,7 +46,7 @@ class Plan:
     ``experiments`` are made by default and are in the report, those of ``on_request`` only when asked for.
     ``asset_of`` says what a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
-    to its study are.
+    to its study are, ``weights`` where the weights of each network prior are.
     """
 
     data: str
@@ -58,6 +58,7 @@ class Plan:
     runs: dict[str, list[Key]] = field(default_factory=dict)
     toys: dict[str, list[Key]] = field(default_factory=dict)
     responses: dict[str, list[str]] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
 
     def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
         """Puts a job in; a second one with the same key must be equal."""
@@ -108,10 +109,11 @@ def resolve(
     for name, asset in c.assets.items():
         plan.add("fetch", (name,), {"asset": asset})
     plan.asset_of = {name: value["asset"] for name, value in c.datasets.items()}
+    _networks(plan, c)
     for (dataset, task, prior, name), samples in pools.items():
         _upstream(plan, c, dataset, task, prior, items[dataset, task])
         sampler = settle(c.samplers[name], prior, task, dataset)
-        run = {"dataset": dataset, "task": task, "prior": {"name": prior, **c.priors[prior]}, "sampler": sampler}
+        run = {"dataset": dataset, "task": task, "prior": c.prior(prior), "sampler": sampler}
         plan.add("sample", (dataset, task, prior, name), run | {"samples": samples, "seed": c.config["seed"]})
     for key, settings in shown.items():
         measured = {k: settings[k] for k in ("count", "metrics")} | {"seed": c.config["seed"]}
@@ -180,12 +182,11 @@ def _items(c: Checked, problems: Problems) -> dict[Key, int]:
 
 def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str, items: int) -> None:
     seed = c.config["seed"]
-    about = {k: v for k, v in c.datasets[dataset].items() if k in ("kind", "select", "size")}
-    plan.add("prepare", (dataset,), {"dataset": dataset} | about)
+    _prepare(plan, c, dataset)
     measured = {"dataset": dataset, "task": {"name": task, **c.tasks[task]}, "items": items, "seed": seed}
     plan.add("degrade", (dataset, task), measured)
     if c.closed_form(task, prior):
-        settings = {"dataset": dataset, "task": task, "prior": {"name": prior, **c.priors[prior]}}
+        settings = {"dataset": dataset, "task": task, "prior": c.prior(prior)}
         plan.add("posterior", (dataset, task, prior), settings)
 
 
@@ -202,6 +203,23 @@ def _toys(plan: Plan, c: Checked, experiment: str, problems: Problems) -> list[K
                 plan.add("distance", key, settings)
                 keys.append(key)
     return keys
+
+
+def _prepare(plan: Plan, c: Checked, dataset: str) -> None:
+    about = {k: v for k, v in c.datasets[dataset].items() if k in ("kind", "select", "size")}
+    plan.add("prepare", (dataset,), {"dataset": dataset} | about)
+
+
+def _networks(plan: Plan, c: Checked) -> None:
+    """Every network's weights and how they are made, also of those that no experiment uses yet."""
+    for name, prior in c.priors.items():
+        if "train" in prior:
+            plan.weights[name] = f"{plan.data}/priors/{name}/weights.safetensors"
+            plan.add("train", (name,), training.settings(name, prior))
+            for dataset in prior["train"]["datasets"]:
+                _prepare(plan, c, dataset)
+        if "weights" in prior:
+            plan.weights[name] = prior["weights"]
 
 
 def _downstream(plan: Plan, c: Checked, name: str) -> None:

@@ -1,0 +1,46 @@
+"""What a network prior is trained on, and how: from its definition to the settings of stage "train"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from posterity.configuration.loading import load
+from posterity.configuration.problems import Problems
+from posterity.configuration.shapes import check, defaults, schema
+from posterity.errors import PosterityError
+
+__all__ = ["settings", "trained", "valid"]
+
+
+def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
+    """Checks the settings of training in a definition's ``train``, whose own shape is right."""
+    return check(train.get("settings", {}), schema("training"), f"{path}.settings", problems)
+
+
+def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of stage "train", every number written out, for a checked definition."""
+    train = prior["train"]
+    shape = schema("parts")["prior"]["network"]["properties"]["train"]
+    out = {"prior": name, "about": prior.get("about", ""), **defaults(shape), **train}
+    out["training"] = defaults(schema("training")) | out.pop("settings", {})
+    return out
+
+
+def trained(file: Path, name: str | None) -> dict[str, Any]:
+    """The settings of the one prior in ``file`` that can be trained, or of ``name``."""
+    problems = Problems()
+    found = load([file], problems)
+    problems.stop()
+    able = [n for n, prior in found.items() if isinstance(prior, Mapping) and "train" in prior]
+    if name is None and len(able) != 1:
+        raise PosterityError(f"{file} has {len(able)} priors with `train`; choose with --name ({', '.join(able)})")
+    name = name or able[0]
+    if name not in able:
+        raise PosterityError(f"{file} has no prior {name!r} with `train` (it has {', '.join(able) or 'none'})")
+    prior = found[name]
+    if check(prior, schema("parts")["prior"]["network"], f"priors.{name}", problems):
+        valid(f"priors.{name}.train", prior["train"], problems)
+    problems.stop()
+    return settings(name, prior)
