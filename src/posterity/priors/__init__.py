@@ -66,22 +66,22 @@ def build(
         )
     from posterity.priors import _settings
 
-    weights = _settings.weights(settings.get("weights", "uniform"), settings.get("split", "all"), labels)
+    shares = _settings.weights(settings.get("weights", "uniform"), settings.get("split", "all"), labels)
     if kind == "gaussian":
         from posterity.priors.stationary import StationaryGaussian
 
-        return StationaryGaussian.estimate(images[weights > 0].double())
+        return StationaryGaussian.estimate(images[shares > 0].double())
     bandwidth = settings.get("bandwidth", 0.1 if kind == "kernel" else 0.05)
     if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or bandwidth <= 0:
         raise PosterityError(f"prior bandwidth {bandwidth!r} is not a positive number in the units of x")
     if kind == "kernel":
         from posterity.priors.kernel import Kernel
 
-        return Kernel(images, weights, bandwidth)
+        return Kernel(images, shares, bandwidth)
     from posterity.priors.blocks import Blocks
 
     partition = _settings.partition(settings.get("regions", ()), regions)
-    return Blocks(images, weights, bandwidth, _settings.groups(settings.get("groups", "none"), images), partition)
+    return Blocks(images, shares, bandwidth, _settings.groups(settings.get("groups", "none"), images), partition)
 
 
 def _network(settings: Mapping[str, Any], shape: tuple[int, ...], weights: Path | None) -> Prior:

@@ -5,7 +5,7 @@ With x_t = √ᾱ x0 + √(1-ᾱ) z and σ = √((1-ᾱ)/ᾱ):
 * ``epsilon``: F is z (Ho et al. 2020).
 * ``v``: F is √ᾱ z - √(1-ᾱ) x0 (Salimans and Ho 2022).
 * ``edm``: x0 = c_skip x̃ + c_out F(c_in x̃) with x̃ = x_t/√ᾱ (Karras et al. 2022, Table 1); the label is
-  1000·ln(σ)/4, their c_noise in the range of the others' times.
+  a multiple of ln σ: 1/4 in the source, 250 in networks trained here, whose embedding is made for times up to 1000.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Prediction(NamedTuple):
     out: Tensor
 
     @classmethod
-    def of(cls, kind: str, alpha_bar: Tensor, t: Tensor, sigma_data: float = 0.5) -> Prediction:
+    def of(
+        cls, kind: str, alpha_bar: Tensor, t: Tensor, sigma_data: float = 0.5, label_factor: float = 250.0
+    ) -> Prediction:
         """For levels ᾱ (float64), which are the times t of the network's schedule (ignored for ``edm``)."""
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         if kind == "epsilon":
@@ -41,7 +43,7 @@ class Prediction(NamedTuple):
             raise ValueError(f"prediction {kind!r} is none of {', '.join(PREDICTIONS)}")
         sigma = noise / signal
         total = sigma.square() + sigma_data**2
-        label = 250 * sigma.clamp(*SIGMAS).log()
+        label = label_factor * sigma.clamp(*SIGMAS).log()
         skip = sigma_data**2 / total / signal
         return cls(1 / (signal * total.sqrt()), label, skip, sigma * sigma_data / total.sqrt())
 

@@ -52,6 +52,7 @@ def load(weights: Path, label: int | None = None) -> Network:
         card.get("sigma_data", 0.5),
         card.get("learned_variance", False),
         label,
+        card.get("label_factor", 250.0),
     )
 
 
@@ -102,8 +103,9 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     wanted = network.state_dict()
     missing, surplus = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     if missing or surplus:
-        told = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(surplus)} too much"] * bool(surplus)
-        raise PosterityError(f"{name} is of another architecture: it {' and '.join(told)}")
+        lacks = f"it lacks {_some(missing)}" if missing else "it"
+        has = f"{' and' if missing else ''} has {_some(surplus)} too much" if surplus else ""
+        raise PosterityError(f"{name} is of another architecture: {lacks}{has}")
     for key, value in state.items():
         if value.shape != wanted[key].shape:
             shapes = f"{tuple(value.shape)}, expected {tuple(wanted[key].shape)}"

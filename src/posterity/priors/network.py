@@ -30,6 +30,7 @@ class Network(Prior):
         learned_variance: the network's last C channels interpolate the reverse step's variance
             (Nichol and Dhariwal 2021, Eq. 15).
         label: the class, for a class-conditional network.
+        label_factor: an EDM network is asked with this times ln σ.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Network(Prior):
         sigma_data: float = 0.5,
         learned_variance: bool = False,
         label: int | None = None,
+        label_factor: float = 250.0,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.schedule, self.signal_shape, self.label = schedule, signal_shape, label
@@ -48,7 +50,7 @@ class Network(Prior):
         first = next(network.parameters())
         self.dtype, self.device = first.dtype, first.device
         alpha_bar = torch.tensor([schedule.alpha_bar(t) for t in range(len(schedule))], dtype=torch.float64)
-        table = Prediction.of(prediction, alpha_bar, torch.arange(len(schedule)), sigma_data)
+        table = Prediction.of(prediction, alpha_bar, torch.arange(len(schedule)), sigma_data, label_factor)
         self._scale, self._skip, self._out = (column.tolist() for column in (table.scale, table.skip, table.out))
         # on the device once, so that no step waits for a copy
         self._labels = table.label.to(self.device, torch.float32)

@@ -222,6 +222,7 @@ def _finish(
         "prediction": how.prediction,
         "schedule": how.schedule,
         "sigma_data": how.sigma_data,
+        "label_factor": 250.0,
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float16"},
         "data": data.about,
         "training": asdict(how),

@@ -1,0 +1,69 @@
+"""Published checkpoints in the layout of `diffusers`: one file a family, each with what its files do not say.
+
+Every mapping is proven by its test: the original forward pass and ours on the same random weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from posterity.errors import PosterityError
+from posterity.priors.checkpoints.adm import Adm
+from posterity.priors.checkpoints.ddpm import Ddpm
+from posterity.priors.checkpoints.edm import Edm
+from posterity.priors.checkpoints.hub import Hub
+
+__all__ = ["FAMILIES", "convert", "read"]
+
+FAMILIES: dict[str, type[Adm] | type[Ddpm] | type[Edm] | type[Hub]] = {"adm": Adm, "ddpm": Ddpm, "edm": Edm, "hub": Hub}
+
+
+def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(weights under the names of ``UNet2DModel``, float32; what they are, for a card).
+
+    Arguments:
+        family: a key of ``FAMILIES``.
+        settings: of the family's class.
+        source: the published file, a state dict.
+    """
+    from posterity.priors.loading import build, fill
+
+    if family not in FAMILIES:
+        raise PosterityError(f"checkpoint family {family!r} is none of {', '.join(FAMILIES)}")
+    try:
+        layout = FAMILIES[family](**settings)
+    except TypeError as error:
+        raise PosterityError(f"checkpoint family {family}: {error}") from error
+    card = layout.card()
+    network = build(card["architecture"], str(source))
+    state = layout.convert(read(source), str(source))
+    fill(network, state, str(source))
+    return {key: value.contiguous() for key, value in network.state_dict().items()}, card
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict: safetensors, or a file of ``torch.save`` that holds tensors and nothing else."""
+    import pickle
+    import zipfile
+
+    import torch
+
+    from posterity.priors import loading
+
+    if path.suffix == ".safetensors":
+        return loading.read(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # torch explains over many lines how to switch the protection off
+        first = str(error).strip().splitlines()[0]
+        raise PosterityError(f"{path} is refused, it is not a plain file of tensors ({first})") from error
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+        raise PosterityError(f"{path} is not a whole checkpoint ({' '.join(str(error).split())[:120]})") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise PosterityError(f"{path} does not hold a state dict, a mapping of names to tensors")
+    return state

@@ -1,0 +1,98 @@
+"""Checkpoints of Ho-style networks (Ho et al. 2020, in PyTorch by many), such as SDEdit's CelebA-HQ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from posterity.priors.checkpoints._renaming import Renaming
+from posterity.priors.checkpoints.adm import levels
+
+__all__ = ["Ddpm"]
+
+_RESIDUAL = {"norm1": "norm1", "conv1": "conv1", "temb_proj": "time_emb_proj", "norm2": "norm2", "conv2": "conv2"}
+_ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}
+
+
+@dataclass(frozen=True)
+class Ddpm:
+    """What the file itself does not say; the defaults are SDEdit's CelebA-HQ network's.
+
+    Arguments:
+        size: pixels a side.
+        channels: base number of channels.
+        multipliers: of ``channels``, at each resolution.
+        blocks: residual blocks a resolution.
+        attention: resolutions with self-attention, of one head.
+        groups: of the group normalisation.
+    """
+
+    size: int = 256
+    channels: int = 128
+    multipliers: Sequence[int] = (1, 1, 2, 2, 4, 4)
+    blocks: int = 2
+    attention: Sequence[int] = (16,)
+    groups: int = 32
+
+    @property
+    def attends(self) -> list[bool]:
+        """Whether each resolution has attention, the finest first."""
+        return [self.size >> level in self.attention for level in range(len(self.multipliers))]
+
+    def card(self) -> dict[str, Any]:
+        """Of the network: what it is and how it is asked."""
+        return {
+            "architecture": levels(self.attends, ("{}Block2D", "Attn{}Block2D"))
+            | {
+                "sample_size": self.size,
+                "in_channels": 3,
+                "out_channels": 3,
+                "layers_per_block": self.blocks,
+                "block_out_channels": [self.channels * m for m in self.multipliers],
+                "attention_head_dim": None,
+                "flip_sin_to_cos": False,
+                "freq_shift": 1,
+                "downsample_padding": 0,
+                "norm_eps": 1e-6,
+                "norm_num_groups": self.groups,
+            },
+            "signal_shape": [3, self.size, self.size],
+            "prediction": "epsilon",
+            "schedule": "linear",
+            "learned_variance": False,
+        }
+
+    def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+        """The names of Ho-style code → those of ``UNet2DModel``; its up blocks are numbered by resolution."""
+        r = Renaming(state, name)
+        r.move({"temb.dense.0": "time_embedding.linear_1", "temb.dense.1": "time_embedding.linear_2",
+                "conv_in": "conv_in", "norm_out": "conv_norm_out", "conv_out": "conv_out"})  # fmt: skip
+        last = len(self.multipliers) - 1
+        for level, attends in enumerate(self.attends):
+            down, up = f"down_blocks.{level}", f"up_blocks.{last - level}"
+            for old, new, count in ((f"down.{level}", down, self.blocks), (f"up.{level}", up, self.blocks + 1)):
+                for block in range(count):
+                    self._residual(r, f"{old}.block.{block}", f"{new}.resnets.{block}")
+                    if attends:
+                        self._attention(r, f"{old}.attn.{block}", f"{new}.attentions.{block}")
+            if level != last:
+                r.move({f"down.{level}.downsample.conv": f"{down}.downsamplers.0.conv"})
+            if level != 0:
+                r.move({f"up.{level}.upsample.conv": f"{up}.upsamplers.0.conv"})
+        self._residual(r, "mid.block_1", "mid_block.resnets.0")
+        self._attention(r, "mid.attn_1", "mid_block.attentions.0")
+        self._residual(r, "mid.block_2", "mid_block.resnets.1")
+        return r.finish()
+
+    def _residual(self, r: Renaming, old: str, new: str) -> None:
+        r.move(_RESIDUAL, f"{old}.", f"{new}.")
+        if r.has(f"{old}.nin_shortcut.weight"):
+            r.move({f"{old}.nin_shortcut": f"{new}.conv_shortcut"})
+
+    def _attention(self, r: Renaming, old: str, new: str) -> None:
+        r.move(_ATTENTION, f"{old}.", f"{new}.")
+        for layer in ("to_q", "to_k", "to_v", "to_out.0"):  # 1x1 convolutions
+            r.out[f"{new}.{layer}.weight"] = r.out[f"{new}.{layer}.weight"].flatten(1)

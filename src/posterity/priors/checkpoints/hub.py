@@ -1,0 +1,57 @@
+"""Checkpoints that `diffusers` saved: config.json and diffusion_pytorch_model.safetensors or .bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from posterity.errors import PosterityError
+
+__all__ = ["Hub"]
+
+_OLD = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+"""Attention layers in models that were saved before 2023."""
+
+
+@dataclass(frozen=True)
+class Hub:
+    """What the weights' file itself does not say.
+
+    Arguments:
+        config: the content of config.json.
+        schedule: of its scheduler_config.json: "linear" (1e-4 to 0.02) or "cosine" ("squaredcos_cap_v2").
+        prediction: its ``prediction_type``: "epsilon" or "v".
+    """
+
+    config: Mapping[str, Any]
+    schedule: str = "linear"
+    prediction: str = "epsilon"
+
+    def card(self) -> dict[str, Any]:
+        """Of the network: what it is and how it is asked."""
+        kind, size = self.config.get("_class_name"), self.config.get("sample_size")
+        if kind != "UNet2DModel" or not isinstance(size, int):
+            raise PosterityError(f"config.json describes a {kind} for images of size {size}, expected a UNet2DModel")
+        inputs, outputs = self.config.get("in_channels", 3), self.config.get("out_channels", 3)
+        if outputs not in (inputs, 2 * inputs):
+            raise PosterityError(f"config.json: {outputs} channels come out of {inputs}, expected as many or twice")
+        return {
+            "architecture": dict(self.config),
+            "signal_shape": [inputs, size, size],
+            "prediction": self.prediction,
+            "schedule": self.schedule,
+            "learned_variance": outputs == 2 * inputs,
+        }
+
+    def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:  # noqa: ARG002
+        """Old names of attention layers → today's; all else stays."""
+        out = {}
+        for key, value in state.items():
+            head, _, layer = key.rpartition(".attentions.")
+            number, _, rest = layer.partition(".")
+            part, _, kind = rest.rpartition(".")
+            out[f"{head}.attentions.{number}.{_OLD[part]}.{kind}" if head and part in _OLD else key] = value
+        return out
