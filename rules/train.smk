@@ -15,6 +15,8 @@ rule train_prior:
         "logs/train/{prior}.log",
     benchmark:
         f"{plan.results}/benchmarks/train/{{prior}}.jsonl"
+    wildcard_constraints:
+        prior=one_of([name for (name,) in plan.keys("train")]),
     conda:
         "../workflow/envs/posterity.yaml"
     threads: 1

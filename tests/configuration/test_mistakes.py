@@ -118,6 +118,14 @@ def test_the_shipped_configurations_are_valid(folder):
         ({"experiments": ["mien"]}, "config: experiments[0] = 'mien': unknown experiment; did you mean 'mine'?"),
         ({"experiments": []}, "config: experiments = []: needs at least 1"),
         ({"experiments": "mine"}, "config: experiments = 'mine': must be a list"),
+        (
+            {"priors": {"openmoji32": {"train": {"settings": {"batch": 0}}}}},
+            "config: priors.openmoji32.train.settings.batch = 0: must be at least 1",
+        ),
+        (
+            {"priors": {"openmoji32": {"train": {"datasets": {"openmoji-cats": 1}}}}},
+            "config: priors.openmoji32.train.datasets = 'openmoji-cats': unknown dataset",
+        ),
         ({"items": 0}, "config: items = 0: must be at least 1"),
         ({"items": "many"}, "config: items = 'many': must be a whole number"),
         ({"sed": 1}, "config: sed = 1: unknown key; did you mean 'seed'?"),
@@ -139,6 +147,10 @@ def test_values_of_the_configuration(folder, config, expected):
         (run(tasks=["sr61"]), "runs[0].tasks[0] = 'sr61': unknown task; did you mean 'sr16'?"),
         (run(prior="kernl"), "runs[0].prior = 'kernl': unknown prior; did you mean 'kernel'?"),
         (run(prior="celebahq"), "runs[0].prior = 'celebahq': its checkpoint is not among the assets"),
+        (
+            run(prior="openmoji32"),
+            "runs[0].prior = 'openmoji32': it is trained on images of 32 pixels, 'openmoji-smileys' has 64",
+        ),
         (run(samplers=["ddnn"]), "runs[0].samplers[0] = 'ddnn': unknown sampler; did you mean 'ddnm'?"),
         (run(samplers=["exact_guided"]), "runs[0].samplers[0] = 'exact_guided': unknown sampler"),
         (
@@ -284,3 +296,21 @@ def test_runs_that_share_measurements_agree_on_their_number(folder):
     found = lines(folder, {}, {"runs": [RUN | {"items": 3}, RUN | {"samplers": ["ddrm"]}]})
     expected = "config: experiments.mine.runs[1].items = 2: another run measures 3 items of openmoji-smileys/sr16"
     assert found == [expected]
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        ({"weights": "none.safetensors"}, "config: priors.net = 'none.safetensors': there is no such file"),
+        (
+            {"checkpoint": {"family": "adm", "file": "none.pt"}, "about": "from the authors' page"},
+            "config: priors.net = 'none.pt': there is no such file (from the authors' page)",
+        ),
+        (
+            {"checkpoint": {"family": "adn", "file": "none.pt"}},
+            "config: priors.net.checkpoint.family = 'adn': must be one of adm, ddpm, edm, hub; did you mean 'adm'?",
+        ),
+    ],
+)
+def test_weights_that_are_not_there(folder, prior, expected):
+    assert lines(folder, {"priors": {"net": {"kind": "network", **prior}}}, run(prior="net"))[0] == expected

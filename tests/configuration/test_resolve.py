@@ -200,3 +200,53 @@ def test_the_inverse_problems_are_planned_on_request_alone(folder):
 def test_published_settings(sampler, prior, task, expected):
     found = settled(sampler, prior, task)["settings"]
     assert {k: found[k] for k in expected} == expected
+
+
+def networks(folder, **definition):
+    """A plan whose one run uses the network prior "net"."""
+    smileys = {"dataset": "openmoji-smileys-32", "tasks": ["sr4"], "prior": "net", "samplers": ["ddnm"]}
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump({"title": "Mine", "runs": [smileys]}))
+    return plan(folder, experiments=["mine"], priors={"net": {"kind": "network", **definition}})
+
+
+def test_a_network_that_is_trained_brings_its_data_and_says_every_number(folder):
+    train = {"datasets": {"openmoji-people-32": 1}, "settings": {"steps": 7}}
+    planned = networks(folder, train=train)
+    settings = planned.job("train", "net").settings
+    assert settings["training"] | {"steps": 7, "batch": 64, "prediction": "epsilon"} == settings["training"]
+    assert settings["split"] == "prior"
+    assert planned.has("prepare", "openmoji-people-32")
+    assert planned.weights["net"] == "data/priors/net/weights.safetensors"
+    # how the weights came about is no setting of the samples: the file is their input
+    sample = planned.job("sample", "openmoji-smileys-32", "sr4", "net", "ddnm").settings
+    assert sample["prior"] == {"name": "net", "kind": "network"}
+    assert not planned.has("posterior", "openmoji-smileys-32", "sr4", "net")
+    more = networks(folder, train=train | {"settings": {"steps": 8}})
+    assert changed(planned, more) == {("train", ("net",))}
+
+
+def test_weights_are_a_file_trained_or_converted(folder):
+    (folder / "net.safetensors").touch()
+    planned = networks(folder, weights=str(folder / "net.safetensors"), label=3)
+    assert planned.weights["net"] == str(folder / "net.safetensors")
+    assert not planned.has("train", "net")
+    sample = planned.job("sample", "openmoji-smileys-32", "sr4", "net", "ddnm").settings
+    assert sample["prior"]["label"] == 3
+    (folder / "net.pt").touch()
+    planned = networks(folder, checkpoint={"family": "adm", "file": str(folder / "net.pt"), "settings": {"size": 32}})
+    assert planned.checkpoints == {"net": str(folder / "net.pt")}
+    assert planned.job("convert", "net").settings["settings"] == {"size": 32}
+
+
+def test_the_command_trains_what_the_file_says(folder):
+    from posterity.configuration.training import trained
+    from posterity.errors import PosterityError
+
+    settings = trained(folder / "priors" / "openmoji32.yaml", None)
+    assert settings == json.loads(json.dumps(plan(folder).job("train", "openmoji32").settings))
+    with pytest.raises(PosterityError, match="has 0 priors with `train`"):
+        trained(folder / "priors" / "priors.yaml", None)
+    with pytest.raises(PosterityError, match="has no prior 'kernel' with `train`"):
+        trained(folder / "priors" / "openmoji32.yaml", "kernel")
+    with pytest.raises(PosterityError, match="cannot be read"):
+        trained(folder / "priors" / "none.yaml", None)

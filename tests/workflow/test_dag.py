@@ -23,6 +23,7 @@ echo made > "$2"
 case $2 in
   */items.parquet) cd "$(dirname "$2")"; touch regions.parquet LICENSE.txt sheet.png ;;
   */questions.parquet) cd "$(dirname "$2")"; touch simulated.parquet ;;
+  */weights.safetensors) cd "$(dirname "$2")"; touch card.json samples.png nearest.png log.csv ;;
   *.svg) touch "${2%.svg}.png" ;;
 esac
 """
@@ -173,6 +174,20 @@ def test_an_experiment_on_request_is_made_by_its_name_alone(results):
     assert planned(results) == set()
     assert planned(results, "on_request") == {("table", "cost"), ("on_request",)}
     assert planned(results, "tiny") == set()
+
+
+def test_a_network_is_trained_before_it_is_used_and_again_when_its_settings_change(tmp_path):
+    folder = workspace(tmp_path)
+    small = {"dataset": f"{S}-32", "tasks": ["sr4"], "prior": "openmoji32", "samplers": ["ddnm"]}
+    edit(folder, "experiments/tiny.yaml", lambda c: {"title": "Tiny", "runs": [small], "metrics": ["psnr"]})
+    expected = {("train_prior",), ("sample", f"{S}-32", "sr4", "ddnm"), ("measure", f"{S}-32", "sr4", "ddnm")}
+    first = planned(folder)
+    assert first >= {*expected, ("prepare", f"{S}-32"), ("prepare", "openmoji-people-32")}
+    done = snakemake(folder, "--quiet", "all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert planned(folder) == set()
+    edit(folder, "priors/openmoji32.yaml", lambda c: c["openmoji32"]["train"]["settings"].update(steps=9))
+    assert planned(folder) == {*expected, ("report",), ("all",)}
 
 
 def test_mistakes_stop_before_any_job_with_one_line_each(tmp_path):

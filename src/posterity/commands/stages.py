@@ -166,6 +166,19 @@ def train(
     _run("train", str(settings), inputs=inputs, output=output)
 
 
+def convert(
+    settings: Settings,
+    source: Annotated[Path, typer.Option(metavar="PATH", help="The file as it was published.")],
+    output: Output,
+) -> None:
+    """Convert a published checkpoint to the weights of a network prior.
+
+    Example: posterity convert --settings '{"prior":"imagenet","family":"adm","settings":{}}'
+    --source 256x256_diffusion_uncond.pt --output data/priors/imagenet/weights.safetensors
+    """
+    _run("convert", settings, source=source, output=output)
+
+
 def sample(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
@@ -248,7 +261,9 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
     _run("report", settings, inputs=inputs, output=output)
 
 
-STAGES = (fetch, prepare, degrade, train, posterior, sample, select, measure, distance, table, figure, report)
+STAGES = (
+    fetch, prepare, degrade, train, convert, posterior, sample, select, measure, distance, table, figure, report,
+)  # fmt: skip
 
 study = typer.Typer(help="The user study: make its page, analyse its answers.", no_args_is_help=True)
 

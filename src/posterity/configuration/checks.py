@@ -73,7 +73,7 @@ class Checked:
 
     def prior(self, name: str) -> dict[str, Any]:
         """A prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
-        keys = ("weights", "train", "about") if self.priors[name]["kind"] == "network" else ()
+        keys = ("weights", "train", "checkpoint", "about") if self.priors[name]["kind"] == "network" else ()
         return {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
 
     def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -216,11 +216,16 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
     prior = c.priors.get(run["prior"], {})
     if prior.get("kind") != "network":
         return
-    if not prior.keys() & {"weights", "train"}:
-        able = ", ".join(n for n, p in c.priors.items() if p["kind"] != "network" or p.keys() & {"weights", "train"})
+    sources = prior.keys() & {"weights", "train", "checkpoint"}
+    if not sources:
+        able = ", ".join(n for n, p in c.priors.items() if p["kind"] != "network")
         problems.add(f"{path}.prior", run["prior"], f"its checkpoint is not among the assets (can run: {able})")
-    if "weights" in prior and not Path(prior["weights"]).is_file():
-        problems.add(f"priors.{run['prior']}.weights", prior["weights"], "there is no such file")
+    if {"train", "checkpoint"} <= sources:
+        problems.say(f"priors.{run['prior']}", "has both `train` and `checkpoint`; leave one out")
+    file = prior.get("weights") or prior.get("checkpoint", {}).get("file")
+    if file is not None and not Path(file).is_file():
+        about = prior.get("about", "")
+        problems.add(f"priors.{run['prior']}", file, f"there is no such file{about and f' ({about})'}")
     size = c.datasets.get(run["dataset"], {}).get("size")
     for name in prior.get("train", {}).get("datasets", {}):
         if name in c.datasets and size not in (None, c.datasets[name]["size"]):

@@ -46,7 +46,8 @@ class Plan:
     ``experiments`` are made by default and are in the report, those of ``on_request`` only when asked for.
     ``asset_of`` says what a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
-    to its study are, ``weights`` where the weights of each network prior are.
+    to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
+    files they are converted from.
     """
 
     data: str
@@ -59,6 +60,7 @@ class Plan:
     toys: dict[str, list[Key]] = field(default_factory=dict)
     responses: dict[str, list[str]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
+    checkpoints: dict[str, str] = field(default_factory=dict)
 
     def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
         """Puts a job in; a second one with the same key must be equal."""
@@ -212,12 +214,18 @@ def _prepare(plan: Plan, c: Checked, dataset: str) -> None:
 
 def _networks(plan: Plan, c: Checked) -> None:
     """Every network's weights and how they are made, also of those that no experiment uses yet."""
-    for name, prior in c.priors.items():
+    networks = {name: prior for name, prior in c.priors.items() if prior["kind"] == "network"}
+    for name, prior in networks.items():
         if "train" in prior:
             plan.weights[name] = f"{plan.data}/priors/{name}/weights.safetensors"
             plan.add("train", (name,), training.settings(name, prior))
             for dataset in prior["train"]["datasets"]:
                 _prepare(plan, c, dataset)
+        if "checkpoint" in prior:
+            plan.weights[name] = f"{plan.data}/priors/{name}/weights.safetensors"
+            about = {"prior": name, "about": prior.get("about", ""), "sha256": None, "settings": {}}
+            plan.add("convert", (name,), about | {k: v for k, v in prior["checkpoint"].items() if k != "file"})
+            plan.checkpoints[name] = prior["checkpoint"]["file"]
         if "weights" in prior:
             plan.weights[name] = prior["weights"]
 

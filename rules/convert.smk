@@ -1,0 +1,25 @@
+# A published checkpoint, which lies where the configuration says, to the form that priors are loaded from.
+rule convert_prior:
+    input:
+        lambda wildcards: plan.checkpoints[wildcards.prior],
+    output:
+        weights=f"{plan.data}/priors/{{prior}}/weights.safetensors",
+        card=f"{plan.data}/priors/{{prior}}/card.json",
+    log:
+        "logs/convert/{prior}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/convert/{{prior}}.jsonl"
+    wildcard_constraints:
+        prior=one_of(plan.checkpoints),
+    conda:
+        "../workflow/envs/posterity.yaml"
+    threads: 1
+    resources:
+        mem_mb=10000,
+        runtime=60,
+    params:
+        settings=settings_of("convert", "prior"),
+        code=code_of("convert", "prior"),
+    shell:
+        "posterity convert --settings {params.settings:q} --source {input:q} --output {output.weights:q}"
+        " > {log:q} 2>&1"

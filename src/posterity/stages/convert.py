@@ -1,0 +1,76 @@
+"""Converts a published checkpoint, once, to the form that network priors are loaded from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from posterity.artifacts import store
+from posterity.errors import PosterityError
+
+__all__ = ["run"]
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: dict[str, Any], *, source: Path, output: Path) -> None:
+    """Writes safetensors in single precision and card.json beside them.
+
+    A conversion of the same file with the same settings that is there already is left alone.
+
+    Arguments:
+        settings: ``prior`` (its name), ``family`` and ``settings`` (see :mod:`posterity.priors.checkpoints`),
+            ``sha256`` of the file or null, ``about``.
+        source: the file as it was published; for family "hub", config.json is read beside it.
+        output: weights.safetensors.
+    """
+    if not source.is_file():
+        raise PosterityError(f"{source} does not exist; {settings.get('about') or 'it is a published checkpoint'}")
+    with source.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if settings.get("sha256") not in (None, found):
+        raise PosterityError(f"{source} has SHA-256 {found[:12]}…, expected {settings['sha256'][:12]}…; get it again")
+    made = {"file": source.name, "sha256": found, "family": settings["family"], "settings": settings["settings"]}
+    card = output.with_name("card.json")
+    if output.is_file() and _source(card) == made:
+        _log.info("%s: converted already, %s is left as it is", settings["prior"], output)
+        return
+    given = dict(settings["settings"])
+    if settings["family"] == "hub":
+        given["config"] = _config(source.with_name("config.json"))
+
+    from safetensors.torch import save
+
+    from posterity.priors import checkpoints
+
+    state, about = checkpoints.convert(settings["family"], given, source)
+    weights = save(state)
+    about |= {
+        "prior": settings["prior"],
+        "about": settings.get("about", ""),
+        "source": made,
+        "parameters": sum(value.numel() for value in state.values()),
+        "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float32"},
+    }
+    store.write_bytes(output, weights)
+    # last, because it tells that all is there
+    store.write_bytes(card, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _source(card: Path) -> Any:
+    try:
+        return json.loads(card.read_text(encoding="utf-8")).get("source")
+    except (OSError, ValueError):
+        return None
+
+
+def _config(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PosterityError(
+            f"{path}, which must lie beside a checkpoint of the hub, cannot be read ({error})"
+        ) from error
