@@ -1,15 +1,21 @@
 """EDM's ADM network: its forward pass, written out here from its description, gives ours on the same weights."""
 
 import math
+import pickle
+import sys
+import types
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
+from posterity.priors import checkpoints
 from posterity.priors.checkpoints.edm import Edm
 from posterity.priors.loading import build, fill
 from posterity.priors.network import Network
@@ -162,3 +168,75 @@ def test_missing_and_surplus_layers_are_refused() -> None:
     state.pop("model.dec.8x8_in0.qkv.bias")
     with pytest.raises(PosterityError, match=r"lacks dec\.8x8_in0\.qkv\.bias"):
         LAYOUT.convert(state, "small")
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes a pickle of the layout that EDM's code writes: a class of its own with its source beside its state."""
+    persistence = types.ModuleType("torch_utils.persistence")
+
+    def _reconstruct_persistent_obj(meta: dict[str, Any]) -> None:
+        raise AssertionError("the code in the pickle was about to run")
+
+    _reconstruct_persistent_obj.__module__ = "torch_utils.persistence"
+    _reconstruct_persistent_obj.__qualname__ = "_reconstruct_persistent_obj"
+    persistence._reconstruct_persistent_obj = _reconstruct_persistent_obj  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch_utils", types.ModuleType("torch_utils"))
+    monkeypatch.setitem(sys.modules, "torch_utils.persistence", persistence)
+
+    class Persistent(nn.Module):
+        def __reduce__(self) -> Any:
+            state = {**self.__dict__, "_init_kwargs": {"gain": np.float64(0.5)}}
+            meta = {"type": "class", "version": 6, "module_src": "raise SystemExit", "class_name": "X", "state": state}
+            return _reconstruct_persistent_obj, (meta,)
+
+    def write(path: Path, state: dict[str, Tensor]) -> Path:
+        root = Persistent()
+        for key, value in state.items():
+            module: nn.Module = root
+            *parents, name = key.split(".")
+            for depth, parent in enumerate(parents):
+                if parent not in module._modules:
+                    # the encoder and the decoder are containers of torch's own
+                    module.add_module(
+                        parent, nn.ModuleDict() if depth == 1 and parent in ("enc", "dec") else Persistent()
+                    )
+                module = module._modules[parent]  # type: ignore[assignment]
+            if name == "resample_filter":
+                module.register_buffer(name, value)
+            else:
+                module.register_parameter(name, nn.Parameter(value))
+        path.write_bytes(pickle.dumps({"ema": root.requires_grad_(False)}))
+        return path
+
+    return write
+
+
+def test_a_published_pickle_is_read_without_running_it(tmp_path: Path, published: Any) -> None:
+    path = published(tmp_path / "edm.pkl", weights())
+    assert b"raise SystemExit" in path.read_bytes()
+    state, card = checkpoints.convert("edm", SMALL | {"classes": 5, "groups": 8}, path)
+    assert card["prediction"] == "edm"
+    expected = Edm(**SMALL, classes=5, groups=8).convert(weights(), "small")
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(value, expected[key]) for key, value in state.items())
+
+
+def test_other_pickles_are_refused(tmp_path: Path, published: Any) -> None:
+    class Evil:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "ran",))
+
+    path = tmp_path / "edm.pkl"
+    whole = published(path, weights()).read_bytes()
+    for content, words in (
+        (pickle.dumps({"ema": Evil()}), "it names pathlib"),
+        (pickle.dumps({"ema": 1}), "it has no 'ema'"),
+        (whole[: len(whole) // 2], "not a pickled network of EDM"),
+        (b"", "not a pickled network of EDM"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(PosterityError, match=words) as raised:
+            checkpoints.read(path)
+        assert "\n" not in str(raised.value)
+    assert not (tmp_path / "ran").exists()

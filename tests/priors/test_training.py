@@ -230,3 +230,27 @@ def test_mistakes_are_told_in_one_line(folder: Path, changes: dict[str, Any], wo
         train.run(SETTINGS | changes, inputs=[folder / "items.parquet"], output=output)
     assert "\n" not in str(raised.value)
     assert not output.exists()
+
+
+def test_the_command_trains_what_a_file_says_and_then_has_nothing_to_do(folder: Path) -> None:
+    from typer.testing import CliRunner
+
+    from posterity.cli import app
+
+    data = folder / "data"
+    (data / "datasets" / "squares").mkdir(parents=True)
+    (folder / "items.parquet").rename(data / "datasets" / "squares" / "items.parquet")
+    training = {k: list(v) if isinstance(v, tuple) else v for k, v in SMALL.items()}
+    prior = {"kind": "network", "train": {"datasets": {"squares": 1}, "settings": training}}
+    (folder / "squares.yaml").write_text(json.dumps({"squares": prior}))  # JSON is YAML
+    words = ["train", "--config", folder / "squares.yaml", "--steps", 3, "--data", data]
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    made = data / "priors" / "squares-3-steps" / "weights.safetensors"
+    assert load(made).signal_shape == (3, 8, 8)
+    before = made.stat().st_mtime_ns
+    assert CliRunner().invoke(app, list(map(str, words))).exit_code == 0
+    assert made.stat().st_mtime_ns == before
+    (data / "datasets" / "squares" / "items.parquet").unlink()
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 2 and "items.parquet does not exist" in done.output

@@ -46,16 +46,19 @@ def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dic
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict: safetensors, or a file of ``torch.save`` that holds tensors and nothing else."""
+    """The tensors of a state dict: safetensors, a file of ``torch.save`` that holds nothing else, or EDM's .pkl."""
     import pickle
     import zipfile
 
     import torch
 
     from posterity.priors import loading
+    from posterity.priors.checkpoints import _pickled
 
     if path.suffix == ".safetensors":
         return loading.read(path)
+    if path.suffix == ".pkl":
+        return _pickled.read(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
