@@ -65,7 +65,7 @@ def _revision() -> str:
 
 @cache
 def _versions() -> dict[str, str]:
-    names = ("posterity", "torch", "numpy", "pyarrow", "lpips", "pyiqa", "scikit-learn", "POT")
+    names = ("posterity", "torch", "diffusers", "numpy", "pyarrow", "lpips", "pyiqa", "scikit-learn", "POT")
     found = {}
     for name in names:
         try:

@@ -95,7 +95,7 @@ def doctor() -> None:
     from importlib import metadata
 
     lines = [f"python {platform.python_version()} on {platform.platform(terse=True)}, {os.cpu_count()} cores"]
-    for name in ("posterity", "snakemake", "torch", "pyarrow", "lpips", "pyiqa", "scikit-learn", "POT"):
+    for name in ("posterity", "snakemake", "torch", "diffusers", "pyarrow", "lpips", "pyiqa", "scikit-learn", "POT"):
         try:
             lines.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
