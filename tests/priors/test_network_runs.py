@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from posterity import samplers
 from posterity.artifacts import images, store
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
+from posterity.errors import PosterityError
 from posterity.operators.build import build, draw
 from posterity.priors.loading import build as bare
 from posterity.priors.network import Network
@@ -59,7 +61,15 @@ def test_samplers_run_in_single_precision(name: str) -> None:
     assert done.cost.forwards > 0
 
 
-def test_stage_sample_reads_the_network_and_goes_on_with_another_when_the_file_changes(tmp_path: Path) -> None:
+SETTINGS: dict[str, Any] = {
+    "dataset": "d", "task": "sr2", "prior": {"name": "net", "kind": "network"}, "samples": 2, "seed": 0,
+    "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": 5}, "guidance": None},
+}  # fmt: skip
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[str, Path]:
+    """Four items and their measurements, as the stages before write them."""
     pictures = torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(0)) * 2 - 1
     rows = [{"dataset": "d", "item": f"i{k}", "split": "test", "image": images.encode(x)}
             for k, x in enumerate(pictures)]  # fmt: skip
@@ -67,26 +77,61 @@ def test_stage_sample_reads_the_network_and_goes_on_with_another_when_the_file_c
     store.write(tmp_path / "regions.parquet", "regions", [], {})
     given = {"items": tmp_path / "items.parquet", "regions": tmp_path / "regions.parquet"}
     task = {"name": "sr2", "operator": "sr", "factor": 2, "sigma_y": 0.0}
-    measured = {"dataset": "d", "task": task, "items": 2, "seed": 0}
-    degrade.run(measured, **given, output=tmp_path / "y.parquet")
-    settings = {
-        "dataset": "d", "task": "sr2", "prior": {"name": "net", "kind": "network"}, "samples": 2, "seed": 0,
-        "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": 5}, "guidance": None},
-    }  # fmt: skip
+    degrade.run({"dataset": "d", "task": task, "items": 4, "seed": 0}, **given, output=tmp_path / "y.parquet")
+    return given | {"measurements": tmp_path / "y.parquet"}
 
-    def run(scale: float) -> list[dict[str, Any]]:
-        content = save({k: scale * v for k, v in network().state_dict().items()})
-        about = {"architecture": SMALL, "signal_shape": SHAPE, "prediction": "v", "schedule": "linear",
-                 "learned_variance": True, "weights": {"sha256": hashlib.sha256(content).hexdigest()}}  # fmt: skip
-        (tmp_path / "weights.safetensors").write_bytes(content)
-        (tmp_path / "card.json").write_text(json.dumps(about))
-        output = tmp_path / "samples.parquet"
-        sample.run(settings, **given, measurements=tmp_path / "y.parquet", output=output,
-                   weights=tmp_path / "weights.safetensors")  # fmt: skip
-        return store.read(output, "samples").to_pylist()
 
-    first = run(1.0)
-    assert len(first) == 4 and all(row["mode"] is None and row["forwards"] == 5 for row in first)
+def run(inputs: dict[str, Path], scale: float = 1.0, **changes: Any) -> list[dict[str, Any]]:
+    """Rows of the samples by a network whose weights are ``scale`` times the usual ones."""
+    folder = inputs["items"].parent
+    content = save({k: scale * v for k, v in network().state_dict().items()})
+    about = {"architecture": SMALL, "signal_shape": SHAPE, "prediction": "v", "schedule": "linear",
+             "learned_variance": True, "weights": {"sha256": hashlib.sha256(content).hexdigest()}}  # fmt: skip
+    (folder / "weights.safetensors").write_bytes(content)
+    (folder / "card.json").write_text(json.dumps(about))
+    output = folder / "samples.parquet"
+    sample.run(SETTINGS | changes, **inputs, output=output, weights=folder / "weights.safetensors")
+    return store.read(output, "samples").to_pylist()
+
+
+def test_stage_sample_reads_the_network_from_its_file(inputs: dict[str, Path]) -> None:
+    rows = run(inputs)
+    assert len(rows) == 8 and all(row["mode"] is None and row["forwards"] == 5 for row in rows)
     # a noiseless measurement is kept: to the precision of the network's state
-    assert min(row["lr_psnr"] for row in first) > 60
-    assert [row["image"] for row in run(0.5)] != [row["image"] for row in first]
+    assert min(row["lr_psnr"] for row in rows) > 60
+    assert [row["image"] for row in run(inputs, scale=0.5)] != [row["image"] for row in rows]
+
+
+HUNGRY = """
+import torch
+from posterity.samplers.base import Sampler, settings
+
+sizes = []
+
+@settings
+class Hungry(Sampler):
+    rows: int = 4
+
+    def run(self, problem, noise, start, guidance, watch):
+        sizes.append(len(problem))
+        if len(problem) > self.rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return problem.denoise(noise.normal("start", 0, problem.shape), 500)
+"""
+
+
+def test_a_batch_that_is_too_large_for_the_memory_is_halved(
+    inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = inputs["items"].parent
+    (folder / "hungry.py").write_text(HUNGRY)
+    monkeypatch.setattr(samplers, "__path__", [*samplers.__path__, str(folder)])
+    hungry = {"name": "hungry", "method": "hungry", "settings": {"rows": 8}, "guidance": None}
+    whole = run(inputs, sampler=hungry)
+    few = run(inputs, sampler=hungry | {"settings": {"rows": 4}})
+    assert import_module("posterity.samplers.hungry").sizes == [8, 8, 4, 4]
+    assert [r["item"] for r in few] == [r["item"] for r in whole]
+    for a, b in zip(few, whole, strict=True):
+        assert (images.decode(a["image"]) - images.decode(b["image"])).abs().max() <= 1 / 127
+    with pytest.raises(PosterityError, match="the 2 samples of one item do not fit"):
+        run(inputs, sampler=hungry | {"settings": {"rows": 1}})

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,8 @@ def run(
 
     Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
     number of rows at a time; the samples do not depend on it (a network's, up to rounding). All samples
-    of an item share a batch, because guidance looks at them together.
+    of an item share a batch, because guidance looks at them together. A batch that does not fit into the
+    memory of the GPU is halved until it does.
     """
     from posterity.stages._problem import load
 
@@ -40,9 +40,14 @@ def run(
     sampler, guidance = _sampler(settings["sampler"])
     parts = _folder(settings, (items, regions, measurements, *([weights] if weights else [])), output)
     todo = [i for i, item in enumerate(measured.items) if not (parts / f"{item}.parquet").exists()]
-    for chosen in _batches(todo, max(1, batch // int(settings["samples"]))):
+    size = max(1, batch // int(settings["samples"]))
+    while todo:
+        chosen = todo[:size]
         _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
-        _restore(settings, measured, chosen, sampler, guidance, parts)
+        if _fits(settings, measured, chosen, sampler, guidance, parts):
+            todo = todo[len(chosen) :]
+        else:
+            size = _smaller(settings, chosen)
     rows = []
     for item in measured.items:
         rows += store.read(parts / f"{item}.parquet", "samples").to_pylist()
@@ -73,9 +78,32 @@ def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
     return sampler, guidance
 
 
-def _batches(todo: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(todo), size):
-        yield todo[start : start + size]
+def _fits(
+    settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler, guidance: Guidance | None,
+    parts: Path,
+) -> bool:  # fmt: skip
+    """Restores the items; false, and nothing is written, when the memory is too small for all of them at once."""
+    import torch
+
+    try:
+        _restore(settings, measured, chosen, sampler, guidance, parts)
+    except torch.OutOfMemoryError:
+        return False
+    return True
+
+
+def _smaller(settings: dict[str, Any], chosen: list[int]) -> int:
+    """The next number of items to try."""
+    import torch
+
+    if len(chosen) == 1:
+        raise PosterityError(
+            f"sampler {settings['sampler']['name']}: the {settings['samples']} samples of one item do not fit into "
+            "the memory of the GPU; ask for fewer samples"
+        )
+    torch.cuda.empty_cache()
+    _log.info("%d items at once do not fit into memory, %d will be tried", len(chosen), len(chosen) // 2)
+    return len(chosen) // 2
 
 
 def _restore(
