@@ -146,7 +146,10 @@ def test_values_of_the_configuration(folder, config, expected):
         ),
         (run(tasks=["sr61"]), "runs[0].tasks[0] = 'sr61': unknown task; did you mean 'sr16'?"),
         (run(prior="kernl"), "runs[0].prior = 'kernl': unknown prior; did you mean 'kernel'?"),
-        (run(prior="celebahq"), "runs[0].prior = 'celebahq': its checkpoint is not among the assets"),
+        (
+            run(prior="celebahq"),
+            "runs[0].prior = 'celebahq': needs data/checkpoints/celeba_hq.ckpt, which is not there (CelebA-HQ",
+        ),
         (
             run(prior="openmoji32"),
             "runs[0].prior = 'openmoji32': it is trained on images of 32 pixels, 'openmoji-smileys' has 64",
@@ -281,7 +284,7 @@ def test_an_experiment_cannot_have_the_name_of_a_rule_or_of_another_target(folde
 
 def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder):
     found = lines(folder, {}, {"runs": [RUN | {"prior": "imagenet"}, RUN | {"prior": "imagenet", "tasks": ["sr4"]}]})
-    assert len(found) == 1 and "its checkpoint is not among the assets" in found[0]
+    assert len(found) == 1 and "needs data/checkpoints/256x256_diffusion_uncond.pt, which is not there" in found[0]
     found = lines(folder, {"experiments": ["ci"]}, {"runs": [RUN | {"prior": "imagenet"}]})
     assert not found
 
@@ -289,7 +292,7 @@ def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder
 def test_the_published_scale_is_refused_for_its_checkpoint_alone(folder):
     found = lines(folder, {"experiments": ["mgps-images-paper"]})
     assert len(found) == 1
-    assert found[0].startswith("config: experiments.mgps-images-paper.runs[0].prior = 'imagenet': its checkpoint")
+    assert found[0].startswith("config: experiments.mgps-images-paper.runs[0].prior = 'imagenet': needs data/")
 
 
 def test_runs_that_share_measurements_agree_on_their_number(folder):
@@ -301,16 +304,22 @@ def test_runs_that_share_measurements_agree_on_their_number(folder):
 @pytest.mark.parametrize(
     ("prior", "expected"),
     [
-        ({"weights": "none.safetensors"}, "config: priors.net = 'none.safetensors': there is no such file"),
+        ({"weights": "none.safetensors"}, "runs[0].prior = 'net': needs none.safetensors, which is not there"),
         (
             {"checkpoint": {"family": "adm", "file": "none.pt"}, "about": "from the authors' page"},
-            "config: priors.net = 'none.pt': there is no such file (from the authors' page)",
+            "runs[0].prior = 'net': needs none.pt, which is not there (from the authors' page)",
         ),
         (
+            {"train": {"datasets": {"openmoji-smileys": 1}}, "checkpoint": {"family": "adm", "file": "config"}},
+            "priors.net: has both `train` and `checkpoint`; leave one out",
+        ),
+        ({}, "runs[0].prior = 'net': it has neither `weights` nor `train` nor `checkpoint`"),
+        (
             {"checkpoint": {"family": "adn", "file": "none.pt"}},
-            "config: priors.net.checkpoint.family = 'adn': must be one of adm, ddpm, edm, hub; did you mean 'adm'?",
+            "priors.net.checkpoint.family = 'adn': must be one of adm, ddpm, edm, hub; did you mean 'adm'?",
         ),
     ],
 )
 def test_weights_that_are_not_there(folder, prior, expected):
-    assert lines(folder, {"priors": {"net": {"kind": "network", **prior}}}, run(prior="net"))[0] == expected
+    told = lines(folder, {"priors": {"net": {"kind": "network", **prior}}}, run(prior="net"))
+    assert told[0].removeprefix("config: ").removeprefix("experiments.mine.") == expected

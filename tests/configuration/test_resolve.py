@@ -234,7 +234,7 @@ def test_weights_are_a_file_trained_or_converted(folder):
     assert sample["prior"]["label"] == 3
     (folder / "net.pt").touch()
     planned = networks(folder, checkpoint={"family": "adm", "file": str(folder / "net.pt"), "settings": {"size": 32}})
-    assert planned.checkpoints == {"net": str(folder / "net.pt")}
+    assert planned.checkpoints["net"] == str(folder / "net.pt")
     assert planned.job("convert", "net").settings["settings"] == {"size": 32}
 
 

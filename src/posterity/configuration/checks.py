@@ -218,14 +218,13 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
         return
     sources = prior.keys() & {"weights", "train", "checkpoint"}
     if not sources:
-        able = ", ".join(n for n, p in c.priors.items() if p["kind"] != "network")
-        problems.add(f"{path}.prior", run["prior"], f"its checkpoint is not among the assets (can run: {able})")
+        problems.add(f"{path}.prior", run["prior"], "it has neither `weights` nor `train` nor `checkpoint`")
     if {"train", "checkpoint"} <= sources:
         problems.say(f"priors.{run['prior']}", "has both `train` and `checkpoint`; leave one out")
     file = prior.get("weights") or prior.get("checkpoint", {}).get("file")
     if file is not None and not Path(file).is_file():
         about = prior.get("about", "")
-        problems.add(f"priors.{run['prior']}", file, f"there is no such file{about and f' ({about})'}")
+        problems.add(f"{path}.prior", run["prior"], f"needs {file}, which is not there{about and f' ({about})'}")
     size = c.datasets.get(run["dataset"], {}).get("size")
     for name in prior.get("train", {}).get("datasets", {}):
         if name in c.datasets and size not in (None, c.datasets[name]["size"]):
