@@ -61,6 +61,23 @@ def test_samplers_run_in_single_precision(name: str) -> None:
     assert done.cost.forwards > 0
 
 
+LOOKS = {"copaint", "copaint_tt"}
+"""Their step is taken back where it made things worse, and they look once a step whether it did anywhere."""
+
+
+@pytest.mark.parametrize("name", [n for n in samplers.names() if n != "exact" and n not in LOOKS])
+def test_samplers_stay_on_the_device_of_the_network(name: str) -> None:
+    """And never wait for it: on torch's device without storage, which refuses to be read, and to be mixed with the CPU."""
+    sigma = 0.1 * ("noise" in samplers.find(name).needs)
+    task: dict[str, Any] = {"operator": "inpaint", "box": [0.25, 0.25, 0.75, 0.75], "sigma_y": sigma}
+    own = Network(network().to("meta"), Schedule.linear(), SHAPE, "v", learned_variance=True)
+    operator = build(task, SHAPE, draw(task, SHAPE, np.random.default_rng(0)), own.dtype, own.device)
+    rows = torch.zeros(2, dtype=torch.long, device="meta")
+    problem = Problem(own, operator.rows(rows), torch.empty(2, *SHAPE, device="meta"), sigma, rows)
+    done = samplers.find(name)(**settings(name)).sample(problem, Noise(0, ["a", "a"], [0, 1], own.dtype, own.device))
+    assert done.x.device.type == "meta" and done.x.shape == (2, *SHAPE)
+
+
 SETTINGS: dict[str, Any] = {
     "dataset": "d", "task": "sr2", "prior": {"name": "net", "kind": "network"}, "samples": 2, "seed": 0,
     "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": 5}, "guidance": None},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.errors import PosterityError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from posterity.priors.base import Prior
@@ -30,6 +31,7 @@ def build(
     regions: Mapping[str, Tensor],
     shape: Sequence[int],
     weights: Path | None = None,
+    device: torch.device | str = "cpu",
 ) -> Prior:
     """The prior that ``settings`` describe: closed-form, made from a data set, or a network from a file.
 
@@ -51,6 +53,7 @@ def build(
         regions: masks (H, W) by name.
         shape: (C, H, W) of the signals that the prior must speak of.
         weights: safetensors of a network, with its card beside it.
+        device: where a network computes; closed forms compute on the CPU.
     """
     kind = settings.get("kind")
     if kind not in _KEYS:
@@ -59,7 +62,7 @@ def build(
     if unknown:
         raise PosterityError(f"prior setting {_list(unknown)} is none of {_list(_KEYS[kind])} of a {kind} prior")
     if kind == "network":
-        return _network(settings, tuple(shape), weights)
+        return _network(settings, tuple(shape), weights, device)
     if tuple(images.shape[1:]) != tuple(shape):
         raise PosterityError(
             f"the prior's images have shape {tuple(images.shape[1:])}, the measurements need {tuple(shape)}"
@@ -84,12 +87,14 @@ def build(
     return Blocks(images, shares, bandwidth, _settings.groups(settings.get("groups", "none"), images), partition)
 
 
-def _network(settings: Mapping[str, Any], shape: tuple[int, ...], weights: Path | None) -> Prior:
+def _network(
+    settings: Mapping[str, Any], shape: tuple[int, ...], weights: Path | None, device: torch.device | str
+) -> Prior:
     if weights is None:
         raise PosterityError(f"prior {settings.get('name')!r} is a network: name the file of its weights (--weights)")
     from posterity.priors.loading import load
 
-    prior = load(weights, settings.get("label"))
+    prior = load(weights, settings.get("label"), device)
     if prior.signal_shape != shape:
         raise PosterityError(f"{weights} is for images of shape {prior.signal_shape}, the measurements need {shape}")
     return prior

@@ -53,12 +53,14 @@ class Prior(ABC):
     """A denoiser over signals of shape ``signal_shape`` in [-1, 1] with a noise schedule.
 
     ``dtype`` is the precision that samplers should keep their state in: float64 for closed forms,
-    so that a sample does not depend on the rounding of the batch it sits in.
+    so that a sample does not depend on the rounding of the batch it sits in. ``device`` is where it
+    must live.
     """
 
     schedule: Schedule
     signal_shape: tuple[int, ...]
     dtype: torch.dtype = torch.float64
+    device: torch.device = torch.device("cpu")
 
     @abstractmethod
     def denoise(self, x_t: Tensor, t: int) -> Tensor:

@@ -22,12 +22,13 @@ SCHEDULES = {"linear": Schedule.linear, "cosine": Schedule.cosine}
 _NEEDED = ("architecture", "signal_shape", "prediction", "schedule", "weights")
 
 
-def load(weights: Path, label: int | None = None) -> Network:
+def load(weights: Path, label: int | None = None, device: torch.device | str = "cpu") -> Network:
     """The network in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
 
     Arguments:
         weights: the file.
         label: the class, for a class-conditional network.
+        device: where it computes.
     """
     card = _card(weights)
     state = read(weights)
@@ -44,8 +45,10 @@ def load(weights: Path, label: int | None = None) -> Network:
     if (label is None) != (classes is None) or (classes is not None and not 0 <= int(label or 0) < classes):
         wanted = "takes no label" if classes is None else f"needs a label from 0 to {classes - 1}"
         raise PosterityError(f"{weights} {wanted}, label is {label!r}")
+    if torch.device(device).type == "cuda":
+        network = network.to(memory_format=torch.channels_last)  # what its convolutions are fastest with
     return Network(
-        network,
+        network.to(device),
         SCHEDULES[card["schedule"]](),
         tuple(card["signal_shape"]),
         card["prediction"],

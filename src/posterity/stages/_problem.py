@@ -16,6 +16,7 @@ from posterity.errors import PosterityError
 from posterity.operators.base import Operator
 from posterity.operators.build import build
 from posterity.priors.base import Prior
+from posterity.stages import _device
 
 __all__ = ["Measured", "load"]
 
@@ -36,7 +37,8 @@ def load(
 ) -> Measured:
     """Reads the artifacts; ``settings`` holds ``prior``, resolved, and ``weights`` is the file of a network's.
 
-    All is in the prior's precision: float64 for a closed form, a network's own for a network.
+    All is in the prior's precision and on its device: float64 on the CPU for a closed form, a network's own
+    on the GPU where there is one.
     """
     from safetensors.torch import load as parse
 
@@ -52,11 +54,11 @@ def load(
     own = [parse(r["parameters"]) if r["parameters"] else {} for r in rows]
     parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
-    prior = priors.build(settings["prior"], pictures, labels, areas, shape, weights)
+    prior = priors.build(settings["prior"], pictures, labels, areas, shape, weights, _device.best())
     return Measured(
         [r["item"] for r in rows],
-        y.to(prior.dtype),
+        y.to(prior.device, prior.dtype),
         rows[0]["sigma_y"],
-        build(task, shape, parameters, prior.dtype),
+        build(task, shape, parameters, prior.dtype, prior.device),
         prior,
     )

@@ -19,8 +19,7 @@ __all__ = ["draw", "grid", "nearest"]
 @torch.no_grad()
 def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
     """Unconditional samples by DDIM with η = 0, (count, *signal)."""
-    device = getattr(prior, "device", "cpu")
-    x = Noise(seed, ["sheet"] * count, range(count), prior.dtype, device).normal("start", 0, prior.signal_shape)
+    x = Noise(seed, ["sheet"] * count, range(count), prior.dtype, prior.device).normal("start", 0, prior.signal_shape)
     times = [-1, *spaced(steps, len(prior.schedule))]
     for t, s in zip(times[:0:-1], times[-2::-1], strict=True):
         a_t, a_s = prior.schedule.alpha_bar(t), prior.schedule.alpha_bar(s)

@@ -123,11 +123,12 @@ def _restore(
     from posterity.stages._progress import steps
 
     count = int(settings["samples"])
-    index = torch.tensor(chosen).repeat_interleave(count)
-    operator, y, prior = measured.operator.rows(index), measured.y[index], measured.prior
+    prior = measured.prior
+    index = torch.tensor(chosen, device=prior.device).repeat_interleave(count)
+    operator, y = measured.operator.rows(index), measured.y[index]
     names = [measured.items[i] for i in index.tolist()]
     numbers = list(range(count)) * len(chosen)
-    noise = Noise(int(settings["seed"]), names, numbers, prior.dtype)
+    noise = Noise(int(settings["seed"]), names, numbers, prior.dtype, prior.device)
     problem = Problem(prior, operator, y, measured.sigma_y, index)
     with steps(settings["sampler"]["name"]) as watch:
         done = sampler.sample(problem, noise, guidance=guidance, watch=watch)

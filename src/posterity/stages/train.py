@@ -120,6 +120,7 @@ def _trainer(how: Training, data: _Data) -> Trainer:
     from diffusers.models.unets.unet_2d import UNet2DModel
 
     from posterity.priors.training import Trainer
+    from posterity.stages import _device
 
     channels, size, width = data.seen.shape[1:]
     if size != width or size % (1 << len(how.channels) - 1):
@@ -127,7 +128,7 @@ def _trainer(how: Training, data: _Data) -> Trainer:
     with torch.random.fork_rng():
         torch.manual_seed(how.seed)
         network = UNet2DModel(**how.architecture(channels, size))
-    return Trainer(network.to("cuda" if torch.cuda.is_available() else "cpu"), data.seen, data.weights, how)
+    return Trainer(network.to(_device.best()), data.seen, data.weights, how)
 
 
 def _resume(trainer: Trainer, state: Path) -> tuple[list[float], float]:
