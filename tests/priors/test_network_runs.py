@@ -67,7 +67,7 @@ LOOKS = {"copaint", "copaint_tt"}
 
 @pytest.mark.parametrize("name", [n for n in samplers.names() if n != "exact" and n not in LOOKS])
 def test_samplers_stay_on_the_device_of_the_network(name: str) -> None:
-    """And never wait for it: on torch's device without storage, which refuses to be read, and to be mixed with the CPU."""
+    """And never wait for it: torch's device without storage cannot be read, nor mixed with the CPU."""
     sigma = 0.1 * ("noise" in samplers.find(name).needs)
     task: dict[str, Any] = {"operator": "inpaint", "box": [0.25, 0.25, 0.75, 0.75], "sigma_y": sigma}
     own = Network(network().to("meta"), Schedule.linear(), SHAPE, "v", learned_variance=True)
