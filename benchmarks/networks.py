@@ -86,7 +86,7 @@ class Recorded(Prior):
             x0.register_hook(count)
         return x0
 
-    def reverse_variance(self, t: int, beta: float, variance: float) -> float:
+    def reverse_variance(self, t: int, beta: float, variance: float) -> float | Tensor:
         return self.prior.reverse_variance(t, beta, variance)
 
 

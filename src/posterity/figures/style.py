@@ -34,7 +34,8 @@ _WORDS = {
     "recursion": "recursion",
     "exact_again": "exact, another seed", "random": "random", "kmeans": "K-means", "uniformization": "Uniformization",
     "fps": "FPS", "ilvr": "ILVR", "replacement": "Replacement", "pool4": "average ×4", "pool16": "average ×16",
-    "inpaint_centre_noisy": "centre box", "inpaint_half_noisy": "right half", "deblur_gauss": "Gaussian blur", "deblur_motion": "motion blur",
+    "inpaint_centre_noisy": "centre box", "inpaint_half_noisy": "right half",
+    "deblur_gauss": "Gaussian blur", "deblur_motion": "motion blur",
     "jpeg2": "JPEG, quality 2", "phase": "phase retrieval", "deblur_spatial": "non-uniform blur", "hdr": "clipping ×2",
 }  # fmt: skip
 
