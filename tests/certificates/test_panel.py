@@ -129,7 +129,8 @@ def test_toy_problems_are_instances_with_their_own_prior():
 
 
 def test_settings_of_toy_problems_do_not_clamp():
-    assert tiers.options("dps", "full", toy=True) == {"clamp": False, "scale": 0.2}
+    assert tiers.options("dps", "full", toy=True) == {"clamp": False, "steps": 1000, "scale": 0.02}
+    assert tiers.options("dps", "quick", toy=True)["steps"] < 1000
     assert tiers.options("dps", "full") == {}
     for name in samplers.names():
         for tier in panel.TIERS:

@@ -205,7 +205,11 @@ def test_all_leaves_out_what_cannot_work(folder):
         yaml.safe_dump({"title": "Mine", "runs": [RUN | {"samplers": "all"}]})
     )
     names = {key[3] for key in resolve(CONFIG, folder, ASSETS).keys("sample")}
-    assert names == {"ddnm", "ddnm_guided", "ddrm", "ddrm_guided", "dps", "dps_guided", "exact", "exact_again"}
+    assert names == {
+        "copaint", "copaint_guided", "copaint_tt", "ddnm", "ddnm_guided", "ddrm", "ddrm_guided", "diffpir",
+        "diffpir_guided", "dps", "dps_guided", "exact", "exact_again", "ilvr", "ilvr_guided", "pgdm",
+        "reddiff", "reddiff_v",
+    }, "no RePaint and no replacement, which need a mask, and no MGPS, which needs noise"  # fmt: skip
 
 
 def test_a_name_with_slash_or_blank_is_refused_like_the_wildcards_do(folder):

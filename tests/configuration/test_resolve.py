@@ -137,7 +137,7 @@ def test_a_pool_that_several_runs_name_is_one_job_with_the_most_samples(folder):
 def test_posterior_only_where_it_is_known(folder):
     (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump({"title": "Mine", "runs": [
         {"dataset": SMILEYS, "tasks": ["sr16", FACE], "prior": "blocks", "samplers": "all"}]}))  # fmt: skip
-    planned = plan(folder, experiments=["mine"])
+    planned = plan(folder, experiments=["mine"], on_request=[])
     assert planned.keys("posterior") == [(SMILEYS, FACE, "blocks")]
     assert not planned.has("sample", SMILEYS, "sr16", "blocks", "exact")
 

@@ -214,6 +214,17 @@ def test_rows_may_be_taken_in_any_order_and_again(case: Case, data: st.DataObjec
 
 
 @pytest.mark.parametrize("family", sorted(TASKS))
+def test_a_row_is_the_same_alone_in_8_and_in_512(family: str) -> None:
+    case, many = make(family, batch=8, size=8 if family != "jpeg" else 16), torch.arange(512) % 8
+    large = case.operator.rows(many)
+    for count in (1, 8):
+        few = case.operator.rows(torch.arange(count))
+        torch.testing.assert_close(few(case.x[:count]), large(case.x[many])[:count], **CLOSE)
+        if family in LINEAR:
+            torch.testing.assert_close(few.adjoint(case.y[:count]), large.adjoint(case.y[many])[:count], **CLOSE)
+
+
+@pytest.mark.parametrize("family", sorted(TASKS))
 def test_parameters_are_all_that_rebuilds_it(family: str) -> None:
     case = make(family)
     stored = {name: value.float() for name, value in case.operator.parameters().items()}

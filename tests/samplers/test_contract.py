@@ -75,6 +75,21 @@ def test_a_row_is_the_same_alone_and_in_a_batch(bench, batch, name):
 
 
 @pytest.mark.parametrize("name", GUIDABLE)
+def test_a_row_is_the_same_alone_in_8_and_in_512(bench, batch, name):
+    operator, y, _ = batch
+    many = torch.arange(512) % 6
+    runs = []
+    for count in (512, 8, 1):
+        rows = many[:count]
+        options = {"noise": Noise(7, [f"item {i}" for i in range(count)], [0] * count), "items": torch.arange(count)}
+        sampler, prior = quick(name), bench.Network(SHAPE)
+        runs.append(bench.restore(sampler, prior, operator.rows(rows), y[rows], noise_level(name), **options).x)
+    large, eight, alone = runs
+    assert torch.allclose(eight, large[:8], atol=1e-5, rtol=0) and torch.allclose(alone, large[:1], atol=1e-5, rtol=0)
+    assert (large[:8] - large[8:16]).abs().max() > 1e-3, "rows have noise of their own"
+
+
+@pytest.mark.parametrize("name", GUIDABLE)
 def test_a_guided_item_is_the_same_alone_and_in_a_shuffled_batch(bench, batch, name):
     guidance = Diversity(eta=0.5, threshold=0.2)
     together = draw(bench, name, batch, range(6), guidance)

@@ -29,8 +29,13 @@ def verify(
     prior: Annotated[list[str] | None, typer.Option(help="May be repeated; all by default.")] = None,
     task: Annotated[list[str] | None, typer.Option(help="May be repeated; all by default.")] = None,
     dim: Annotated[int | None, typer.Option(min=1, help="The toy problem of this size instead.")] = None,
-    tier: Annotated[str, typer.Option(help="How much is spent: quick, standard, full; --quick is enough.")] = "quick",
-    steps: Annotated[int | None, typer.Option(min=1, help="The same as --set steps=N.")] = None,
+    tier: Annotated[
+        str | None,
+        typer.Option(help="How much is spent: quick (with --dim: standard), standard, full; --full is enough."),
+    ] = None,
+    steps: Annotated[
+        list[int] | None, typer.Option(min=1, help="The same as --set steps=N; repeated, a row for each.")
+    ] = None,
     given: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Of measurements and noise.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cases at a time; as many as cores by default.")] = None,
@@ -58,10 +63,13 @@ def verify(
     from posterity.configuration.fingerprint import fingerprint
     from posterity.stages import verify as stage
 
-    chosen = _parse([*(given or []), *([] if steps is None else [f"steps={steps}"])])
-    entries = _everyone(chosen) if everyone else []
-    entries += [{"method": n, "settings": chosen} for n in dict.fromkeys(samplers or []) if not everyone]
-    entries += [{"file": str(file), "settings": chosen}] if file else []
+    tier = tier or ("quick" if dim is None else "standard")
+    entries = []
+    for number in dict.fromkeys(steps) if steps else (None,):
+        chosen = _parse(given or []) | ({} if number is None else {"steps": number})
+        entries += _everyone(chosen) if everyone else []
+        entries += [{"method": n, "settings": chosen} for n in dict.fromkeys(samplers or []) if not everyone]
+        entries += [{"file": str(file), "settings": chosen}] if file else []
     if dim is not None and task:
         raise PosterityError("--dim has a task of its own; leave --task out")
     every = [*PRIORS, *([] if tier == "quick" else PROCESSES)] if dim is None else [*TOYS]
