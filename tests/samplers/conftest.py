@@ -2,12 +2,14 @@
 
 import math
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from posterity.certificates import probing
+from posterity.certificates.probing import rows
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
 from posterity.operators.masks import Inpainting
@@ -77,36 +79,10 @@ class Draws(Noise):
         return torch.randn(len(self), *shape, generator=rng, dtype=self.dtype)
 
 
-@dataclass(frozen=True)
-class Impulses(Noise):
-    """Row 0 draws zeros, row i a single 1 at the i-th scalar that is ever asked for."""
-
-    offsets: dict = field(default_factory=dict)
-    counts: list = field(default_factory=lambda: [1])
-
-    def normal(self, purpose, step, shape):
-        size = math.prod(shape)
-        if (purpose, step) not in self.offsets:
-            self.offsets[purpose, step] = self.counts[0]
-            self.counts[0] += size
-        first = self.offsets[purpose, step]
-        out = torch.zeros(len(self), size, dtype=self.dtype)
-        if first < len(self):  # else this is the run that only counts
-            out[first : first + size] = torch.eye(size, dtype=self.dtype)
-        return out.view(len(self), *shape)
-
-
-def rows(kind, count, seed=0):
-    return kind(seed, [""] * count, range(count))
-
-
 def exact_moments(outcome):
     """Mean and covariance of ``outcome(noise)``, (rows, d), which must be affine in independent draws."""
-    counting = rows(Impulses, 1)
-    outcome(counting)
-    response = outcome(rows(Impulses, counting.counts[0]))
-    gain = response[1:] - response[0]
-    return response[0], gain.T @ gain
+    found = probing.exact_moments(outcome)
+    return found.mean, found.covariance
 
 
 def assert_monte_carlo(outcome, mean, covariance, count=20_000, errors=4.5):
