@@ -49,7 +49,7 @@ def modes_shown(modes: Sequence[int], exact: Mapping[int, float], least: float =
 def sliced_wasserstein(a: Array, b: Array, seed: int = 0, directions: int = 1000) -> float:
     """Sliced 2-Wasserstein distance of two clouds (N, d) and (M, d).
 
-    Long vectors are first expressed exactly in the at most N + M − 1 dimensions that they span, and
+    Long vectors are first expressed exactly in the at most N + M dimensions that they span, and
     the result is scaled back, so that random directions are cheap and the value is that of d dimensions
     in expectation.
     """
@@ -58,9 +58,7 @@ def sliced_wasserstein(a: Array, b: Array, seed: int = 0, directions: int = 1000
     both = np.concatenate([a, b]).astype(float)
     d = both.shape[1]
     if d > len(both):
-        both = both - both.mean(0)
-        u, s, _ = np.linalg.svd(both, full_matrices=False)
-        both = u * s
+        both = np.linalg.qr(both.T, mode="r").T
     scale = np.sqrt(both.shape[1] / d)
     x, y = both[: len(a)], both[len(a) :]
     return float(scale * ot.sliced_wasserstein_distance(x, y, n_projections=directions, seed=seed))

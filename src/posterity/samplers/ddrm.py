@@ -57,9 +57,8 @@ class DDRM(Sampler):
         for step, (t, s) in enumerate(walk):
             x0 = problem.denoise(x_t, t)
             free = problem.guided(guidance, x0, max(s, 0) / total)
-            eps = predicted_noise(x_t, free, problem.alpha_bar(t))
             z = noise.normal("step", step, problem.shape)
-            x_t = math.sqrt(problem.alpha_bar(s)) * self._step(problem, s, measured, x0, free, eps, z)
+            x_t = math.sqrt(problem.alpha_bar(s)) * self._step(problem, (t, s), measured, x_t, x0, free, z)
             if watch is not None:
                 watch(step, len(walk), free)
         if self.final_projection and problem.sigma_y == 0:
@@ -76,12 +75,16 @@ class DDRM(Sampler):
         return math.sqrt(problem.alpha_bar(t)) * svd.V(where(seen & (sigma_bar < sigma), topped_up, sigma * z))
 
     def _step(
-        self, problem: Problem, s: int, measured: _Measured, x0: Tensor, free: Tensor, eps: Tensor, z: Tensor
-    ) -> Tensor:
-        """x_s/√ᾱ_s from the prediction x0, the guided one ``free`` with its eps, and fresh noise z."""
-        svd, sigma = problem.operator.svd, problem.prior.schedule.sigma_ve(s)
-        root = math.sqrt(1 - self.eta**2)
-        x0, free, eps, z = svd.Vt(x0), svd.Vt(free), svd.Vt(eps), svd.Vt(z)
+        self, problem: Problem, times: tuple[int, int], measured: _Measured, x_t: Tensor, x0: Tensor, free: Tensor,
+        z: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """x_s/√ᾱ_s from x_t, its prediction x0, the guided one ``free``, and fresh noise z."""
+        svd, (t, s) = problem.operator.svd, times
+        sigma, root = problem.prior.schedule.sigma_ve(s), math.sqrt(1 - self.eta**2)
+        guided = free is not x0
+        x_t, x0, z = svd.Vt(x_t), svd.Vt(x0), svd.Vt(z)
+        free = svd.Vt(free) if guided else x0
+        eps = predicted_noise(x_t, free, problem.alpha_bar(t))
         seen, y_bar, sigma_bar = measured
         noisier, cleaner = seen & (sigma_bar > sigma), seen & (sigma_bar < sigma)
         unseen = free + root * sigma * eps
