@@ -58,7 +58,7 @@ def sliced_wasserstein(a: Array, b: Array, seed: int = 0, directions: int = 1000
     both = np.concatenate([a, b]).astype(float)
     d = both.shape[1]
     if d > len(both):
-        both = np.linalg.qr(both.T, mode="r").T
+        both = np.linalg.qr(both.T).R.T
     scale = np.sqrt(both.shape[1] / d)
     x, y = both[: len(a)], both[len(a) :]
     return float(scale * ot.sliced_wasserstein_distance(x, y, n_projections=directions, seed=seed))
