@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -136,7 +137,9 @@ class TestMakefile:
         return tmp_path
 
     def make(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        # as in a shell of its own, also when `make test` runs the tests: a make inside a make says where it is
+        alone = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, check=False, env=alone)
 
     def test_an_old_python_is_told_in_one_line(self, folder: Path) -> None:
         old = folder / "old-python"
@@ -165,7 +168,5 @@ class TestMakefile:
         (folder / ".venv").mkdir()
         (folder / ".venv" / "ready").touch()
         later = (folder / ".venv" / "ready").stat().st_mtime + 10
-        import os
-
         os.utime(folder / "requirements.txt", (later, later))
         assert "--require-hashes" in self.make(folder, "-n", "env").stdout
