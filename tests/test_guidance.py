@@ -89,6 +89,13 @@ def test_equal_predictions_stay_where_they_are():
     assert torch.equal(Diversity(eta=1.0)(x0, together(x0), ONE, 1.0), x0)
 
 
+def test_double_precision_is_kept():
+    """0.6 x 0.5 is not a number of single precision."""
+    x0 = predictions(0, 1)
+    moved = Diversity(eta=0.6)(x0, torch.zeros(2).long(), ONE, 0.5)
+    assert moved.flatten().tolist() == pytest.approx([-0.3, 1.3], abs=1e-15)
+
+
 def test_gradient_flows_into_the_neighbour_and_not_through_the_choice():
     x0 = predictions(0, 1, 3).requires_grad_()
     out = Diversity(eta=0.5, threshold=1.5)(x0, torch.zeros(3).long(), ONE, 1.0)

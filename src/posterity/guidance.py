@@ -55,8 +55,9 @@ class Diversity:
         if self.eta == 0 or self.threshold == 0 or self.rms == 0:
             return x0
         neighbour, distance = _nearest(x0.detach(), items)
-        weight = self.eta * fraction * (distance < self._reach(unknowns.to(distance)))
-        return x0 + weight.to(x0).view(-1, *[1] * (x0.ndim - 1)) * (x0 - x0[neighbour])
+        # to x0's precision before the number: a number times a mask is single precision, whatever x0 is
+        weight = (distance < self._reach(unknowns.to(distance))).to(x0) * (self.eta * fraction)
+        return x0 + weight.view(-1, *[1] * (x0.ndim - 1)) * (x0 - x0[neighbour])
 
     def _reach(self, unknowns: Tensor) -> Tensor:
         """S D, or √S times the RMS difference; infinity where neither is given."""
