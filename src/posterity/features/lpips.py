@@ -46,17 +46,20 @@ class LPIPS:
         own = self.net.net.state_dict()
         # slice3.10.weight is torchvision's features.10.weight
         self.net.net.load_state_dict({k: state[f"features.{k.split('.', 1)[1]}"] for k in own})
+        # convolutions on a CPU are a sixth faster with the channels innermost
+        self.net.to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def maps(self, images: Tensor, batch: int = 16) -> list[Tensor]:
         """(N, 1 or 3, H, W) in [-1, 1] → five (N, features) whose squared distances add up to LPIPS."""
         layers: list[list[Tensor]] = [[] for _ in range(5)]
-        for part in images.expand(-1, 3, -1, -1).split(batch):
+        for part in images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last).split(batch):
             out = self.net.net(self.net.scaling_layer(part))
             for k, (f, head) in enumerate(zip(out, self.net.lins, strict=True)):
-                f = f / (f.square().sum(1, keepdim=True).sqrt() + 1e-10)
-                scale = (head.model[-1].weight[0].clamp(min=0) / (f.shape[2] * f.shape[3])).sqrt()
-                layers[k].append((f * scale).flatten(1))
+                f = f.movedim(1, -1)
+                length = torch.linalg.vector_norm(f, dim=-1, keepdim=True) + 1e-10
+                scale = (head.model[-1].weight.flatten().clamp(min=0) / (f.shape[1] * f.shape[2])).sqrt()
+                layers[k].append((f / length * scale).flatten(1))
         return [torch.cat(parts) for parts in layers]
 
     def pairs(self, images: Tensor) -> NDArray[np.floating[Any]]:
@@ -70,8 +73,9 @@ def squared(layers: list[Tensor], block: int = 1 << 16) -> NDArray[np.floating[A
     gram = torch.zeros(n, n, dtype=torch.float64)
     for layer in layers:
         for part in layer.split(block, dim=1):
-            centred = part.double() - part.double().mean(0)
-            gram += centred @ centred.T
+            centred = part.double()
+            centred -= centred.mean(0)
+            gram.addmm_(centred, centred.T)
     d = gram.diagonal()
     out = (d[:, None] + d[None] - 2 * gram).clamp(min=0)
     return out.fill_diagonal_(0).numpy()
