@@ -18,7 +18,7 @@ NAMES = (
     "fig10_toy_uniformization", "fig11_discard_super_resolution", "fig12_discard_inpainting",
     "fig13_discard_natural", "fig14_dps_artifacts", "fig15_eta_gallery", "fig16_threshold_gallery",
     "fig17_diversity_coverage", "fig18_distance_similarity", "hierarchy", "exact_distance", "restorations",
-    "toy_samplers", "toy_sweeps",
+    "priors", "toy_samplers", "toy_sweeps",
 )  # fmt: skip
 """Figures that can be named in a configuration; a number is that of the paper's figure."""
 BESIDE = ("cost_error",)

@@ -14,7 +14,7 @@ from posterity.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Row", "absent", "draw", "pixels"]
+__all__ = ["Picture", "Row", "absent", "draw", "pixels"]
 
 Picture = NDArray[np.uint8]
 _CELL = 0.64  # inches that one picture takes: 128 dots of the PNG, twice 64 pixels
