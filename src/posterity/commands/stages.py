@@ -28,8 +28,10 @@ Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts o
 def _run(stage: str, settings: str, **paths: Any) -> None:
     from posterity.artifacts import store
     from posterity.configuration.fingerprint import fingerprint
+    from posterity.stages import _memory
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _memory.keep()
     resolved = _parse(settings)
     run = import_module(f"posterity.stages.{stage}").run
     try:

@@ -13,7 +13,7 @@ from posterity.certificates.cases import Case, tasks
 from posterity.certificates.expectations import Expectation, Key
 from posterity.certificates.panel import Certificate
 from posterity.errors import PosterityError
-from posterity.stages import _user_file
+from posterity.stages import _memory, _user_file
 from posterity.stages._subjects import Subject, subject
 
 __all__ = ["Found", "places", "subjects", "survey"]
@@ -48,6 +48,7 @@ def survey(
         jobs: cases at a time, each in a process of its own; 1 is this one.
     """
     where = places(settings)
+    _memory.keep()
     if min(jobs, len(where)) == 1:
         for place in where:
             yield from _told(_examine(settings, place, seeds, known), done)
@@ -67,6 +68,7 @@ def _alone() -> None:
     """Processes share the cores; threads of each would only wait for one another."""
     import torch
 
+    _memory.keep()
     torch.set_num_threads(1)
 
 
