@@ -11,6 +11,7 @@ import numpy as np
 from posterity.assets.archives import opened
 from posterity.datasets.items import DataSet, Item, Pixels, alternate_split
 from posterity.errors import PosterityError
+from posterity.imports import lean
 
 __all__ = ["prepare"]
 
@@ -33,7 +34,8 @@ def prepare(archive: Path, select: str, size: int) -> DataSet:
     """
     if select != "all":
         raise PosterityError(f"select is {select!r}, expected 'all'")
-    from torchvision.models import VGG16_Weights
+    with lean():
+        from torchvision.models import VGG16_Weights
 
     classes = VGG16_Weights.IMAGENET1K_V1.meta["categories"]
     with opened(archive) as content:

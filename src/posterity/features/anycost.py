@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posterity.errors import PosterityError
+from posterity.imports import lean
 
 __all__ = ["anycost"]
 
@@ -28,7 +29,8 @@ def anycost(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floati
     Raises:
         PosterityError: when the file does not hold this network.
     """
-    from torchvision.transforms import functional as transform
+    with lean():
+        from torchvision.transforms import functional as transform
 
     net = _load(weights)
     trunk = nn.Sequential(
@@ -45,7 +47,8 @@ def anycost(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floati
 
 
 def _load(weights: Path) -> Any:
-    from torchvision.models import resnet50
+    with lean():
+        from torchvision.models import resnet50
 
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]

@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from posterity.imports import lean
+
 __all__ = ["inception", "network"]
 
 
 def network() -> nn.Module:
     """torchvision's Inception-v3 with the poolings of the TensorFlow network that FID is defined by, no weights."""
-    from pyiqa.archs import inception as fid
-    from torchvision.models import inception_v3
+    with lean():
+        from pyiqa.archs import inception as fid
+        from torchvision.models import inception_v3
 
     net = inception_v3(weights=None, num_classes=1008, aux_logits=False, transform_input=False, init_weights=False)
     for name, channels, pooled in (("5b", 192, 32), ("5c", 256, 64), ("5d", 288, 64)):

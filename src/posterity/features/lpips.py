@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from posterity.imports import lean
+
 __all__ = ["LPIPS"]
 
 
@@ -37,7 +39,8 @@ class LPIPS:
     """
 
     def __init__(self, weights: Path) -> None:
-        import lpips
+        with lean():
+            import lpips
         from safetensors.torch import load_file
 
         with _Undrawn():

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posterity.imports import lean
+
 __all__ = ["vgg"]
 
 
@@ -22,8 +24,10 @@ def vgg(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floating[A
         batch: images at once.
     """
     from safetensors.torch import load_file
-    from torchvision.models import vgg16
-    from torchvision.transforms import functional as transform
+
+    with lean():
+        from torchvision.models import vgg16
+        from torchvision.transforms import functional as transform
 
     with torch.device("meta"):  # the classifier head is neither stored nor needed
         net = vgg16(weights=None).features

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from posterity.imports import lean
+
 __all__ = ["CONSISTENT_DB", "consistent", "lr_psnr", "niqe", "psnr", "ssim"]
 
 CONSISTENT_DB = 45.0
@@ -19,7 +21,8 @@ def _unit(x: Tensor) -> Tensor:
 
 
 def _full_reference(name: str, x: Tensor, truth: Tensor) -> list[float]:
-    import pyiqa
+    with lean():
+        import pyiqa
 
     metric = pyiqa.create_metric(name, device=torch.device("cpu"))
     with torch.no_grad():
@@ -46,7 +49,8 @@ def niqe(x: Tensor, parameters: Path) -> tuple[list[float | None], str | None]:
     height, width = x.shape[-2:]
     if min(height, width) < _NIQE_LEAST:
         return [None] * len(x), f"N/A: NIQE needs blocks of {_NIQE_LEAST} px, the image is {height}×{width}"
-    import pyiqa
+    with lean():
+        import pyiqa
 
     metric = pyiqa.create_metric("niqe", device=torch.device("cpu"), pretrained_model_path=str(parameters))
     with torch.no_grad():

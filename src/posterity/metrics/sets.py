@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posterity.imports import lean
+
 __all__ = ["coverage", "diversity", "frechet", "modes_shown", "sliced_wasserstein", "total_variation"]
 
 Array = NDArray[np.floating[Any]]
@@ -53,7 +55,8 @@ def sliced_wasserstein(a: Array, b: Array, seed: int = 0, directions: int = 1000
     the result is scaled back, so that random directions are cheap and the value is that of d dimensions
     in expectation.
     """
-    import ot
+    with lean():
+        import ot
 
     both = np.concatenate([a, b]).astype(float)
     d = both.shape[1]

@@ -11,6 +11,7 @@ from torch import Tensor
 from posterity.diffusion.grids import spaced
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise
+from posterity.imports import lean
 from posterity.priors.base import Prior
 
 __all__ = ["draw", "grid", "nearest"]
@@ -36,8 +37,9 @@ def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:
 
 def grid(pictures: Tensor, columns: int, zoom: int) -> bytes:
     """PNG bytes of images (N, C, H, W) row by row, pixels enlarged ``zoom`` times, with a margin between them."""
-    from torchvision.transforms.functional import to_pil_image
-    from torchvision.utils import make_grid
+    with lean():
+        from torchvision.transforms.functional import to_pil_image
+        from torchvision.utils import make_grid
 
     shown = ((pictures.clamp(-1, 1) + 1) / 2).repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
     buffer = io.BytesIO()
