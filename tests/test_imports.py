@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from posterity.imports import DEFERRED, lean
+from posterity.imports import lean
 
 _MEASURE = """
 import sys
@@ -22,13 +22,29 @@ assert ot.sliced_wasserstein_distance(rng.random((4, 3)), rng.random((5, 3)), se
 # what was deferred is there when it is needed after all, and what is imported now is complete
 boxes = [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]
 assert torchvision.ops.roi_align(torch.ones(1, 1, 8, 8), boxes, 2).tolist() == [[[[1.0, 1.0], [1.0, 1.0]]]]
-import scipy.stats, sklearn.cluster
-assert scipy.stats.norm.cdf(0) == 0.5 and sklearn.cluster.KMeans
+import scipy.stats, sklearn.cluster, torch._dynamo
+assert scipy.stats.norm.cdf(0) == 0.5 and sklearn.cluster.KMeans and torch._dynamo.utils.is_compile_supported
+"""
+
+_NETWORK = """
+import sys
+from posterity.imports import NETWORKS, lean
+with lean((), NETWORKS):
+    from diffusers.models.unets.unet_2d import UNet2DModel
+assert not {*NETWORKS} & set(sys.modules)
+import torch
+blocks = {"down_block_types": ("DownBlock2D",), "up_block_types": ("UpBlock2D",)}
+net = UNet2DModel(8, block_out_channels=(8,), norm_num_groups=2, **blocks)
+assert net(torch.zeros(1, 3, 8, 8), 1).sample.isfinite().all()
 """
 
 
 def test_libraries_do_without_what_is_not_used_and_find_it_when_it_is() -> None:
     subprocess.run([sys.executable, "-c", _MEASURE], check=True)
+
+
+def test_networks_do_without_transformers() -> None:
+    subprocess.run([sys.executable, "-c", _NETWORK], check=True)
 
 
 def test_what_is_imported_already_stays() -> None:
@@ -41,9 +57,8 @@ def test_what_is_imported_already_stays() -> None:
 
 
 def test_a_deferred_name_forwards_to_the_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posterity.imports.DEFERRED", (*DEFERRED, "colorsys"))
-    sys.modules.pop("colorsys", None)
-    with lean():
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with lean(["colorsys"]):
         from colorsys import rgb_to_hsv
     assert "colorsys" not in sys.modules
     assert rgb_to_hsv(1.0, 0.0, 0.0) == (0.0, 1.0, 1.0)
@@ -52,9 +67,8 @@ def test_a_deferred_name_forwards_to_the_real_one(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_deferred_name_can_be_used_within_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posterity.imports.DEFERRED", ("colorsys",))
-    sys.modules.pop("colorsys", None)
-    with lean():
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with lean(["colorsys"]):
         from colorsys import rgb_to_hsv
 
         assert rgb_to_hsv(1.0, 0.0, 0.0) == (0.0, 1.0, 1.0)

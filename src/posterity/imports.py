@@ -1,31 +1,30 @@
 """Imports of large libraries without what they import in turn and we never use.
 
 torchvision imports the whole compiler of torch for one function of its detectors, POT imports scikit-learn
-and ``scipy.stats`` for methods of its other chapters: seconds in every job that measures a picture.
+and ``scipy.stats`` for methods of its other chapters, diffusers everything that it could work with: seconds in
+every job that measures a picture or evaluates a network.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__all__ = ["lean"]
+__all__ = ["NETWORKS", "lean"]
 
 DEFERRED = (
-    "torch._dynamo.utils",
-    "scipy.stats",
-    "scipy.ndimage",
-    "huggingface_hub",
-    "networkx",
-    "networkx.algorithms.community",
-)
+    "torch._dynamo.utils", "scipy.stats", "scipy.ndimage", "pyiqa.data.dataset_api",
+    "networkx", "networkx.algorithms.community",
+)  # fmt: skip
 """Taken names from by libraries that call them late, or never."""
 ABSENT = ("sklearn.cluster",)
 """Imported by libraries that also do without."""
+NETWORKS = ("transformers", "bitsandbytes")
+"""What diffusers also does without, unless it is asked for a transformer or for few bits."""
 
 
 class _Late:
@@ -56,13 +55,13 @@ class _Deferred(ModuleType):
 
 
 @contextmanager
-def lean() -> Iterator[None]:
-    """Within the block, imports do without ``DEFERRED`` (until a function of it is called) and ``ABSENT``.
+def lean(deferred: Sequence[str] = DEFERRED, absent: Sequence[str] = ABSENT) -> Iterator[None]:
+    """Within the block, imports do without ``deferred`` (until a function of it is called) and ``absent``.
 
     What is imported already stays as it is, and what is imported after the block is complete.
     """
-    placed: dict[str, ModuleType | None] = {name: _Deferred(name) for name in DEFERRED}
-    placed |= dict.fromkeys(ABSENT)
+    placed: dict[str, ModuleType | None] = {name: _Deferred(name) for name in deferred}
+    placed |= dict.fromkeys(absent)
     placed = {name: module for name, module in placed.items() if name not in sys.modules}
     sys.modules.update(placed)  # type: ignore[arg-type]  # None is how Python writes that a module cannot be had
     try:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
+from posterity.imports import NETWORKS, lean
 from posterity.priors._prediction import PREDICTIONS
 from posterity.priors.network import Network
 
@@ -91,7 +92,8 @@ def read(path: Path) -> dict[str, Tensor]:
 
 def build(architecture: Mapping[str, Any], name: str) -> nn.Module:
     """A network without weights: on the meta device, so that what is not filled in cannot be used."""
-    from diffusers.models.unets.unet_2d import UNet2DModel
+    with lean((), NETWORKS):
+        from diffusers.models.unets.unet_2d import UNet2DModel
 
     settings = {key: value for key, value in architecture.items() if not key.startswith("_")}
     try:

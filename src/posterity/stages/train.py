@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
+from posterity.imports import NETWORKS, lean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,7 +118,9 @@ def _how(given: Mapping[str, Any]) -> Training:
 def _trainer(how: Training, data: _Data) -> Trainer:
     """A fresh one, on the GPU where there is one."""
     import torch
-    from diffusers.models.unets.unet_2d import UNet2DModel
+
+    with lean((), NETWORKS):
+        from diffusers.models.unets.unet_2d import UNet2DModel
 
     from posterity.priors.training import Trainer
     from posterity.stages import _device
