@@ -14,7 +14,7 @@ from torch import Tensor
 from posterity.certificates.conditional import Components, Conditional, Exact
 from posterity.certificates.gibbs import LAWS, SIZE, Chains
 from posterity.certificates.gibbs import prior as levy
-from posterity.certificates.toys import TOYS
+from posterity.certificates.toys import TOYS, Toy
 from posterity.diffusion.noise import generator
 from posterity.errors import PosterityError
 from posterity.operators.base import Operator
@@ -26,7 +26,7 @@ from posterity.priors.kernel import Kernel
 from posterity.priors.levy import problems
 from posterity.priors.mixture import Mixture
 
-__all__ = ["PRIORS", "PROCESSES", "TASKS", "Case", "Instance", "Source", "make", "tasks"]
+__all__ = ["PRIORS", "PROCESSES", "TASKS", "Case", "Instance", "Source", "make", "seen", "tasks"]
 
 TASKS: dict[str, dict[str, Any]] = {
     "inpaint": {"operator": "inpaint", "sigma_y": 0.0},
@@ -232,14 +232,16 @@ def _toys(prior: str, dim: int, instances: int, seed: int) -> Case:
     """Each instance with a prior, a matrix and a measurement of its own."""
     if prior not in TOYS:
         raise PosterityError(f"dim {dim}: the prior {prior} has no toy problem; choose one of {', '.join(TOYS)}")
-    deep = []
-    for number in range(instances):
-        toy = TOYS[prior](dim, number, seed)
-        exact = Conditional(toy.components, toy.matrix, toy.y, toy.sigma_y)
-        draws = toy.components.draw(2000, "prior", prior, dim, number, seed)
-        truths = toy.truth.flatten(1)
-        deep.append(Instance(toy.prior, toy.operator, toy.matrix, toy.sigma_y, truths, toy.y, exact, draws))
+    toys = [TOYS[prior](dim, number, seed) for number in range(instances)]
+    deep = [seen(toy, 2000, "prior", prior, dim, number, seed) for number, toy in enumerate(toys)]
     return Case(prior, "dense", None, tuple(deep))
+
+
+def seen(toy: Toy, draws: int, *key: object) -> Instance:
+    """A toy problem as certificates see it, with so many draws of its prior that are a function of ``key``."""
+    exact = Conditional(toy.components, toy.matrix, toy.y, toy.sigma_y)
+    prior = toy.components.draw(draws, *key)
+    return Instance(toy.prior, toy.operator, toy.matrix, toy.sigma_y, toy.truth.flatten(1), toy.y, exact, prior)
 
 
 def _instance(source: Source, operator: Operator, sigma_y: float, count: int, key: tuple[object, ...]) -> Instance:
@@ -249,8 +251,8 @@ def _instance(source: Source, operator: Operator, sigma_y: float, count: int, ke
     drawn = torch.from_numpy(generator("verify", "y", *key).standard_normal(tuple(y.shape)))
     y = y + sigma_y * operator.where_measured(y) * drawn
     matrix = _matrix(operator, shape, y[:1])
-    seen = operator.where_measured(y[:1]).flatten() > 0
-    exact = source.condition(matrix, y.flatten(1)[:, seen], sigma_y)
+    measured = operator.where_measured(y[:1]).flatten() > 0
+    exact = source.condition(matrix, y.flatten(1)[:, measured], sigma_y)
     draws = source.draw(2000, "prior", *key)
     return Instance(source.prior, operator, matrix, sigma_y, truths, y, exact, draws)
 

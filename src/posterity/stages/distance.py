@@ -110,13 +110,9 @@ def _runner(entry: Mapping[str, Any]) -> Callable[..., _Result]:
 
 
 def _seen(toy: Toy, settings: Mapping[str, Any], number: int) -> Instance:
-    """The toy as certificates see it."""
-    from posterity.certificates.cases import Instance
-    from posterity.certificates.conditional import Conditional
+    from posterity.certificates.cases import seen
 
-    exact = Conditional(toy.components, toy.matrix, toy.y, toy.sigma_y)
-    draws = toy.components.draw(_PRIOR_DRAWS, "distance", settings["seed"], number)
-    return Instance(toy.prior, toy.operator, toy.matrix, toy.sigma_y, toy.truth.flatten(1), toy.y, exact, draws)
+    return seen(toy, _PRIOR_DRAWS, "distance", settings["seed"], number)
 
 
 def _noise(settings: Mapping[str, Any], number: int) -> Any:
