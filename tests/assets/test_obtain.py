@@ -243,7 +243,18 @@ def test_what_people_bring_is_taken_from_where_no_job_deletes_it(tmp_path):
     place.parent.mkdir()
     place.write_bytes(CONTENT)
     obtain(brought, output)
-    assert output.read_bytes() == CONTENT and place.exists() and left(output.parent) == ["thing.bin"]
+    assert output.read_bytes() == CONTENT and left(output.parent) == ["thing.bin"]
+    assert output.is_symlink()  # data sets are large: no second copy
+    output.unlink()
+    assert place.read_bytes() == CONTENT
+
+
+def test_what_people_must_agree_to_is_part_of_what_they_are_told(tmp_path):
+    brought = parse({"thing": BY_HAND | {"terms": "an account there"}})["thing"]
+    with pytest.raises(PosterityError, match=r"get thing.bin at https://example.org/page \(an account there\) and put"):
+        obtain(brought, tmp_path / "data" / "assets" / "thing" / "thing.bin")
+    with pytest.raises(PosterityError, match="terms is 3, expected a text"):
+        parse({"thing": BY_HAND | {"terms": 3}})
 
 
 def test_what_people_bring_is_verified_where_a_digest_is_known(tmp_path):
@@ -251,6 +262,6 @@ def test_what_people_bring_is_verified_where_a_digest_is_known(tmp_path):
     place = tmp_path / "data" / "by_hand" / "thing.bin"
     place.parent.mkdir(parents=True)
     place.write_bytes(CONTENT)
-    with pytest.raises(PosterityError, match=r"brought by hand \(file:.*SHA-256 is .*, expected 0000"):
+    with pytest.raises(PosterityError, match=r"by hand, but the SHA-256 of .*thing.bin is .*, expected 0000"):
         obtain(brought, tmp_path / "data" / "assets" / "thing" / "thing.bin")
     assert left(tmp_path) == ["thing.bin"]

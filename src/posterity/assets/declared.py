@@ -44,6 +44,7 @@ class Asset:
         convert: how ``file`` is made from these bytes; None keeps them.
         by_hand: the page where people get it, when no SHA-256 of it is published or its terms must be
             accepted; it then has no sources, and is verified only if there is a SHA-256.
+        terms: what they must agree to or have there, in words.
     """
 
     name: str
@@ -57,13 +58,23 @@ class Asset:
     archives: Mapping[str, str] = field(default_factory=dict)
     convert: str | None = None
     by_hand: str | None = None
+    terms: str | None = None
 
     def path(self, root: Path) -> Path:
         """Where it lies under ``root`` (data/assets)."""
         return root / self.name / self.file
 
+    def place(self, root: Path) -> Path:
+        """Where people put what they bring by hand: beside ``root``, where no job deletes it."""
+        return root.parent / "by_hand" / self.file
 
-_OPTIONAL = {"archives", "convert", "by_hand"}
+    def instruction(self, root: Path) -> str:
+        """How what is brought by hand comes to its place, in one line."""
+        terms = f" ({self.terms})" if self.terms else ""
+        return f"get {self.file} at {self.by_hand}{terms} and put it at {self.place(root)}"
+
+
+_OPTIONAL = {"archives", "convert", "by_hand", "terms"}
 _FETCHED = {"sources", "sha256", "size"}
 
 
@@ -89,6 +100,8 @@ def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
         wrong.append(f"sha256 is {entry['sha256']!r}, expected 64 hexadecimal digits in lower case")
     if "size" in entry and not (type(entry["size"]) is int and entry["size"] > 0):
         wrong.append(f"size is {entry['size']!r}, expected a positive number of bytes")
+    if not (entry.get("terms") is None or (isinstance(entry["terms"], str) and by_hand)):
+        wrong.append(f"terms is {entry['terms']!r}, expected a text, for what people bring by hand alone")
     if entry.get("convert") not in (None, *CONVERSIONS):
         wrong.append(f"convert is {entry['convert']!r}, expected one of {', '.join(CONVERSIONS)}")
     archives = entry.get("archives") or {}

@@ -22,16 +22,18 @@ def obtain(asset: Asset, output: Path) -> None:
     """Writes the asset to ``output``, trying its sources in order.
 
     What an interrupted download has brought stays beside ``output`` as a hidden ``.part`` file, from
-    which the next call continues. What people bring by hand is looked for under ``by_hand`` beside the
-    folder of all assets, where no job deletes it.
+    which the next call continues. What people bring by hand is looked for in its place (``Asset.place``);
+    ``output`` becomes a link to it, because it may be large.
     """
     if not asset.convert and asset.sha256 and output.is_file() and _sha256(output) == asset.sha256:
         return
     output.parent.mkdir(parents=True, exist_ok=True)
+    if asset.by_hand:
+        _linked(asset, output)
+        return
     part = output.with_name(f".{asset.name}-{asset.sha256[:12]}.part")
     refusals = []
-    brought = output.parents[2] / "by_hand" / asset.file if asset.by_hand else None
-    for source in [f"file:{brought}"] if brought else asset.sources:
+    for source in asset.sources:
         try:
             with progress(asset.name, asset.size) as told:
                 _bring(asset, source, part, told)
@@ -47,17 +49,31 @@ def obtain(asset: Asset, output: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
         return
-    if brought:
-        found = "" if refusals == [f"file:{brought}: no such file"] else f" ({'; '.join(refusals)})"
-        raise PosterityError(
-            f"asset {asset.name!r} is brought by hand{found}: "
-            f"get {asset.file} at {asset.by_hand} and put it at {brought}"
-        )
     raise PosterityError(
         f"asset {asset.name!r} could not be fetched ({'; '.join(refusals)}); by hand: get the file of "
         f"{asset.size} bytes with SHA-256 {asset.sha256} and add 'file:ITS/PATH' "
         f"to the sources of {asset.name} in {DECLARED}"
     )
+
+
+def _linked(asset: Asset, output: Path) -> None:
+    """Makes ``output`` a link to what was brought, or converts it."""
+    root = output.parents[1]
+    place, told = asset.place(root), f"asset {asset.name!r} is brought by hand"
+    if not place.is_file():
+        raise PosterityError(f"{told}: {asset.instruction(root)}")
+    if asset.sha256 and (found := _sha256(place)) != asset.sha256:
+        raise PosterityError(
+            f"{told}, but the SHA-256 of {place} is {found}, expected {asset.sha256}: {asset.instruction(root)}"
+        )
+    if asset.convert:
+        with replacing(output) as beside:
+            convert(asset.convert, place, beside)
+        return
+    link = output.with_name(f".{output.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to(place.resolve())
+    link.replace(output)
 
 
 def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -> None:
