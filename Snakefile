@@ -30,6 +30,13 @@ if shutil.which("posterity") is None:
     shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
 
 
+onstart:
+    # What only people can bring is asked for before any work, not when its turn comes after a day.
+    needed = [job.wildcards.asset for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"]
+    if lines := plan.absent(needed):
+        raise WorkflowError("\n".join(lines))
+
+
 wildcard_constraints:
     dataset=r"[a-z0-9][a-z0-9_-]*",
     task=r"[a-z0-9][a-z0-9_-]*",

@@ -35,13 +35,6 @@ TABLE = f"{plan.results}/tables/{{experiment}}/{{table}}.parquet"
 FIGURE = f"{plan.results}/figures/{{experiment}}/{{figure}}.svg"
 
 
-def asset_path(name):
-    """Where a fetched asset lies."""
-    return (
-        f"{plan.data}/assets/{name}/{plan.job('fetch', name).settings['asset']['file']}"
-    )
-
-
 def paths_of(pattern, keys):
     """The pattern's paths for those keys; a key may be longer than the pattern needs."""
     return list(dict.fromkeys(pattern.format(**dict(zip(RUN, key))) for key in keys))
@@ -100,7 +93,7 @@ def select_inputs(wildcards):
     features = plan.job("select", *(wildcards[n] for n in RUN)).settings["features"]
     weights = {"vgg": "vgg16", "lpips": "vgg16", "anycost": "anycost"}
     if features in weights:
-        found["weights"] = asset_path(weights[features])
+        found["weights"] = plan.asset(weights[features])
     return found
 
 
@@ -117,12 +110,12 @@ def measure_inputs(wildcards):
     if plan.has("sample", *exact) and key != exact and "sliced_wasserstein" in metrics:
         found["reference"] = paths_of(SAMPLES, [exact])
     if metrics & {"lpips", "diversity", "coverage"}:
-        found["weights"] = asset_path("vgg16")
+        found["weights"] = plan.asset("vgg16")
     if "niqe" in metrics:
-        found["niqe"] = asset_path("niqe")
+        found["niqe"] = plan.asset("niqe")
     if "fid" in metrics:
         # only where it was fetched: without it FID is N/A
-        found["inception"] = [p for p in [asset_path("inception")] if Path(p).exists()]
+        found["inception"] = [p for p in [plan.asset("inception")] if Path(p).exists()]
     return found
 
 

@@ -1,6 +1,6 @@
 rule prepare:
     input:
-        asset=lambda wildcards: asset_path(plan.asset_of[wildcards.dataset]),
+        asset=lambda wildcards: plan.sources[wildcards.dataset],
     output:
         dataset=ITEMS,
         regions=REGIONS,

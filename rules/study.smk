@@ -9,7 +9,7 @@ rule study:
     input:
         shown=lambda wildcards: artifacts_of(wildcards.experiment),
         # only where it was fetched: the page has a runner of its own
-        engine=[p for p in [asset_path("jspsych")] if Path(p).exists()],
+        engine=[p for p in [plan.asset("jspsych")] if Path(p).exists()],
     output:
         questions=QUESTIONS,
     log:

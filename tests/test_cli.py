@@ -224,3 +224,21 @@ def test_doctor_tells_what_there_is(monkeypatch):
     assert done.exit_code == 0
     for word in ("python", "torch", "cores", "device", "free disk", "asset vgg16"):
         assert word in done.stdout
+
+
+def test_doctor_tells_once_where_each_missing_asset_comes_from(monkeypatch, tmp_path):
+    from posterity.assets import load
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "resources").symlink_to(ROOT / "resources")
+    (tmp_path / "data" / "by_hand").mkdir(parents=True)
+    (tmp_path / "data" / "by_hand" / "celeba_hq.ckpt").touch()
+    lines = [line for line in call("doctor").stdout.splitlines() if line.startswith("asset ")]
+    assert [line.split()[1] for line in lines] == [f"{name}:" for name in load()]
+    told = dict(line.removeprefix("asset ").split(": ", 1) for line in lines)
+    assert told["vgg16"] == "absent: posterity fetch vgg16"
+    assert told["sdedit-celebahq"] == "at hand, in data/by_hand/celeba_hq.ckpt"
+    assert told["imagenet-val"] == (
+        "absent: get ILSVRC2012_img_val.tar at https://image-net.org/challenges/LSVRC/2012/2012-downloads.php (an account "
+        "at image-net.org and its terms) and put it at data/by_hand/ILSVRC2012_img_val.tar"
+    )

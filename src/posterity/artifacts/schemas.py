@@ -27,8 +27,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("image", IMAGE),
         ]
     ),
-    # data/datasets/{dataset}/regions.parquet; white (255) = inside the region
-    "regions": pa.schema([("dataset", pa.string()), ("region", pa.string()), ("mask", IMAGE)]),
+    # data/datasets/{dataset}/regions.parquet; white (255) = inside the region; item is null for what all items share
+    "regions": pa.schema([("dataset", pa.string()), ("region", pa.string()), ("item", pa.string()), ("mask", IMAGE)]),
     # results/measurements/{dataset}/{task}.parquet; y is float32, row-major in y_shape;
     # parameters is the safetensors of the operator's own parameters (its mask, its kernel)
     "measurements": pa.schema(

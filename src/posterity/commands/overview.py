@@ -121,11 +121,18 @@ def _assets() -> list[str]:
 
     if not DECLARED.exists():
         return [f"assets: no {DECLARED} here; run this in the repository"]
-    root = Path("data/assets")
-    return [
-        f"asset {name}: {'present' if asset.path(root).is_file() else f'absent (posterity fetch {name})'}"
-        for name, asset in load().items()
-    ]
+    root, lines = Path("data/assets"), []
+    for name, asset in load().items():
+        if asset.path(root).is_file():
+            state = "present"
+        elif not asset.by_hand:
+            state = f"absent: posterity fetch {name}"
+        elif asset.place(root).exists():
+            state = f"at hand, in {asset.place(root)}"
+        else:
+            state = f"absent: {asset.instruction(root)}"
+        lines.append(f"asset {name}: {state}")
+    return lines
 
 
 def schema(

@@ -113,6 +113,8 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
             problems.known(f"datasets.{name}.asset", value["asset"], c.assets, "asset")
             c.datasets[name] = value
+            if "path" in value and not Path(value["path"]).exists():
+                problems.add(f"datasets.{name}.path", value["path"], "is not there")
     _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
     _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
     _training(c, problems)
@@ -216,15 +218,17 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
     prior = c.priors.get(run["prior"], {})
     if prior.get("kind") != "network":
         return
-    sources = prior.keys() & {"weights", "train", "checkpoint"}
+    sources, checkpoint = prior.keys() & {"weights", "train", "checkpoint"}, prior.get("checkpoint", {})
     if not sources:
         problems.add(f"{path}.prior", run["prior"], "it has neither `weights` nor `train` nor `checkpoint`")
     if {"train", "checkpoint"} <= sources:
         problems.say(f"priors.{run['prior']}", "has both `train` and `checkpoint`; leave one out")
-    file = prior.get("weights") or prior.get("checkpoint", {}).get("file")
+    file = prior.get("weights") or checkpoint.get("file")
     if file is not None and not Path(file).is_file():
         about = prior.get("about", "")
         problems.add(f"{path}.prior", run["prior"], f"needs {file}, which is not there{about and f' ({about})'}")
+    if "asset" in checkpoint:
+        problems.known(f"priors.{run['prior']}.checkpoint.asset", checkpoint["asset"], c.assets, "asset")
     size = c.datasets.get(run["dataset"], {}).get("size")
     for name in prior.get("train", {}).get("datasets", {}):
         if name in c.datasets and size not in (None, c.datasets[name]["size"]):

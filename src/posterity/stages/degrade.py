@@ -26,9 +26,12 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
     from posterity.operators.build import build
 
     dataset, task, seed = settings["dataset"], settings["task"], int(settings["seed"])
-    masks = {r["region"]: r["mask"] for r in store.read(regions, "regions").to_pylist()}
+    areas = store.read(regions, "regions").to_pylist()
+    chosen = _chosen(store.read(items, "items", ["item", "split"]).to_pylist(), settings)
+    found = {r["item"]: r for r in store.read(items, "items", filters=[("item", "in", chosen)]).to_pylist()}
     rows = []
-    for item in _chosen(store.read(items, "items").to_pylist(), settings):
+    for item in (found[name] for name in chosen):
+        masks = {r["region"]: r["mask"] for r in areas if r["item"] in (None, item["item"])}
         x = images.decode(item["image"], f"item {item['item']} of {items}").double()[None]
         key = (seed, dataset, item["item"], task["name"])
         variant, parameters = _own_parameters(task, tuple(x.shape[1:]), masks, generator(*key, "mask"))
@@ -53,11 +56,11 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
     store.write(output, "measurements", rows, {"settings": settings})
 
 
-def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
     """The first ``items`` of the test split in an order that the seed shuffles."""
     from posterity.diffusion.noise import generator
 
-    test = sorted((r for r in every if r["split"] == "test"), key=lambda r: r["item"])
+    test = sorted(r["item"] for r in every if r["split"] == "test")
     count = int(settings["items"])
     if count > len(test):
         raise PosterityError(f"items: {count} is more than the {len(test)} test items of {settings['dataset']}")

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import store
-from posterity.datasets import openmoji, photos
 from posterity.datasets.sheet import sheet
 from posterity.errors import PosterityError
 
 __all__ = ["KINDS", "run"]
 
-KINDS = {"openmoji": openmoji.prepare, "photos": photos.prepare}
+KINDS = ("openmoji", "photos", "celebamask", "partimagenet", "ffhq", "imagenet", "lsun")
+"""The modules of :mod:`posterity.datasets` that prepare one kind of data set each."""
 
 
 def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     """Writes the artifacts "items" and, beside it, "regions" (none: no rows), sheet.png and LICENSE.txt.
 
     Arguments:
-        settings: ``dataset``, ``kind`` (a key of ``KINDS``), ``select``, ``size`` in pixels.
-        asset: the fetched archive.
+        settings: ``dataset``, ``kind`` (one of ``KINDS``), ``select``, ``size`` in pixels, and perhaps ``count``.
+        asset: the fetched archive, or a folder that a person has unpacked.
         output: items.parquet.
     """
     name, kind, size = settings.get("dataset"), settings.get("kind"), settings.get("size")
@@ -29,13 +30,22 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
         raise PosterityError(f"kind of data set {name!r} is {kind!r}, expected one of {', '.join(KINDS)}")
     if type(size) is not int or not 8 <= size <= 1024:
         raise PosterityError(f"size of data set {name!r} is {size!r}, expected a number of pixels from 8 to 1024")
-    if not asset.is_file():
+    if not asset.exists():
         raise PosterityError(f"{asset} does not exist; run `posterity fetch {asset.parent.name}`")
-    made = KINDS[kind](asset, str(settings.get("select")), size)
-    with asset.open("rb") as file:
-        origin = {"settings": settings, "inputs": {asset.name: hashlib.file_digest(file, "sha256").hexdigest()}}
+    make = import_module(f"posterity.datasets.{kind}").prepare
+    made = make(asset, str(settings.get("select")), size, settings.get("count"))
+    origin = {"settings": settings, "inputs": {asset.name: _digest(asset)}}
     folder = output.parent
     store.write_bytes(folder / "LICENSE.txt", made.license.encode())
     store.write_bytes(folder / "sheet.png", sheet(made.items))
     store.write(folder / "regions.parquet", "regions", made.region_rows(str(name)), origin)
     store.write(output, "items", made.rows(str(name)), origin)
+
+
+def _digest(source: Path) -> str:
+    """SHA-256 of an archive; of a folder, of its files' names and sizes."""
+    if source.is_file():
+        with source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    found = sorted((path.relative_to(source).as_posix(), path.stat().st_size) for path in source.rglob("*"))
+    return hashlib.sha256("\n".join(f"{name} {size}" for name, size in found).encode()).hexdigest()

@@ -13,7 +13,7 @@ TITLE = "Inpainting"
 CAPTION = (
     "LPIPS diversity of the shown set over the whole image (higher is more diverse) and NIQE (lower is better). "
     "Published (Table 3): face regions of CelebAMask-HQ beside inpaint_face, boxes around PartImageNet objects beside "
-    "inpaint_box, trained networks."
+    "inpaint_object and inpaint_box, trained networks."
 )
 
 

@@ -43,7 +43,8 @@ def per_run(task: str, sampler: str, metric: str) -> float | None:
     if task.startswith(("sr16", "sr4")):
         noise = "noisy" if "noisy" in task else "noiseless"
         return value("1" if task.startswith("sr16") else "2", label(sampler), f"{noise} / {metric}")
-    data = {"inpaint_face": "CelebAMask-HQ", "inpaint_box": "PartImageNet"}.get(task)
+    boxes = {"inpaint_box": "PartImageNet", "inpaint_object": "PartImageNet"}
+    data = {"inpaint_face": "CelebAMask-HQ", **boxes}.get(task)
     return value("3", label(sampler), f"{data} / {metric}") if data else None
 
 

@@ -1,0 +1,38 @@
+"""Flickr-Faces-HQ: aligned photographs of faces, at any size in which they are published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posterity.assets.archives import opened
+from posterity.datasets import pictures, regions
+from posterity.datasets.items import DataSet, Item
+
+__all__ = ["prepare"]
+
+_LICENSE = """\
+Photographs of Flickr-Faces-HQ (T. Karras, S. Laine and T. Aila, A Style-Based Generator Architecture for Generative
+Adversarial Networks, 2019), made available by NVIDIA Corporation under CC BY-NC-SA 4.0. Each photograph was published
+on Flickr by its author under a licence that the data set's ffhq-dataset-v2.json names. Changes: resized to
+{size}x{size} pixels.
+"""
+
+
+def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+    """The faces, all of split "test", with the boxes around eyes and mouth as regions.
+
+    Arguments:
+        source: an archive or folder with ``NNNNN.png``, as published (images1024x1024/00000/00000.png) or resized,
+            or with ``imgNNNNNNNN.png``, as StyleGAN's tools write it.
+        select: "all", or "flash", the 200 test items of Fabian et al. 2024.
+        size: height and width in pixels.
+        count: only so many of them, a fixed choice.
+    """
+    with opened(source) as content:
+        pattern = r"(?:img)?(\d{5}|\d{8})\.(?:png|jpe?g|webp)"
+        found = pictures.members(content, source, pattern, lambda match: f"{int(match[1]):05d}")
+        items = []
+        for id in pictures.chosen(found, select, "ffhq", count):
+            pixels = pictures.square(content.read(found[id]), size, found[id])
+            items.append(Item(id, f"face {id}", "face", "test", [], pixels))
+    return DataSet(items, _LICENSE.format(size=size), regions.faces(size))

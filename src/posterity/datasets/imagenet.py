@@ -1,0 +1,37 @@
+"""The validation images of ImageNet (ILSVRC 2012)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from posterity.assets.archives import opened
+from posterity.datasets import pictures
+from posterity.datasets.items import DataSet, Item
+
+__all__ = ["prepare"]
+
+_LICENSE = """\
+Validation photographs of ImageNet (O. Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, 2015).
+ImageNet does not own the copyright of the photographs: use them for non-commercial research and education only, and do
+not redistribute them. Changes: centre-cropped and resized to {size}x{size} pixels.
+"""
+
+
+def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+    """The photographs, all of split "test"; the class is their attribute where a folder names it.
+
+    Arguments:
+        source: ILSVRC2012_img_val.tar, or a folder, flat or with a folder a class (``n01440764/…``).
+        select: "all".
+        size: height and width in pixels.
+        count: only so many of them, a fixed choice.
+    """
+    with opened(source) as content:
+        found = pictures.members(content, source, r"ILSVRC2012_val_(\d{8})\.JPEG", lambda match: match[1])
+        items = []
+        for id in pictures.chosen(found, select, "imagenet", count):
+            pixels = pictures.square(content.read(found[id]), size, found[id])
+            wnid = re.findall(r"(?:^|/)(n\d{8})/", found[id])
+            items.append(Item(id, f"photograph {id}", "photograph", "test", wnid, pixels))
+    return DataSet(items, _LICENSE.format(size=size))

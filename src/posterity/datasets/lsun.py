@@ -1,0 +1,80 @@
+"""LSUN: photographs of one category, from its LMDB or from pictures that were exported from it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from posterity.assets import archives
+from posterity.datasets import pictures
+from posterity.datasets.items import DataSet, Item
+from posterity.errors import PosterityError
+
+__all__ = ["CATEGORIES", "prepare"]
+
+CATEGORIES = ("bedroom", "church", "cat")
+_FILE = r"([0-9a-f]{40})\.(?:webp|jpe?g|png)"
+_LICENSE = """\
+Photographs of LSUN (F. Yu, A. Seff, Y. Zhang, S. Song, T. Funkhouser and J. Xiao, LSUN: Construction of a Large-scale
+Image Dataset using Deep Learning with Humans in the Loop, 2015), category {category}, for research. Changes:
+centre-cropped and resized to {size}x{size} pixels.
+"""
+Get = Callable[[str], bytes]
+
+
+def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+    """The photographs, all of split "test".
+
+    Arguments:
+        source: the published archive, a folder with its data.mdb, or a folder or archive of exported pictures, named
+            after their 40-digit keys.
+        select: "bedroom", "church" or "cat", and after a "-" the name of a published list: "bedroom-flash" is the
+            200 test items of Fabian et al. 2024 (of the training archive).
+        size: height and width in pixels.
+        count: only so many of them, a fixed choice.
+    """
+    category, _, part = select.partition("-")
+    if category not in CATEGORIES:
+        valid = ", ".join(CATEGORIES)
+        raise PosterityError(f"select is {select!r}, expected one of {valid}, or a published list like bedroom-flash")
+    items = []
+    with _photographs(source) as (keys, get):
+        for key in pictures.chosen(keys, part or "all", category, count):
+            pixels = pictures.square(get(key), size, key)
+            items.append(Item(key, f"{category} {key[:8]}", "photograph", "test", [category], pixels))
+    return DataSet(items, _LICENSE.format(size=size, category=category))
+
+
+@contextmanager
+def _photographs(source: Path) -> Iterator[tuple[list[str], Get]]:
+    """All keys, and a key to its file's bytes."""
+    with archives.opened(source) as content:
+        base = next((name for name in content.names if name.rpartition("/")[2] == "data.mdb"), None)
+        if base is None:
+            found = pictures.members(content, source, _FILE, lambda match: match[1])
+            yield list(found), lambda key: content.read(found[key])
+            return
+    if source.is_dir():
+        with _base((source / base).parent) as both:
+            yield both
+        return
+    # an LMDB is read in place, so it must lie on the disk, beside its archive for a while
+    with tempfile.TemporaryDirectory(dir=source.parent, prefix=".lsun-") as folder:
+        archives.extract(source, base, Path(folder, "data.mdb"))
+        with _base(Path(folder)) as both:
+            yield both
+
+
+@contextmanager
+def _base(folder: Path) -> Iterator[tuple[list[str], Get]]:
+    try:
+        import lmdb  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ImportError:
+        raise PosterityError("LSUN's archives are LMDB files, which the package lmdb reads: pip install lmdb") from None
+    try:
+        with lmdb.open(str(folder), readonly=True, lock=False, readahead=False) as base, base.begin() as view:
+            yield [key.decode() for key in view.cursor().iternext(values=False)], lambda key: view.get(key.encode())
+    except lmdb.Error as error:
+        raise PosterityError(f"{folder / 'data.mdb'} is not a whole LMDB ({error}); get it again") from error

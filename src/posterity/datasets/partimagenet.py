@@ -1,0 +1,65 @@
+"""PartImageNet: photographs of ImageNet whose objects have the masks of their parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posterity.assets.archives import opened
+from posterity.datasets import pictures
+from posterity.datasets.items import DataSet, Item, Mask, shuffled
+from posterity.errors import PosterityError
+
+__all__ = ["SPLITS", "prepare"]
+
+SPLITS = ("train", "val", "test")
+_BACKGROUND = 40
+"""The label of what is no part; the parts of all kinds of objects are 0 to 39."""
+_LEAST, _MOST = 0.02, 0.6
+_LICENSE = """\
+Photographs of ImageNet (O. Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, 2015) with the masks
+of PartImageNet (J. He et al., PartImageNet: A Large, High-Quality Dataset of Parts, 2022). ImageNet does not own the
+copyright of the photographs: use them for non-commercial research and education only, and do not redistribute them.
+Changes: centre-cropped and resized to {size}x{size} pixels.
+"""
+
+
+def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+    """Photographs of one published split, all of our split "test", each with the region "parts" of its own.
+
+    The smallest box around all parts, after cropping, covers 2 % to 60 % of an item; others cannot be inpainted with
+    any sense and are left out.
+
+    Arguments:
+        source: PartImageNet_Seg.zip or the folder it unpacks to: ``images/SPLIT/WNID_NUMBER.JPEG`` and
+            ``annotations/SPLIT/WNID_NUMBER.png``, whose levels are the parts.
+        select: "train", "val" or "test".
+        size: height and width in pixels.
+        count: only so many of them, a fixed choice.
+    """
+    if select not in SPLITS:
+        raise PosterityError(f"select is {select!r}, expected one of {', '.join(SPLITS)}")
+    with opened(source) as content:
+        photographs = pictures.members(content, source, rf"images/{select}/(n\d+_\d+)\.JPEG", lambda match: match[1])
+        labels = pictures.members(content, source, rf"annotations/{select}/(n\d+_\d+)\.png", lambda match: match[1])
+        items: list[Item] = []
+        for id in shuffled(photographs):
+            if len(items) == count:
+                break
+            if id not in labels:
+                raise PosterityError(f"{source}: {photographs[id]} has no annotations/{select}/{id}.png")
+            parts = pictures.inside(content.read(labels[id]), size, labels[id], lambda level: level != _BACKGROUND)
+            if _LEAST <= _box(parts) <= _MOST:
+                pixels = pictures.square(content.read(photographs[id]), size, photographs[id])
+                wnid = id.partition("_")[0]
+                items.append(Item(id, id, "photograph", "test", [wnid], pixels, {"parts": parts}))
+    if not items:
+        raise PosterityError(f"{source}: no item of split {select!r} has parts whose box covers 2 % to 60 % of it")
+    return DataSet(sorted(items, key=lambda item: item.id), _LICENSE.format(size=size))
+
+
+def _box(mask: Mask) -> float:
+    """The share of the picture that the smallest box around the mask covers."""
+    rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
+    if not len(rows):
+        return 0.0
+    return float((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1) / mask.size)
