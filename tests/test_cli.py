@@ -239,6 +239,6 @@ def test_doctor_tells_once_where_each_missing_asset_comes_from(monkeypatch, tmp_
     assert told["vgg16"] == "absent: posterity fetch vgg16"
     assert told["sdedit-celebahq"] == "at hand, in data/by_hand/celeba_hq.ckpt"
     assert told["imagenet-val"] == (
-        "absent: get ILSVRC2012_img_val.tar at https://image-net.org/challenges/LSVRC/2012/2012-downloads.php (an account "
-        "at image-net.org and its terms) and put it at data/by_hand/ILSVRC2012_img_val.tar"
+        "absent: get ILSVRC2012_img_val.tar at https://image-net.org/challenges/LSVRC/2012/2012-downloads.php (an "
+        "account at image-net.org and its terms) and put it at data/by_hand/ILSVRC2012_img_val.tar"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from posterity.assets.archives import opened
 from posterity.datasets import pictures
 from posterity.datasets.items import DataSet, Item, Mask, shuffled
@@ -59,7 +61,7 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
 
 def _box(mask: Mask) -> float:
     """The share of the picture that the smallest box around the mask covers."""
-    rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not len(rows):
         return 0.0
     return float((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1) / mask.size)
