@@ -32,7 +32,11 @@ if shutil.which("posterity") is None:
 
 onstart:
     # What only people can bring is asked for before any work, not when its turn comes after a day.
-    needed = [job.wildcards.asset for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"]
+    needed = [
+        job.wildcards.asset
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "fetch"
+    ]
     if lines := plan.absent(needed):
         raise WorkflowError("\n".join(lines))
 
