@@ -84,7 +84,9 @@ def one_of(names):
 def sample_inputs(wildcards):
     found = {"dataset": ITEMS, "regions": REGIONS, "measurements": MEASUREMENTS}
     if wildcards.prior in plan.weights:
-        found["weights"] = plan.weights[wildcards.prior]
+        # a restorer without its file is N/A, everything else waits for its weights
+        lacking = plan.absent([a for a in [plan.optional.get(wildcards.prior)] if a])
+        found["weights"] = [] if lacking else plan.weights[wildcards.prior]
     return found
 
 

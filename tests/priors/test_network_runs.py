@@ -46,7 +46,10 @@ def settings(name: str) -> dict[str, Any]:
     return {"steps": 10} if "steps" in fields else {}
 
 
-@pytest.mark.parametrize("name", [n for n in samplers.names() if n != "exact"])
+DENOISING = [n for n in samplers.names() if not samplers.find(n).needs & {"posterior", "restorer"}]
+
+
+@pytest.mark.parametrize("name", DENOISING)
 def test_samplers_run_in_single_precision(name: str) -> None:
     needs = samplers.find(name).needs
     task: dict[str, Any] = {"operator": "inpaint", "box": [0.25, 0.25, 0.75, 0.75], "sigma_y": 0.1 * ("noise" in needs)}
@@ -65,7 +68,7 @@ LOOKS = {"copaint", "copaint_tt"}
 """Their step is taken back where it made things worse, and they look once a step whether it did anywhere."""
 
 
-@pytest.mark.parametrize("name", [n for n in samplers.names() if n != "exact" and n not in LOOKS])
+@pytest.mark.parametrize("name", [n for n in DENOISING if n not in LOOKS])
 def test_samplers_stay_on_the_device_of_the_network(name: str) -> None:
     """And never wait for it: torch's device without storage cannot be read, nor mixed with the CPU."""
     sigma = 0.1 * ("noise" in samplers.find(name).needs)

@@ -46,6 +46,8 @@ def test_the_whole_graph_is_planned_without_the_files(folder):
         assert {f"celebamask-hq/sr16/celebahq/{method}{end}" for end in ("", "_guided")} <= planned
     for method in ("ddnm", "dps", "repaint"):
         assert {f"partimagenet/inpaint_object/imagenet/{method}{end}" for end in ("", "_guided")} <= planned
+    # a restorer whose weights are absent is planned too, and will be N/A
+    assert "celebamask-hq/inpaint_face/mat_celebahq/mat" in planned
     assert '"samples":100' in snakemake(folder, "-n", "-p", *CONFIG)[1]
 
 

@@ -73,7 +73,8 @@ class Checked:
 
     def prior(self, name: str) -> dict[str, Any]:
         """A prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
-        keys = ("weights", "train", "checkpoint", "about") if self.priors[name]["kind"] == "network" else ()
+        network = self.priors[name]["kind"] in ("network", "restorer")
+        keys = ("weights", "train", "checkpoint", "asset", "file", "about") if network else ()
         return {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
 
     def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -216,6 +217,8 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
 def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> None:
     """A network that a run uses has weights or can be trained, on images of the run's size."""
     prior = c.priors.get(run["prior"], {})
+    if prior.get("kind") == "restorer":
+        _brought(c, f"{path}.prior", run["prior"], prior, f"priors.{run['prior']}", problems)
     if prior.get("kind") != "network":
         return
     sources, checkpoint = prior.keys() & {"weights", "train", "checkpoint"}, prior.get("checkpoint", {})
@@ -223,17 +226,26 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
         problems.add(f"{path}.prior", run["prior"], "it has neither `weights` nor `train` nor `checkpoint`")
     if {"train", "checkpoint"} <= sources:
         problems.say(f"priors.{run['prior']}", "has both `train` and `checkpoint`; leave one out")
-    file = prior.get("weights") or checkpoint.get("file")
-    if file is not None and not Path(file).is_file():
-        about = prior.get("about", "")
-        problems.add(f"{path}.prior", run["prior"], f"needs {file}, which is not there{about and f' ({about})'}")
-    if "asset" in checkpoint:
-        problems.known(f"priors.{run['prior']}.checkpoint.asset", checkpoint["asset"], c.assets, "asset")
+    given = {
+        **checkpoint,
+        "about": prior.get("about", ""),
+        **({"file": prior["weights"]} if "weights" in prior else {}),
+    }
+    _brought(c, f"{path}.prior", run["prior"], given, f"priors.{run['prior']}.checkpoint", problems)
     size = c.datasets.get(run["dataset"], {}).get("size")
     for name in prior.get("train", {}).get("datasets", {}):
         if name in c.datasets and size not in (None, c.datasets[name]["size"]):
             wanted = f"it is trained on images of {c.datasets[name]['size']} pixels, {run['dataset']!r} has {size}"
             problems.add(f"{path}.prior", run["prior"], wanted)
+
+
+def _brought(c: Checked, path: str, name: str, given: Mapping[str, Any], at: str, problems: Problems) -> None:
+    """A file that is said to be there is, and an asset is declared."""
+    if "file" in given and not Path(given["file"]).is_file():
+        about = given.get("about", "")
+        problems.add(path, name, f"needs {given['file']}, which is not there{about and f' ({about})'}")
+    if "asset" in given:
+        problems.known(f"{at}.asset", given["asset"], c.assets, "asset")
 
 
 def _training(c: Checked, problems: Problems) -> None:

@@ -59,6 +59,8 @@ _MEANS = {
     "pinv": "an operator with a pseudo-inverse",
     "adjoint": "an operator with an adjoint",
     "linear": "a linear operator",
+    "restorer": "a prior that is a restorer",
+    "denoiser": "a prior with a denoiser",
 }
 
 
@@ -66,7 +68,9 @@ def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str,
     """What keeps a sampler with these ``needs`` from the task, in words; None when nothing does."""
     operator = task["operator"]
     has = set(HAS[operator]) | {"noise" if task["sigma_y"] > 0 else "noiseless"}
+    has.add("restorer" if prior["kind"] == "restorer" else "denoiser")
+    needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}
     if operator in CLOSED_FORM.get(prior["kind"], ()):
         has.add("posterior")
-    missing = sorted(set(needs) - has)
+    missing = sorted(needs - has)
     return " and ".join(_MEANS.get(m, m) for m in missing) if missing else None

@@ -47,7 +47,7 @@ class Plan:
     ``sources`` says which file or folder a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
-    files they are converted from.
+    files they are converted from. ``optional`` has the restorers that are N/A where their asset is absent.
     """
 
     data: str
@@ -61,6 +61,7 @@ class Plan:
     responses: dict[str, list[str]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
+    optional: dict[str, str] = field(default_factory=dict)
 
     def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
         """Puts a job in; a second one with the same key must be equal."""
@@ -228,6 +229,13 @@ def _prepare(plan: Plan, c: Checked, dataset: str) -> None:
 
 def _networks(plan: Plan, c: Checked) -> None:
     """Every network's weights and how they are made, also of those that no experiment uses yet."""
+    for name, prior in c.priors.items():
+        if prior["kind"] == "restorer":
+            if "file" not in prior and prior["asset"] in c.assets:
+                plan.optional[name] = prior["asset"]
+                plan.weights[name] = plan.asset(prior["asset"])
+            elif "file" in prior:
+                plan.weights[name] = prior["file"]
     networks = {name: prior for name, prior in c.priors.items() if prior["kind"] == "network"}
     for name, prior in networks.items():
         if "train" in prior:

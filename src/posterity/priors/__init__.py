@@ -21,6 +21,7 @@ _KEYS = {
     "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
     "gaussian": {"split"},
     "network": {"label"},
+    "restorer": {"family"},
 }
 
 
@@ -36,7 +37,7 @@ def build(
     """The prior that ``settings`` describe: closed-form, made from a data set, or a network from a file.
 
     Settings (``kind`` decides which apply; ``name`` is ignored):
-        kind: "kernel", "blocks", "gaussian" (stationary) or "network".
+        kind: "kernel", "blocks", "gaussian" (stationary), "network" or "restorer".
         bandwidth: h in the units of x; 0.1 for kernel, 0.05 for blocks.
         split: "all" items or those of one split ("prior", "test").
         weights: "uniform", or {"attribute": NAME, "share": p}: the items with that attribute have
@@ -45,6 +46,7 @@ def build(
             all is one more block.
         groups: "colour" (base colour of the item, computed from its image) or "none".
         label: the class that a class-conditional network restores.
+        family: of a restorer, see :mod:`posterity.priors.restorer`.
 
     Arguments:
         settings: see above.
@@ -52,7 +54,7 @@ def build(
         labels: the rows of items.parquet, in the order of ``images``.
         regions: masks (H, W) by name.
         shape: (C, H, W) of the signals that the prior must speak of.
-        weights: safetensors of a network, with its card beside it.
+        weights: safetensors of a network, with its card beside it, or a restorer's published file.
         device: where a network computes; closed forms compute on the CPU.
     """
     kind = settings.get("kind")
@@ -61,7 +63,7 @@ def build(
     unknown = set(settings) - _KEYS[kind] - {"name", "kind"}
     if unknown:
         raise PosterityError(f"prior setting {_list(unknown)} is none of {_list(_KEYS[kind])} of a {kind} prior")
-    if kind == "network":
+    if kind in ("network", "restorer"):
         return _network(settings, tuple(shape), weights, device)
     if tuple(images.shape[1:]) != tuple(shape):
         raise PosterityError(
@@ -92,6 +94,10 @@ def _network(
 ) -> Prior:
     if weights is None:
         raise PosterityError(f"prior {settings.get('name')!r} is a network: name the file of its weights (--weights)")
+    if settings["kind"] == "restorer":
+        from posterity.priors import restorer
+
+        return restorer.load(weights, str(settings.get("family")), shape, device)
     from posterity.priors.loading import load
 
     prior = load(weights, settings.get("label"), device)

@@ -117,7 +117,8 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
             raise PosterityError(f"{name} is of another architecture: {key} has shape {shapes}")
         if not value.isfinite().all():
             raise PosterityError(f"{name} is damaged: {key} holds values that are not finite")
-    network.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
+    single = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    network.load_state_dict(single, assign=True)
 
 
 def _some(keys: list[str]) -> str:

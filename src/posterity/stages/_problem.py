@@ -47,7 +47,7 @@ def load(
         raise PosterityError(f"{measurements} holds no measurements")
     shape = tuple(images.decode(rows[0]["truth"], f"the truth of {rows[0]['item']}").shape)
     # what only closed forms are made of; of a large data set it would fill the memory
-    labels = [] if settings["prior"].get("kind") == "network" else store.read(items, "items").to_pylist()
+    labels = [] if settings["prior"].get("kind") in ("network", "restorer") else store.read(items, "items").to_pylist()
     found = [images.decode(r.pop("image"), f"item {r['item']} of {items}") for r in labels]
     pictures = torch.stack(found).double() if found else torch.zeros(0, *shape)
     masks = [r for r in store.read(regions, "regions").to_pylist() if r["item"] is None]

@@ -62,7 +62,7 @@ def run(
     exact = _by_item(posterior, "posterior") if posterior else None
     references = _by_item(reference, "samples") if reference and "sliced_wasserstein" in wanted else None
     net = _lpips(assets) if {"lpips", "diversity", "coverage"} & set(wanted) else None
-    rows: list[dict[str, Any]] = []
+    rows = _absent(samples, wanted) if not pools else []
     for item, pool in pools.items():
         if item not in truths:
             raise PosterityError(f"item {item!r} of {samples} has no measurement in {measurements}")
@@ -76,7 +76,7 @@ def run(
         if "sliced_wasserstein" in wanted:
             _sliced(out, x[:count], references.get(item) if references else None, int(settings.get("seed", 0)))
         rows += out.rows
-    if "fid" in wanted:
+    if "fid" in wanted and pools:
         rows += _fid(pools, truths, count, assets)
     given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
     inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
@@ -86,6 +86,19 @@ def run(
 def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:
     table = store.read(path, kind)
     return {i: table.filter(pc.equal(table["item"], i)).to_pylist() for i in pc.unique(table["item"]).to_pylist()}
+
+
+def _absent(samples: Path, wanted: list[str]) -> list[dict[str, Any]]:
+    """One row a metric of a run that has no samples, with the reason that it gives."""
+    origin = store.provenance(samples)["origin"]
+    run = origin["settings"]
+    key = {
+        "dataset": run["dataset"],
+        "task": run["task"],
+        "prior": run["prior"]["name"],
+        "sampler": run["sampler"]["name"],
+    }
+    return [key | {"metric": metric, "reason": origin.get("reason", "N/A: no samples")} for metric in wanted]
 
 
 def _lpips(assets: Path) -> Any:

@@ -27,7 +27,7 @@ def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
     weights: Path | None = None, batch: int = 128,
 ) -> None:  # fmt: skip
-    """Writes the artifact "samples".
+    """Writes the artifact "samples"; of a restorer without weights, no rows and the reason.
 
     Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
     number of rows at a time; the samples do not depend on it (a network's, up to rounding). All samples
@@ -36,6 +36,10 @@ def run(
     """
     from posterity.stages._problem import load
 
+    if settings["prior"].get("kind") == "restorer" and weights is None:
+        why = f"N/A: the weights of {settings['prior']['name']} are not there; `posterity doctor` tells where they are"
+        store.write(output, "samples", [], {"settings": settings, "reason": why})
+        return
     measured = load(settings, items, regions, measurements, weights)
     sampler, guidance = _sampler(settings["sampler"])
     parts = _folder(settings, (items, regions, measurements, *([weights] if weights else [])), output)

@@ -55,7 +55,8 @@ class Frames:
     def __init__(self, paths: Iterable[Path], wanted: str, where: Mapping[str, Any] | None = None) -> None:
         self.wanted, self.where = wanted, {k: v for k, v in (where or {}).items() if k in KEYS}
         every = [_open(Path(p)) for p in dict.fromkeys(paths)]
-        self.artifacts = [a for a in every if a.fits(self.where)]
+        # a run that is N/A has no samples; only its metrics are there, with the reason
+        self.artifacts = [a for a in every if a.fits(self.where) and (a.key or a.kind not in ("samples", "subsets"))]
 
     def of(self, kind: str, **where: Any) -> list[Artifact]:
         """Artifacts of a kind that fit, by their run."""

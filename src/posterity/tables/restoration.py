@@ -46,7 +46,7 @@ _STAND_IN = (
 _NEEDS = {
     "svd": "an operator with a singular value decomposition", "pinv": "a pseudo-inverse", "mask": "a mask",
     "noise": "a noisy measurement", "noiseless": "a measurement without noise",
-    "posterior": "a posterior in closed form",
+    "posterior": "a posterior in closed form", "restorer": "a prior that is a restorer",
 }  # fmt: skip
 
 

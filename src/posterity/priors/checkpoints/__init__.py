@@ -46,7 +46,10 @@ def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dic
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict: safetensors, a file of ``torch.save`` that holds nothing else, or EDM's .pkl."""
+    """The tensors of a state dict: safetensors, a file of ``torch.save`` with nothing else, or EDM's and MAT's .pkl.
+
+    A state dict may stand under "params" or "params_ema", as BasicSR and what was trained with it save it.
+    """
     import pickle
     import zipfile
 
@@ -67,6 +70,8 @@ def read(path: Path) -> dict[str, Tensor]:
         raise PosterityError(f"{path} is refused, it is not a plain file of tensors ({first})") from error
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         raise PosterityError(f"{path} is not a whole checkpoint ({' '.join(str(error).split())[:120]})") from error
+    if isinstance(state, dict):
+        state = next((state[key] for key in ("params_ema", "params") if isinstance(state.get(key), dict)), state)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise PosterityError(f"{path} does not hold a state dict, a mapping of names to tensors")
     return state

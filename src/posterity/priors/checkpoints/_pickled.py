@@ -1,4 +1,4 @@
-"""Reads the networks that EDM published as pickles, without running anything that is in them.
+"""Reads the networks that EDM and MAT published as pickles, without running anything that is in them.
 
 Such a pickle holds each module's own source code and state. The code is left alone; of the state, parameters
 and buffers are taken. What is named besides tensors and containers is refused.
@@ -25,7 +25,7 @@ class _Module:
 
 
 class _Mapping(dict):  # type: ignore[type-arg]
-    """Stands for EDM's dict with attributes."""
+    """Stands for their dict with attributes."""
 
 
 def _module(meta: dict[str, Any]) -> _Module:
@@ -70,10 +70,12 @@ def read(path: Path) -> dict[str, Tensor]:
             content = _Unpickler(file).load()
     except Exception as error:  # a broken pickle can raise almost anything
         reason = " ".join(str(error).split())[:120]
-        raise PosterityError(f"{path} is refused, it is not a pickled network of EDM ({reason})") from error
-    if not isinstance(content, dict) or not isinstance(content.get("ema"), _Module):
-        raise PosterityError(f"{path} is refused, it is not a pickled network of EDM (it has no 'ema')")
-    return dict(_tensors(content["ema"], ""))
+        raise PosterityError(f"{path} is refused, it is not a pickled network of EDM or MAT ({reason})") from error
+    names = ("ema", "G_ema")
+    found = next((content[n] for n in names if n in content), None) if isinstance(content, dict) else None
+    if not isinstance(found, _Module):
+        raise PosterityError(f"{path} is refused, it is not a pickled network of EDM or MAT (it has no 'ema')")
+    return dict(_tensors(found, ""))
 
 
 def _tensors(module: Any, prefix: str) -> Any:

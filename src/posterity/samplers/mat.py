@@ -1,0 +1,56 @@
+"""MAT: the mask-aware transformer, a GAN that paints large holes (Li, Lin, Zhou, Qi, Wang and Jia 2022).
+
+One forward pass: the generator sees the masked image, the mask and a latent z ~ N(0, I), and what is known is put back
+(Sec. 3). Restorations of one image differ in z and in the features that the generator drops out, also when it is
+used, to blend z in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from posterity.diffusion.noise import Noise
+from posterity.errors import PosterityError
+from posterity.priors.restorer import Restorer
+from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+
+__all__ = ["MAT"]
+
+
+@settings
+class MAT(Sampler):
+    """A generator's restorations; its weights are the prior.
+
+    The rows are restored one by one: what the generator drops out is drawn by torch, whose draws would otherwise
+    depend on the batch.
+    """
+
+    truncation: Annotated[
+        float, Field(ge=0, le=1, description="ψ: the latent's distance from its mean, times this")
+    ] = 1.0
+
+    needs = frozenset({"mask", "noiseless", "restorer"})
+    guidable = False
+
+    def run(
+        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
+    ) -> Tensor:
+        if guidance is not None or start is not None or not isinstance(problem.prior, Restorer):
+            raise PosterityError("sampler mat: is one pass of a restorer, without guidance or a time to start at")
+        network = problem.prior.of("mat").network
+        keep = problem.operator.where_measured(problem.y)[:, :1]
+        z, seeds = noise.normal("latent", 0, (512,)), noise.uniform("dropout")
+        label, rows = z.new_zeros(1, 0), []
+        for row, seed in enumerate((seeds.double() * 2**53).long().tolist()):
+            one = slice(row, row + 1)
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                rows.append(network(problem.y[one], keep[one], z[one], label, self.truncation, noise_mode="const"))
+            if watch is not None:
+                watch(row, len(problem), rows[-1])
+        problem.cost.forwards += 1  # a restoration takes one
+        return torch.cat(rows)
