@@ -81,8 +81,14 @@ def one_of(names):
     return "|".join(names) or "(?!)"
 
 
+def network_of(dataset, task):
+    """The file of an operator that is a network; none for the others."""
+    return plan.job("degrade", dataset, task).settings["task"].get("weights", [])
+
+
 def sample_inputs(wildcards):
     found = {"dataset": ITEMS, "regions": REGIONS, "measurements": MEASUREMENTS}
+    found["network"] = network_of(wildcards.dataset, wildcards.task)
     if wildcards.prior in plan.weights:
         # a restorer without its file is N/A, everything else waits for its weights
         lacking = plan.absent([a for a in [plan.optional.get(wildcards.prior)] if a])

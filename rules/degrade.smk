@@ -2,6 +2,7 @@ rule degrade:
     input:
         dataset=ITEMS,
         regions=REGIONS,
+        network=lambda wildcards: network_of(wildcards.dataset, wildcards.task),
     output:
         MEASUREMENTS,
     log:

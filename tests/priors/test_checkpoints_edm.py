@@ -190,11 +190,11 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Any:
             meta = {"type": "class", "version": 6, "module_src": "raise SystemExit", "class_name": "X", "state": state}
             return _reconstruct_persistent_obj, (meta,)
 
-    def write(path: Path, state: dict[str, Tensor]) -> Path:
+    def write(path: Path, state: dict[str, Tensor], key: str = "ema") -> Path:
         root = Persistent()
-        for key, value in state.items():
+        for whole, value in state.items():
             module: nn.Module = root
-            *parents, name = key.split(".")
+            *parents, name = whole.split(".")
             for depth, parent in enumerate(parents):
                 if parent not in module._modules:
                     # the encoder and the decoder are containers of torch's own
@@ -206,7 +206,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Any:
                 module.register_buffer(name, value)
             else:
                 module.register_parameter(name, nn.Parameter(value))
-        path.write_bytes(pickle.dumps({"ema": root.requires_grad_(False)}))
+        path.write_bytes(pickle.dumps({key: root.requires_grad_(False)}))
         return path
 
     return write
@@ -220,6 +220,12 @@ def test_a_published_pickle_is_read_without_running_it(tmp_path: Path, published
     expected = Edm(**SMALL, classes=5, groups=8).convert(weights(), "small")
     assert state.keys() == expected.keys()
     assert all(torch.equal(value, expected[key]) for key, value in state.items())
+
+
+def test_mats_pickle_is_read_in_the_same_way(tmp_path: Path, published: Any) -> None:
+    state = {"synthesis.enc.conv.weight": torch.rand(3, 4), "mapping.fc0.bias": torch.rand(5)}
+    found = checkpoints.read(published(tmp_path / "mat.pkl", state, "G_ema"))
+    assert found.keys() == state.keys() and all(torch.equal(value, state[key]) for key, value in found.items())
 
 
 def test_other_pickles_are_refused(tmp_path: Path, published: Any) -> None:

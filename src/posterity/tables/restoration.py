@@ -40,8 +40,8 @@ SAMPLERS = (
 """Those that come first, in this order."""
 _METRICS = ("lpips", "psnr", "ssim", "residual / σ_y", "fid")
 _STAND_IN = (
-    "N/A: the published blur is a network whose weights (GOPRO_wVAE.pth) are not among the assets; deblur_spatial, "
-    "which needs none, stands in and is another operator"
+    "N/A: the published blur is a network whose weights (GOPRO_wVAE.pth) people bring; deblur_spatial, which needs "
+    "none, stands in and is another operator"
 )
 _NEEDS = {
     "svd": "an operator with a singular value decomposition", "pinv": "a pseudo-inverse", "mask": "a mask",
