@@ -64,6 +64,36 @@ def test_samplers_run_in_single_precision(name: str) -> None:
     assert done.cost.forwards > 0
 
 
+@pytest.mark.parametrize("name", DENOISING)
+def test_half_the_bits_in_the_network_change_little(name: str) -> None:
+    """Restorations in bfloat16 are those in float32 to a hundredth, and agree with the measurement as well."""
+    needs = samplers.find(name).needs
+    task: dict[str, Any] = {"operator": "inpaint", "box": [0.25, 0.25, 0.75, 0.75], "sigma_y": 0.1 * ("noise" in needs)}
+    x = torch.rand(1, *SHAPE) * 2 - 1
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        own = Network(network(), Schedule.linear(), SHAPE, "v", learned_variance=True, precision=precision)
+        operator = build(task, SHAPE, draw(task, SHAPE, np.random.default_rng(0)), own.dtype).rows(
+            torch.zeros(2).long()
+        )
+        y = operator(x.expand(2, *SHAPE))
+        problem = Problem(own, operator, y, task["sigma_y"], torch.tensor([0, 0]))
+        restored = samplers.find(name)(**settings(name)).sample(problem, Noise(0, ["a", "a"], [0, 1], own.dtype)).x
+        assert restored.dtype == torch.float32
+        found[precision] = restored, (operator(restored) - y).square().mean().sqrt()
+    (exact, residual), (rough, other) = found["float32"], found["bfloat16"]
+    assert not torch.equal(exact, rough)
+    assert (exact - rough).square().mean() < 1e-4 * exact.square().mean()
+    assert other <= 1.01 * residual + 1e-6
+
+
+def test_precisions_that_do_not_exist(tmp_path: Path) -> None:
+    from posterity.priors.loading import load
+
+    with pytest.raises(PosterityError, match="precision 'int8' is none of float32, bfloat16"):
+        load(tmp_path / "weights.safetensors", precision="int8")
+
+
 LOOKS = {"copaint", "copaint_tt"}
 """Their step is taken back where it made things worse, and they look once a step whether it did anywhere."""
 

@@ -20,7 +20,7 @@ _KEYS = {
     "kernel": {"bandwidth", "split", "weights"},
     "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
     "gaussian": {"split"},
-    "network": {"label"},
+    "network": {"label", "precision"},
     "restorer": {"family"},
 }
 
@@ -46,6 +46,7 @@ def build(
             all is one more block.
         groups: "colour" (base colour of the item, computed from its image) or "none".
         label: the class that a class-conditional network restores.
+        precision: "float32" or "bfloat16", in which a network multiplies.
         family: of a restorer, see :mod:`posterity.priors.restorer`.
 
     Arguments:
@@ -100,7 +101,7 @@ def _network(
         return restorer.load(weights, str(settings.get("family")), shape, device)
     from posterity.priors.loading import load
 
-    prior = load(weights, settings.get("label"), device)
+    prior = load(weights, settings.get("label"), device, settings.get("precision", "float32"))
     if prior.signal_shape != shape:
         raise PosterityError(f"{weights} is for images of shape {prior.signal_shape}, the measurements need {shape}")
     return prior

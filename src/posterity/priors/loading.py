@@ -15,7 +15,7 @@ from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.imports import NETWORKS, lean
 from posterity.priors._prediction import PREDICTIONS
-from posterity.priors.network import Network
+from posterity.priors.network import PRECISIONS, Network
 
 __all__ = ["SCHEDULES", "build", "fill", "load", "read"]
 
@@ -23,14 +23,19 @@ SCHEDULES = {"linear": Schedule.linear, "cosine": Schedule.cosine}
 _NEEDED = ("architecture", "signal_shape", "prediction", "schedule", "weights")
 
 
-def load(weights: Path, label: int | None = None, device: torch.device | str = "cpu") -> Network:
+def load(
+    weights: Path, label: int | None = None, device: torch.device | str = "cpu", precision: str = "float32"
+) -> Network:
     """The network in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
 
     Arguments:
         weights: the file.
         label: the class, for a class-conditional network.
         device: where it computes.
+        precision: in which it multiplies, a key of :data:`posterity.priors.network.PRECISIONS`.
     """
+    if precision not in PRECISIONS:
+        raise PosterityError(f"{weights}: precision {precision!r} is none of {', '.join(PRECISIONS)}")
     card = _card(weights)
     state = read(weights)
     with weights.open("rb") as file:
@@ -57,6 +62,7 @@ def load(weights: Path, label: int | None = None, device: torch.device | str = "
         card.get("learned_variance", False),
         label,
         card.get("label_factor", 250.0),
+        precision,
     )
 
 

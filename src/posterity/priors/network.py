@@ -11,7 +11,10 @@ from posterity.diffusion.schedule import Schedule
 from posterity.priors._prediction import Prediction
 from posterity.priors.base import Prior
 
-__all__ = ["Network"]
+__all__ = ["PRECISIONS", "Network"]
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""In which a network may multiply."""
 
 
 class Network(Prior):
@@ -31,6 +34,8 @@ class Network(Prior):
             (Nichol and Dhariwal 2021, Eq. 15).
         label: the class, for a class-conditional network.
         label_factor: an EDM network is asked with this times ln σ.
+        precision: a key of ``PRECISIONS``, of the network's products alone: its weights, its answer and all that
+            is done with it stay in float32 and float64.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Network(Prior):
         learned_variance: bool = False,
         label: int | None = None,
         label_factor: float = 250.0,
+        precision: str = "float32",
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.schedule, self.signal_shape, self.label = schedule, signal_shape, label
@@ -55,6 +61,7 @@ class Network(Prior):
         # on the device once, so that no step waits for a copy
         self._labels = table.label.to(self.device, torch.float32)
         self._last: tuple[int, Tensor] | None = None
+        self._products = PRECISIONS[precision]
 
     def denoise(self, x_t: Tensor, t: int) -> Tensor:
         """E[x0 | x_t], (B, *signal) → (B, *signal) in the precision of x_t."""
@@ -67,6 +74,12 @@ class Network(Prior):
         return self._skip[t] * x_t + self._out[t] * found.to(x_t.dtype)
 
     def _call(self, x: Tensor, labels: Tensor) -> Tensor:
+        if self._products is self.dtype:
+            return self._ask(x, labels)
+        with torch.autocast(self.device.type, self._products):
+            return self._ask(x, labels).to(self.dtype)
+
+    def _ask(self, x: Tensor, labels: Tensor) -> Tensor:
         if self.label is None:
             return self.network(x, labels, return_dict=False)[0]
         classes = torch.full((len(x),), self.label, device=x.device)
