@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
+from posterity.imports import lean
 from posterity.priors.base import Prior
 
 __all__ = ["FAMILIES", "Restorer", "load"]
@@ -71,7 +72,8 @@ def load(weights: Path, family: str, shape: tuple[int, ...], device: torch.devic
 def _mat(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None, int]:
     """MAT's generator at the size that its layers are named after."""
     try:
-        from spandrel_extra_arches.architectures.MAT.__arch.MAT import Generator  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        with lean():
+            from spandrel_extra_arches.architectures.MAT.__arch.MAT import Generator  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
         raise PosterityError(
             "MAT is loaded by the package spandrel_extra_arches, for research only: pip install spandrel_extra_arches"
@@ -93,7 +95,8 @@ def _mat(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None,
 def _swinir(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None, int]:
     """SwinIR for super-resolution or, at scale 1, for anything that leaves an image of the same size."""
     try:
-        from spandrel import MAIN_REGISTRY, ImageModelDescriptor, UnsupportedModelError  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        with lean():
+            from spandrel import MAIN_REGISTRY, ImageModelDescriptor, UnsupportedModelError  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
         raise PosterityError("SwinIR is loaded by the package spandrel: pip install spandrel") from None
     bad = next((key for key, value in state.items() if not value.isfinite().all()), None)
