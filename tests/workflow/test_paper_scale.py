@@ -75,3 +75,13 @@ def test_where_the_files_lie_can_be_said(folder):
     code, told = snakemake(folder, "-n", "-p", target, *CONFIG, "mine.yaml")
     assert code == 0 and "rule fetch:" not in told, told
     assert "--asset faces " in told and "--source net.ckpt " in told
+
+
+def test_a_restorer_is_used_once_its_file_is_there(folder):
+    target = "results/samples/celebamask-hq/inpaint_face/mat_celebahq/mat.parquet"
+    told = snakemake(folder, "-n", "-p", target, *CONFIG)[1]
+    assert "mat-celebahq" not in told and "--weights" not in told
+    (folder / "data" / "by_hand").mkdir(parents=True)
+    (folder / "data" / "by_hand" / "CelebA-HQ_256.pkl").touch()
+    told = snakemake(folder, "-n", "-p", target, *CONFIG)[1]
+    assert "asset=mat-celebahq" in told and "--weights data/assets/mat-celebahq/CelebA-HQ_256.pkl" in told
