@@ -13,8 +13,7 @@ rule analyse:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs_of("analyse", "experiment", mem_mb=2000, runtime=30),
     params:
         settings=settings_of("analyse", "experiment"),
         code=code_of("analyse", "experiment"),

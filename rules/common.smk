@@ -16,6 +16,28 @@ def options_of(*names):
     return lambda wildcards, input: [f"--{n} {input[n]}" for n in names if input.get(n)]
 
 
+def needs_of(stage, *names, mem_mb, runtime):
+    """What the job asks a scheduler for, by attempt: what the configuration says, its last run, or these defaults."""
+
+    def key(wildcards):
+        return [wildcards[n] for n in names]
+
+    def need(what, default):
+        return lambda wildcards, attempt: getattr(plan.needs, what)(
+            stage,
+            key(wildcards),
+            plan.job(stage, *key(wildcards)).json,
+            default,
+            attempt,
+        )
+
+    return {
+        "gpu": lambda wildcards: plan.needs.gpu(stage, key(wildcards)),
+        "mem_mb": need("mem_mb", mem_mb),
+        "runtime": need("runtime", runtime),
+    }
+
+
 RUN = ("dataset", "task", "prior", "sampler")
 
 ITEMS = f"{plan.data}/datasets/{{dataset}}/items.parquet"

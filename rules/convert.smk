@@ -15,8 +15,7 @@ rule convert_prior:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=10000,
-        runtime=60,
+        **needs_of("convert", "prior", mem_mb=10000, runtime=60),
     params:
         settings=settings_of("convert", "prior"),
         code=code_of("convert", "prior"),

@@ -13,8 +13,7 @@ rule degrade:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs_of("degrade", "dataset", "task", mem_mb=2000, runtime=30),
     params:
         settings=settings_of("degrade", "dataset", "task"),
         code=code_of("degrade", "dataset", "task"),

@@ -10,10 +10,9 @@ rule distance:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        **needs_of("distance", "prior", "dim", "sampler", mem_mb=3000, runtime=240),
     params:
         settings=settings_of("distance", "prior", "dim", "sampler"),
         code=code_of("distance", "prior", "dim", "sampler"),
     shell:
-        "posterity distance --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+        "exec posterity distance --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"

@@ -8,8 +8,7 @@ rule fetch:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        **needs_of("fetch", "asset", mem_mb=1000, runtime=60),
     params:
         settings=settings_of("fetch", "asset"),
         code=code_of("fetch", "asset"),

@@ -18,8 +18,7 @@ rule figure:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        **needs_of("figure", "experiment", "figure", mem_mb=3000, runtime=30),
     params:
         settings=settings_of("figure", "experiment", "figure"),
         code=code_of("figure", "experiment", "figure"),

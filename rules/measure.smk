@@ -11,14 +11,13 @@ rule measure:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **needs_of("measure", *RUN, mem_mb=4000, runtime=60),
     params:
         settings=settings_of("measure", *RUN),
         code=code_of("measure", *RUN),
         options=options_of("subsets", "posterior", "reference"),
         assets=f"{plan.data}/assets",
     shell:
-        "posterity measure --settings {params.settings:q} --samples {input.samples:q}"
+        "exec posterity measure --settings {params.settings:q} --samples {input.samples:q}"
         " --measurements {input.measurements:q} {params.options} --assets {params.assets:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -13,8 +13,7 @@ rule posterior:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        **needs_of("posterior", "dataset", "task", "prior", mem_mb=3000, runtime=30),
     params:
         settings=settings_of("posterior", "dataset", "task", "prior"),
         code=code_of("posterior", "dataset", "task", "prior"),

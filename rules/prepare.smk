@@ -14,8 +14,7 @@ rule prepare:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs_of("prepare", "dataset", mem_mb=2000, runtime=30),
     params:
         settings=settings_of("prepare", "dataset"),
         code=code_of("prepare", "dataset"),

@@ -11,8 +11,7 @@ rule report:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs_of("report", mem_mb=2000, runtime=30),
     params:
         settings=settings_of("report"),
         code=code_of("report"),

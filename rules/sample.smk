@@ -12,12 +12,12 @@ rule sample:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        **needs_of("sample", *RUN, mem_mb=4000, runtime=240),
+        batch=lambda wildcards: plan.needs.batch([wildcards[n] for n in RUN]),
     params:
         settings=settings_of("sample", *RUN),
         code=code_of("sample", *RUN),
         options=options_of("weights"),
     shell:
-        "posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
-        " --measurements {input.measurements:q} {params.options} --output {output:q} > {log:q} 2>&1"
+        "exec posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
+        " --measurements {input.measurements:q} {params.options} --batch {resources.batch} --output {output:q} > {log:q} 2>&1"

@@ -11,8 +11,7 @@ rule select:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        **needs_of("select", *RUN, mem_mb=3000, runtime=60),
     params:
         settings=settings_of("select", *RUN),
         code=code_of("select", *RUN),

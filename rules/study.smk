@@ -22,8 +22,7 @@ rule study:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs_of("study", "experiment", mem_mb=2000, runtime=30),
     params:
         settings=settings_of("study", "experiment"),
         code=code_of("study", "experiment"),

@@ -11,8 +11,7 @@ rule table:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs_of("table", "experiment", "table", mem_mb=2000, runtime=30),
     params:
         settings=settings_of("table", "experiment", "table"),
         code=code_of("table", "experiment", "table"),

@@ -21,9 +21,8 @@ rule train_prior:
         "../workflow/envs/posterity.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 480 * attempt,
+        **needs_of("train", "prior", mem_mb=4000, runtime=480),
     params:
         settings=settings_of("train", "prior"),
     shell:
-        "posterity train --settings {params.settings:q} --inputs {input:q} --output {output.weights:q} > {log:q} 2>&1"
+        "exec posterity train --settings {params.settings:q} --inputs {input:q} --output {output.weights:q} > {log:q} 2>&1"

@@ -184,6 +184,7 @@ def convert(
 def sample(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples at a time; the result does not depend on it.")] = 128,
 ) -> None:  # fmt: skip
     """Draw samples with one sampler; continues where it was stopped.
 
@@ -194,7 +195,7 @@ def sample(
     --measurements sr4.parquet --output ddnm.parquet
     """
     given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
-    _run("sample", settings, **given, output=output)
+    _run("sample", settings, **given, batch=batch, output=output)
 
 
 def select(

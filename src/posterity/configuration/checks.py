@@ -131,10 +131,21 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         if check(value, schema("parts")["experiment"], f"experiments.{name}", problems):
             c.experiments[name] = value
             _experiment(c, name, value, problems)
+    _resources(c, problems)
     for key in ("experiments", "on_request"):
         for i, name in enumerate(c.config[key]):
             problems.known(f"{key}[{i}]", name, definitions, "experiment")
     return c
+
+
+def _resources(c: Checked, problems: Problems) -> None:
+    """What an entry selects exists, or it would silently do nothing."""
+    for i, entry in enumerate(c.config["resources"]):
+        for key in ("dataset", "task", "prior"):
+            if key in entry:
+                problems.known(f"resources[{i}].{key}", entry[key], c.config[f"{key}s"], key)
+        if "sampler" in entry and entry.get("stage") != "distance":
+            problems.known(f"resources[{i}].sampler", entry["sampler"], c.samplers, "sampler")
 
 
 def _assets(path: Path, problems: Problems) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from posterity.assets.declared import DECLARED, parse
 from posterity.configuration import toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint
+from posterity.configuration.needs import Needs
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import settle
 
@@ -47,7 +48,8 @@ class Plan:
     ``sources`` says which file or folder a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
-    files they are converted from. ``optional`` has the restorers that are N/A where their asset is absent.
+    files they are converted from. ``optional`` has the restorers that are N/A where their asset is absent,
+    ``needs`` tells what jobs ask a scheduler for.
     """
 
     data: str
@@ -62,6 +64,7 @@ class Plan:
     weights: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
+    needs: Needs = field(default_factory=lambda: Needs([]))
 
     def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
         """Puts a job in; a second one with the same key must be equal."""
@@ -143,6 +146,8 @@ def resolve(
     problems.stop()
     for name in c.planned:
         _downstream(plan, c, name)
+    benchmarks = Path(plan.results, "benchmarks")
+    plan.needs = Needs(c.config["resources"], frozenset(plan.weights), c.config["jobs_per_gpu"], benchmarks)
     titles = " · ".join(c.experiments[name]["title"] for name in plan.experiments)
     plan.add("report", (), {"title": titles, "experiments": plan.experiments})
     return plan
