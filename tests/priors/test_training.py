@@ -201,12 +201,12 @@ def test_a_killed_run_ends_in_the_same_bytes(folder: Path) -> None:
     command = [sys.executable, "-c", program, settings, str(folder / "items.parquet"), str(killed)]
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
     deadline = time.monotonic() + 120
-    while not list(killed.parent.glob("**/state.safetensors")) and time.monotonic() < deadline:
+    while not list(killed.parent.glob("**/*-*.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not killed.exists()
-    (state,) = killed.parent.glob("**/state.safetensors")
+    state = max(killed.parent.glob("**/*-*.safetensors"))
     assert 0 < int(load_file(state)["step"]) < 60
     run(folder, "killed", **changes)
     for name in ("weights.safetensors", "log.csv", "samples.png", "nearest.png"):

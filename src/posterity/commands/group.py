@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from posterity.errors import PosterityError
+from posterity.errors import Again, PosterityError
 
 __all__ = ["ManyCommand", "Posterity", "Shorthand"]
 
@@ -21,6 +21,8 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except Again as error:
+            _fail(str(error), 75)
         except PosterityError as error:
             _fail(str(error), 2)
         except KeyboardInterrupt:

@@ -6,10 +6,8 @@ over several. Finished instances are kept as parts, so a job continues where it 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import store
 from posterity.errors import PosterityError
+from posterity.stages._interruption import between_items
+from posterity.stages._parts import Parts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,18 +50,20 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
         PosterityError: when a method or a setting does not exist, before anything is computed.
     """
     runs = [_runner(entry) for entry in settings["runs"]]
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + store.code.get().encode())
-    parts = output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
+    parts = Parts(output, "distances", settings)
     rows: list[dict[str, Any]] = []
-    first = int(settings["first"])
-    for number in range(first, first + int(settings["instances"])):
-        part = parts / f"{number}.parquet"
-        if not part.exists():
-            _log.info("%s, dim %d: instance %d", settings["name"], settings["dim"], number)
-            store.write(part, "distances", _instance(settings, runs, number), {"settings": settings})
-        rows += store.read(part, "distances").to_pylist()
+    first, count = int(settings["first"]), int(settings["instances"])
+    with between_items() as pause:
+        for number in range(first, first + count):
+            found = parts.read(number)
+            if found is None:
+                pause(f"{number - first} of {count} instances")
+                _log.info("%s, dim %d: instance %d", settings["name"], settings["dim"], number)
+                found = _instance(settings, runs, number)
+                parts.write(number, found)
+            rows += found
     store.write(output, "distances", rows, {"settings": settings})
-    shutil.rmtree(parts.parent)
+    parts.drop()
 
 
 def _instance(settings: Mapping[str, Any], runs: list[Callable[..., _Result]], number: int) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
+from posterity.stages._interruption import between_items
+from posterity.stages._parts import Parts
 
 __all__ = ["METRICS", "run"]
 
@@ -62,10 +64,8 @@ def run(
     exact = _by_item(posterior, "posterior") if posterior else None
     references = _by_item(reference, "samples") if reference and "sliced_wasserstein" in wanted else None
     net = _lpips(assets) if {"lpips", "diversity", "coverage"} & set(wanted) else None
-    rows = _absent(samples, wanted) if not pools else []
-    for item, pool in pools.items():
-        if item not in truths:
-            raise PosterityError(f"item {item!r} of {samples} has no measurement in {measurements}")
+
+    def one(item: str, pool: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pool.sort(key=lambda r: r["sample"])
         out = _Rows({k: pool[0][k] for k in _KEYS})
         x = images.stack([r["image"] for r in pool])
@@ -75,12 +75,26 @@ def run(
         _pooled(out, wanted, pool, None if exact is None else exact.get(item, []), count, shown.get(item, []))
         if "sliced_wasserstein" in wanted:
             _sliced(out, x[:count], references.get(item) if references else None, int(settings.get("seed", 0)))
-        rows += out.rows
+        return out.rows
+
+    given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
+    parts = Parts(output, "metrics", settings, given)
+    rows = _absent(samples, wanted) if not pools else []
+    with between_items() as pause:
+        for number, (item, pool) in enumerate(pools.items()):
+            found = parts.read(item)
+            if found is None:
+                pause(f"{number} of {len(pools)} items")
+                if item not in truths:
+                    raise PosterityError(f"item {item!r} of {samples} has no measurement in {measurements}")
+                found = one(item, pool)
+                parts.write(item, found)
+            rows += found
     if "fid" in wanted and pools:
         rows += _fid(pools, truths, count, assets)
-    given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
     inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
     store.write(output, "metrics", rows, {"settings": settings, "inputs": inputs})
+    parts.drop()
 
 
 def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:

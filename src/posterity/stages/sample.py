@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
+from posterity.stages._interruption import between_items
+from posterity.stages._parts import Parts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,29 +41,25 @@ def run(
         return
     measured = load(settings, items, regions, measurements, weights)
     sampler, guidance = _sampler(settings["sampler"])
-    parts = _folder(settings, (items, regions, measurements, *([weights] if weights else [])), output)
-    todo = [i for i, item in enumerate(measured.items) if not (parts / f"{item}.parquet").exists()]
+    parts = Parts(output, "samples", settings, (items, regions, measurements, *([weights] if weights else [])))
+    rows = {item: found for item in measured.items if (found := parts.read(item)) is not None}
+    todo = [i for i, item in enumerate(measured.items) if item not in rows]
     size = max(1, batch // int(settings["samples"]))
-    while todo:
-        chosen = todo[:size]
-        _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
-        if _fits(settings, measured, chosen, sampler, guidance, parts):
+    with between_items() as pause:
+        while todo:
+            pause(f"{len(measured.items) - len(todo)} of {len(measured.items)} items")
+            chosen = todo[:size]
+            _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
+            made = _fitting(settings, measured, chosen, sampler, guidance)
+            if made is None:
+                size = _smaller(settings, chosen)
+                continue
+            for item, found in made.items():
+                parts.write(item, found)
+            rows |= made
             todo = todo[len(chosen) :]
-        else:
-            size = _smaller(settings, chosen)
-    rows = []
-    for item in measured.items:
-        rows += store.read(parts / f"{item}.parquet", "samples").to_pylist()
-    store.write(output, "samples", rows, {"settings": settings})
-    shutil.rmtree(parts.parent)
-
-
-def _folder(settings: dict[str, Any], inputs: tuple[Path, ...], output: Path) -> Path:
-    """The parts of exactly these settings, code and inputs."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + store.code.get().encode())
-    for path in inputs:
-        digest.update(path.read_bytes())
-    return output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
+    store.write(output, "samples", [row for item in measured.items for row in rows[item]], {"settings": settings})
+    parts.drop()
 
 
 def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
@@ -82,18 +77,16 @@ def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
     return sampler, guidance
 
 
-def _fits(
-    settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler, guidance: Guidance | None,
-    parts: Path,
-) -> bool:  # fmt: skip
-    """Restores the items; false, and nothing is written, when the memory is too small for all of them at once."""
+def _fitting(
+    settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler, guidance: Guidance | None
+) -> dict[str, list[dict[str, Any]]] | None:
+    """{item: its rows}; None when the memory is too small for all of them at once."""
     import torch
 
     try:
-        _restore(settings, measured, chosen, sampler, guidance, parts)
+        return _restore(settings, measured, chosen, sampler, guidance)
     except torch.OutOfMemoryError:
-        return False
-    return True
+        return None
 
 
 def _smaller(settings: dict[str, Any], chosen: list[int]) -> int:
@@ -116,9 +109,8 @@ def _restore(
     chosen: list[int],
     sampler: Sampler,
     guidance: Guidance | None,
-    parts: Path,
-) -> None:
-    """Samples the items ``chosen`` in one batch and writes a part for each."""
+) -> dict[str, list[dict[str, Any]]]:
+    """Samples the items ``chosen`` in one batch: {item: its rows}."""
     import torch
 
     from posterity.diffusion.noise import Noise
@@ -153,11 +145,7 @@ def _restore(
            "residual_rms": float(rms[b]), "mode": modes[b], "seconds": done.cost.seconds / len(names)}
         for b in range(len(names))
     ]  # fmt: skip
-    for i in chosen:
-        item = measured.items[i]
-        store.write(
-            parts / f"{item}.parquet", "samples", [r for r in rows if r["item"] == item], {"settings": settings}
-        )
+    return {measured.items[i]: [r for r in rows if r["item"] == measured.items[i]] for i in chosen}
 
 
 def _agreement(operator: Any, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import images, store
-from posterity.errors import PosterityError
+from posterity.errors import Again, PosterityError
 from posterity.imports import NETWORKS, lean
+from posterity.stages._interruption import between_items
+from posterity.stages._states import States
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,9 +56,9 @@ def run(
         return
     trainer = _trainer(how, data)
     parts = output.parent / f".{output.stem}.parts"
-    state = parts / digest[:16] / "state.safetensors"
-    losses, seconds = _resume(trainer, state)
-    seconds += _advance(settings, trainer, state, output.parent, losses, seconds, every, sheets)
+    states = States(parts / digest[:16])
+    losses, seconds = _resume(trainer, states)
+    seconds += _advance(settings, trainer, states, output.parent, losses, seconds, every, sheets)
     _finish(settings, trainer, data, output, losses, seconds, digest)
     shutil.rmtree(parts, ignore_errors=True)
 
@@ -134,29 +136,33 @@ def _trainer(how: Training, data: _Data) -> Trainer:
     return Trainer(network.to(_device.best()), data.seen, data.weights, how)
 
 
-def _resume(trainer: Trainer, state: Path) -> tuple[list[float], float]:
+def _resume(trainer: Trainer, states: States) -> tuple[list[float], float]:
     """(losses so far, seconds so far)."""
-    from safetensors.torch import load_file
-
-    if not state.is_file():
+    found = states.last()
+    if found is None:
         return [], 0.0
-    found = load_file(state)
     trainer.restore(found)
     _log.info("continues at step %d of %d", trainer.step, trainer.how.steps)
     return found["losses"].tolist(), float(found["seconds"])
 
 
 def _advance(
-    settings: Mapping[str, Any], trainer: Trainer, state: Path, folder: Path,
+    settings: Mapping[str, Any], trainer: Trainer, states: States, folder: Path,
     losses: list[float], before: float, every: float, sheets: float,
 ) -> float:  # fmt: skip
-    """Trains to the end, saving the state now and then; the seconds that it took."""
+    """Trains to the end, saving the state now and then and when it is asked to end; the seconds that it took."""
     import torch
-    from safetensors.torch import save
     from tqdm import tqdm
 
     began = saved = shown = time.perf_counter()
-    with tqdm(desc=settings["prior"], total=trainer.how.steps, initial=trainer.step, unit="step", disable=None) as bar:
+
+    def save() -> None:
+        spent = torch.tensor(before + time.perf_counter() - began, dtype=torch.float64)
+        states.save(trainer.state() | {"losses": torch.tensor(losses, dtype=torch.float64), "seconds": spent})
+        _write_log(folder / "log.csv", trainer, losses)
+
+    bar = tqdm(desc=settings["prior"], total=trainer.how.steps, initial=trainer.step, unit="step", disable=None)
+    with bar, between_items() as pause:
         while trainer.step < trainer.how.steps:
             losses.append(trainer.advance())
             bar.update()
@@ -165,15 +171,15 @@ def _advance(
                 _log.info("step %d of %d, loss %.4f, %.0f s", trainer.step, trainer.how.steps, mean, spent)
             if not losses[-1] < float("inf"):
                 raise PosterityError(f"training diverged at step {trainer.step}; use a smaller learning_rate")
+            try:
+                pause(f"step {trainer.step} of {trainer.how.steps}")
+            except Again:
+                save()
+                raise
             now = time.perf_counter()
             if now - saved > every:
                 saved = now
-                content = trainer.state() | {
-                    "losses": torch.tensor(losses, dtype=torch.float64),
-                    "seconds": torch.tensor(before + now - began, dtype=torch.float64),
-                }
-                store.write_bytes(state, save({k: v.cpu().contiguous() for k, v in content.items()}))
-                _write_log(folder / "log.csv", trainer, losses)
+                save()
             if now - shown > sheets:
                 shown = now
                 _sheet(trainer, folder / "samples.png")

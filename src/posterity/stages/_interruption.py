@@ -1,0 +1,50 @@
+"""What a scheduler does to a job before it kills it: SIGTERM, and some time to come to an end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from posterity.errors import Again
+
+__all__ = ["between_items"]
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def between_items() -> Iterator[Callable[[str], None]]:
+    """A function to call between two items, with what is done so far: it raises once SIGTERM has come.
+
+    Within the block SIGTERM ends nothing by itself, so the item in hand is finished and saved first. A
+    second one ends the process at once. Outside the main thread, where Python hears no signals, it waits
+    for none.
+
+    Raises:
+        Again: by the function, when the process was asked to end.
+    """
+    asked = threading.Event()
+
+    def hear(number: int, frame: Any) -> None:  # noqa: ARG001 - the signature of handlers
+        if asked.is_set():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+        asked.set()
+        _log.info("asked to end: the item in hand is finished first")
+
+    def pause(done: str) -> None:
+        if asked.is_set():
+            raise Again(f"ended on request after {done}; what is finished is kept, run the same command again")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pause
+        return
+    before = signal.signal(signal.SIGTERM, hear)
+    try:
+        yield pause
+    finally:
+        signal.signal(signal.SIGTERM, before)

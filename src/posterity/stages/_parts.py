@@ -1,0 +1,59 @@
+"""Finished items of a stage, each a small artifact of its own until all are there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from posterity.artifacts import store
+from posterity.errors import PosterityError
+
+__all__ = ["Parts"]
+
+_log = logging.getLogger(__name__)
+
+
+class Parts:
+    """The parts of one output, in a hidden folder beside it.
+
+    They belong to exactly these settings, inputs and code; those that an earlier run left with others are
+    not looked at. A part that cannot be read, because a disk or a copy damaged it, is made again.
+
+    Arguments:
+        output: the artifact that the parts will make.
+        kind: its key in the schemas.
+        settings: the job's settings.
+        inputs: the files that it reads; their content counts.
+    """
+
+    def __init__(self, output: Path, kind: str, settings: Mapping[str, Any], inputs: Iterable[Path] = ()) -> None:
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + store.code.get().encode())
+        for path in inputs:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        self._folder = output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
+        self._kind, self._settings = kind, settings
+
+    def read(self, item: str | int) -> list[dict[str, Any]] | None:
+        """The item's rows; None when they have to be made."""
+        path = self._folder / f"{item}.parquet"
+        if not path.exists():
+            return None
+        try:
+            return store.read(path, self._kind).to_pylist()
+        except PosterityError as error:
+            _log.warning("item %s is made again: %s", item, error)
+            path.unlink(missing_ok=True)
+            return None
+
+    def write(self, item: str | int, rows: Iterable[Mapping[str, Any]]) -> None:
+        store.write(self._folder / f"{item}.parquet", self._kind, rows, {"settings": self._settings})
+
+    def drop(self) -> None:
+        """Deletes them, and those that earlier settings have left."""
+        shutil.rmtree(self._folder.parent, ignore_errors=True)

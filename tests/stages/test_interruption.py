@@ -1,0 +1,199 @@
+"""SIGTERM lets the item in hand be finished, SIGKILL loses no finished one, damage is made good: same result."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from posterity.artifacts import images, store
+from posterity.cli import app
+from posterity.errors import Again
+from posterity.stages import degrade, distance, measure, sample, train
+from posterity.stages._interruption import between_items
+
+ITEMS = [f"item{i}" for i in range(6)]
+TASK = {"name": "half", "operator": "sr", "factor": 2, "sigma_y": 0.0}
+PRIOR = {"name": "kernel", "kind": "kernel", "bandwidth": 0.1}
+SAMPLER = {"name": "ddnm", "method": "ddnm", "settings": {"steps": 150}, "guidance": None}
+SETTINGS = {"dataset": "d", "task": "half", "prior": PRIOR, "sampler": SAMPLER, "samples": 2, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six random images of 12x12 and their measurements."""
+    made = tmp_path_factory.mktemp("interruption")
+    x = torch.rand(len(ITEMS), 3, 12, 12, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    rows = [{"dataset": "d", "item": n, "split": "test", "image": images.encode(one)} for n, one in zip(ITEMS, x)]  # noqa: B905
+    store.write(made / "items.parquet", "items", rows, {})
+    store.write(made / "regions.parquet", "regions", [], {})
+    degrade.run(
+        {"dataset": "d", "task": TASK, "items": len(ITEMS), "seed": 0}, items=made / "items.parquet",
+        regions=made / "regions.parquet", output=made / "measurements.parquet",
+    )  # fmt: skip
+    return made
+
+
+def draw(folder: Path, name: str = "samples") -> Path:
+    """One item at a time."""
+    output = folder / f"{name}.parquet"
+    given = {n: folder / f"{n}.parquet" for n in ("items", "regions", "measurements")}
+    sample.run(SETTINGS, **given, output=output, batch=2)
+    return output
+
+
+def gauge(folder: Path, name: str = "metrics") -> Path:
+    output = folder / f"{name}.parquet"
+    settings = {"count": 2, "metrics": ["psnr", "ssim", "lr_psnr", "sliced_wasserstein"], "seed": 0}
+    measure.run(
+        settings, samples=draw(folder), measurements=folder / "measurements.parquet", subsets=None, posterior=None,
+        reference=folder / "samples.parquet", assets=folder, output=output,
+    )  # fmt: skip
+    return output
+
+
+def far(folder: Path, name: str = "distances") -> Path:
+    output = folder / f"{name}.parquet"
+    runs = [{"method": "ddnm", "settings": {"steps": 20}}]
+    settings = {"prior": "mixture", "dim": 8, "name": "ddnm", "first": 0, "instances": 5, "samples": 50, "seed": 0}
+    distance.run(settings | {"directions": 50, "runs": runs}, output=output)
+    return output
+
+
+def content(path: Path) -> list[dict[str, Any]]:
+    """All rows without the one thing that differs from run to run."""
+    table = store.read(path, store.provenance(path)["kind"])
+    return table.drop_columns([c for c in ("seconds",) if c in table.column_names]).to_pylist()
+
+
+def parts(output: Path) -> list[Path]:
+    return sorted(output.parent.glob(f".{output.stem}.parts/*/[!.]*.parquet"))
+
+
+@pytest.fixture
+def after_two(request: pytest.FixtureRequest) -> Iterator[Callable[[Path, int], None]]:
+    """Sends this process a signal as soon as two parts are there."""
+    threads = []
+
+    def arm(output: Path, number: int) -> None:
+        def watch() -> None:
+            until = time.monotonic() + 60
+            while len(parts(output)) < 2 and time.monotonic() < until:
+                time.sleep(0.001)
+            os.kill(os.getpid(), number)
+
+        threads.append(threading.Thread(target=watch))
+        threads[-1].start()
+
+    yield arm
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("stage", [draw, gauge, far])
+def test_sigterm_finishes_the_item_in_hand_and_the_next_run_the_rest(
+    folder: Path, stage: Callable[..., Path], after_two: Callable[[Path, int], None]
+) -> None:
+    whole = content(stage(folder, "whole"))
+    output = folder / "asked.parquet"
+    after_two(output, signal.SIGTERM)
+    with pytest.raises(Again, match=r"after [2-5] of \d (items|instances)") as raised:
+        stage(folder, "asked")
+    kept = {p: p.stat().st_mtime_ns for p in parts(output)}
+    assert f"after {len(kept)} of" in str(raised.value), "what was in hand is kept"
+    assert not output.exists()
+    first = time.time_ns()
+    stage(folder, "asked")
+    assert all(made < first for made in kept.values())
+    assert content(output) == whole
+    assert not list(folder.glob(".asked.parts"))
+    output.unlink()
+
+
+def test_sigkill_loses_the_item_in_hand_alone(folder: Path) -> None:
+    whole = content(draw(folder, "whole"))
+    output, seen = folder / "killed.parquet", dict[Path, int]()
+    for so_many in (1, 3, 5):
+        child = os.fork()
+        if child == 0:
+            draw(folder, "killed")
+            os._exit(0)
+        until = time.monotonic() + 60
+        while len(parts(output)) < so_many and time.monotonic() < until:
+            time.sleep(0.001)
+        os.kill(child, signal.SIGKILL)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL
+        now = {p: p.stat().st_mtime_ns for p in parts(output)}
+        assert len(now) >= so_many
+        assert {p: now[p] for p in seen} == seen, "no finished item was made twice"
+        seen = now
+    draw(folder, "killed")
+    assert content(output) == whole
+
+
+def test_a_damaged_part_is_made_again(
+    folder: Path, caplog: pytest.LogCaptureFixture, after_two: Callable[[Path, int], None]
+) -> None:
+    whole = content(draw(folder, "whole"))
+    output = folder / "damaged.parquet"
+    after_two(output, signal.SIGTERM)
+    with pytest.raises(Again):
+        draw(folder, "damaged")
+    first, second, *_ = parts(output)
+    first.write_bytes(first.read_bytes()[:-100])
+    bytes_ = bytearray(second.read_bytes())
+    bytes_[len(bytes_) // 3] ^= 1
+    second.write_bytes(bytes_)
+    draw(folder, "damaged")
+    assert sum("is made again" in r.message for r in caplog.records) == 2
+    assert content(output) == whole
+
+
+def test_the_command_exits_with_the_code_for_again(folder: Path, after_two: Callable[[Path, int], None]) -> None:
+    output = folder / "command.parquet"
+    after_two(output, signal.SIGTERM)
+    words = ["sample", "--settings", json.dumps(SETTINGS), "--batch", "2", "--output", str(output)]
+    for name in ("items", "regions", "measurements"):
+        words += [f"--{name}", str(folder / f"{name}.parquet")]
+    with pytest.raises(SystemExit) as ended:
+        app(words)
+    assert ended.value.code == os.EX_TEMPFAIL == 75
+
+
+def test_training_saves_its_state_when_asked_and_goes_on_past_a_damaged_one(folder: Path) -> None:
+    small = {"steps": 12, "batch": 4, "channels": [8], "layers": 1, "attention": [], "head": 8, "warm_up": 0}
+    settings = {"prior": "small", "datasets": {"d": 1}, "split": "all", "training": small}
+
+    def run(name: str, **more: Any) -> Path:
+        train.run(settings, inputs=[folder / "items.parquet"], output=folder / name / "weights.safetensors", **more)
+        return folder / name / "weights.safetensors"
+
+    whole = run("whole").read_bytes()
+    for _ in range(2):
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        with pytest.raises(Again, match=r"step \d+ of 12"):
+            run("asked")
+    states = sorted((folder / "asked").glob(".weights.parts/*/*.safetensors"))
+    assert states
+    damaged = bytearray(states[-1].read_bytes())
+    damaged[-1] ^= 1
+    states[-1].write_bytes(damaged)
+    assert run("asked").read_bytes() == whole
+
+
+def test_a_second_sigterm_ends_at_once() -> None:
+    child = os.fork()
+    if child == 0:
+        with between_items():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
