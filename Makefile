@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/ready
 JSPSYCH := data/assets/jspsych/index.browser.min.js
 
-.PHONY: all env test small lint format docs benchmark lock clean
+.PHONY: all env test test-slurm small lint format docs benchmark lock clean
 
 all: env $(JSPSYCH)
 	$(BIN)/snakemake
@@ -21,6 +21,10 @@ env: $(READY)
 
 test: env
 	$(BIN)/pytest -n 2 $(PYTEST)
+
+# A real SLURM on this machine, for minutes: see docs/cluster.md.
+test-slurm: env
+	$(BIN)/pytest tests/slurm --slurm $(PYTEST)
 
 small: env
 	$(BIN)/snakemake --configfile config/config.yaml config/ci.yaml

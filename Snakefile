@@ -25,9 +25,11 @@ try:
 except PosterityError as error:
     raise WorkflowError(str(error)) from None
 
+before_jobs = f"export POSTERITY_JOBS_PER_GPU={plan.needs.jobs_per_gpu}; "
 # The command must be the one of this environment, also when that is not activated.
 if shutil.which("posterity") is None:
-    shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
+    before_jobs += f"PATH={Path(sys.executable).parent}:$PATH; "
+shell.prefix(before_jobs)
 
 
 onstart:

@@ -1,12 +1,111 @@
-"""Where networks compute: the one place that decides it."""
+"""Where networks compute: the one place that decides it, and that keeps two jobs off one GPU.
+
+On one machine nothing else does: Snakemake's ``--resources gpu=2`` counts jobs, and every one of them sees
+both devices. A job therefore takes a lock on a device for as long as its process lives; the kernel releases
+it on any kind of death. Under SLURM a job sees the devices that it was given and no other.
+"""
 
 from __future__ import annotations
 
-import torch
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["best"]
+from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["LOCKS", "best", "lend"]
+
+_log = logging.getLogger(__name__)
+
+LOCKS = Path("/tmp/posterity-gpus")  # noqa: S108 - devices are the machine's and of all its users, so are the locks
+_PAUSE = 0.2
+"""Seconds between two looks at devices that are all taken."""
 
 
+@cache
 def best() -> torch.device:
-    """The GPU where there is one, else the CPU."""
+    """The GPU where there is one, else the CPU; a device that others use is waited for.
+
+    The environment says what there is to choose from: ``CUDA_VISIBLE_DEVICES`` as usual,
+    ``POSTERITY_JOBS_PER_GPU`` how many jobs share a device (1), and ``POSTERITY_GPUS`` names of devices that
+    are handed out in place of real ones, to see who would compute where on a machine that has none.
+    """
+    import torch
+
+    declared = os.environ.get("POSTERITY_GPUS")
+    if declared:
+        lend(declared.split(","), share())
+        return torch.device("cpu")
+    count = torch.cuda.device_count()  # asks the driver without starting CUDA
+    if count and "SLURM_JOB_ID" not in os.environ:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
+        os.environ["CUDA_VISIBLE_DEVICES"] = lend(visible[:count], share())
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def share(environment: Mapping[str, str] = os.environ) -> int:
+    """How many jobs may use one device at a time."""
+    given = environment.get("POSTERITY_JOBS_PER_GPU", "1")
+    if not (given.isdecimal() and int(given) > 0):
+        raise PosterityError(f"POSTERITY_JOBS_PER_GPU is {given!r}, expected a whole number of at least 1")
+    return int(given)
+
+
+def lend(devices: Sequence[str], jobs: int = 1, folder: Path = LOCKS) -> str:
+    """One of the devices, for the rest of this process's life; waits until there is a free one.
+
+    Jobs that share a device hold its lock together and a place of their own, jobs that do not hold it alone.
+    """
+    told = False
+    while True:
+        # all first places before the second ones, so that devices fill evenly
+        for place in range(jobs):
+            for device in devices:
+                if _take(folder, device, place, alone=jobs == 1):
+                    _log.info("computes on GPU %s", device)
+                    return device
+        if not told:
+            _log.info("waits for a GPU: %s %s taken", ", ".join(devices), "is" if len(devices) == 1 else "are")
+            told = True
+        time.sleep(_PAUSE)
+
+
+def _take(folder: Path, device: str, place: int, alone: bool) -> bool:
+    """Whether both locks could be had; they are then kept, else both are let go."""
+    held: list[int] = []
+    wanted = [(device, fcntl.LOCK_EX if alone else fcntl.LOCK_SH), (f"{device}.{place}", fcntl.LOCK_EX)]
+    for name, kind in wanted:
+        held.append(_opened(folder, name))
+        try:
+            fcntl.flock(held[-1], kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            for handle in held:
+                os.close(handle)
+            return False
+    # the files stay open until the process ends: nothing closes them, and a program that it starts gets none
+    return True
+
+
+def _opened(folder: Path, name: str) -> int:
+    path = folder / f"{name.replace('/', '-')}.lock"
+    with suppress(FileNotFoundError):
+        return os.open(path, os.O_RDONLY)
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            folder.chmod(0o1777)
+        handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
+        with suppress(PermissionError):
+            path.chmod(0o666)
+    except OSError as error:
+        raise PosterityError(f"cannot open the lock of GPU {name}, {path}: {error.strerror}") from error
+    return handle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ class Parts:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         self._folder = output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
         self._kind, self._settings = kind, settings
+        self._parent = os.getppid()
 
     def read(self, item: str | int) -> list[dict[str, Any]] | None:
         """The item's rows; None when they have to be made."""
@@ -55,5 +57,10 @@ class Parts:
         store.write(self._folder / f"{item}.parquet", self._kind, rows, {"settings": self._settings})
 
     def drop(self) -> None:
-        """Deletes them, and those that earlier settings have left."""
-        shutil.rmtree(self._folder.parent, ignore_errors=True)
+        """Deletes them, and those that earlier settings have left.
+
+        They stay when who started this process has died meanwhile: a workflow that never heard of the end
+        asks for the output again, and then needs them.
+        """
+        if os.getppid() == self._parent:
+            shutil.rmtree(self._folder.parent, ignore_errors=True)

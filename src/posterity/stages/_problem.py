@@ -56,7 +56,9 @@ def load(
     own = [parse(r["parameters"]) if r["parameters"] else {} for r in rows]
     parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
-    prior = priors.build(settings["prior"], pictures, labels, areas, shape, weights, _device.best())
+    # a closed form is computed on the CPU and must not keep a GPU from others
+    device = _device.best() if settings["prior"]["kind"] == "network" else torch.device("cpu")
+    prior = priors.build(settings["prior"], pictures, labels, areas, shape, weights, device)
     return Measured(
         [r["item"] for r in rows],
         y.to(prior.device, prior.dtype),

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["BIN", "ROOT", "environment", "workspace"]
+__all__ = ["BIN", "ROOT", "SAMPLERS", "environment", "workspace"]
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -29,14 +29,14 @@ PRIOR = {
         },
     }
 }  # fmt: skip
-SAMPLERS = ("ddnm", "ddrm", "diffpir", "pgdm", "dps", "reddiff")
+SAMPLERS = ("ddnm", "pgdm", "dps", "ddrm")
 EXPERIMENT = {
-    "title": "Six samplers that want a GPU each, and there are four",
+    "title": "Four samplers that want a GPU each, and there are three",
     "count": 2,
     "runs": [
         {
             "dataset": "openmoji-smileys-32", "tasks": ["sr4"], "prior": "tiny", "samplers": list(SAMPLERS),
-            "samples": 2, "subsets": ["random"], "features": "patch",
+            "samples": 2,
         }
     ],
     "metrics": ["psnr", "lr_psnr"],
@@ -46,9 +46,10 @@ EXPERIMENT = {
 
 def workspace(folder: Path, *experiments: str, **changes: Any) -> Path:
     """A folder to run ``snakemake -s ROOT/Snakefile`` in; ``changes`` are laid over config.yaml."""
-    shutil.copytree(ROOT / "config", folder / "config")
+    for name in ("config", "profiles"):
+        shutil.copytree(ROOT / name, folder / name)
     (folder / "config" / "priors" / "tiny.yaml").write_text(yaml.safe_dump(PRIOR))
-    (folder / "config" / "experiments" / "six.yaml").write_text(yaml.safe_dump(EXPERIMENT))
+    (folder / "config" / "experiments" / "gpus.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     shipped = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config = {"seed": shipped["seed"], "items": 4, "experiments": list(experiments), **changes}
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))

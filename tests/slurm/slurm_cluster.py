@@ -1,4 +1,4 @@
-"""A throw-away SLURM on this machine: a controller and three nodes on loopback, four declared GPUs, no database.
+"""A throw-away SLURM on this machine: a controller and three nodes on loopback, three declared GPUs, no database.
 
 The GPUs are character devices like /dev/null, so that no hardware is needed; SLURM hands them out as it
 does real ones. Memory is watched by the accounting plugin in place of cgroups, which containers lack.
@@ -60,14 +60,16 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 GresTypes=gpu
 NodeName=cpu1 NodeHostname={host} NodeAddr=127.0.0.1 Port=17011 CPUs=4 RealMemory=16000
-NodeName=gpu[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[17012-17013] CPUs=4 RealMemory=16000 Gres=gpu:2
-PartitionName=cpu Nodes=cpu1 Default=YES MaxTime=60 PriorityTier=1 State=UP
-PartitionName=gpu Nodes=gpu[1-2] MaxTime=60 PriorityTier=1 State=UP
-PartitionName=urgent Nodes=gpu[1-2] MaxTime=60 PriorityTier=9 State=UP
+NodeName=gpu1 NodeHostname={host} NodeAddr=127.0.0.1 Port=17012 CPUs=4 RealMemory=16000 Gres=gpu:2
+NodeName=gpu2 NodeHostname={host} NodeAddr=127.0.0.1 Port=17013 CPUs=4 RealMemory=16000 Gres=gpu:1
+PartitionName=cpu Nodes=cpu1 Default=YES MaxTime=2880 PriorityTier=1 State=UP
+PartitionName=gpu Nodes=gpu[1-2] MaxTime=2880 PriorityTier=1 State=UP
+PartitionName=urgent Nodes=gpu[1-2] MaxTime=2880 PriorityTier=9 State=UP
 """
 GRES = """\
 AutoDetect=off
-NodeName=gpu[1-2] Name=gpu File={folder}/dev/gpu[0-1]
+NodeName=gpu1 Name=gpu File={folder}/dev/gpu[0-1]
+NodeName=gpu2 Name=gpu File={folder}/dev/gpu0
 """
 
 
@@ -78,9 +80,12 @@ def obstacle() -> str | None:
         return f"no {', '.join(missing)}: apt-get install slurmctld slurmd slurm-client slurm-wlm-basic-plugins"
     if os.geteuid() != 0:
         return "its daemons are started as root, who this is not"
-    ours = ETC / "slurm.conf"
-    if ours.exists() and not (ours.is_symlink() and "posterity" in str(ours.readlink())):
-        return f"{ours} is there: this machine has a SLURM of its own"
+    there = ETC / "slurm.conf"
+    if there.exists() and "ClusterName=posterity\n" not in there.read_text():
+        return f"{there} is there: this machine has a SLURM of its own"
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 17010)) == 0:
+            return "another run of these tests has its SLURM on port 17010"
     return None
 
 

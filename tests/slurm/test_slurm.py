@@ -1,0 +1,168 @@
+"""The shipped workflow through a real SLURM: three GPUs, five deaths, and the same artifacts as without.
+
+One run, looked at from all sides, because it takes minutes: ``make test-slurm``.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from slurm_cluster import Cluster, running
+from slurm_observer import Death, Observer, instrument, uses
+from slurm_workspace import BIN, ROOT, SAMPLERS, environment, workspace
+
+from posterity.artifacts import store
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+
+def time_is_up(cluster: Cluster, job: dict[str, str]) -> None:
+    cluster.ask("scontrol", "update", f"jobid={job['id']}", "endtime=now")
+
+
+def scancel(cluster: Cluster, job: dict[str, str]) -> None:
+    cluster.ask("scancel", job["id"])
+
+
+def node_down(cluster: Cluster, job: dict[str, str]) -> None:
+    cluster.power_cut(job["node"])
+    cluster.repair(job["node"])
+
+
+@dataclass
+class Run:
+    """What the one run on the cluster left."""
+
+    folder: Path
+    output: str
+    uses: list[dict[str, str]]
+    observer: Observer
+    deaths: dict[str, Death]
+    local: Path
+
+
+def snakemake(folder: Path, *words: str, path: str = "", seconds: int = 3000) -> str:
+    command = [str(BIN / "snakemake"), "-s", str(ROOT / "Snakefile"), *words]
+    more = environment()
+    more["PATH"] = f"{path}:{more['PATH']}" if path else more["PATH"]
+    process = subprocess.Popen(
+        command, cwd=folder, env=more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except BaseException:
+        process.send_signal(signal.SIGINT)  # which cancels its jobs
+        process.wait(60)
+        raise
+    assert process.returncode == 0, output[-12000:]
+    return output
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Run:
+    folder = tmp_path_factory.mktemp("slurm")
+    asked = {
+        # an item at a time, so that a death has something to lose and something to keep
+        "resources": [
+            {"prior": "tiny", "batch": 2},
+            {"stage": "sample", "prior": "tiny", "sampler": "ddnm", "mem_mb": 600},
+        ],
+        # long enough for the scheduler to look at the clock, which it does every half minute
+        "samplers": {n: {"settings": {"steps": s}} for n, s in (("dps", 1000), ("pgdm", 300), ("ddrm", 300))},
+    }
+    chosen = [request.config.getoption("--experiment"), "gpus"]
+    here = workspace(folder / "cluster", *chosen, **asked)
+    local = workspace(folder / "local", *chosen, **asked)
+    deaths = [
+        Death("time limit", "dps", time_is_up),
+        Death("memory", "ddnm", None),
+        Death("node down", "pgdm", node_down),
+        Death("scancel", "ddrm", scancel),
+    ]
+    path = instrument(folder / "bin", BIN / "posterity")
+    with running(folder / "slurm") as cluster:
+        observer = Observer(cluster, here / "results", deaths)
+        observer.start()
+        output = snakemake(
+            here, "--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue",
+            "--slurm-init-seconds-before-status-checks", "2", path=str(path),
+        )  # fmt: skip
+        observer.finish()
+    snakemake(local, "--workflow-profile", "profiles/default", "--cores", "2")
+    return Run(here, output, uses(path), observer, {d.how: d for d in deaths}, local)
+
+
+def starts(run: Run, sampler: str) -> list[dict[str, str]]:
+    return [u for u in run.uses if u["stage"] == "sample" and u["output"].endswith(f"/tiny/{sampler}.parquet")]
+
+
+def test_gpus_are_never_shared_and_always_asked_for(run: Run) -> None:
+    wanted = [u for u in run.uses if u["gpu"]]
+    assert len(wanted) >= 1 + len(SAMPLERS) + len(run.deaths) - 1
+    assert all(u["alone"] for u in wanted)
+    assert {(u["node"], u["gpu"]) for u in wanted} <= {("gpu1", "0"), ("gpu1", "1"), ("gpu2", "0")}
+    assert run.observer.waited > 0, "more jobs wanted a GPU than there were"
+    # and those with a closed form, or without a prior, asked for none
+    assert all(u["node"] == "cpu1" for u in run.uses if not u["gpu"])
+    assert {u["stage"] for u in wanted} == {"train", "sample"}
+
+
+@pytest.mark.parametrize(
+    ("how", "state"), [("time limit", "TIMEOUT"), ("memory", "FAILED|OUT_OF_MEMORY"), ("scancel", "CANCELLED")]
+)
+def test_a_killed_job_is_submitted_again(run: Run, how: str, state: str) -> None:
+    first, second, *_ = starts(run, run.deaths[how].sampler)
+    assert first["job"] != second["job"]
+    assert re.fullmatch(state, run.observer.states[first["job"]][-1])
+    assert run.observer.states[starts(run, run.deaths[how].sampler)[-1]["job"]][-1] == "COMPLETED"
+
+
+def test_a_job_whose_node_is_lost_goes_back_to_the_queue(run: Run) -> None:
+    first, second, *_ = starts(run, run.deaths["node down"].sampler)
+    assert first["job"] == second["job"] == run.deaths["node down"].job
+    states = run.observer.states[first["job"]]
+    assert states[-1] == "COMPLETED" and states.count("RUNNING") == 2
+
+
+@pytest.mark.parametrize("how", ["time limit", "node down", "scancel"])
+def test_no_finished_item_is_lost_or_made_twice(run: Run, how: str) -> None:
+    death = run.deaths[how]
+    assert death.kept, "the death came after the first item"
+    made = {name: times for name, times in run.observer.parts.items() if name.startswith(f"{death.sampler}/")}
+    assert made and all(len(times) == 1 for times in made.values()), made
+
+
+def test_more_is_asked_for_after_a_death(run: Run) -> None:
+    assert re.search(r"mem_mb=600\b", run.output) and re.search(r"mem_mb=1200\b", run.output)
+
+
+def test_the_logs_of_dead_jobs_are_where_the_profile_says(run: Run) -> None:
+    for how in ("time limit", "memory", "scancel"):
+        job = starts(run, run.deaths[how].sampler)[0]["job"]
+        (log,) = (run.folder / "logs" / "slurm").rglob(f"{job}.log")
+        assert log.stat().st_size > 0
+
+
+def test_the_artifacts_equal_those_of_a_run_without_a_cluster(run: Run) -> None:
+    def all_of(folder: Path) -> dict[str, Path]:
+        return {p.relative_to(folder).as_posix(): p for p in folder.rglob("*.parquet") if "/." not in str(p)}
+
+    ours, theirs = all_of(run.folder / "results"), all_of(run.local / "results")
+    assert ours.keys() == theirs.keys() and len(ours) > 10
+    for name, path in ours.items():
+        kind = store.provenance(path)["kind"]
+        one, other = (store.read(p, kind) for p in (path, theirs[name]))
+        measured = [c for c in ("seconds", "peak_bytes") if c in one.column_names]
+        if kind == "tables":  # the rows about cost are measured times
+            continue
+        assert one.drop_columns(measured).equals(other.drop_columns(measured)), name
+
+
+def test_then_there_is_nothing_to_do(run: Run) -> None:
+    output = snakemake(run.folder, "-n")
+    assert "Nothing to be done" in output

@@ -1,0 +1,108 @@
+"""Who gets which GPU on one machine, with declared devices: locks are real, and released by any death."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from posterity.errors import PosterityError
+from posterity.stages._device import lend, share
+
+
+class Job:
+    """A process of its own that takes a device, tells which, and keeps it until it is ended."""
+
+    def __init__(self, folder: Path, devices: list[str], jobs: int = 1) -> None:
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(reader)
+            os.write(writer, lend(devices, jobs, folder).encode())
+            os.close(writer)
+            signal.pause()
+            os._exit(0)
+        os.close(writer)
+        self._reader, self._device = reader, ""
+
+    def device(self, seconds: float = 0.6) -> str:
+        """The one that it has; empty while it waits."""
+        if not self._device and select.select([self._reader], [], [], seconds)[0]:
+            self._device = os.read(self._reader, 100).decode()
+        return self._device
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        os.kill(self.pid, number)
+        os.waitpid(self.pid, 0)
+        os.close(self._reader)
+
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Start]:
+    """Starts jobs; those that a test does not end are ended after it."""
+    started: list[Job] = []
+
+    def start(devices: list[str], share: int = 1) -> Job:
+        started.append(Job(tmp_path, devices, share))
+        return started[-1]
+
+    yield start
+    for job in started:
+        with suppress(ProcessLookupError, ChildProcessError):
+            job.end()
+
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_every_job_has_a_device_of_its_own_until_it_dies(jobs: Start, death: int) -> None:
+    first, second = jobs(["a", "b"]), jobs(["a", "b"])
+    assert {first.device(2), second.device(2)} == {"a", "b"}
+    third = jobs(["a", "b"])
+    assert third.device() == "", "it waits"
+    first.end(death)
+    assert third.device(2) == first.device()
+    second.end()
+
+
+def test_jobs_share_a_device_when_the_configuration_says_so(jobs: Start) -> None:
+    four = [jobs(["a", "b"], 2) for _ in range(4)]
+    assert sorted(job.device(2) for job in four) == ["a", "a", "b", "b"]
+    assert jobs(["a", "b"], 2).device() == ""
+
+
+def test_devices_fill_evenly(jobs: Start) -> None:
+    assert [jobs(["a", "b", "c"], 3).device(2) for _ in range(4)] == ["a", "b", "c", "a"]
+
+
+def test_a_job_that_shares_nothing_is_alone_on_its_device(jobs: Start) -> None:
+    sharing = jobs(["a"], 2)
+    assert sharing.device(2) == "a"
+    alone = jobs(["a"])
+    assert alone.device() == ""
+    sharing.end()
+    assert alone.device(2) == "a"
+    assert jobs(["a"], 2).device() == ""
+
+
+def test_a_program_that_a_job_starts_does_not_keep_its_device(jobs: Start, tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        lend(["a"], 1, tmp_path)
+        if os.fork() == 0:
+            os.execvp("sleep", ["sleep", "3"])
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert jobs(["a"]).device(2) == "a"
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "two", ""])
+def test_a_wrong_number_of_jobs_is_told(given: str) -> None:
+    with pytest.raises(PosterityError, match="POSTERITY_JOBS_PER_GPU is"):
+        share({"POSTERITY_JOBS_PER_GPU": given})
