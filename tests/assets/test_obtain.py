@@ -81,7 +81,7 @@ def test_a_broken_download_continues(server, tmp_path):
     obtain(asset(server.url), tmp_path / "a" / "thing.bin")
     assert (tmp_path / "a" / "thing.bin").read_bytes() == CONTENT
     assert server.asked == [None, "bytes=100000-", "bytes=150000-"]
-    assert left(tmp_path) == ["thing.bin"]
+    assert left(tmp_path) == [".thing.bin.sha256", "thing.bin"]
 
 
 def test_a_server_without_ranges_starts_again(server, tmp_path):
@@ -97,7 +97,7 @@ def test_the_next_run_continues(server, tmp_path):
     assert not (tmp_path / "thing.bin").exists()
     obtain(asset(server.url), tmp_path / "thing.bin")
     assert server.asked[-1] == "bytes=200000-" and (tmp_path / "thing.bin").read_bytes() == CONTENT
-    assert left(tmp_path) == ["thing.bin"]
+    assert left(tmp_path) == [".thing.bin.sha256", "thing.bin"]
 
 
 def test_a_beginning_from_elsewhere_is_dropped(server, tmp_path):
@@ -211,7 +211,7 @@ def test_a_member_of_a_package(index, tmp_path, package, name):
     assert (tmp_path / "out" / "thing.bin").read_bytes() == CONTENT
     with pytest.raises(PosterityError, match=f"{index[name].name} has no member 'x.bin'"):
         obtain(asset(f"{package}#x.bin", archives={package: digest}), tmp_path / "out" / "x")
-    assert left(tmp_path / "out") == ["thing.bin"]
+    assert left(tmp_path / "out") == [".thing.bin.sha256", "thing.bin"]
 
 
 def test_a_whole_package_through_the_stage(index, tmp_path):

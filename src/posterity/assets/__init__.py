@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from posterity.assets import checksum
 from posterity.assets.declared import DECLARED, Asset, load, parse
 from posterity.errors import PosterityError
 
@@ -14,6 +15,7 @@ def _present(root: Path, name: str, file: str) -> Path:
     path = Path(root) / name / file
     if not path.is_file():
         raise PosterityError(f"asset {name!r} is not at {path}; run `posterity fetch {name}`")
+    checksum.verify(path)
     return path
 
 
@@ -35,4 +37,4 @@ def anycost(root: Path) -> Path:
 def inception(root: Path) -> Path | None:
     """FID's Inception-v3 under ``root`` (data/assets), a file of tensors; None where it was not fetched."""
     path = Path(root) / "inception" / "pt_inception-2015-12-05-6726825d.pth"
-    return path if path.is_file() else None
+    return _present(root, "inception", path.name) if path.is_file() else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,13 +29,18 @@ _PATHS = {
 }
 """Artifacts that say what they were made with."""
 
+_BESIDE = {"prepare": ("regions.parquet",), "study": ("simulated.parquet",)}
+
 
 def check(
     configs: Annotated[
         list[Path] | None, typer.Argument(help="Files merged in order. [default: config/config.yaml]")
     ] = None,
+    delete_damaged: Annotated[
+        bool, typer.Option("--delete-damaged", help="Delete what is damaged, so that the next run makes it again.")
+    ] = False,
 ) -> None:
-    """Tell every mistake in a configuration, then what on disk was made with other settings or other code.
+    """Tell every mistake in a configuration, then what on disk was made with other settings or code, or is damaged.
 
     Example: posterity check config/config.yaml config/ci.yaml
     """
@@ -49,13 +56,13 @@ def check(
             typer.echo(line, err=True)
         typer.echo(f"{len(error.lines)} mistake{'s' * (len(error.lines) != 1)}", err=True)
         raise typer.Exit(1) from None
-    counts = {"ok": 0, "stale": 0, "missing": 0}
-    for job in plan:
-        if job.stage in _PATHS:
-            state, why = _state(job, plan)
-            counts[state] += 1
-            if state == "stale":
-                typer.echo(f"stale: {_path(job, plan)}: {why}")
+    counts = {"ok": 0, "stale": 0, "damaged": 0, "missing": 0}
+    for path, state, why in _states(plan):
+        counts[state] += 1
+        if state in ("stale", "damaged"):
+            typer.echo(f"{state}: {path}: {why}")
+        if state == "damaged" and delete_damaged:
+            path.unlink()
     typer.echo(f"configuration: valid, {sum(1 for _ in plan)} jobs")
     typer.echo("artifacts: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
 
@@ -64,19 +71,47 @@ def _path(job: Job, plan: Plan) -> Path:
     return Path(_PATHS[job.stage].format(*job.key, data=plan.data, results=plan.results))
 
 
-def _state(job: Job, plan: Plan) -> tuple[str, str]:
-    """("ok", "stale" or "missing", what differs)."""
+def _states(plan: Plan) -> Iterator[tuple[Path, str, str]]:
+    """(path, its state, why) of every artifact that says what it was made with, and of the assets that are there."""
+    from posterity.artifacts import store
+    from posterity.assets import checksum
+
+    for job in plan:
+        if job.stage in _PATHS:
+            path = _path(job, plan)
+            yield path, *_state(job, path)
+            # what its stage writes beside it and seals too
+            for beside in _BESIDE.get(job.stage, ()):
+                if (sealed := path.with_name(beside)).exists():
+                    yield sealed, *_whole(sealed, store.verify)
+        elif job.stage == "fetch":
+            asset = job.settings["asset"]
+            path = Path(plan.data, "assets", asset["name"], asset["file"])
+            if path.exists():
+                declared = "" if asset["convert"] else asset["sha256"]
+                yield path, *_whole(path, partial(checksum.verify, declared=declared))
+
+
+def _whole(path: Path, verify: Callable[[Path], None]) -> tuple[str, str]:
+    try:
+        verify(path)
+    except PosterityError as error:
+        return "damaged", str(error).removeprefix(f"{path} is ")
+    return "ok", ""
+
+
+def _state(job: Job, path: Path) -> tuple[str, str]:
+    """("ok", "stale", "damaged" or "missing", what differs)."""
     import json
 
     from posterity.artifacts import store
 
-    path = _path(job, plan)
     if not path.exists():
         return "missing", ""
-    try:
-        about = store.provenance(path)
-    except (PosterityError, OSError, ValueError):
-        return "stale", "cannot be read"
+    state, why = _whole(path, store.verify)
+    if state != "ok":
+        return state, why
+    about = store.provenance(path)
     made = about.get("origin", {}).get("settings")
     if made != json.loads(job.json):
         differ = [k for k in job.settings if not isinstance(made, dict) or made.get(k) != json.loads(job.json)[k]]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import store
+from posterity.assets import checksum
 from posterity.datasets.sheet import sheet
 from posterity.errors import PosterityError
 
@@ -32,6 +33,7 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
         raise PosterityError(f"size of data set {name!r} is {size!r}, expected a number of pixels from 8 to 1024")
     if not asset.exists():
         raise PosterityError(f"{asset} does not exist; run `posterity fetch {asset.parent.name}`")
+    checksum.verify(asset)
     make = import_module(f"posterity.datasets.{kind}").prepare
     made = make(asset, str(settings.get("select")), size, settings.get("count"))
     origin = {"settings": settings, "inputs": {asset.name: _digest(asset)}}

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from posterity.assets import checksum
 from posterity.study.design import STUDIES, Design, Pools, images
 from posterity.study.practice import Practice
 
@@ -106,6 +107,7 @@ def engine(assets: Path) -> tuple[str, str]:
     """(what it is, JavaScript): jsPsych out of ``assets``, or the built-in runner where it has not been fetched."""
     release = assets / "jspsych" / "index.browser.min.js"
     if release.is_file():
+        checksum.verify(release)
         source = release.read_text(encoding="utf-8").rsplit("//# sourceMappingURL", 1)[0]
         return "jsPsych", _template("jspsych_notice.js") + source
     return "the built-in runner", _template("runner.js")

@@ -1,0 +1,39 @@
+"""The SHA-256 of a fetched file in a hidden file beside it: what was verified on arrival can be verified again.
+
+The declared SHA-256 is of what a source brings; a file that was converted has another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from posterity.artifacts.store import write_bytes
+from posterity.errors import PosterityError
+
+__all__ = ["note", "of", "verify"]
+
+
+def of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def note(path: Path, digest: str | None = None) -> None:
+    """Writes down what the file is now."""
+    write_bytes(_beside(path), f"{digest or of(path)}\n".encode())
+
+
+def verify(path: Path, declared: str = "") -> None:
+    """Raises PosterityError when the file is not what it was when it came.
+
+    Nothing is known of a file without a note, unless it is kept as it was ``declared``.
+    """
+    beside = _beside(path)
+    expected = beside.read_text(encoding="utf-8", errors="replace").strip() if beside.is_file() else declared
+    if expected and of(path) != expected:
+        raise PosterityError(f"{path} is damaged (its SHA-256 is not the one it came with); delete it, fetch it again")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha256")
