@@ -29,9 +29,9 @@ PRIOR = {
         },
     }
 }  # fmt: skip
-SAMPLERS = ("ddnm", "pgdm", "dps", "ddrm")
+SAMPLERS = ("ddnm", "pgdm", "dps", "ddrm", "diffpir")
 EXPERIMENT = {
-    "title": "Four samplers that want a GPU each, and there are three",
+    "title": "Five samplers that want a GPU each, and there are three",
     "count": 2,
     "runs": [
         {

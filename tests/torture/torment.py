@@ -86,6 +86,7 @@ class Torment:
         self.summary = Summary()
         self._parts: dict[Path, int] = {}
         shutil.copytree(ROOT / "config", folder / "config")
+        (folder / "resources").symlink_to(ROOT / "resources")
         config = {"experiments": [experiment], **changes}
         (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
         if (ROOT / "data" / "assets").is_dir():

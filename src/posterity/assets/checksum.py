@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from posterity.artifacts.store import write_bytes
 from posterity.errors import PosterityError
 
 __all__ = ["note", "of", "verify"]
@@ -21,6 +20,8 @@ def of(path: Path) -> str:
 
 def note(path: Path, digest: str | None = None) -> None:
     """Writes down what the file is now."""
+    from posterity.artifacts.store import write_bytes  # brings pyarrow, which configurations do without
+
     write_bytes(_beside(path), f"{digest or of(path)}\n".encode())
 
 
