@@ -52,19 +52,16 @@ MinJobAge=3600
 ReturnToService=2
 KillWait=10
 SlurmdTimeout=60
-SchedulerParameters=sched_interval=5,bf_interval=5,preempt_youngest_first
+SchedulerParameters=sched_interval=5,bf_interval=5
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
 GresTypes=gpu
 NodeName=cpu1 NodeHostname={host} NodeAddr=127.0.0.1 Port=17011 CPUs=4 RealMemory=16000
 NodeName=gpu1 NodeHostname={host} NodeAddr=127.0.0.1 Port=17012 CPUs=4 RealMemory=16000 Gres=gpu:2
 NodeName=gpu2 NodeHostname={host} NodeAddr=127.0.0.1 Port=17013 CPUs=4 RealMemory=16000 Gres=gpu:1
-PartitionName=cpu Nodes=cpu1 Default=YES MaxTime=2880 PriorityTier=1 State=UP
-PartitionName=gpu Nodes=gpu[1-2] MaxTime=2880 PriorityTier=1 State=UP
-PartitionName=urgent Nodes=gpu[1-2] MaxTime=2880 PriorityTier=9 State=UP
+PartitionName=cpu Nodes=cpu1 Default=YES MaxTime=2880 State=UP
+PartitionName=gpu Nodes=gpu[1-2] MaxTime=2880 State=UP
 """
 GRES = """\
 AutoDetect=off

@@ -18,13 +18,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="and until so many processes were killed [50]")
     parser.add_argument("--experiment", default="ci", help="of config/experiments [ci]")
     parser.add_argument("--items", type=int, default=6, help="items of every task [6]")
+    parser.add_argument("--targets", nargs="*", default=[], help="what is asked of snakemake [everything]")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100000, help="of all choices [the time]")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         changes = {"items": given.items, "resources": [{"stage": "sample", "batch": 12}]}
-        calm = Torment(Path(name, "undisturbed"), given.experiment, changes)
+        calm = Torment(Path(name, "undisturbed"), given.experiment, changes, tuple(given.targets))
         calm.finish()
-        wild = Torment(Path(name, "tormented"), given.experiment, changes, seed=given.seed)
+        wild = Torment(Path(name, "tormented"), given.experiment, changes, tuple(given.targets), given.seed)
         torment(wild, given.minutes * 60, given.kills, seed=given.seed)
         wild.compare(calm)
     print(f"seed {given.seed}, {given.experiment} with {given.items} items")
@@ -39,14 +40,14 @@ def torment(wild: Torment, seconds: float, kills: int, seed: int) -> None:
     while time.monotonic() < until or sum(wild.summary.kills.values()) < kills:
         round_ += 1
         wild.kill_one()
-        # damage and full disks come less often: each is followed by a run to the end
-        if round_ % 6 == 2:
+        # the rest comes less often, because runs to the end take long
+        if round_ % 12 == 4:
             wild.damage_a_part()
-        if round_ % 6 == 4:
+        if round_ % 12 == 9:
             wild.finish()
             for _ in range(3):
                 wild.damage_one()
-        if round_ % 12 == 11:
+        if round_ % 24 == 17:
             wild.fill_disk()
         done = sum(wild.summary.kills.values())
         print(f"\rround {round_} of seed {seed}: {done} kills", end="", file=sys.stderr, flush=True)

@@ -94,12 +94,12 @@ class Torment:
 
     # running
 
-    def start(self, limit: int | None = None) -> subprocess.Popen[bytes]:
+    def start(self, limit: int | None = None, *targets: str) -> subprocess.Popen[bytes]:
         """The workflow in a session of its own; ``limit`` is the largest file that it may write, in bytes."""
         self._unlock()
         profile = str(ROOT / "profiles/default")
         command = [str(BIN / "snakemake"), "-s", str(ROOT / "Snakefile"), "--workflow-profile", profile, "--cores", "2",
-                   "--keep-going", *self._targets]  # fmt: skip
+                   "--keep-going", *(targets or self._targets)]  # fmt: skip
         log = (self.folder / "out.log").open("ab")
         narrow = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
         self.summary.runs += 1
@@ -116,9 +116,9 @@ class Torment:
         path = os.pathsep.join([str(BIN), os.environ["PATH"]])
         return os.environ | {"PATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-    def finish(self) -> None:
+    def finish(self, *targets: str) -> None:
         """Runs it to the end, undisturbed."""
-        process = self.start()
+        process = self.start(None, *targets)
         while process.poll() is None:
             self.look()
             time.sleep(0.1)
@@ -131,11 +131,10 @@ class Torment:
     def look(self) -> None:
         """Compares the finished items with those of the last look."""
         for path, made in list(self._parts.items()):
-            output = path.parents[2] / f"{path.parents[1].name[1:].removesuffix('.parts')}.parquet"
             try:
                 now = path.stat().st_mtime_ns
             except FileNotFoundError:
-                now = made if output.exists() or not path.parents[1].exists() else 0
+                now = made if _output(path).exists() or not path.parents[1].exists() else 0
             if now != made:
                 self.summary.lost.append(path.name)
                 del self._parts[path]
@@ -240,7 +239,7 @@ class Torment:
         self.summary.corruptions += 1
         how = self._corrupt(path)
         del self._parts[path]
-        self.finish()
+        self.finish(_output(path).relative_to(self.folder).as_posix())
         if any(f"item {path.stem} is made again" in text for text in self._logs().values()):
             self.summary.noticed += 1
         else:
@@ -276,6 +275,11 @@ class Torment:
             self.summary.compared += 1
             if not plain[0].equals(plain[1]):
                 self.summary.differences.append(name)
+
+
+def _output(part: Path) -> Path:
+    """The artifact that a part will make."""
+    return part.parents[2] / f"{part.parents[1].name[1:].removesuffix('.parts')}.parquet"
 
 
 def _family(head: int) -> Iterator[tuple[int, str]]:
