@@ -1,4 +1,7 @@
 # What the rules share: a job's settings and code as text, and the paths of what it reads.
+import re
+
+from snakemake.io import IOFile
 
 
 def settings_of(stage, *names):
@@ -7,8 +10,23 @@ def settings_of(stage, *names):
 
 
 def code_of(stage, *names):
-    """Hash of the library modules that the job runs: Snakemake does not see edits in an imported package."""
-    return lambda wildcards: plan.job(stage, *(wildcards[n] for n in names)).code
+    """Hash of the library modules that the job runs: Snakemake does not see edits in an imported package.
+
+    Where edits are not followed it is that of the last run, as Snakemake has noted it.
+    """
+
+    def code(wildcards):
+        job = plan.job(stage, *(wildcards[n] for n in names))
+        return job.code if plan.follow_code else noted(stage, wildcards) or job.code
+
+    return code
+
+
+def noted(stage, wildcards):
+    """The hash of the code that made a job's output last; None when there was no run."""
+    output = IOFile(OUTPUTS[stage].format(**dict(wildcards.items())))
+    found = [p.strip("'") for p in workflow.persistence.params(output) or []]
+    return next((p for p in found if re.fullmatch("[0-9a-f]{16}", p)), None)
 
 
 def options_of(*names):
@@ -55,6 +73,22 @@ SIMULATED = f"{plan.results}/study/{{experiment}}/simulated.parquet"
 ANALYSIS = f"{plan.results}/study/{{experiment}}/analysis.parquet"
 TABLE = f"{plan.results}/tables/{{experiment}}/{{table}}.parquet"
 FIGURE = f"{plan.results}/figures/{{experiment}}/{{figure}}.svg"
+OUTPUTS = {
+    "fetch": f"{plan.data}/assets/{{asset}}/{{file}}",
+    "prepare": ITEMS,
+    "degrade": MEASUREMENTS,
+    "convert": f"{plan.data}/priors/{{prior}}/weights.safetensors",
+    "posterior": POSTERIOR,
+    "sample": SAMPLES,
+    "select": SUBSETS,
+    "measure": METRICS,
+    "distance": DISTANCES,
+    "study": QUESTIONS,
+    "analyse": ANALYSIS,
+    "table": TABLE,
+    "figure": FIGURE,
+    "report": f"{plan.results}/report/index.html",
+}
 
 
 def paths_of(pattern, keys):

@@ -4,6 +4,7 @@ import errno
 import inspect
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -62,7 +63,7 @@ def test_help_imports_no_heavy_library():
 
 
 @pytest.mark.parametrize(
-    "command", [*STAGES, "study package", "study analyse", "verify", "new-sampler", "check", "doctor"]
+    "command", [*STAGES, "study package", "study analyse", "verify", "new-sampler", "check", "doctor", "plan", "why"]
 )
 def test_every_command_has_help_with_an_example(command):
     done = call(*command.split(), "--help")
@@ -170,6 +171,12 @@ def test_what_a_stage_writes_says_which_code_made_it(tmp_path):
     about = store.provenance(tmp_path / "y.parquet")
     assert about["code"] == fingerprint("degrade", settings)
     assert about["origin"]["settings"] == settings
+    assert about["modules"]["stages.degrade"] and "samplers.dps" not in about["modules"]
+    again = shlex.split(about["command"])
+    assert again[:3] == ["posterity", "degrade", "--settings"] and json.loads(again[3]) == settings
+    made = (tmp_path / "y.parquet").read_bytes()
+    assert call(*again[1:]).exit_code == 0
+    assert (tmp_path / "y.parquet").read_bytes() == made
 
 
 def _items():

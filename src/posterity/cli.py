@@ -5,8 +5,10 @@ from __future__ import annotations
 from posterity.commands.group import ManyCommand, Posterity
 from posterity.commands.new_sampler import new_sampler
 from posterity.commands.overview import check, doctor, schema
+from posterity.commands.plan import plan
 from posterity.commands.stages import STAGES, study
 from posterity.commands.verify import Tiers, verify
+from posterity.commands.why import why
 
 __all__ = ["app"]
 
@@ -21,4 +23,6 @@ app.command(cls=Tiers, rich_help_panel="Certificates")(verify)
 app.command(rich_help_panel="Certificates")(new_sampler)
 app.command(rich_help_panel="Overview")(check)
 app.command(rich_help_panel="Overview")(doctor)
+app.command(cls=ManyCommand, rich_help_panel="Overview")(plan)
+app.command(cls=ManyCommand, rich_help_panel="Overview")(why)
 app.command(hidden=True)(schema)

@@ -24,8 +24,8 @@ def edited(monkeypatch, name, edit):
 @pytest.fixture(autouse=True)
 def fresh():
     yield
-    fp._tree.cache_clear()
-    fp._digest.cache_clear()
+    for cached in (fp._tree, fp._digest, fp._kept):
+        cached.cache_clear()
 
 
 def test_a_samplers_own_file_and_what_it_imports_count_but_no_other_samplers():
@@ -97,3 +97,34 @@ def test_verify_depends_on_its_samplers_and_on_every_statistic():
     entries = list(fp._named("verify", {"samplers": [{"method": "ddnm"}, {"file": "mine.py"}]}))
     assert entries[0] == "posterity.samplers.ddnm"
     assert {name.rpartition(".")[2] for name in entries[1:]} == set(package.names())
+
+
+def test_what_was_read_once_is_not_parsed_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(fp, "_KEPT", tmp_path / "kept" / "fingerprint.json")
+    fp._kept.cache_clear()
+    before = fp.fingerprint("sample", SAMPLE)
+    fp._keep()
+    for cached in (fp._tree, fp._digest, fp._kept):
+        cached.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "parse", lambda text: pytest.fail("parsed again"))
+        assert fp.fingerprint("sample", SAMPLE) == before
+    edited(monkeypatch, "posterity.samplers.ddnm", lambda text: text + "\nX = 1\n")
+    assert fp.fingerprint("sample", SAMPLE) != before
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"posterity.samplers.ddnm": []}'])
+def test_a_damaged_record_is_read_anew(monkeypatch, tmp_path, content):
+    before = fp.fingerprint("sample", SAMPLE)
+    (tmp_path / "fingerprint.json").write_text(content)
+    monkeypatch.setattr(fp, "_KEPT", tmp_path / "fingerprint.json")
+    for cached in (fp._tree, fp._digest, fp._kept):
+        cached.cache_clear()
+    assert fp.fingerprint("sample", SAMPLE) == before
+
+
+def test_the_parts_tell_which_module_was_edited(monkeypatch):
+    before = fp.parts("sample", SAMPLE)
+    edited(monkeypatch, "posterity.diffusion.steps", lambda text: text + "\nX = 1\n")
+    now = fp.parts("sample", SAMPLE)
+    assert {name for name in before if before[name] != now[name]} == {"diffusion.steps"}

@@ -21,11 +21,13 @@ from posterity.artifacts import seal
 from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
-__all__ = ["code", "provenance", "read", "replacing", "verify", "write", "write_bytes"]
+__all__ = ["code", "made", "provenance", "read", "replacing", "verify", "write", "write_bytes"]
 
 _KEY = b"posterity"
 code: ContextVar[str] = ContextVar("code", default="")
 """Fingerprint of the library modules behind what is being written; the command line sets it."""
+made: ContextVar[Mapping[str, Any] | None] = ContextVar("made", default=None)
+"""How to make it again: the command, and a hash of every module behind it; the command line sets it."""
 
 
 @contextmanager
@@ -90,6 +92,7 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
         "schema": VERSION,
         "sealed": True,
         "origin": origin,
+        **(made.get() or {}),
         "code": code.get(),
         "revision": _revision(),
         "versions": _versions(),

@@ -50,7 +50,7 @@ class Posterity(typer.Typer):
 class ManyCommand(TyperCommand):
     """Lets ``--inputs a b c`` stand for ``--inputs a --inputs b --inputs c``."""
 
-    many = ("--inputs", "--responses")
+    many = ("--inputs", "--responses", "--configfile")
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         out: list[str] = []

@@ -116,7 +116,7 @@ def _state(job: Job, path: Path) -> tuple[str, str]:
     if made != json.loads(job.json):
         differ = [k for k in job.settings if not isinstance(made, dict) or made.get(k) != json.loads(job.json)[k]]
         return "stale", f"made with other settings ({', '.join(differ) or 'fewer'})"
-    return ("ok", "") if about.get("code") == job.code else ("stale", "made by other code")
+    return ("ok", "") if about.get("code") == job.code or not plan.follow_code else ("stale", "made by other code")
 
 
 def doctor() -> None:

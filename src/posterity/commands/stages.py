@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts o
 
 def _run(stage: str, settings: str, **paths: Any) -> None:
     from posterity.artifacts import store
-    from posterity.configuration.fingerprint import fingerprint
+    from posterity.configuration.fingerprint import fingerprint, parts
     from posterity.stages import _memory
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -36,11 +37,22 @@ def _run(stage: str, settings: str, **paths: Any) -> None:
     run = import_module(f"posterity.stages.{stage}").run
     try:
         store.code.set(fingerprint(stage, resolved))
+        store.made.set({"command": _command(stage, resolved, paths), "modules": parts(stage, resolved)})
         run(resolved, **paths)
     except KeyError as error:
         if not _looked_up_settings(error):
             raise
         raise PosterityError(f"--settings lacks {error}; `posterity {stage} --help` has an example") from error
+
+
+def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str:
+    """What makes the same artifact again."""
+    words = ["posterity", *{"study": ("study", "package"), "analyse": ("study", "analyse")}.get(stage, (stage,))]
+    words += ["--settings", json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)]
+    for name, value in paths.items():
+        given = [] if value is None else [str(v) for v in (value if isinstance(value, list) else [value])]
+        words += [f"--{name}", *given] if given else []
+    return shlex.join(words)
 
 
 def _looked_up_settings(error: KeyError) -> bool:

@@ -9,22 +9,40 @@ alone. Comments, layout and docstrings do not count.
 from __future__ import annotations
 
 import ast
+import atexit
+import contextlib
 import hashlib
+import json
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-__all__ = ["fingerprint", "modules"]
+__all__ = ["fingerprint", "modules", "parts"]
 
 _PACKAGE = "posterity"
 _ROOT = Path(__file__).parents[1]
 _CARRIED = {".css", ".html", ".js", ".json"}
+_KEPT = Path(cache_from_source(__file__)).with_suffix(".json")
+_NEW: list[str] = []
+"""Modules that this process had to read."""
+
+Found = tuple[str, tuple[str, ...]]
+"""Of a module: the hash of its bare syntax tree, and the modules of this package that it imports."""
 
 
 def fingerprint(stage: str, settings: Mapping[str, Any]) -> str:
     """Of the modules behind ``stage`` and behind what its settings name."""
     return _digest((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
+
+
+def parts(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """What :func:`fingerprint` is made of: a short hash for each module, without the package's name."""
+    found = modules((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
+    digests = {name: hashlib.sha256(_tree(name)[0].encode() + _carried(name)) for name in found}
+    return {name.partition(".")[2] or name: digest.hexdigest()[:8] for name, digest in digests.items()}
 
 
 def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -56,17 +74,17 @@ def _digest(entries: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name in modules(entries):
         digest.update(f"{name}\n{_tree(name)[0]}\n".encode())
-        for path in _beside(name):
-            digest.update(path.read_bytes())
+        digest.update(_carried(name))
     return digest.hexdigest()[:16]
 
 
-def _beside(name: str) -> list[Path]:
-    """What a package carries besides Python: templates, lists of items."""
+@cache
+def _carried(name: str) -> bytes:
+    """What a package holds besides Python: templates, lists of items."""
     path = _file(name)
     if path is None or path.name != "__init__.py" or path.parent == _ROOT:
-        return []
-    return sorted(p for p in path.parent.rglob("*") if p.suffix in _CARRIED)
+        return b""
+    return b"".join(p.read_bytes() for p in sorted(path.parent.rglob("*")) if p.suffix in _CARRIED)
 
 
 def modules(entries: tuple[str, ...]) -> list[str]:
@@ -84,6 +102,7 @@ def modules(entries: tuple[str, ...]) -> list[str]:
     return sorted(seen)
 
 
+@cache
 def _file(name: str) -> Path | None:
     path = _ROOT.joinpath(*name.split(".")[1:])
     if (path / "__init__.py").is_file():
@@ -92,21 +111,48 @@ def _file(name: str) -> Path | None:
 
 
 @cache
-def _tree(name: str) -> tuple[str, tuple[str, ...]]:
-    """(the syntax tree as text without docstrings, the modules of this package that it imports)."""
+def _tree(name: str) -> Found:
     path = _file(name)
     assert path is not None
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found: list[str] = []
+    text = path.read_text(encoding="utf-8")
+    digest, kept = hashlib.sha256(text.encode()).hexdigest(), _kept()
+    if len(kept.get(name, [])) != 3 or kept[name][0] != digest:
+        tree, package = ast.parse(text), name if path.name == "__init__.py" else name.rpartition(".")[0]
+        ours = [f for f in _imported(tree, package) if f.split(".")[0] == _PACKAGE]
+        bare = hashlib.sha256(ast.dump(_Bare().visit(tree)).encode()).hexdigest()
+        if not _NEW:
+            atexit.register(_keep)
+        _NEW.append(name)
+        kept[name] = [digest, bare, ours]
+    return kept[name][1], tuple(kept[name][2])
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """What the import statements of a module in ``package`` may name, also those inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
             base = node.module or ""
             if node.level:
                 parents = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*parents, base]).rstrip(".")
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    ours = tuple(f for f in found if f.split(".")[0] == _PACKAGE)
-    return ast.dump(_Bare().visit(tree)), ours
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+
+
+@cache
+def _kept() -> dict[str, Any]:
+    """By module: [hash of its text, then what :data:`Found` has]."""
+    try:
+        return dict(json.loads(_KEPT.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _keep() -> None:
+    """For the next process; one that may not write here reads the modules again."""
+    beside = _KEPT.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(_kept()), encoding="utf-8")
+        beside.replace(_KEPT)

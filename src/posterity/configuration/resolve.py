@@ -49,7 +49,7 @@ class Plan:
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
     files they are converted from. ``optional`` has the restorers that are N/A where their asset is absent,
-    ``needs`` tells what jobs ask a scheduler for.
+    ``needs`` tells what jobs ask a scheduler for, ``follow_code`` whether an edit of the library reruns what it touches.
     """
 
     data: str
@@ -61,6 +61,7 @@ class Plan:
     runs: dict[str, list[Key]] = field(default_factory=dict)
     toys: dict[str, list[Key]] = field(default_factory=dict)
     responses: dict[str, list[str]] = field(default_factory=dict)
+    follow_code: bool = True
     weights: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
@@ -126,6 +127,7 @@ def resolve(
     plan = Plan(c.config["data"], c.config["results"], default, [n for n in c.planned if n not in default])
     pools, shown, items = _pools(c, problems), _shown(c, problems), _items(c, problems)
     problems.stop()
+    plan.follow_code = c.config["follow_code"]
     for name, asset in c.assets.items():
         plan.add("fetch", (name,), {"asset": asset})
     plan.sources = {name: value.get("path") or plan.asset(value["asset"]) for name, value in c.datasets.items()}

@@ -1,0 +1,125 @@
+"""``posterity plan``: what would run, how long that takes, and which changes are the reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from posterity.commands.dry_run import Dry, JobHere, differences, dry_run, shown
+
+__all__ = ["Configs", "Workflow", "modules_changed", "plan"]
+
+Configs = Annotated[
+    list[Path] | None, typer.Option(metavar="PATH...", help="Files merged in order, as snakemake takes them.")
+]
+Workflow = Annotated[Path, typer.Option(metavar="PATH", help="The workflow.")]
+_CAUSES = ("new", "settings", "code", "inputs", "other")
+_ORDER = (
+    "fetch", "prepare", "degrade", "train", "convert", "posterior", "sample", "select", "measure", "distance",
+    "study", "analyse", "table", "figure", "report",
+)  # fmt: skip
+
+
+def plan(
+    targets: Annotated[list[str] | None, typer.Argument(help="Experiments or files. [default: all]")] = None,
+    configfile: Configs = None,
+    snakefile: Workflow = Path("Snakefile"),
+) -> None:
+    """Tell what `snakemake` would run, how long that takes, and why.
+
+    Hours are those of recorded runs: of the same job where there was one, else the median of the most similar
+    ones. Nothing is started.
+
+    Example: posterity plan diversity
+    """
+    found = dry_run([target.replace("-", "_") if "/" not in target else target for target in targets or []],
+                    configfile or [], snakefile)  # fmt: skip
+    if not found.running:
+        typer.echo("nothing to do")
+        return
+    for line in [*_table(found), *_settings(found.running), *_code(found.running)]:
+        typer.echo(line)
+
+
+def _table(found: Dry) -> Iterator[str]:
+    """A line a stage in the order in which they run, with the jobs by cause and the hours."""
+    from posterity.configuration.recorded import Recorded
+
+    recorded = Recorded(Path(found.plan.results, "benchmarks"))
+    running = sorted(found.running, key=lambda job: _ORDER.index(job.stage))
+    causes = [c for c in _CAUSES if any(job.cause == c for job in running)]
+    yield f"{'stage':<10}{'jobs':>7}" + "".join(f"{c:>10}" for c in causes) + f"{'hours':>10}{'GPU hours':>11}"
+    took = [recorded.seconds(job.stage, job.key) for job in running]
+    for stage in [*dict.fromkeys(job.stage for job in running), "total"]:
+        own = [(job, t) for job, t in zip(running, took, strict=True) if stage in (job.stage, "total")]
+        hours = [t[0] / 3600 if t else 0.0 for _, t in own]
+        on_gpu = [h for h, (job, _) in zip(hours, own, strict=True) if _uses_gpu(job, found)]
+        counts = Counter(job.cause for job, _ in own)
+        told = "".join(f"{counts[c]:>10}" for c in causes)
+        known = any(t for _, t in own)
+        yield f"{stage:<10}{len(own):>7}{told}{_hours(hours, known):>10}{_hours(on_gpu, known):>11}"
+    similar, unknown = sum(1 for t in took if t and not t[1]), Counter(
+        job.stage for job, t in zip(running, took, strict=True) if t is None
+    )  # fmt: skip
+    if similar:
+        yield f"{similar} of the jobs have no record of their own: the median of similar ones stands for them"
+    if unknown:
+        listed = ", ".join(f"{n} {stage}" for stage, n in unknown.items())
+        yield f"nothing like it was recorded, so it is not in the hours: {listed}"
+
+
+def _hours(hours: Sequence[float], known: bool) -> str:
+    return f"{sum(hours):.2f}" if hours and known else "-"
+
+
+def _uses_gpu(job: JobHere, found: Dry) -> bool:
+    """Networks compute on a GPU where there is one."""
+    return job.stage in ("sample", "train") and job.key.get("prior") in found.plan.weights
+
+
+def _settings(jobs: Sequence[JobHere]) -> Iterator[str]:
+    """Every change of a setting once, with how many jobs have it."""
+    changes: dict[tuple[str, str, str, str], list[str]] = {}
+    for job in jobs:
+        if job.before:
+            for name, before, now in differences(job.before, job.now):
+                changes.setdefault((job.stage, name, shown(before), shown(now)), []).append(job.name)
+    if changes:
+        yield "settings that changed"
+    for (stage, name, before, now), names in changes.items():
+        yield f"  {stage}: {name} {before} → {now} ({_some(names)})"
+
+
+def _code(jobs: Sequence[JobHere]) -> Iterator[str]:
+    """Every change of the library once, with the modules as far as the artifacts name them."""
+    changes: dict[tuple[str, str], list[str]] = {}
+    for job in jobs:
+        if job.code[0] and job.code[0] != job.code[1]:
+            modules = ", ".join(modules_changed(job)) or f"{job.code[0]} → {job.code[1]}"
+            changes.setdefault((job.stage, modules), []).append(job.name)
+    if changes:
+        yield "code that changed"
+    for (stage, modules), names in changes.items():
+        yield f"  {stage}: {modules} ({_some(names)})"
+
+
+def _some(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} jobs: {names[0]}, …"
+
+
+def modules_changed(job: JobHere) -> list[str]:
+    """The modules whose code is not that which made the job's output; empty where the output does not tell."""
+    from posterity.artifacts import store
+    from posterity.configuration.fingerprint import parts
+    from posterity.errors import PosterityError
+
+    try:
+        made: dict[str, Any] = store.provenance(Path(job.outputs[0])).get("modules", {})
+    except PosterityError:
+        return []
+    now = parts(job.stage, job.now) if made else {}
+    return sorted(name for name in {*made, *now} if made.get(name) != now.get(name))

@@ -1,0 +1,123 @@
+"""``posterity why``: what a file was made from, how to make it again, and why it would be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from posterity.commands.dry_run import Dry, JobHere, differences, dry_run, leaves, shown
+from posterity.commands.plan import Configs, Workflow, modules_changed
+from posterity.errors import PosterityError
+
+__all__ = ["why"]
+
+
+def why(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An artifact, a figure, or anything the workflow makes.")
+    ],
+    configfile: Configs = None,
+    snakefile: Workflow = Path("Snakefile"),
+) -> None:
+    """Tell what a file was made from, how to make it again, and why it would be made again.
+
+    Example: posterity why results/tables/diversity/cost.parquet
+    """
+    about = _about(file)
+    job, found, problem = None, None, ""
+    try:
+        found = dry_run([str(file)], configfile or [], snakefile)
+        job = next(job for job in found.jobs if str(file) in job.outputs)
+    except PosterityError as error:
+        if not about:
+            raise
+        problem = str(error)
+    lines = [str(file), *_made_from(file, about, job), *_again(about, job, configfile or [])]
+    lines += _rerun(job, found) if job and found else [f"whether it would be made again is unknown: {problem}"]
+    for line in lines:
+        typer.echo(line)
+
+
+def _about(file: Path) -> dict[str, Any]:
+    """The metadata in the file; nothing where it has none or is damaged."""
+    from posterity.artifacts import store
+
+    try:
+        return store.provenance(file) if file.suffix == ".parquet" and file.exists() else {}
+    except PosterityError:
+        return {}
+
+
+def _made_from(file: Path, about: Mapping[str, Any], job: JobHere | None) -> Iterator[str]:
+    if not file.exists():
+        yield "  does not exist"
+        return
+    settings = about.get("origin", {}).get("settings") or (job.before if job else {})
+    told = "" if about or file.suffix != ".parquet" else " (as Snakemake has noted it: the file itself cannot be read)"
+    yield f"made from{told}"
+    yield from (f"  {name}: {shown(value)}" for name, value in leaves(settings))
+    code = about.get("code") or (job.code[0] if job else "")
+    if code:
+        yield f"  code: {code}" + (f" at revision {about['revision'][:12]}" if about.get("revision") else "")
+    if about.get("versions"):
+        yield "  with: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items() if v != "absent")
+    hashes = about.get("origin", {}).get("inputs") or {}
+    for path in [*hashes, *(p for p in (job.inputs if job else ()) if p not in hashes)]:
+        yield f"  input: {path}{_state(Path(path), hashes.get(path), file)}"
+
+
+def _state(path: Path, digest: str | None, made: Path) -> str:
+    """What has become of an input since."""
+    if not path.exists():
+        return " (not there now)"
+    if digest:
+        return "" if hashlib.sha256(path.read_bytes()).hexdigest() == digest else " (other content now)"
+    return " (newer)" if path.stat().st_mtime > made.stat().st_mtime else ""
+
+
+def _again(about: Mapping[str, Any], job: JobHere | None, configs: Sequence[Path]) -> Iterator[str]:
+    command = about.get("command") or (job.command if job else "")
+    if command:
+        yield "make it again"
+        yield f"  {command}"
+    if job:
+        given = f" --configfile {' '.join(map(str, configs))}" if configs else ""
+        yield f"  or, with all that it needs: snakemake {job.outputs[0]}{given}"
+
+
+def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
+    if not job.runs:
+        yield "up to date: snakemake would not make it again"
+        return
+    yield "snakemake would make it again, because"
+    if job.missing:
+        yield f"  {', '.join(job.missing)} does not exist"
+    if job.before:
+        for name, before, now in differences(job.before, job.now):
+            yield f"  setting {name}: {json.dumps(before)} → {json.dumps(now)}"
+    if job.code[0] and job.code[0] != job.code[1]:
+        modules = ", ".join(modules_changed(job))
+        yield f"  the library's code is another: {modules or f'{job.code[0]} → {job.code[1]}'}"
+    for path in job.updated:
+        yield f"  input {path} has changed"
+    for path in job.waits:
+        yield f"  input {path} is made again: {_upstream(path, found)}"
+    if job.cause == "other":
+        yield f"  {job.other}"
+
+
+def _upstream(path: str, found: Dry) -> str:
+    """Why an input is made again, in a few words."""
+    made_by = next((job for job in found.jobs if path in job.outputs), None)
+    if made_by is None:
+        return "unknown"
+    if made_by.cause == "settings":
+        name, before, now = next(differences(made_by.before, made_by.now))
+        return f"setting {name}: {shown(before)} → {shown(now)}"
+    words = {"new": "it does not exist", "code": "the library's code is another", "inputs": "its inputs changed"}
+    return words.get(made_by.cause, made_by.other)
