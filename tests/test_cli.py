@@ -63,7 +63,20 @@ def test_help_imports_no_heavy_library():
 
 
 @pytest.mark.parametrize(
-    "command", [*STAGES, "study package", "study analyse", "verify", "new-sampler", "check", "doctor", "plan", "why"]
+    "command",
+    [
+        *STAGES,
+        "study package",
+        "study analyse",
+        "verify",
+        "new-sampler",
+        "check",
+        "doctor",
+        "plan",
+        "why",
+        "export",
+        "redraw",
+    ],
 )
 def test_every_command_has_help_with_an_example(command):
     done = call(*command.split(), "--help")

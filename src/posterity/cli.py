@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posterity.commands.export import export, redraw
 from posterity.commands.group import ManyCommand, Posterity
 from posterity.commands.new_sampler import new_sampler
 from posterity.commands.overview import check, doctor, schema
@@ -25,4 +26,6 @@ app.command(rich_help_panel="Overview")(check)
 app.command(rich_help_panel="Overview")(doctor)
 app.command(cls=ManyCommand, rich_help_panel="Overview")(plan)
 app.command(cls=ManyCommand, rich_help_panel="Overview")(why)
+app.command(cls=ManyCommand, rich_help_panel="Overview")(export)
+app.command(rich_help_panel="Overview")(redraw)
 app.command(hidden=True)(schema)

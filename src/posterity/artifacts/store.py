@@ -21,7 +21,7 @@ from posterity.artifacts import seal
 from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
-__all__ = ["code", "made", "provenance", "read", "replacing", "verify", "write", "write_bytes"]
+__all__ = ["code", "made", "made_with", "provenance", "read", "replacing", "verify", "write", "write_bytes"]
 
 _KEY = b"posterity"
 code: ContextVar[str] = ContextVar("code", default="")
@@ -78,6 +78,11 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def made_with() -> dict[str, Any]:
+    """The revision of this library and the versions of the packages that numbers depend on."""
+    return {"revision": _revision(), "versions": _versions()}
+
+
 def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapping[str, Any]) -> None:
     """Writes rows as the artifact ``kind`` with ``origin`` (settings, code, seeds, inputs) inside.
 
@@ -94,8 +99,7 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
         "origin": origin,
         **(made.get() or {}),
         "code": code.get(),
-        "revision": _revision(),
-        "versions": _versions(),
+        **made_with(),
     }
     schema = SCHEMAS[kind].with_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
     table = pa.Table.from_pylist([dict(r) for r in rows], schema=schema)

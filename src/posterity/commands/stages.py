@@ -14,7 +14,7 @@ import typer
 from posterity.commands.group import ManyCommand
 from posterity.errors import PosterityError
 
-__all__ = ["STAGES", "study"]
+__all__ = ["STAGES", "run_stage", "study"]
 
 Settings = Annotated[str, typer.Option(metavar="JSON|@FILE", help="What determines the result, resolved.")]
 Output = Annotated[Path, typer.Option(metavar="PATH", help="The artifact to write; it appears whole or not at all.")]
@@ -27,13 +27,17 @@ Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts o
 
 
 def _run(stage: str, settings: str, **paths: Any) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run_stage(stage, _parse(settings), **paths)
+
+
+def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
+    """Runs a stage in this process; what it writes says with which code and how to make it again."""
     from posterity.artifacts import store
     from posterity.configuration.fingerprint import fingerprint, parts
     from posterity.stages import _memory
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     _memory.keep()
-    resolved = _parse(settings)
     run = import_module(f"posterity.stages.{stage}").run
     try:
         store.code.set(fingerprint(stage, resolved))

@@ -49,7 +49,8 @@ class Plan:
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
     files they are converted from. ``optional`` has the restorers that are N/A where their asset is absent,
-    ``needs`` tells what jobs ask a scheduler for, ``follow_code`` whether an edit of the library reruns what it touches.
+    ``needs`` tells what jobs ask a scheduler for, ``follow_code`` whether an edit of the library reruns what it touches,
+    ``titles`` those of the experiments.
     """
 
     data: str
@@ -62,6 +63,7 @@ class Plan:
     toys: dict[str, list[Key]] = field(default_factory=dict)
     responses: dict[str, list[str]] = field(default_factory=dict)
     follow_code: bool = True
+    titles: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
@@ -150,7 +152,8 @@ def resolve(
         _downstream(plan, c, name)
     benchmarks = Path(plan.results, "benchmarks")
     plan.needs = Needs(c.config["resources"], frozenset(plan.weights), c.config["jobs_per_gpu"], benchmarks)
-    titles = " · ".join(c.experiments[name]["title"] for name in plan.experiments)
+    plan.titles = {name: c.experiments[name]["title"] for name in c.planned}
+    titles = " · ".join(plan.titles[name] for name in plan.experiments)
     plan.add("report", (), {"title": titles, "experiments": plan.experiments})
     return plan
 
