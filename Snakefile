@@ -59,6 +59,7 @@ wildcard_constraints:
 localrules:
     all,
     fetch,
+    gather,
 
 
 # Snakemake makes the first rule of the file when nothing is asked for.
@@ -81,6 +82,7 @@ include: "rules/sample.smk"
 include: "rules/select.smk"
 include: "rules/measure.smk"
 include: "rules/distance.smk"
+include: "rules/gather.smk"
 include: "rules/study.smk"
 include: "rules/analyse.smk"
 include: "rules/table.smk"

@@ -126,6 +126,11 @@ def stages(side: int) -> Iterator[Row]:
         folder = Path(name)
         todo = _tiny(folder, side)
         for job in todo:
+            if job.stage == "gather":
+                listed = "".join(f"{path}\n" for path in job.inputs)
+                (folder / job.outputs[0]).parent.mkdir(parents=True)
+                (folder / job.outputs[0]).write_text(listed, encoding="utf-8")
+                continue
             words = shlex.split(re.sub(r" > \S+ 2>&1$", "", job.command))
             command = [sys.executable, "-m", *(word for word in words if word != "exec")]
             seconds, cpu, mib = _used(command, folder)
@@ -164,5 +169,5 @@ def _tiny(folder: Path, side: int) -> list[Any]:
         (place / name).touch()
     with chdir(folder):
         found = dry_run([], [], SNAKEFILE)
-    order = ["degrade", "posterior", "sample", "select", "measure", "table", "figure", "report"]
+    order = ["degrade", "posterior", "sample", "select", "measure", "gather", "table", "figure", "report"]
     return sorted(found.running, key=lambda job: (order.index(job.stage), job.name))

@@ -68,6 +68,7 @@ SAMPLES = f"{plan.results}/samples/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.pa
 SUBSETS = f"{plan.results}/subsets/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
 METRICS = f"{plan.results}/metrics/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
 DISTANCES = f"{plan.results}/distances/{{prior}}/{{dim}}/{{sampler}}.parquet"
+GATHERED = f"{plan.results}/gathered/{{experiment}}.txt"
 QUESTIONS = f"{plan.results}/study/{{experiment}}/questions.parquet"
 SIMULATED = f"{plan.results}/study/{{experiment}}/simulated.parquet"
 ANALYSIS = f"{plan.results}/study/{{experiment}}/analysis.parquet"
@@ -118,8 +119,9 @@ def responses_of(experiment):
     return plan.responses[experiment] or [SIMULATED.format(experiment=experiment)]
 
 
-def shown_of(experiment):
-    """What tables and figures are made from: all artifacts, and the study where it has answers."""
+def shown_of(wildcards):
+    """What a table or figure is made from: all artifacts, and the study where it has answers."""
+    experiment = wildcards.experiment
     study = (experiment,) in plan.keys("analyse")
     asked = (
         [p.format(experiment=experiment) for p in (QUESTIONS, ANALYSIS)]
@@ -129,7 +131,7 @@ def shown_of(experiment):
     answers = [
         p for p in (responses_of(experiment) if study else []) if p.endswith(".parquet")
     ]
-    return [*artifacts_of(experiment), *asked, *answers]
+    return {"gathered": GATHERED, "study": [*asked, *answers]}
 
 
 def one_of(names):

@@ -1,7 +1,7 @@
 # Drawn from artifacts alone: deleting every figure and asking for them again touches no sampler.
 rule figure:
     input:
-        lambda wildcards: shown_of(wildcards.experiment),
+        unpack(shown_of),
     output:
         svg=FIGURE,
         png=report(
@@ -23,4 +23,4 @@ rule figure:
         settings=settings_of("figure", "experiment", "figure"),
         code=code_of("figure", "experiment", "figure"),
     shell:
-        "posterity figure --settings {params.settings:q} --inputs {input:q} --output {output.svg:q} > {log:q} 2>&1"
+        "posterity figure --settings {params.settings:q} --inputs @{input.gathered:q} {input.study:q} --output {output.svg:q} > {log:q} 2>&1"

@@ -7,7 +7,7 @@ SIMULATING = [
 
 rule study:
     input:
-        shown=lambda wildcards: artifacts_of(wildcards.experiment),
+        gathered=GATHERED,
         # only where it was fetched: the page has a runner of its own
         engine=[p for p in [plan.asset("jspsych")] if Path(p).exists()],
     output:
@@ -28,7 +28,7 @@ rule study:
         code=code_of("study", "experiment"),
         assets=f"{plan.data}/assets",
     shell:
-        "posterity study package --settings {params.settings:q} --inputs {input.shown:q}"
+        "posterity study package --settings {params.settings:q} --inputs @{input.gathered:q}"
         " --assets {params.assets:q} --output {output.questions:q} > {log:q} 2>&1"
 
 

@@ -115,7 +115,9 @@ def results(finished, tmp_path):
 
 
 S = "openmoji-smileys"
-ENDS = {("table", "cost"), ("figure", "exact_distance"), ("study_simulated",), ("analyse",), ("report",), ("all",)}
+ENDS = {("table", "cost"), ("figure", "exact_distance")} | {
+    (rule,) for rule in ("gather", "study_simulated", "analyse", "report", "all")
+}
 
 
 def test_everything_is_planned_from_nothing(tmp_path):
@@ -166,13 +168,28 @@ def test_deleted_figures_are_drawn_again_and_nothing_else(results):
     assert planned(results) == {("figure", "exact_distance"), ("report",), ("all",)}
 
 
+def test_artifacts_that_were_deleted_are_made_again_only_when_a_product_needs_them(results):
+    (results / "results" / "samples" / S / "sr16" / "kernel" / "dps.parquet").unlink()
+    assert planned(results) == set()
+    (results / "results" / "figures" / "tiny" / "exact_distance.svg").unlink()
+    assert planned(results) == {("sample", S, "sr16", "dps"), ("measure", S, "sr16", "dps"), *ENDS}
+
+
+def test_a_run_that_stopped_before_its_figures_draws_them_with_the_next(results):
+    """The samples and the list of them are new, the products are those of the old ones."""
+    edit(results, "samplers/dps.yaml", lambda c: c["settings"].update(steps=77))
+    done = snakemake(results, "results/gathered/tiny.txt", "--quiet", "all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert planned(results) == ENDS - {("gather",)}
+
+
 def test_an_experiment_on_request_is_made_by_its_name_alone(results):
     extra = {**TINY, "title": "Extra", "figures": []}
     del extra["study"]
     (results / "config" / "experiments" / "on-request.yaml").write_text(yaml.safe_dump(extra))
     edit(results, "config.yaml", lambda c: c.update(on_request=["on-request"]))
     assert planned(results) == set()
-    assert planned(results, "on_request") == {("table", "cost"), ("on_request",)}
+    assert planned(results, "on_request") == {("gather",), ("table", "cost"), ("on_request",)}
     assert planned(results, "tiny") == set()
 
 

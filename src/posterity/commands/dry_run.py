@@ -65,6 +65,11 @@ class Dry:
     jobs: list[JobHere]
     plan: Any
 
+    def made_from(self, job: JobHere) -> list[str]:
+        """The job's inputs, and in place of a list of files what it lists."""
+        lists = {one.outputs[0]: one.inputs for one in self.jobs if one.stage == "gather"}
+        return list(dict.fromkeys(path for given in job.inputs for path in lists.get(given, [given])))
+
     @property
     def running(self) -> list[JobHere]:
         return [job for job in self.jobs if job.runs]

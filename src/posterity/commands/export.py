@@ -7,6 +7,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -59,7 +60,11 @@ def export(
             f"`posterity plan {experiment}` tells which, `snakemake {experiment.replace('-', '_')}` runs them"
         )
     output = output or Path(f"{experiment}.zip")
-    products = [job for job in found.jobs if job.stage in _DRAWN and job.key["experiment"] == experiment]
+    products = [
+        replace(job, inputs=found.made_from(job))
+        for job in found.jobs
+        if job.stage in _DRAWN and job.key["experiment"] == experiment
+    ]
     files = _files(found, products)
     title = found.plan.titles[experiment]
     manifest = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import typer
@@ -48,7 +49,7 @@ class Posterity(typer.Typer):
 
 
 class ManyCommand(TyperCommand):
-    """Lets ``--inputs a b c`` stand for ``--inputs a --inputs b --inputs c``."""
+    """Lets ``--inputs a b @list`` stand for ``--inputs a --inputs b`` and one more for every line of the file list."""
 
     many = ("--inputs", "--responses", "--configfile")
 
@@ -60,8 +61,17 @@ class ManyCommand(TyperCommand):
                 option = word if word in self.many else None
                 out += [] if option else [word]
             else:
-                out += [option, word] if option else [word]
+                words = _lines(word) if option and word.startswith("@") else [word]
+                out += [each for w in words for each in (option, w)] if option else [word]  # type: ignore[misc]
         return super().parse_args(ctx, out)
+
+
+def _lines(word: str) -> list[str]:
+    """The paths of ``@FILE``: the first of what tabs divide a line into."""
+    try:
+        return [line.partition("\t")[0] for line in Path(word[1:]).read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise PosterityError(f"{word}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 class Shorthand(TyperCommand):

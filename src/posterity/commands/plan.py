@@ -50,7 +50,7 @@ def _table(found: Dry) -> Iterator[str]:
     from posterity.configuration.recorded import Recorded
 
     recorded = Recorded(Path(found.plan.results, "benchmarks"))
-    running = sorted(found.running, key=lambda job: _ORDER.index(job.stage))
+    running = sorted((job for job in found.running if job.stage in _ORDER), key=lambda job: _ORDER.index(job.stage))
     causes = [c for c in _CAUSES if any(job.cause == c for job in running)]
     yield f"{'stage':<10}{'jobs':>7}" + "".join(f"{c:>10}" for c in causes) + f"{'hours':>10}{'GPU hours':>11}"
     took = [recorded.seconds(job.stage, job.key) for job in running]

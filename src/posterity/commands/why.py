@@ -37,7 +37,8 @@ def why(
         if not about:
             raise
         problem = str(error)
-    lines = [str(file), *_made_from(file, about, job), *_again(about, job, configfile or [])]
+    inputs = found.made_from(job) if job and found else []
+    lines = [str(file), *_made_from(file, about, job, inputs), *_again(about, job, configfile or [])]
     lines += _rerun(job, found) if job and found else [f"whether it would be made again is unknown: {problem}"]
     for line in lines:
         typer.echo(line)
@@ -53,7 +54,9 @@ def _about(file: Path) -> dict[str, Any]:
         return {}
 
 
-def _made_from(file: Path, about: Mapping[str, Any], job: JobHere | None) -> Iterator[str]:
+def _made_from(
+    file: Path, about: Mapping[str, Any], job: JobHere | None, inputs: Sequence[str]
+) -> Iterator[str]:  # fmt: skip
     if not file.exists():
         yield "  does not exist"
         return
@@ -67,7 +70,7 @@ def _made_from(file: Path, about: Mapping[str, Any], job: JobHere | None) -> Ite
     if about.get("versions"):
         yield "  with: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items() if v != "absent")
     hashes = about.get("origin", {}).get("inputs") or {}
-    for path in [*hashes, *(p for p in (job.inputs if job else ()) if p not in hashes)]:
+    for path in [*hashes, *(p for p in inputs if p not in hashes)]:
         yield f"  input: {path}{_state(Path(path), hashes.get(path), file)}"
 
 
@@ -105,19 +108,34 @@ def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
         yield f"  the library's code is another: {modules or f'{job.code[0]} → {job.code[1]}'}"
     for path in job.updated:
         yield f"  input {path} has changed"
-    for path in job.waits:
-        yield f"  input {path} is made again: {_upstream(path, found)}"
+    for path, reason in _waits(job, found).items():
+        yield f"  input {path} is made again: {reason}"
     if job.cause == "other":
         yield f"  {job.other}"
 
 
-def _upstream(path: str, found: Dry) -> str:
-    """Why an input is made again, in a few words."""
-    made_by = next((job for job in found.jobs if path in job.outputs), None)
-    if made_by is None:
-        return "unknown"
-    if made_by.cause == "settings":
-        name, before, now = next(differences(made_by.before, made_by.now))
+def _waits(job: JobHere, found: Dry) -> dict[str, str]:
+    """What is made again before this job, with a reason of its own; {path: reason}."""
+    made_by = {path: one for one in found.jobs for path in one.outputs}
+    out: dict[str, str] = {}
+    todo, seen = list(job.waits), set[str]()
+    while todo:
+        path = todo.pop(0)
+        if path in seen or path not in made_by:
+            continue
+        seen.add(path)
+        one = made_by[path]
+        if one.cause in ("inputs", "other") and one.waits:
+            todo += one.waits
+        else:
+            out[path] = _reason(one)
+    return out
+
+
+def _reason(job: JobHere) -> str:
+    """Why a job runs, in a few words."""
+    if job.cause == "settings":
+        name, before, now = next(differences(job.before, job.now))
         return f"setting {name}: {shown(before)} → {shown(now)}"
     words = {"new": "it does not exist", "code": "the library's code is another", "inputs": "its inputs changed"}
-    return words.get(made_by.cause, made_by.other)
+    return words.get(job.cause, job.other)
