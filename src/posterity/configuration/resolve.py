@@ -49,10 +49,13 @@ class Plan:
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
     files they are converted from. ``optional`` has the restorers that are N/A where their asset is absent,
-    ``needs`` tells what jobs ask a scheduler for, ``follow_code`` whether an edit of the library reruns what it touches,
-    ``titles`` those of the experiments.
+    ``needs`` tells what jobs ask a scheduler for.
     """
 
+    follow_code: bool = field(default=True, kw_only=True)
+    """Whether an edit of the library reruns what it touches."""
+    titles: dict[str, str] = field(default_factory=dict, kw_only=True)
+    """Those of the experiments."""
     data: str
     results: str
     experiments: list[str]
@@ -62,8 +65,6 @@ class Plan:
     runs: dict[str, list[Key]] = field(default_factory=dict)
     toys: dict[str, list[Key]] = field(default_factory=dict)
     responses: dict[str, list[str]] = field(default_factory=dict)
-    follow_code: bool = True
-    titles: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
@@ -129,7 +130,6 @@ def resolve(
     plan = Plan(c.config["data"], c.config["results"], default, [n for n in c.planned if n not in default])
     pools, shown, items = _pools(c, problems), _shown(c, problems), _items(c, problems)
     problems.stop()
-    plan.follow_code = c.config["follow_code"]
     for name, asset in c.assets.items():
         plan.add("fetch", (name,), {"asset": asset})
     plan.sources = {name: value.get("path") or plan.asset(value["asset"]) for name, value in c.datasets.items()}
@@ -152,6 +152,7 @@ def resolve(
         _downstream(plan, c, name)
     benchmarks = Path(plan.results, "benchmarks")
     plan.needs = Needs(c.config["resources"], frozenset(plan.weights), c.config["jobs_per_gpu"], benchmarks)
+    plan.follow_code = c.config["follow_code"]
     plan.titles = {name: c.experiments[name]["title"] for name in c.planned}
     titles = " · ".join(plan.titles[name] for name in plan.experiments)
     plan.add("report", (), {"title": titles, "experiments": plan.experiments})
