@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import yaml
 
-__all__ = ["planning", "stages"]
+__all__ = ["finish", "planning", "stages"]
 
 Row = dict[str, object]
 
@@ -66,14 +66,14 @@ def _planned(folder: Path, name: str, experiment: dict[str, Any], turns: int) ->
     config.write_text(yaml.safe_dump({"experiments": ["scale"], "on_request": [], **own}), encoding="utf-8")
     command = [str(Path(sys.executable).parent / "snakemake"), "-s", str(SNAKEFILE), "-n", "--quiet", "all"]
     new = [_used(command, folder) for _ in range(turns)]
-    jobs = _finish(folder)
+    jobs = finish(folder)
     done = [_used(command, folder) for _ in range(turns)]
     for what, used in (("from nothing", new), ("nothing to do", done)):
         seconds, cpu, mib = (min(values) for values in zip(*used, strict=True))
         yield {"workflow": name, "plan": what, "jobs": jobs, "s": seconds, "cpu s": cpu, "MiB": mib}
 
 
-def _finish(folder: Path) -> int:
+def finish(folder: Path) -> int:
     """Makes every output as an empty file with Snakemake's record of a run; the number of jobs."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings

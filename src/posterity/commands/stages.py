@@ -24,7 +24,7 @@ Measurements = Annotated[Path, typer.Option(metavar="PATH", help="Measurements o
 Samples = Annotated[Path, typer.Option(metavar="PATH", help="Samples of one sampler.")]
 Assets = Annotated[Path, typer.Option(metavar="FOLDER", help="Where fetched assets are.")]
 Inputs = Annotated[
-    list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE stands for those it lists.")
+    list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE lists some.")
 ]
 
 
