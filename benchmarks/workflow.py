@@ -73,13 +73,15 @@ def _planned(folder: Path, name: str, experiment: dict[str, Any], turns: int) ->
         yield {"workflow": name, "plan": what, "jobs": jobs, "s": seconds, "cpu s": cpu, "MiB": mib}
 
 
-def finish(folder: Path) -> int:
+def finish(folder: Path, configs: Sequence[Path] = ()) -> int:
     """Makes every output as an empty file with Snakemake's record of a run; the number of jobs."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
 
     with chdir(folder), SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(ResourceSettings(cores=1), config_settings=ConfigSettings(), snakefile=SNAKEFILE)
+        workflow = api.workflow(
+            ResourceSettings(cores=1), config_settings=ConfigSettings(configfiles=list(configs)), snakefile=SNAKEFILE
+        )
         workflow.dag(DAGSettings()).execute_workflow(executor="dryrun")
         inner: Any = workflow._workflow
         jobs = [job for job in inner.dag.jobs if job.output]
