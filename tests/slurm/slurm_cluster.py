@@ -50,7 +50,7 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 MinJobAge=3600
 ReturnToService=2
-KillWait=10
+KillWait=30
 SlurmdTimeout=60
 SchedulerParameters=sched_interval=5,bf_interval=5
 SelectType=select/cons_tres

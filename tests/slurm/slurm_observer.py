@@ -44,6 +44,7 @@ class Death:
     kill: Callable[[Cluster, dict[str, str]], None] | None
     job: str = ""
     kept: dict[str, int] = field(default_factory=dict)
+    said: str = ""
 
 
 @dataclass(eq=False)  # threads are told apart by what they are
@@ -90,6 +91,10 @@ class Observer(threading.Thread):
         self.waited = max(self.waited, sum(j["state"] == "PENDING" and j["partition"] == "gpu" for j in jobs))
         for death in self.deaths:
             made = self.made(death.sampler)
+            # the next attempt writes over the log
+            for log in self.results.parent.glob(f"logs/sample/*/*/tiny/{death.sampler}.log"):
+                text = log.read_text(errors="replace")
+                death.said = text if "asked to end" in text or not death.said else death.said
             if death.job or death.kill is None or not made:
                 continue
             for job in jobs:

@@ -82,7 +82,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
             n: {"settings": {"steps": s}} for n, s in (("dps", 800), ("pgdm", 300), ("ddrm", 300), ("diffpir", 300))
         },
     }
-    chosen = [request.config.getoption("--experiment"), "gpus"]
+    chosen = list(dict.fromkeys([request.config.getoption("--experiment"), "gpus"]))
     here = workspace(folder / "cluster", *chosen, **asked)
     local = workspace(folder / "local", *chosen, **asked)
     deaths = [
@@ -144,6 +144,13 @@ def test_no_finished_item_is_lost_or_made_twice(run: Run, how: str) -> None:
     assert death.kept, "the death came after the first item"
     made = {name: times for name, times in run.observer.parts.items() if name.startswith(f"{death.sampler}/")}
     assert made and all(len(times) == 1 for times in made.values()), made
+
+
+def test_a_job_that_is_cancelled_finishes_the_item_in_hand_first(run: Run) -> None:
+    death = run.deaths["scancel"]
+    assert re.search(r"asked to end: .*\nended on request after (\d+) of 4 items", death.said), death.said
+    (done,) = re.findall(r"after (\d+) of", death.said)
+    assert int(done) > len(death.kept)
 
 
 def test_more_is_asked_for_after_a_death(run: Run) -> None:

@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 def between_items() -> Iterator[Callable[[str], None]]:
     """A function to call between two items, with what is done so far: it raises once SIGTERM has come.
 
-    Within the block SIGTERM ends nothing by itself, so the item in hand is finished and saved first. A
-    second one ends the process at once. Outside the main thread, where Python hears no signals, it waits
-    for none.
+    Within the block SIGTERM ends nothing by itself, so the item in hand is finished and saved first; nor
+    does a second one, because SLURM sends several within a second. Outside the main thread, where Python
+    hears no signals, it waits for none.
 
     Raises:
         Again: by the function, when the process was asked to end.
@@ -30,11 +30,9 @@ def between_items() -> Iterator[Callable[[str], None]]:
     asked = threading.Event()
 
     def hear(number: int, frame: Any) -> None:  # noqa: ARG001 - the signature of handlers
-        if asked.is_set():
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
-        asked.set()
-        _log.info("asked to end: the item in hand is finished first")
+        if not asked.is_set():
+            asked.set()
+            _log.info("asked to end: the item in hand is finished first")
 
     def pause(done: str) -> None:
         if asked.is_set():
