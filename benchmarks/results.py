@@ -16,7 +16,8 @@ __all__ = ["shown", "written"]
 
 FOLDER = Path(__file__).parent / "results"
 
-TARGETS = {"overhead": ("ratio", 1.03), "own": ("own ms", 1.0), "guided": ("share", 0.01), "kernel": ("ratio", None)}
+TARGETS = {"overhead": ("ratio", 1.03), "own": ("own ms", 1.0), "guided": ("share", 0.01), "kernel": ("ratio", None),
+           "stages": ("cpu s", 3.0)}  # fmt: skip
 """What a figure draws, and the line that it should stay below."""
 
 
@@ -39,10 +40,13 @@ def written(name: str, rows: list[dict[str, object]]) -> None:
     frame = pd.DataFrame(rows)
     measured = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.processor()}
     frame.assign(**measured).to_parquet(FOLDER / f"{name}.parquet", compression="zstd")
+    if name == "planning":
+        _planning(frame)
     if name not in TARGETS:
         return
     column, target = TARGETS[name]
-    labels = frame.select_dtypes("object").agg(" ".join, axis=1) if "method" in frame else frame["rows"].astype(str)
+    names = frame.select_dtypes("object").agg(" ".join, axis=1)
+    labels = names if {"method", "stage"} & {*frame} else frame["rows"].astype(str)
     figure, axes = plt.subplots(figsize=(7, 0.3 * len(frame) + 1), layout="constrained")
     axes.barh(labels, frame[column])
     if target is not None:
@@ -51,4 +55,22 @@ def written(name: str, rows: list[dict[str, object]]) -> None:
     axes.invert_yaxis()
     axes.set_xlabel(column)
     figure.savefig(FOLDER / f"{name}.svg")
+    plt.close(figure)
+
+
+def _planning(frame: pd.DataFrame) -> None:
+    """CPU seconds and memory by the number of jobs; all papers are points of their own."""
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    for plan, target, colour in (("from nothing", 10, "C0"), ("nothing to do", 6, "C1")):
+        rows = frame[frame["plan"] == plan]
+        sizes, papers = rows[rows["workflow"] != "all papers"], rows[rows["workflow"] == "all papers"]
+        for axes, column in zip(panels, ("cpu s", "MiB"), strict=True):
+            axes.plot(sizes["jobs"], sizes[column], "o-", color=colour, label=plan)
+            axes.plot(papers["jobs"], papers[column], "*", color=colour, markersize=12)
+        panels[0].axhline(target, color=colour, linestyle=":", linewidth=1)
+    panels[1].axhline(512, color="black", linestyle=":", linewidth=1)
+    for axes, name in zip(panels, ("CPU seconds", "MiB"), strict=True):
+        axes.set(xscale="log", yscale="log", xlabel="jobs", ylabel=name)
+    panels[0].legend(title="stars: all papers; dotted: targets")
+    figure.savefig(FOLDER / "planning.svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)

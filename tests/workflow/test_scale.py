@@ -1,0 +1,51 @@
+"""The generated workflows that planning is measured on have the size that they say, and finish without a run."""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from posterity.configuration import resolve
+from posterity.configuration.problems import Problems
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import workflow  # noqa: E402 - ``benchmarks`` lies beside ``src``, in no installed package
+
+
+@pytest.mark.parametrize("size", [20, 100, 1000])
+def test_a_generated_workflow_has_about_as_many_jobs_as_it_says(tmp_path, size):
+    made = workflow._generated(size)
+    (tmp_path / "experiments").mkdir()
+    runs = {"title": "t", "metrics": ["psnr"], "runs": made.pop("runs")}
+    (tmp_path / "experiments" / "scale.yaml").write_text(yaml.safe_dump(runs))
+    for part in ("datasets", "priors"):
+        (tmp_path / part).symlink_to(ROOT / "config" / part)
+    made["tasks"] |= yaml.safe_load((ROOT / "config/tasks/tasks.yaml").read_text())
+    made["samplers"]["ddnm"] |= {"method": "ddnm"}
+    plan = resolve(
+        {"experiments": ["scale"], "on_request": [], **made}, tmp_path, ROOT / "resources/assets.yaml", Problems()
+    )
+    counted = [job for job in plan if job.stage in ("degrade", "posterior", "sample", "measure")]
+    assert abs(len(counted) - size) <= 0.1 * size + 4
+
+
+def test_finished_results_need_no_run(tmp_path):
+    """What the records and times say is that nothing is to do, and one setting later that something is."""
+    from posterity.commands.dry_run import dry_run
+
+    (tmp_path / "config" / "experiments").mkdir(parents=True)
+    for path in (ROOT / "config").iterdir():
+        if path.is_dir() and path.name != "experiments":
+            (tmp_path / "config" / path.name).symlink_to(path)
+    run = {"dataset": workflow.DATASET, "tasks": ["sr4"], "prior": "kernel", "samplers": ["ddnm"]}
+    (tmp_path / "config/experiments/one.yaml").write_text(yaml.safe_dump({"title": "t", "runs": [run]}))
+    (tmp_path / "config/config.yaml").write_text("experiments: [one]")
+    assert workflow.finish(tmp_path) == 6
+    with contextlib.chdir(tmp_path):
+        assert dry_run([], [], workflow.SNAKEFILE).running == []
+        (tmp_path / "config/config.yaml").write_text("experiments: [one]\nseed: 1")
+        assert {j.stage for j in dry_run([], [], workflow.SNAKEFILE).running} >= {"degrade", "sample", "report"}
