@@ -79,7 +79,7 @@ def _states(plan: Plan) -> Iterator[tuple[Path, str, str]]:
     for job in plan:
         if job.stage in _PATHS:
             path = _path(job, plan)
-            yield path, *_state(job, path)
+            yield path, *_state(job, path, plan)
             # what its stage writes beside it and seals too
             for beside in _BESIDE.get(job.stage, ()):
                 if (sealed := path.with_name(beside)).exists():
@@ -100,7 +100,7 @@ def _whole(path: Path, verify: Callable[[Path], None]) -> tuple[str, str]:
     return "ok", ""
 
 
-def _state(job: Job, path: Path) -> tuple[str, str]:
+def _state(job: Job, path: Path, plan: Plan) -> tuple[str, str]:
     """("ok", "stale", "damaged" or "missing", what differs)."""
     import json
 

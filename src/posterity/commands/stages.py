@@ -23,9 +23,7 @@ Regions = Annotated[Path, typer.Option(metavar="PATH", help="regions.parquet of 
 Measurements = Annotated[Path, typer.Option(metavar="PATH", help="Measurements of one task.")]
 Samples = Annotated[Path, typer.Option(metavar="PATH", help="Samples of one sampler.")]
 Assets = Annotated[Path, typer.Option(metavar="FOLDER", help="Where fetched assets are.")]
-Inputs = Annotated[
-    list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE lists some.")
-]
+Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE lists some.")]
 
 
 def _run(stage: str, settings: str, **paths: Any) -> None:

@@ -69,12 +69,11 @@ def _photographs(source: Path) -> Iterator[tuple[list[str], Get]]:
 
 @contextmanager
 def _base(folder: Path) -> Iterator[tuple[list[str], Get]]:
-    try:
-        import lmdb  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError:
-        raise PosterityError("LSUN's archives are LMDB files, which the package lmdb reads: pip install lmdb") from None
+    import lmdb
+
     try:
         with lmdb.open(str(folder), readonly=True, lock=False, readahead=False) as base, base.begin() as view:
-            yield [key.decode() for key in view.cursor().iternext(values=False)], lambda key: view.get(key.encode())
+            keys = [bytes(key).decode() for key in view.cursor().iternext(values=False)]
+            yield keys, lambda key: bytes(view.get(key.encode(), b""))
     except lmdb.Error as error:
         raise PosterityError(f"{folder / 'data.mdb'} is not a whole LMDB ({error}); get it again") from error

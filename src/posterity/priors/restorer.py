@@ -94,11 +94,9 @@ def _mat(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None,
 
 def _swinir(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None, int]:
     """SwinIR for super-resolution or, at scale 1, for anything that leaves an image of the same size."""
-    try:
-        with lean():
-            from spandrel import MAIN_REGISTRY, ImageModelDescriptor, UnsupportedModelError  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError:
-        raise PosterityError("SwinIR is loaded by the package spandrel: pip install spandrel") from None
+    with lean():
+        from spandrel import MAIN_REGISTRY, ImageModelDescriptor, UnsupportedModelError
+
     bad = next((key for key, value in state.items() if not value.isfinite().all()), None)
     if bad:
         raise PosterityError(f"{name} is damaged: {bad} holds values that are not finite")
