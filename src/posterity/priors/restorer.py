@@ -73,7 +73,7 @@ def _mat(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None,
     """MAT's generator at the size that its layers are named after."""
     try:
         with lean():
-            from spandrel_extra_arches.architectures.MAT.__arch.MAT import Generator  # type: ignore[import-not-found,import-untyped,unused-ignore]
+            from spandrel_extra_arches.architectures.MAT.__arch.MAT import Generator
     except ImportError:
         raise PosterityError(
             "MAT is loaded by the package spandrel_extra_arches, for research only: pip install spandrel_extra_arches"
