@@ -8,6 +8,7 @@ rule gather:
         GATHERED,
     log:
         "logs/gather/{experiment}.log",
+    localrule: True
     threads: 1
     resources:
         mem_mb=1000,

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 __all__ = ["IMAGE", "SCHEMAS", "VERSION"]
 
-VERSION = 1
+VERSION = 2
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A PNG as `datasets` and Parquet viewers understand it."""

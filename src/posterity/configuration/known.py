@@ -45,7 +45,7 @@ REFERENCES = ("prior", "exact_score", "recursion")
 """What is named like a sampler there: bounds from both sides, and the moment recursion."""
 RULES = (
     "all", "fetch", "prepare", "degrade", "train_prior", "convert_prior", "posterior", "sample", "select", "measure",
-    "study", "study_simulated", "analyse", "distance", "table", "figure", "report",
+    "study", "study_simulated", "analyse", "distance", "gather", "table", "figure", "report",
 )  # fmt: skip
 """The workflow's rules; an experiment is one too, and needs a name of its own."""
 FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
