@@ -35,7 +35,9 @@ def runs(metrics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]
 
 
 def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -> list[Cell]:
-    """A row for every run of the tasks that fit; combinations that were not run are N/A.
+    """A row for every run of the tasks that fit; samplers that were not run on one of them are N/A.
+
+    A sampler that was run with another prior has its row there alone: each published prior has samplers of its own.
 
     Arguments:
         frames: metrics artifacts.
@@ -49,6 +51,7 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -
     by_run: dict[Any, pd.DataFrame] = dict(runs(rows))
     settings = sorted({key[:3] for key in by_run})
     samplers = sorted(rows["sampler"].unique(), key=order)
+    ran = {(*key[:2], key[3]) for key in by_run}
     cells = []
     for (setting, sampler), column in product(product(settings, samplers), columns):
         key = (*setting, sampler)
@@ -56,6 +59,6 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -
         if key in by_run:
             own = by_run[key]
             cells.append(mean_cell(key, column, own[own["metric"] == column], paper))
-        else:
+        elif (*setting[:2], sampler) not in ran:
             cells.append(Cell(key, column, count=0, published=paper, note=NOT_RUN))
     return cells
