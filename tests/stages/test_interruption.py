@@ -78,6 +78,13 @@ def parts(output: Path) -> list[Path]:
     return sorted(output.parent.glob(f".{output.stem}.parts/*/[!.]*.parquet"))
 
 
+def wait_for(output: Path, so_many: int) -> None:
+    """Until so many parts are there."""
+    until = time.monotonic() + 60
+    while len(parts(output)) < so_many and time.monotonic() < until:
+        time.sleep(0.001)
+
+
 @pytest.fixture
 def after_two(request: pytest.FixtureRequest) -> Iterator[Callable[[Path, int], None]]:
     """Sends this process a signal as soon as two parts are there."""
@@ -85,9 +92,7 @@ def after_two(request: pytest.FixtureRequest) -> Iterator[Callable[[Path, int], 
 
     def arm(output: Path, number: int) -> None:
         def watch() -> None:
-            until = time.monotonic() + 60
-            while len(parts(output)) < 2 and time.monotonic() < until:
-                time.sleep(0.001)
+            wait_for(output, 2)
             os.kill(os.getpid(), number)
 
         threads.append(threading.Thread(target=watch))
@@ -126,9 +131,7 @@ def test_sigkill_loses_the_item_in_hand_alone(folder: Path) -> None:
         if child == 0:
             draw(folder, "killed")
             os._exit(0)
-        until = time.monotonic() + 60
-        while len(parts(output)) < so_many and time.monotonic() < until:
-            time.sleep(0.001)
+        wait_for(output, so_many)
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
         now = {p: p.stat().st_mtime_ns for p in parts(output)}
@@ -137,6 +140,31 @@ def test_sigkill_loses_the_item_in_hand_alone(folder: Path) -> None:
         seen = now
     draw(folder, "killed")
     assert content(output) == whole
+
+
+def test_a_second_process_waits_for_the_first_and_makes_nothing_twice(folder: Path) -> None:
+    whole = content(draw(folder, "whole"))
+    output, seen = folder / "both.parquet", dict[Path, set[int]]()
+    children = []
+    for _ in range(2):
+        children.append(os.fork())
+        if children[-1] == 0:
+            draw(folder, "both")
+            os._exit(0)
+        wait_for(output, 1)
+    # the first dies in the middle, and the second goes on from what it kept
+    wait_for(output, 3)
+    os.kill(children[0], signal.SIGKILL)
+    while os.waitpid(children[1], os.WNOHANG) == (0, 0):
+        for path in parts(output):
+            try:
+                seen.setdefault(path, set()).add(path.stat().st_mtime_ns)
+            except FileNotFoundError:
+                continue
+        time.sleep(0.001)
+    os.waitpid(children[0], 0)
+    assert content(output) == whole
+    assert len(seen) >= 3 and all(len(times) == 1 for times in seen.values())
 
 
 def test_a_damaged_part_is_made_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -9,7 +10,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from posterity.artifacts import store
 from posterity.errors import PosterityError
@@ -24,6 +25,9 @@ class Parts:
 
     They belong to exactly these settings, inputs and code; those that an earlier run left with others are
     not looked at. A part that cannot be read, because a disk or a copy damaged it, is made again.
+
+    Two processes that make the same output would do the same work twice, as happens when a workflow is
+    killed and started again while its jobs still run. The second one waits for the first, and finds its parts.
 
     Arguments:
         output: the artifact that the parts will make.
@@ -40,6 +44,16 @@ class Parts:
         self._folder = output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
         self._kind, self._settings = kind, settings
         self._parent = os.getppid()
+        self._place = output.with_name(f".{output.stem}.lock")
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        self._lock = _locked(self._place)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
 
     def read(self, item: str | int) -> list[dict[str, Any]] | None:
         """The item's rows; None when they have to be made."""
@@ -64,3 +78,22 @@ class Parts:
         """
         if os.getppid() == self._parent:
             shutil.rmtree(self._folder.parent, ignore_errors=True)
+
+
+def _locked(path: Path) -> int | None:
+    """An open file with a lock that ends with this process at the latest; None where the file system has none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise PosterityError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _log.info("waits for another process that makes the same")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:  # some network file systems
+        os.close(handle)
+        return None
+    return handle

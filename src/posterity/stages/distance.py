@@ -50,10 +50,9 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
         PosterityError: when a method or a setting does not exist, before anything is computed.
     """
     runs = [_runner(entry) for entry in settings["runs"]]
-    parts = Parts(output, "distances", settings)
     rows: list[dict[str, Any]] = []
     first, count = int(settings["first"]), int(settings["instances"])
-    with between_items() as pause:
+    with Parts(output, "distances", settings) as parts, between_items() as pause:
         for number in range(first, first + count):
             found = parts.read(number)
             if found is None:
@@ -62,8 +61,8 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
                 found = _instance(settings, runs, number)
                 parts.write(number, found)
             rows += found
-    store.write(output, "distances", rows, {"settings": settings})
-    parts.drop()
+        store.write(output, "distances", rows, {"settings": settings})
+        parts.drop()
 
 
 def _instance(settings: Mapping[str, Any], runs: list[Callable[..., _Result]], number: int) -> list[dict[str, Any]]:

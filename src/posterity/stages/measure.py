@@ -78,9 +78,8 @@ def run(
         return out.rows
 
     given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
-    parts = Parts(output, "metrics", settings, given)
     rows = _absent(samples, wanted) if not pools else []
-    with between_items() as pause:
+    with Parts(output, "metrics", settings, given) as parts, between_items() as pause:
         for number, (item, pool) in enumerate(pools.items()):
             found = parts.read(item)
             if found is None:
@@ -90,11 +89,11 @@ def run(
                 found = one(item, pool)
                 parts.write(item, found)
             rows += found
-    if "fid" in wanted and pools:
-        rows += _fid(pools, truths, count, assets)
-    inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
-    store.write(output, "metrics", rows, {"settings": settings, "inputs": inputs})
-    parts.drop()
+        if "fid" in wanted and pools:
+            rows += _fid(pools, truths, count, assets)
+        inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
+        store.write(output, "metrics", rows, {"settings": settings, "inputs": inputs})
+        parts.drop()
 
 
 def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:

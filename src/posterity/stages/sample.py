@@ -41,11 +41,11 @@ def run(
         return
     measured = load(settings, items, regions, measurements, weights)
     sampler, guidance = _sampler(settings["sampler"])
-    parts = Parts(output, "samples", settings, (items, regions, measurements, *([weights] if weights else [])))
-    rows = {item: found for item in measured.items if (found := parts.read(item)) is not None}
-    todo = [i for i, item in enumerate(measured.items) if item not in rows]
+    inputs = (items, regions, measurements, *([weights] if weights else []))
     size = max(1, batch // int(settings["samples"]))
-    with between_items() as pause:
+    with Parts(output, "samples", settings, inputs) as parts, between_items() as pause:
+        rows = {item: found for item in measured.items if (found := parts.read(item)) is not None}
+        todo = [i for i, item in enumerate(measured.items) if item not in rows]
         while todo:
             pause(f"{len(measured.items) - len(todo)} of {len(measured.items)} items")
             chosen = todo[:size]
@@ -58,8 +58,8 @@ def run(
                 parts.write(item, found)
             rows |= made
             todo = todo[len(chosen) :]
-    store.write(output, "samples", [row for item in measured.items for row in rows[item]], {"settings": settings})
-    parts.drop()
+        store.write(output, "samples", [row for item in measured.items for row in rows[item]], {"settings": settings})
+        parts.drop()
 
 
 def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
