@@ -39,7 +39,14 @@ def test_the_whole_graph_is_planned_without_the_files(folder):
     fetched = Counter(re.findall(r"wildcards: asset=([^,]+)", told))
     assert fetched == Counter([*BROUGHT, "vgg16", "niqe"])
     counts = dict(re.findall(r"^(\w+) +(\d+)$", told, re.MULTILINE))
-    wanted = {"prepare": "2", "convert_prior": "3", "degrade": "6", "select": "3", "study_simulated": "1", "analyse": "1"}
+    wanted = {
+        "prepare": "2",
+        "convert_prior": "3",
+        "degrade": "6",
+        "select": "3",
+        "study_simulated": "1",
+        "analyse": "1",
+    }
     assert {rule: counts[rule] for rule in wanted} == wanted
     planned = set(re.findall(r"output: results/samples/(\S+)\.parquet", told))
     for method in ("ddrm", "ddnm", "dps"):
