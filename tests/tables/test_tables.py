@@ -189,3 +189,16 @@ def test_interval_is_that_of_the_mean():
     half = 1.96 * x.std() / np.sqrt(200)
     assert low == pytest.approx(x.mean() - half, abs=0.02) and high == pytest.approx(x.mean() + half, abs=0.02)
     assert interval([1.0]) == (None, None)
+
+
+def test_a_sampler_has_its_row_under_its_own_prior_alone(tmp_path):
+    """As published: each checkpoint with the samplers that it was run with."""
+    files = []
+    for prior, sampler in (("sdedit", "ddnm"), ("repaint", "repaint")):
+        run = {"dataset": "faces", "task": "inpaint_face", "prior": prior, "sampler": sampler}
+        rows = [run | {"item": item, "metric": m, "value": 0.1} for item in "ab" for m in ("diversity", "niqe")]
+        files.append(tmp_path / f"{sampler}.parquet")
+        store.write(files[-1], "metrics", rows, {"settings": {}})
+    table.run({"experiment": "e", "table": "inpainting"}, inputs=files, output=tmp_path / "table.parquet")
+    found = {r["row"] for r in store.read(tmp_path / "table.parquet", "tables").to_pylist()}
+    assert found == {"faces / inpaint_face / sdedit / ddnm", "faces / inpaint_face / repaint / repaint"}
