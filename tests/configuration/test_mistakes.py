@@ -295,6 +295,13 @@ def test_the_published_scale_is_planned_without_its_files(folder, name):
     assert not lines(folder, {"experiments": [name]})
 
 
+def test_figures_of_answers_need_answers(folder):
+    found = lines(folder, {}, {"figures": ["fig04_toy", "fig08_study_guidance"]})
+    where = "config: experiments.mine.figures = 'fig08_study_guidance': is drawn of answers; give `study.responses` or"
+    assert len(found) == 1 and found[0].startswith(where)
+    assert len(lines(folder, {}, {"figures": "all"})) == 4
+
+
 def test_a_dataset_that_is_said_to_be_there_is(folder):
     found = lines(folder, {"datasets": {"imagenet": {"path": "/nowhere/val"}}})
     assert found == ["config: datasets.imagenet.path = '/nowhere/val': is not there"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from posterity.assets.declared import load
 from posterity.configuration import toys, training
-from posterity.configuration.known import CLOSED_FORM, FEATURES, METRICS, RULES, lacking
+from posterity.configuration.known import ANSWERED, CLOSED_FORM, FEATURES, METRICS, RULES, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import Named, catalogue, defined
@@ -219,6 +219,11 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
         for _ in c.combinations(at, run, problems):
             pass
         _subsets(at, run.get("subsets", []), c, problems)
+    study = experiment.get("study", {})
+    if not (study.get("responses") or study.get("simulate")):
+        asked = experiment.get("figures", []) if experiment.get("figures") != "all" else ANSWERED
+        for figure in (f for f in ANSWERED if f in asked):
+            problems.add(f"{path}.figures", figure, "is drawn of answers; give `study.responses` or `study.simulate`")
     for at, section in c.toys(name):
         toys.check(at, section, problems)
     if "study" in experiment:
