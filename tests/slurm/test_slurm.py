@@ -132,10 +132,13 @@ def test_a_killed_job_is_submitted_again(run: Run, how: str, state: str) -> None
 
 @pytest.mark.parametrize("how", ["node down", "requeue"])
 def test_a_job_that_loses_its_place_goes_back_to_the_queue(run: Run, how: str) -> None:
-    first, second, *_ = starts(run, run.deaths[how].sampler)
-    assert first["job"] == second["job"] == run.deaths[how].job
+    first, *_, last = starts(run, run.deaths[how].sampler)
     states = run.observer.states[first["job"]]
-    assert states[-1] == "COMPLETED" and states.count("RUNNING") >= 2
+    assert first["job"] == run.deaths[how].job
+    assert states.count("RUNNING") >= 2, "under its own number"
+    # SLURM 22.05 may refuse a requeued job its GPU ("Invalid generic resource"); then it is submitted again
+    assert last["job"] == first["job"] or states[-1] == "FAILED"
+    assert run.observer.states[last["job"]][-1] == "COMPLETED"
 
 
 @pytest.mark.parametrize("how", ["time limit", "node down", "scancel", "requeue"])
