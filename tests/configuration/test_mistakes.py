@@ -279,7 +279,7 @@ def test_an_experiment_cannot_have_the_name_of_a_rule_or_of_another_target(folde
         "config: experiments.mi_ne: 'mi_ne' is also mi-ne for snakemake",
         "config: experiments.sample: 'sample' is a rule for snakemake",
     ]
-    assert unknown.startswith("config: on_request[0] = 'nothing': unknown experiment (valid: ci, diversity, ")
+    assert unknown.startswith("config: on_request[0] = 'nothing': unknown experiment (valid: all_papers, ci, ")
 
 
 def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder):

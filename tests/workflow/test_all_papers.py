@@ -49,5 +49,5 @@ def test_one_number_of_one_sampler_plans_its_jobs_and_what_is_made_from_them(fin
     counts = Counter(j.stage for j in jobs)
     with contextlib.chdir(folder):
         every = Counter(j.stage for j in dry_run([], CONFIGS, ROOT / "Snakefile").jobs)
-    products = {stage: every[stage] for stage in ("gather", "study", "table", "figure", "report")}
+    products = {stage: every[stage] for stage in ("gather", "study", "analyse", "table", "figure", "report")}
     assert counts == Counter({"sample": len(own), "measure": len(own), **products})
