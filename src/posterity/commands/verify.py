@@ -101,10 +101,11 @@ def _parse(given: list[str]) -> dict[str, Any]:
 
 
 def _everyone(chosen: dict[str, Any]) -> list[dict[str, Any]]:
-    """All methods, each with those of the settings that it has."""
+    """All methods, each with those of the settings that it has; restorers have no prior to be compared with."""
     from posterity import samplers
 
-    properties = {name: entry["settings"].get("properties", {}) for name, entry in samplers.schema().items()}
+    diffusion = {name: entry for name, entry in samplers.schema().items() if "restorer" not in entry["needs"]}
+    properties = {name: entry["settings"].get("properties", {}) for name, entry in diffusion.items()}
     unknown = [key for key in chosen if not any(key in has for has in properties.values())]
     if unknown:
         raise PosterityError(f"no sampler has a setting {unknown[0]!r}")
