@@ -147,12 +147,12 @@ class TestWhatGoesWrong:
     def test_another_kind_of_artifact(self, artifact: Path) -> None:
         with pytest.raises(PosterityError) as error:
             store.read(artifact, "metrics")
-        assert one_line(error) == f"{artifact} holds posterior version 1, expected metrics version 1"
+        assert one_line(error) == f"{artifact} holds posterior version 2, expected metrics version 2"
 
     def test_somebody_elses_parquet(self, tmp_path: Path) -> None:
         path = tmp_path / "theirs.parquet"
         pq.write_table(pa.table({"a": [1]}), path)
-        with pytest.raises(PosterityError, match="expected posterior version 1"):
+        with pytest.raises(PosterityError, match="expected posterior version 2"):
             store.read(path, "posterior")
 
 

@@ -17,6 +17,7 @@ import torch
 from posterity.artifacts import images, store
 from posterity.cli import app
 from posterity.errors import Again
+from posterity.priors.training import Trainer
 from posterity.stages import degrade, distance, measure, sample, train
 from posterity.stages._interruption import between_items
 
@@ -196,7 +197,9 @@ def test_the_command_exits_with_the_code_for_again(folder: Path, after_two: Call
     assert ended.value.code == os.EX_TEMPFAIL == 75
 
 
-def test_training_saves_its_state_when_asked_and_goes_on_past_a_damaged_one(folder: Path) -> None:
+def test_training_saves_its_state_when_asked_and_goes_on_past_a_damaged_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = {"steps": 12, "batch": 4, "channels": [8], "layers": 1, "attention": [], "head": 8, "warm_up": 0}
     settings = {"prior": "small", "datasets": {"d": 1}, "split": "all", "training": small}
 
@@ -204,10 +207,20 @@ def test_training_saves_its_state_when_asked_and_goes_on_past_a_damaged_one(fold
         train.run(settings, inputs=[folder / "items.parquet"], output=folder / name / "weights.safetensors", **more)
         return folder / name / "weights.safetensors"
 
+    def at(step: int) -> Callable[[Trainer], float]:
+        def asked(self: Trainer) -> float:
+            loss = advance(self)
+            if self.step == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return loss
+
+        advance = Trainer.advance
+        return asked
+
     whole = run("whole").read_bytes()
-    for _ in range(2):
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        with pytest.raises(Again, match=r"step \d+ of 12"):
+    for step in (4, 9):
+        with monkeypatch.context() as patched, pytest.raises(Again, match=f"step {step} of 12"):
+            patched.setattr(Trainer, "advance", at(step))
             run("asked")
     states = sorted((folder / "asked").glob(".weights.parts/*/*.safetensors"))
     assert states

@@ -52,6 +52,11 @@ EXPERIMENT = {
 def uses(folder: Path, gpus: int, **config: Any) -> list[dict[str, Any]]:
     """What every job did, in a run with so many GPUs to count and two devices, "a" and "b"."""
     shutil.copytree(ROOT / "config", folder / "config")
+    # trained here, so that there is a training to lend a device to
+    trained = folder / "config" / "priors" / "openmoji32.yaml"
+    content = yaml.safe_load(trained.read_text())
+    del content["openmoji32"]["weights"]
+    trained.write_text(yaml.safe_dump(content))
     (folder / "config" / "experiments" / "gpus.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump({"experiments": ["gpus"]} | config))
     (folder / "bin").mkdir()

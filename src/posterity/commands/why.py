@@ -84,7 +84,7 @@ def _state(path: Path, digest: str | None, made: Path) -> str:
 
 
 def _again(about: Mapping[str, Any], job: JobHere | None, configs: Sequence[Path]) -> Iterator[str]:
-    command = about.get("command") or (job.command if job else "")
+    command = (about.get("command") or (job.command if job else "")).removeprefix("exec ")
     if command:
         yield "make it again"
         yield f"  {command}"
