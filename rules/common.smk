@@ -3,6 +3,8 @@ import re
 
 from snakemake.io import IOFile
 
+from posterity.configuration.paths import PATHS, pattern
+
 
 def settings_of(stage, *names):
     """The job's settings as one canonical string, so that equal settings never rerun anything."""
@@ -58,38 +60,24 @@ def needs_of(stage, *names, mem_mb, runtime):
 
 RUN = ("dataset", "task", "prior", "sampler")
 
-ITEMS = f"{plan.data}/datasets/{{dataset}}/items.parquet"
+OUTPUTS = {stage: pattern(stage, plan.data, plan.results) for stage in PATHS}
+"""{stage: where its first output is}."""
+ITEMS = OUTPUTS["prepare"]
 REGIONS = f"{plan.data}/datasets/{{dataset}}/regions.parquet"
 LICENSE = f"{plan.data}/datasets/{{dataset}}/LICENSE.txt"
 SHEET = f"{plan.data}/datasets/{{dataset}}/sheet.png"
-MEASUREMENTS = f"{plan.results}/measurements/{{dataset}}/{{task}}.parquet"
-POSTERIOR = f"{plan.results}/posterior/{{dataset}}/{{task}}/{{prior}}.parquet"
-SAMPLES = f"{plan.results}/samples/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
-SUBSETS = f"{plan.results}/subsets/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
-METRICS = f"{plan.results}/metrics/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.parquet"
-DISTANCES = f"{plan.results}/distances/{{prior}}/{{dim}}/{{sampler}}.parquet"
+MEASUREMENTS = OUTPUTS["degrade"]
+POSTERIOR = OUTPUTS["posterior"]
+SAMPLES = OUTPUTS["sample"]
+SUBSETS = OUTPUTS["select"]
+METRICS = OUTPUTS["measure"]
+DISTANCES = OUTPUTS["distance"]
 GATHERED = f"{plan.results}/gathered/{{experiment}}.txt"
-QUESTIONS = f"{plan.results}/study/{{experiment}}/questions.parquet"
+QUESTIONS = OUTPUTS["study"]
 SIMULATED = f"{plan.results}/study/{{experiment}}/simulated.parquet"
-ANALYSIS = f"{plan.results}/study/{{experiment}}/analysis.parquet"
-TABLE = f"{plan.results}/tables/{{experiment}}/{{table}}.parquet"
-FIGURE = f"{plan.results}/figures/{{experiment}}/{{figure}}.svg"
-OUTPUTS = {
-    "fetch": f"{plan.data}/assets/{{asset}}/{{file}}",
-    "prepare": ITEMS,
-    "degrade": MEASUREMENTS,
-    "convert": f"{plan.data}/priors/{{prior}}/weights.safetensors",
-    "posterior": POSTERIOR,
-    "sample": SAMPLES,
-    "select": SUBSETS,
-    "measure": METRICS,
-    "distance": DISTANCES,
-    "study": QUESTIONS,
-    "analyse": ANALYSIS,
-    "table": TABLE,
-    "figure": FIGURE,
-    "report": f"{plan.results}/report/index.html",
-}
+ANALYSIS = OUTPUTS["analyse"]
+TABLE = OUTPUTS["table"]
+FIGURE = OUTPUTS["figure"]
 
 
 def paths_of(pattern, keys):

@@ -16,18 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "doctor", "schema"]
 
-_PATHS = {
-    "prepare": "{data}/datasets/{0}/items.parquet",
-    "degrade": "{results}/measurements/{0}/{1}.parquet",
-    "posterior": "{results}/posterior/{0}/{1}/{2}.parquet",
-    "sample": "{results}/samples/{0}/{1}/{2}/{3}.parquet",
-    "select": "{results}/subsets/{0}/{1}/{2}/{3}.parquet",
-    "measure": "{results}/metrics/{0}/{1}/{2}/{3}.parquet",
-    "distance": "{results}/distances/{0}/{1}/{2}.parquet",
-    "study": "{results}/study/{0}/questions.parquet",
-    "table": "{results}/tables/{0}/{1}.parquet",
-}
-"""Artifacts that say what they were made with."""
+_TELLING = ("prepare", "degrade", "posterior", "sample", "select", "measure", "distance", "study", "table")
+"""Stages whose artifacts say what they were made with."""
 
 _BESIDE = {"prepare": ("regions.parquet",), "study": ("simulated.parquet",)}
 
@@ -68,7 +58,10 @@ def check(
 
 
 def _path(job: Job, plan: Plan) -> Path:
-    return Path(_PATHS[job.stage].format(*job.key, data=plan.data, results=plan.results))
+    from posterity.configuration.paths import fields, pattern
+
+    named = dict(zip(fields(job.stage), job.key, strict=True))
+    return Path(pattern(job.stage, plan.data, plan.results).format(**named))
 
 
 def _states(plan: Plan) -> Iterator[tuple[Path, str, str]]:
@@ -77,7 +70,7 @@ def _states(plan: Plan) -> Iterator[tuple[Path, str, str]]:
     from posterity.assets import checksum
 
     for job in plan:
-        if job.stage in _PATHS:
+        if job.stage in _TELLING:
             path = _path(job, plan)
             yield path, *_state(job, path, plan)
             # what its stage writes beside it and seals too

@@ -10,17 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Needs"]
+from posterity.configuration.paths import fields
 
-_KEYS: Mapping[str, tuple[str, ...]] = {
-    "prepare": ("dataset",),
-    "degrade": ("dataset", "task"),
-    "train": ("prior",),
-    "convert": ("prior",),
-    "posterior": ("dataset", "task", "prior"),
-    "distance": ("prior", "dim", "sampler"),
-} | dict.fromkeys(("sample", "select", "measure"), ("dataset", "task", "prior", "sampler"))
-"""What the parts of a job's key are called."""
+__all__ = ["Needs"]
 
 _VALUES = ("gpu", "batch", "mem_mb", "runtime")
 _SPARE = 1.5
@@ -76,7 +68,7 @@ class Needs:
         return math.ceil(recorded) if attempt == 1 else math.ceil(max(recorded, default)) * attempt
 
     def _named(self, stage: str, key: Sequence[str]) -> dict[str, str]:
-        return {"stage": stage} | dict(zip(_KEYS.get(stage, ()), key, strict=False))
+        return {"stage": stage} | dict(zip(fields(stage), key, strict=False))
 
     def _said(self, stage: str, key: Sequence[str]) -> dict[str, Any]:
         """The values of all entries whose selectors fit."""

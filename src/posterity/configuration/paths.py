@@ -1,0 +1,40 @@
+"""Where the outputs of stages lie; a pattern's fields, after the two folders, are the parts of a job's key."""
+
+from __future__ import annotations
+
+from functools import cache
+from string import Formatter
+
+__all__ = ["PATHS", "fields", "pattern"]
+
+_RUN = "{dataset}/{task}/{prior}/{sampler}"
+PATHS = {
+    "fetch": "{data}/assets/{asset}/{file}",
+    "prepare": "{data}/datasets/{dataset}/items.parquet",
+    "degrade": "{results}/measurements/{dataset}/{task}.parquet",
+    "train": "{data}/priors/{prior}/weights.safetensors",
+    "convert": "{data}/priors/{prior}/weights.safetensors",
+    "posterior": "{results}/posterior/{dataset}/{task}/{prior}.parquet",
+    "sample": f"{{results}}/samples/{_RUN}.parquet",
+    "select": f"{{results}}/subsets/{_RUN}.parquet",
+    "measure": f"{{results}}/metrics/{_RUN}.parquet",
+    "distance": "{results}/distances/{prior}/{dim}/{sampler}.parquet",
+    "study": "{results}/study/{experiment}/questions.parquet",
+    "analyse": "{results}/study/{experiment}/analysis.parquet",
+    "table": "{results}/tables/{experiment}/{table}.parquet",
+    "figure": "{results}/figures/{experiment}/{figure}.svg",
+    "report": "{results}/report/index.html",
+}
+"""{stage: its first output}."""
+
+
+def pattern(stage: str, data: str, results: str) -> str:
+    """The stage's path within these folders, the parts of the key still as fields, which Snakemake calls wildcards."""
+    return PATHS[stage].replace("{data}", data).replace("{results}", results)
+
+
+@cache
+def fields(stage: str) -> tuple[str, ...]:
+    """What the parts of a job's key are called."""
+    found = (name for _, name, _, _ in Formatter().parse(PATHS.get(stage, "")) if name)
+    return tuple(name for name in found if name not in ("data", "results"))
