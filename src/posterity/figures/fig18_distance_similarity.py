@@ -54,16 +54,18 @@ def _points(frames: Frames, asked: list[dict[str, Any]], given: list[dict[str, A
         if question["study"] == "coverage" and not question["practice"] and said[question["question"]]:
             by_run[tuple(question[k] for k in KEYS)].append(question)
     out: Points = {}
+    models = {dataset: attributes(frames, dataset) for dataset in {run[0] for run in by_run}}
     for run, questions in sorted(by_run.items()):
         key = dict(zip(KEYS, run, strict=True))
         if not frames.of("samples", **key):
             continue
-        found = {p.item: p for p in pools(frames, key, attributes(frames, key["dataset"]))}
+        found = {p.item: p for p in pools(frames, key, models[key["dataset"]])}
+        components = {item: pca(pool.features["pixels"]) for item, pool in found.items()}
         for q in questions:
             pool = found[q["item"]]
             place = {s: i for i, s in enumerate(pool.samples)}
             target, shown = place[int(q["target_sample"])], [place[int(s)] for s in q["left_samples"]]
-            kinds = {"pixels": pool.features["pixels"], "pixels, 25 components": pca(pool.features["pixels"])}
+            kinds = {"pixels": pool.features["pixels"], "pixels, 25 components": components[q["item"]]}
             kinds |= {k: v for k, v in pool.features.items() if k == "attributes"}
             for kind, x in kinds.items():
                 nearest = float(np.linalg.norm(x[shown] - x[target], axis=1).min())

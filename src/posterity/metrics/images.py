@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,13 +22,17 @@ def _unit(x: Tensor) -> Tensor:
     return ((x + 1) / 2).clamp(0, 1).expand(-1, 3, -1, -1)
 
 
-def _full_reference(name: str, x: Tensor, truth: Tensor) -> list[float]:
+@lru_cache
+def _metric(name: str, **options: str) -> Any:
     with lean():
         import pyiqa
 
-    metric = pyiqa.create_metric(name, device=torch.device("cpu"))
+    return pyiqa.create_metric(name, device=torch.device("cpu"), **options)
+
+
+def _full_reference(name: str, x: Tensor, truth: Tensor) -> list[float]:
     with torch.no_grad():
-        return [float(v) for v in metric(_unit(x), _unit(truth.expand_as(x))).reshape(-1)]
+        return [float(v) for v in _metric(name)(_unit(x), _unit(truth.expand_as(x))).reshape(-1)]
 
 
 def psnr(x: Tensor, truth: Tensor) -> list[float]:
@@ -49,10 +55,7 @@ def niqe(x: Tensor, parameters: Path) -> tuple[list[float | None], str | None]:
     height, width = x.shape[-2:]
     if min(height, width) < _NIQE_LEAST:
         return [None] * len(x), f"N/A: NIQE needs blocks of {_NIQE_LEAST} px, the image is {height}×{width}"
-    with lean():
-        import pyiqa
-
-    metric = pyiqa.create_metric("niqe", device=torch.device("cpu"), pretrained_model_path=str(parameters))
+    metric = _metric("niqe", pretrained_model_path=str(parameters))
     with torch.no_grad():
         return [float(v) for v in metric(_unit(x)).reshape(-1)], None
 

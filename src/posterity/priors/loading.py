@@ -51,10 +51,8 @@ def load(
     if (label is None) != (classes is None) or (classes is not None and not 0 <= int(label or 0) < classes):
         wanted = "takes no label" if classes is None else f"needs a label from 0 to {classes - 1}"
         raise PosterityError(f"{weights} {wanted}, label is {label!r}")
-    if torch.device(device).type == "cuda":
-        network = network.to(memory_format=torch.channels_last)  # what its convolutions are fastest with
     return Network(
-        network.to(device),
+        network.to(device, memory_format=torch.channels_last),  # what convolutions are fastest with, also on a CPU
         SCHEDULES[card["schedule"]](),
         tuple(card["signal_shape"]),
         card["prediction"],

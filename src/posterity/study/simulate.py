@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,6 +106,14 @@ def _ratio(a: float, b: float) -> float:
 
 
 def _tensor(pngs: Sequence[bytes]) -> Tensor:
-    from posterity.artifacts.images import stack
+    import torch
 
-    return stack([{"bytes": png} for png in pngs])
+    return torch.stack([_decoded(png) for png in pngs])
+
+
+@lru_cache(4096)
+def _decoded(png: bytes) -> Tensor:
+    """Questions of one pool show the same pictures again and again."""
+    from posterity.artifacts.images import decode
+
+    return decode({"bytes": png})
