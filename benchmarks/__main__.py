@@ -1,10 +1,10 @@
 """What posterity costs on top of the mathematics that it cannot avoid, as ratios, which travel between machines.
 
-    python -m benchmarks [overhead] [own] [guided] [kernel] [peers] [planning] [stages] [--quick]
+    python -m benchmarks [overhead] [own] [guided] [kernel] [peers] [planning] [stages] [makespan] [--quick]
 
 Without names all of them run, in some minutes. Each prints a table and writes
 ``benchmarks/results/NAME.parquet`` and a figure. ``peers`` compares accuracy, ``planning`` and ``stages``
-the workflow's own time and memory, the others ratios of time.
+the workflow's own time and memory, ``makespan`` simulates all papers on a cluster, the others are ratios of time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from benchmarks import kernel, overhead, results, workflow
+from benchmarks import kernel, makespan, overhead, results, workflow
 from benchmarks.peers import accuracy
 
 Row = dict[str, object]
@@ -32,6 +32,7 @@ def runs(*, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
         "kernel": lambda: kernel.kernel(shape, 32 if quick else 1000, [1, 4] if quick else [1, 8, 64], turns),
         "planning": lambda: workflow.planning([20] if quick else [100, 1000, 10000], 1 if quick else 3),
         "stages": lambda: workflow.stages(16),
+        "makespan": lambda: makespan.makespan(*(((8,), (None,)) if quick else ())),
         "peers": lambda: accuracy.compare(3 if quick else 100, 16 if quick else 512),
     }
 

@@ -40,8 +40,8 @@ def written(name: str, rows: list[dict[str, object]]) -> None:
     frame = pd.DataFrame(rows)
     measured = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.processor()}
     frame.assign(**measured).to_parquet(FOLDER / f"{name}.parquet", compression="zstd")
-    if name == "planning":
-        _planning(frame)
+    if name in PICTURES:
+        PICTURES[name](frame)
     if name not in TARGETS:
         return
     column, target = TARGETS[name]
@@ -74,3 +74,21 @@ def _planning(frame: pd.DataFrame) -> None:
     panels[0].legend(title="stars: all papers; dotted: targets")
     figure.savefig(FOLDER / "planning.svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
+
+
+def _makespan(frame: pd.DataFrame) -> None:
+    """Hours until all is done, and how much of the GPUs is not used, by their number and the longest job."""
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    planned = frame[frame["order"] == "as planned"]
+    for limit, rows in planned.groupby("a job at most", sort=False):
+        panels[0].plot(rows["GPUs"], rows["makespan h"], "o-", markersize=3, label=limit)
+        panels[1].plot(rows["GPUs"], 100 * rows["idle"], "o-", markersize=3)
+    panels[0].set(xscale="log", yscale="log", xlabel="GPUs", ylabel="makespan, hours")
+    panels[1].set(xscale="log", xlabel="GPUs", ylabel="idle, %", ylim=(0, 100))
+    panels[0].legend(title="a job at most")
+    figure.savefig(FOLDER / "makespan.svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+
+
+PICTURES = {"planning": _planning, "makespan": _makespan}
+"""What draws those that are no bars."""

@@ -1,6 +1,7 @@
 """The generated workflows that planning is measured on have the size that they say, and finish without a run."""
 
 import contextlib
+import json
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from posterity.configuration.problems import Problems
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import workflow  # noqa: E402 - ``benchmarks`` lies beside ``src``, in no installed package
+from benchmarks import makespan, workflow  # noqa: E402 - ``benchmarks`` lies beside ``src``, in no installed package
 
 
 @pytest.mark.parametrize("size", [20, 100, 1000])
@@ -49,3 +50,32 @@ def test_finished_results_need_no_run(tmp_path):
         assert dry_run([], [], workflow.SNAKEFILE).running == []
         (tmp_path / "config/config.yaml").write_text("experiments: [one]\nseed: 1")
         assert {j.stage for j in dry_run([], [], workflow.SNAKEFILE).running} >= {"degrade", "sample", "report"}
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "expected"),
+    [
+        ("dps", {"steps": 30}, 30 * (1 + makespan.GRADIENT)),
+        ("ddrm", {"steps": 20}, 20),
+        ("repaint", {"steps": 50, "jump_length": 10, "jump_repeat": 3}, None),
+    ],
+)
+def test_the_work_of_a_run_is_what_its_sampler_asks_of_the_network(method, settings, expected):
+    """Counted by running it: a number of a published step count is no guess."""
+    found = makespan.passes(method, json.dumps(settings), noisy=False)
+    assert found == pytest.approx(expected) if expected else found > settings["steps"]
+
+
+def test_makespan_has_its_bounds_and_shorter_jobs_cost_their_starts():
+    """No cluster ends before the work over its GPUs or the longest job, and one GPU does all of it in any order."""
+    runs = [makespan.Run(50, 40.0), makespan.Run(10, 900.0), makespan.Run(3, 10.0)]
+    work = sum(items * seconds for items, seconds in runs)
+    for longest, counts in ((None, 3), (0.5, 2 + 5 + 1), (0.01, 50 + 10 + 1)):
+        jobs = makespan._jobs(runs, longest)
+        assert len(jobs) == counts
+        assert sum(jobs) == pytest.approx(work + counts * makespan.START)
+        assert makespan.simulate(jobs, 1) == pytest.approx(sum(jobs))
+        ends = [makespan.simulate(jobs, gpus) for gpus in (1, 2, 4, 100)]
+        assert ends == sorted(ends, reverse=True)
+        assert all(end >= max(max(jobs), sum(jobs) / g) - 1e-9 for end, g in zip(ends, (1, 2, 4, 100), strict=True))
+        assert ends[-1] == pytest.approx(max(jobs))
