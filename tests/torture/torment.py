@@ -224,6 +224,8 @@ class Torment:
             return
         path = self._chance.choice(files)
         self.summary.corruptions += 1
+        # what is made from it will rightly be made again, and the items of that are not made twice
+        self._parts.clear()
         how = self._corrupt(path)
         said = self._check()
         name = path.relative_to(self.folder).as_posix()
