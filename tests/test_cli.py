@@ -262,3 +262,29 @@ def test_doctor_tells_once_where_each_missing_asset_comes_from(monkeypatch, tmp_
         "absent: get ILSVRC2012_img_val.tar at https://image-net.org/challenges/LSVRC/2012/2012-downloads.php (an "
         "account at image-net.org and its terms) and put it at data/by_hand/ILSVRC2012_img_val.tar"
     )
+
+
+def test_gates_pass_and_print_what_speaks_up():
+    done = call("gates", "--seeds", 1, "--fault", "a mode dropped")
+    assert done.exit_code == 0, done.output
+    (dropped,) = [line for line in done.output.splitlines() if line.startswith("a mode dropped") and "mixture" in line]
+    assert "100%" in dropped
+
+
+def test_gates_that_fail_are_red_and_wrong(monkeypatch):
+    """A statistic that misses what it promises to see, and one that accuses exact draws."""
+    from posterity.certificates.gates import Gate
+    from posterity.commands import gates
+
+    missed = Gate("modes", "a mode dropped", "mixture", 0.2, caught=False, claimed=True)
+    accused = Gate("modes", "exact", "mixture", 0.8, caught=True, claimed=False)
+    beside = Gate("modes", "shared noise", "mixture", 0.8, caught=True, claimed=False)
+    assert gates._wrong(missed) and gates._wrong(accused) and not gates._wrong(beside)
+    monkeypatch.setattr("posterity.certificates.gates.gates", lambda **_: [beside, accused])
+    assert call("gates", "--seeds", 1).exit_code == 1
+
+
+@pytest.mark.parametrize("words", [("--fault", "a mode droped"), ("--tier", "fast")])
+def test_gates_name_what_does_not_exist(words):
+    done = call("gates", *words)
+    assert done.exit_code != 0 and words[1] in str(done.output) + str(done.exception)

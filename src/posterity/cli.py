@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posterity.commands.export import export, redraw
+from posterity.commands.gates import gates
 from posterity.commands.group import ManyCommand, Posterity
 from posterity.commands.new_sampler import new_sampler
 from posterity.commands.overview import check, doctor, schema
@@ -21,6 +22,7 @@ for _stage in STAGES:
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)
 app.add_typer(study, name="study", rich_help_panel="Stages")
 app.command(cls=Tiers, rich_help_panel="Certificates")(verify)
+app.command(rich_help_panel="Certificates")(gates)
 app.command(rich_help_panel="Certificates")(new_sampler)
 app.command(rich_help_panel="Overview")(check)
 app.command(rich_help_panel="Overview")(doctor)

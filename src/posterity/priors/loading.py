@@ -52,7 +52,8 @@ def load(
         wanted = "takes no label" if classes is None else f"needs a label from 0 to {classes - 1}"
         raise PosterityError(f"{weights} {wanted}, label is {label!r}")
     return Network(
-        network.to(device, memory_format=torch.channels_last),  # what convolutions are fastest with, also on a CPU
+        # the layout that convolutions are fastest with, also on a CPU
+        network.to(device).to(memory_format=torch.channels_last),
         SCHEDULES[card["schedule"]](),
         tuple(card["signal_shape"]),
         card["prediction"],
