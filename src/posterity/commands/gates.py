@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["gates"]
 
 _LEGEND = """\
-Share of runs in which a statistic spoke up. Before `exact` it should not. Green: it is admitted on the promise to
-catch this fault on this prior, and did; red: it did not, or it accused exact draws. Other cells are what it sees beside."""
+Share of runs in which a statistic spoke up. Before `exact` it should not. Green: it is admitted on the promise to catch
+this fault on this prior, and did. Red: it did not, or it accused exact draws. Other cells are what it sees beside."""
 
 
 def gates(
