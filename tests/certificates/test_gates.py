@@ -76,8 +76,8 @@ def test_a_mistake_of_public_code_is_caught_by_name(problems, name):
 
 
 def test_every_statistic_is_claimed_for():
-    """No statistic without a broken gate."""
-    assert {s for fault in FAULTS.values() for s in fault.claims} == set(statistics.names())
+    """No statistic without a broken gate; that of the way, which decides nothing, has those of test_trajectory.py."""
+    assert {s for fault in FAULTS.values() for s in fault.claims} == set(statistics.names()) - {"trajectory"}
     assert {"noise over √2", "dps, batch-wide norm", "pgdm, σ_y ignored", "weights skewed", "a mode dropped"} < set(
         FAULTS
     )

@@ -160,6 +160,14 @@ class Conditional:
         off = self.means - self.mean[:, None]
         return mean + torch.einsum("rk,rkd,rke->rde", self.weights, off, off)
 
+    def noised(self, alpha_bar: float) -> Conditional:
+        """The law of x_t = √ᾱ x + √(1 - ᾱ) z given y_r: a mixture again, with the same weights."""
+        out = Conditional.__new__(Conditional)
+        out.prior, out.log_weights, out.vectors = self.prior, self.log_weights, self.vectors
+        out.means = math.sqrt(alpha_bar) * self.means
+        out.values = alpha_bar * self.values + 1 - alpha_bar
+        return out
+
     def variances(self, directions: Tensor) -> Tensor:
         """Var(x·v | y_r) along the columns of ``directions`` (d, n), (R, n)."""
         within = torch.einsum("kd,kdn->kn", self.values, (self.vectors.mT @ directions).square())

@@ -111,11 +111,13 @@ class Sampler(ABC):
 
     ``needs`` names what the operator must have, out of ``Operator.has``, plus "posterior" (the
     prior's closed form), "noise" (σ_y > 0) and "noiseless" (σ_y = 0). ``guidable`` says whether
-    there is a clean prediction that guidance can act on.
+    there is a clean prediction that guidance can act on. ``follows`` says whether the points at which
+    it asks the prior are meant to follow the law of x_t given y, so that `verify` can look at the way too.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     guidable: ClassVar[bool] = True
+    follows: ClassVar[bool] = False
 
     @abstractmethod
     def run(

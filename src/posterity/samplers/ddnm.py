@@ -39,6 +39,7 @@ class DDNM(Sampler):
     travel_repeat: Annotated[int, Field(ge=1, description="passes over each stretch; 1 is no travel")] = 1
 
     needs = frozenset({"svd", "pinv"})
+    follows = True
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

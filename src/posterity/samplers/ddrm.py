@@ -43,6 +43,7 @@ class DDRM(Sampler):
     final_projection: Annotated[bool, Field(description="end on A x = y when σ_y = 0; not in the source")] = False
 
     needs = frozenset({"svd"})
+    follows = True
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

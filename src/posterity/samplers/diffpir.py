@@ -43,6 +43,7 @@ class DiffPIR(Sampler):
     clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
 
     needs = frozenset({"svd", "pinv"})
+    follows = True
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

@@ -38,6 +38,8 @@ class DPS(Sampler):
     clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
     detach_guidance: Annotated[bool, Field(description="no gradient through the diversity push")] = False
 
+    follows = True
+
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:

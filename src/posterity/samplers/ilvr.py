@@ -37,6 +37,7 @@ class ILVR(Sampler):
     clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
 
     needs = frozenset({"pinv", "noiseless"})
+    follows = True
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

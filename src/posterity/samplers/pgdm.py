@@ -47,6 +47,7 @@ class PGDM(Sampler):
     ] = "measurement"
 
     needs = frozenset({"svd", "pinv"})
+    follows = True
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

@@ -38,6 +38,7 @@ class RePaint(Sampler):
     clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
 
     needs = frozenset({"mask", "noiseless"})
+    follows = True
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

@@ -41,6 +41,7 @@ class Replacement(Sampler):
     clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]; blended, the result too")] = True
 
     needs = frozenset({"mask", "noiseless"})
+    follows = True
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

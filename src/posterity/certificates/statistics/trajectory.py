@@ -1,0 +1,129 @@
+"""Whether the states on the way follow the exact law of x_t given y, and when they commit to a mode.
+
+The posterior of a mixture is a mixture, and so is what noise makes of it: the law of every state is known.
+All of it is there to be read and decides nothing, because a sampler may arrive by another way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from posterity.certificates.cases import Instance
+from posterity.certificates.conditional import Conditional
+from posterity.certificates.evidence import Evidence
+from posterity.certificates.finding import Finding
+from posterity.certificates.probing import Streams
+from posterity.certificates.statistics._estimates import BY_DRAWS_ALONE, closed
+from posterity.operators.base import Operator
+from posterity.priors.base import ExactPosterior, Prior
+from posterity.samplers.base import Problem, Sampler
+
+__all__ = ["examine", "states"]
+
+PATHS = 256
+LEVELS = 12
+COMMITTED = 0.99
+"""Responsibility of a mode, from which a state has chosen it."""
+
+
+def examine(evidence: Evidence) -> list[Finding]:
+    """Over ``PATHS`` paths of one measurement, the worst of ``LEVELS`` levels of noise, evenly spaced in log σ."""
+    if not evidence.sampler.follows:
+        return [Finding("trajectory", note="its states are not meant to follow p(x_t | y)")]
+    deep = closed(evidence, broad=False)
+    if not deep:
+        return [Finding("trajectory", note=BY_DRAWS_ALONE)]
+    pools, exact = deep[0]
+    schedule = pools.instance.prior.schedule
+    ours, drawn, sigmas = [], [], []
+    for t, x in states(evidence.sampler, pools.instance, evidence.seed).items():
+        law = exact.noised(schedule.alpha_bar(t))
+        ours.append(_numbers(law, x))
+        drawn.append(_numbers(law, law.draw(PATHS, "trajectory", t, evidence.seed)[0]))
+        sigmas.append(math.sqrt(1 - schedule.alpha_bar(t)))
+    return _findings(torch.stack(ours), torch.stack(drawn), sigmas, several=exact.weights.shape[1] > 1)
+
+
+class _Watched(Prior):
+    """A prior that keeps the last state that it saw at each time; at none that is not among ``times``, if given."""
+
+    def __init__(self, prior: Prior, times: frozenset[int] | None = None) -> None:
+        self.prior, self.schedule, self.signal_shape = prior, prior.schedule, prior.signal_shape
+        self.dtype, self.device, self.times = prior.dtype, prior.device, times
+        self.seen: dict[int, Tensor] = {}
+
+    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+        if self.times is None or t in self.times:
+            self.seen[t] = x_t.detach().flatten(1)
+        return self.prior.denoise(x_t, t)
+
+    def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
+        return self.prior.posterior(operator, y, sigma_y)
+
+    def reverse_variance(self, t: int, beta: float, variance: float) -> float | Tensor:
+        return self.prior.reverse_variance(t, beta, variance)
+
+
+def states(sampler: Sampler, instance: Instance, seed: int) -> dict[int, Tensor]:
+    """{time: x_t of all paths, (PATHS, d)}, the noisiest first; after time travel, of the last visit."""
+    visited = sorted(_run(sampler, instance, seed, 1, None))
+    sigma = torch.tensor([1 - instance.prior.schedule.alpha_bar(t) for t in visited]).sqrt().log()
+    wanted = torch.linspace(float(sigma[0]), float(sigma[-1]), LEVELS, dtype=sigma.dtype)
+    nearest = (sigma - wanted[:, None]).abs().argmin(1).tolist()
+    found = _run(sampler, instance, seed, PATHS, frozenset(visited[i] for i in nearest))
+    return {t: found[t] for t in sorted(found, reverse=True)}
+
+
+def _run(
+    sampler: Sampler, instance: Instance, seed: int, paths: int, times: frozenset[int] | None
+) -> dict[int, Tensor]:
+    prior = _Watched(instance.prior, times)
+    rows = torch.zeros(paths, dtype=torch.long)
+    noise = Streams(seed + (1 << 41), ["0"] * paths, range(paths))
+    sampler.sample(Problem(prior, instance.operator.rows(rows), instance.y[rows], instance.sigma_y, rows), noise)
+    return {t: x.double() for t, x in prior.seen.items()}
+
+
+def _numbers(law: Conditional, x: Tensor) -> Tensor:
+    """(variance over the exact one, error of the mean in exact deviations, TV of the modes, share that has chosen)."""
+    exact = law.total_variance[0]
+    off = (x.mean(0) - law.mean[0]).norm() / exact.sqrt()
+    shares = law.responsibilities(x[None])[0]
+    variation = (shares.mean(0) - law.weights[0]).abs().sum() / 2
+    return torch.stack([x.var(0).sum() / exact, off, variation, (shares.amax(1) > COMMITTED).double().mean()])
+
+
+def _findings(ours: Tensor, drawn: Tensor, sigmas: Sequence[float], *, several: bool) -> list[Finding]:
+    """From (levels, 4) of the paths and of as many exact draws; ``several``: there is more than one mode."""
+    out = []
+    for column, part, target, error, what in (
+        (0, "spread", 1.0, math.sqrt(2 / PATHS), "variance over the exact one"),
+        (1, "mean", 0.0, math.sqrt(1 / PATHS), "error of the mean in exact standard deviations"),
+        (2, "modes", 0.0, math.sqrt(0.25 / PATHS), "total variation of the modes' weights"),
+    ):
+        if part == "modes" and not several:
+            continue
+        far = [(v[:, column].clamp(min=1e-12).log().abs() if part == "spread" else v[:, column]) for v in (ours, drawn)]
+        worst, floor = int(far[0].argmax()), int(far[1].argmax())
+        note = f"{what}, the worst of {len(sigmas)} levels: at noise {sigmas[worst]:.2g}"
+        values = float(ours[worst, column]), float(drawn[floor, column])
+        out.append(Finding("trajectory", part, values[0], error, target, None, values[1], decides=False, note=note))
+    return [*out, _commitment(ours[:, 3], drawn[:, 3], sigmas)] if several else out
+
+
+def _commitment(ours: Tensor, drawn: Tensor, sigmas: Sequence[float]) -> Finding:
+    """The noise at which half of the paths have chosen a mode, over that of exact states; above 1 is too early."""
+    chosen = [
+        next((s for s, share in zip(sigmas, each.tolist(), strict=True) if share > 0.5), None) for each in (ours, drawn)
+    ]
+    if None in chosen:
+        return Finding("trajectory", "commitment", note="half of the states never choose a mode")
+    ratio = float(chosen[0] or 0) / float(chosen[1] or 1)
+    return Finding(
+        "trajectory", "commitment", ratio, 0.0, 1.0, decides=False,
+        note=f"half have chosen at noise {chosen[0]:.2g}, exact states at {chosen[1]:.2g}",
+    )  # fmt: skip
