@@ -53,3 +53,21 @@ def test_generators_are_pinned():
     assert generator(0, "item", 1).standard_normal(2).tolist() == pytest.approx(
         [-0.7845383953402475, -1.4005926976800611], abs=1e-12
     )
+    assert NOISE.normal("step", 4, (2,))[0].tolist() == pytest.approx([-0.5264600515, 0.4010576308], abs=1e-6)
+
+
+def test_no_draw_is_infinite_and_tails_are_as_heavy_as_they_should_be():
+    """Of a million draws 2700 lie beyond 3 and 63 beyond 4; none can lie beyond 5.42."""
+    x = Noise(1, ["a"] * 100, range(100)).normal("step", 0, (10_001,)).abs()
+    assert x.max() < 5.4201
+    for bound, share in ((1.0, 0.31731), (3.0, 2.6998e-3), (4.0, 6.334e-5)):
+        count = (x > bound).sum().item()
+        assert abs(count - share * x.numel()) < 4.5 * (share * x.numel()) ** 0.5
+
+
+def test_neighbours_in_a_row_and_rows_are_independent():
+    x = Noise(2, ["a"] * 50, range(50)).normal("step", 0, (10_000,))
+    pairs = [(x[:, 1:], x[:, :-1]), (x[:, 2:], x[:, :-2]), (x[1:], x[:-1]), (x[:, 1:].square(), x[:, :-1].square())]
+    for one, other in pairs:
+        correlation = torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]
+        assert abs(correlation) < 4.5 / one.numel() ** 0.5

@@ -75,7 +75,7 @@ class Operator(ABC):
         return y
 
     def where_measured(self, y: Tensor) -> Tensor:
-        """1 on the entries of y that are measured, 0 on padding (masked pixels); shape of y."""
+        """1 on the entries of y that are measured, 0 on padding (masked pixels, which A sets to 0); shape of y."""
         return torch.ones_like(y)
 
     @property

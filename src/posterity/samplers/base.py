@@ -91,6 +91,11 @@ class Problem:
         """ᾱ_t of the prior's schedule, ᾱ_{-1} = 1."""
         return self.prior.schedule.alpha_bar(t)
 
+    def residual(self, x0: Tensor) -> Tensor:
+        """y - A(x0) where there is a measurement and 0 elsewhere, (B, *signal) → (B, *measurement)."""
+        measured = self.operator.where_measured(self.y) * self.y if "mask" in self.operator.has else self.y
+        return measured - self.operator(x0)
+
     def guided(self, guidance: Guidance | None, x0: Tensor, fraction: float) -> Tensor:
         """x0 after the diversity guidance, or x0 itself without one (or at fraction 0)."""
         if guidance is None or fraction <= 0:

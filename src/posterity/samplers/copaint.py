@@ -97,8 +97,7 @@ class CoPaint(Sampler):
         with torch.enable_grad():
             x = x.detach().requires_grad_(self.gradient_steps > 0)
             network = problem.denoise(x, t)
-            residual = problem.y - problem.operator(self._cut(network))
-            misfit = (problem.operator.where_measured(problem.y) * residual).square().flatten(1).sum(1)
+            misfit = problem.residual(self._cut(network)).square().flatten(1).sum(1)
             return Tried(x, network, misfit + stay * (x - x_t).square().flatten(1).sum(1))
 
     def _ddim(

@@ -69,11 +69,15 @@ class DPS(Sampler):
             guided = problem.guided(guidance, x0, fraction)
             if guided is not x0:  # a second cut of the same prediction would only cost its gradient again
                 guided = self._cut(x0 + (guided - x0).detach() if self.detach_guidance else guided)
-            residual = problem.operator.where_measured(problem.y) * (problem.y - problem.operator(guided))
-            # vector_norm has gradient 0, not NaN, where the residual vanishes.
-            norms = torch.linalg.vector_norm(residual.flatten(1), dim=1)
-            (gradient,) = torch.autograd.grad(norms.sum(), x_t)
+            residual = problem.residual(guided)
+            (gradient,) = torch.autograd.grad(residual, x_t, self._direction(residual.detach()))
         return guided.detach(), gradient
+
+    @staticmethod
+    def _direction(residual: Tensor) -> Tensor:
+        """Gradient of each row's norm: a unit vector, 0 where the residual vanishes."""
+        norms = torch.linalg.vector_norm(residual.flatten(1), dim=1)
+        return residual / norms.clamp(min=torch.finfo(norms.dtype).tiny).view(-1, *[1] * (residual.ndim - 1))
 
     def _cut(self, x0: Tensor) -> Tensor:
         return x0.clamp(-1, 1) if self.clamp else x0

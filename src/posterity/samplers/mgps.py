@@ -183,8 +183,7 @@ class MGPS(Sampler):
 
 def _energy(problem: Problem, x0: Tensor) -> Tensor:
     """Sum over all rows of ‖y - A x0‖²/(2σ_y²), the masked entries left out."""
-    residual = problem.operator.where_measured(problem.y) * (problem.y - problem.operator(x0))
-    return residual.square().sum() / (2 * problem.sigma_y**2)
+    return problem.residual(x0).square().sum() / (2 * problem.sigma_y**2)
 
 
 def _alpha_bar(problem: Problem, level: int) -> float:

@@ -102,6 +102,5 @@ class REDDiff(Sampler):
         """Gradient in μ of ½ mean (y - A μ)², the mean over each row's measurement."""
         with torch.enable_grad():
             mu = mu.detach().requires_grad_()
-            residual = problem.operator.where_measured(problem.y) * (problem.y - problem.operator(mu))
-            (slope,) = torch.autograd.grad(0.5 * residual.square().flatten(1).mean(1).sum(), mu)
+            (slope,) = torch.autograd.grad(0.5 * problem.residual(mu).square().flatten(1).mean(1).sum(), mu)
         return slope
