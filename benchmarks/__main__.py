@@ -17,6 +17,7 @@ import torch
 
 from benchmarks import kernel, makespan, overhead, results, workflow
 from benchmarks.peers import accuracy
+from posterity.stages import _memory
 
 Row = dict[str, object]
 
@@ -47,6 +48,7 @@ def main(arguments: list[str]) -> None:
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}: there are {', '.join(known)}")
     torch.set_num_threads(1)
+    _memory.keep()  # as every stage does
     for name in given.names or known:
         rows = results.shown(name, runs(quick=given.quick)[name]())
         if not given.quick:

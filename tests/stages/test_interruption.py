@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+import posterity
 from posterity.artifacts import images, store
 from posterity.cli import app
 from posterity.errors import Again
@@ -166,6 +167,21 @@ def test_a_second_process_waits_for_the_first_and_makes_nothing_twice(folder: Pa
     os.waitpid(children[0], 0)
     assert content(output) == whole
     assert len(seen) >= 3 and all(len(times) == 1 for times in seen.values())
+
+
+def test_an_orphan_that_comes_second_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workflow has died and was started again: the new job has made the same and kept no parts to be found."""
+    output = draw(folder, "second")
+    before = output.stat().st_mtime_ns
+    monkeypatch.setattr(posterity, "STARTED", output.stat().st_mtime - 1)
+    monkeypatch.setattr(posterity, "PARENT", -1)
+    with pytest.raises(Again, match=r"another process has made .*second\.parquet"):
+        draw(folder, "second")
+    assert output.stat().st_mtime_ns == before
+    # one that nobody overtook goes on, as a process does whose terminal was closed
+    monkeypatch.setattr(posterity, "STARTED", time.time() + 1)
+    draw(folder, "second")
+    assert output.stat().st_mtime_ns > before
 
 
 def test_a_damaged_part_is_made_again(

@@ -198,7 +198,8 @@ class Torment:
         for name, path in self.artifacts().items():
             if name.startswith("results/samples/"):
                 path.unlink()
-        process = self.start(10_000)
+        # more than Snakemake's own log, less than the samples
+        process = self.start(40_000)
         process.wait()
         self.summary.full_disks += 1
         # of samples, or of what was damaged before and has to be made again first

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import posterity
 from posterity.artifacts import store
-from posterity.errors import PosterityError
+from posterity.errors import Again, PosterityError
 
 __all__ = ["Parts"]
 
@@ -27,7 +28,8 @@ class Parts:
     not looked at. A part that cannot be read, because a disk or a copy damaged it, is made again.
 
     Two processes that make the same output would do the same work twice, as happens when a workflow is
-    killed and started again while its jobs still run. The second one waits for the first, and finds its parts.
+    killed and started again while its jobs still run. The second one waits for the first, and finds its parts;
+    unless the second is the one that nobody waits for any more, which ends.
 
     Arguments:
         output: the artifact that the parts will make.
@@ -43,13 +45,26 @@ class Parts:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         self._folder = output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
         self._kind, self._settings = kind, settings
-        self._parent = os.getppid()
+        self._output = output
+        self._parent = posterity.PARENT if os.getpid() == posterity.PROCESS else os.getppid()
         self._place = output.with_name(f".{output.stem}.lock")
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
-        self._lock = _locked(self._place)
+        self._lock, waited = _locked(self._place)
+        if self._orphan and (waited or self._made_meanwhile):
+            self.__exit__()
+            raise Again(f"another process has made {self._output}, and the workflow that asked for it here has ended")
         return self
+
+    @property
+    def _orphan(self) -> bool:
+        """Whether who started this process has died."""
+        return os.getppid() != self._parent
+
+    @property
+    def _made_meanwhile(self) -> bool:
+        return self._output.exists() and self._output.stat().st_mtime > posterity.STARTED
 
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
@@ -76,12 +91,16 @@ class Parts:
         They stay when who started this process has died meanwhile: a workflow that never heard of the end
         asks for the output again, and then needs them.
         """
-        if os.getppid() == self._parent:
+        if not self._orphan:
             shutil.rmtree(self._folder.parent, ignore_errors=True)
 
 
-def _locked(path: Path) -> int | None:
-    """An open file with a lock that ends with this process at the latest; None where the file system has none."""
+def _locked(path: Path) -> tuple[int | None, bool]:
+    """(an open file with a lock that ends with this process at the latest, whether another one had it first).
+
+    None where the file system has no locks.
+    """
+    waited = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -91,9 +110,10 @@ def _locked(path: Path) -> int | None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            waited = True
             _log.info("waits for another process that makes the same")
             fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError:  # some network file systems
         os.close(handle)
-        return None
-    return handle
+        return None, waited
+    return handle, waited
