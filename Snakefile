@@ -41,6 +41,11 @@ onstart:
     ]
     if lines := plan.absent(needed):
         raise WorkflowError("\n".join(lines))
+    forget_parts(workflow.dag, keep=unheard_of)
+
+
+onsuccess:
+    forget_parts(workflow.dag)
 
 
 wildcard_constraints:

@@ -195,3 +195,20 @@ def report_inputs(wildcards):
         *paths_of(METRICS, [key for key in runs if plan.has("measure", *key)]),
         *paths_of(LICENSE, runs),
     ]
+
+
+def unheard_of(dag, job):
+    """Whether the job may have ended without that a run of the workflow noted it, which was killed just then."""
+    reason = dag.reason(job)
+    lacks = reason.incomplete_output or reason.missing_output
+    return bool(dag.needrun(job) and lacks and not reason.forced)
+
+
+def forget_parts(dag, keep=lambda dag, job: False):
+    """Deletes what finished jobs kept in case that nobody heard of their end; not that of jobs to ``keep``."""
+    from posterity.stages._parts import forget
+
+    if workflow.is_main_process:
+        for job in dag.jobs:
+            if job.output and not keep(dag, job):
+                forget(Path(job.output[0]))

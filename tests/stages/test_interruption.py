@@ -19,7 +19,7 @@ from posterity.artifacts import images, store
 from posterity.cli import app
 from posterity.errors import Again
 from posterity.priors.training import Trainer
-from posterity.stages import degrade, distance, measure, sample, train
+from posterity.stages import _parts, degrade, distance, measure, sample, train
 from posterity.stages._interruption import between_items
 
 ITEMS = [f"item{i}" for i in range(6)]
@@ -121,7 +121,7 @@ def test_sigterm_finishes_the_item_in_hand_and_the_next_run_the_rest(
     stage(folder, "asked")
     assert all(made < first for made in kept.values())
     assert content(output) == whole
-    assert not list(folder.glob(".asked.parts"))
+    assert parts(output) == []
     output.unlink()
 
 
@@ -167,6 +167,49 @@ def test_a_second_process_waits_for_the_first_and_makes_nothing_twice(folder: Pa
     os.waitpid(children[0], 0)
     assert content(output) == whole
     assert len(seen) >= 3 and all(len(times) == 1 for times in seen.values())
+
+
+@pytest.mark.parametrize("stage", [draw, far])
+def test_what_nobody_heard_of_is_put_back(folder: Path, stage: Callable[..., Path]) -> None:
+    """A workflow that is killed between a job's end and its note deletes the output, and asks for it again."""
+
+    def again(delete: bool) -> tuple[int, int]:
+        if delete:
+            output.unlink()
+        found = stage(folder, "unheard").stat()
+        return found.st_ino, found.st_mtime_ns
+
+    output = stage(folder, "unheard")
+    first = output.stat()
+    put_back = again(delete=True)
+    assert put_back[0] == first.st_ino and put_back[1] > first.st_mtime_ns
+    # an output that is there is made anew, because that was asked for; and one whose end was noted, too
+    assert again(delete=False)[0] != first.st_ino
+    _parts.forget(output)
+    assert not list(folder.glob(".unheard.parts"))
+    held = output.open("rb")  # no other file gets its number while it is open
+    assert again(delete=True)[0] != os.fstat(held.fileno()).st_ino
+    held.close()
+
+
+def test_what_was_kept_and_is_damaged_is_made_again(folder: Path) -> None:
+    whole = content(draw(folder, "spoilt"))
+    (folder / "spoilt.parquet").unlink()
+    (kept,) = folder.glob(".spoilt.parts/*/.whole.parquet")
+    kept.write_bytes(kept.read_bytes()[:-50])
+    assert content(draw(folder, "spoilt")) == whole
+
+
+def test_parts_of_a_job_that_has_not_ended_are_not_forgotten(
+    folder: Path, after_two: Callable[[Path, int], None]
+) -> None:
+    output = folder / "unfinished.parquet"
+    after_two(output, signal.SIGTERM)
+    with pytest.raises(Again):
+        draw(folder, "unfinished")
+    before = parts(output)
+    _parts.forget(output)
+    assert before and parts(output) == before
 
 
 def test_an_orphan_that_comes_second_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

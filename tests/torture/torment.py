@@ -135,7 +135,10 @@ class Torment:
             try:
                 now = path.stat().st_mtime_ns
             except FileNotFoundError:
-                now = made if _output(path).exists() or not path.parents[1].exists() else 0
+                kept = (
+                    _output(path).exists() or not path.parents[1].exists() or (path.parent / ".whole.parquet").exists()
+                )
+                now = made if kept else 0
             if now != made:
                 self.summary.lost.append(path.name)
                 del self._parts[path]

@@ -16,9 +16,10 @@ import posterity
 from posterity.artifacts import store
 from posterity.errors import Again, PosterityError
 
-__all__ = ["Parts"]
+__all__ = ["Parts", "forget"]
 
 _log = logging.getLogger(__name__)
+_WHOLE = ".whole.parquet"
 
 
 class Parts:
@@ -43,7 +44,8 @@ class Parts:
         for path in inputs:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
-        self._folder = output.parent / f".{output.stem}.parts" / digest.hexdigest()[:16]
+        self._folder = _folder(output) / digest.hexdigest()[:16]
+        self._whole = self._folder / _WHOLE
         self._kind, self._settings = kind, settings
         self._output = output
         self._parent = posterity.PARENT if os.getpid() == posterity.PROCESS else os.getppid()
@@ -85,14 +87,56 @@ class Parts:
     def write(self, item: str | int, rows: Iterable[Mapping[str, Any]]) -> None:
         store.write(self._folder / f"{item}.parquet", self._kind, rows, {"settings": self._settings})
 
-    def drop(self) -> None:
-        """Deletes them, and those that earlier settings have left.
+    def restored(self) -> bool:
+        """Whether the output is there again, because all of it had been made and nobody heard.
 
-        They stay when who started this process has died meanwhile: a workflow that never heard of the end
-        asks for the output again, and then needs them.
+        A workflow that is killed before it notes the end of a job deletes the job's output when it is started
+        again. What :meth:`drop` has kept then takes its place.
         """
-        if not self._orphan:
+        if self._output.exists() or not self._whole.exists():
+            return False
+        try:
+            store.verify(self._whole)
+            os.utime(self._whole)  # newer than what it was made from, as if made now
+            os.link(self._whole, self._output)
+        except (PosterityError, OSError) as error:
+            _log.warning("%s is made again: %s", self._output.name, error)
+            self._whole.unlink(missing_ok=True)
+            return False
+        _log.info("had been made before, and was not heard of")
+        return True
+
+    def drop(self) -> None:
+        """Deletes them, and those that earlier settings have left; the output gets a second name in their place.
+
+        That takes no room as long as the output is there, and the workflow deletes it when it has noted its jobs
+        (:func:`forget`). The parts stay when who started this process has died meanwhile: a workflow that never
+        heard of the end asks for the output again, and then needs them.
+        """
+        if self._orphan:
+            return
+        try:
+            self._whole.unlink(missing_ok=True)
+            os.link(self._output, self._whole)
+        except OSError:  # no parts were made, or a file system without links
             shutil.rmtree(self._folder.parent, ignore_errors=True)
+            return
+        for path in (*self._folder.parent.glob("*"), *self._folder.glob("[!.]*")):
+            if path.is_dir() and path != self._folder:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def forget(output: Path) -> None:
+    """Deletes the second name of a finished output, so that nothing but a run makes it again."""
+    folder = _folder(output)
+    if not any(path for path in folder.glob("*/*") if path.name != _WHOLE):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder(output: Path) -> Path:
+    return output.with_name(f".{output.stem}.parts")
 
 
 def _locked(path: Path) -> tuple[int | None, bool]:

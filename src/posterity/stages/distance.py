@@ -53,6 +53,8 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
     rows: list[dict[str, Any]] = []
     first, count = int(settings["first"]), int(settings["instances"])
     with Parts(output, "distances", settings) as parts, between_items() as pause:
+        if parts.restored():
+            return
         for number in range(first, first + count):
             found = parts.read(number)
             if found is None:

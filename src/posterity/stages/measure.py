@@ -80,6 +80,8 @@ def run(
     given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
     rows = _absent(samples, wanted) if not pools else []
     with Parts(output, "metrics", settings, given) as parts, between_items() as pause:
+        if parts.restored():
+            return
         for number, (item, pool) in enumerate(pools.items()):
             found = parts.read(item)
             if found is None:

@@ -44,6 +44,8 @@ def run(
     inputs = (items, regions, measurements, *([weights] if weights else []))
     size = max(1, batch // int(settings["samples"]))
     with Parts(output, "samples", settings, inputs) as parts, between_items() as pause:
+        if parts.restored():
+            return
         rows = {item: found for item in measured.items if (found := parts.read(item)) is not None}
         todo = [i for i, item in enumerate(measured.items) if item not in rows]
         while todo:
