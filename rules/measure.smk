@@ -16,7 +16,7 @@ rule measure:
         settings=settings_of("measure", *RUN),
         code=code_of("measure", *RUN),
         options=options_of("subsets", "posterior", "reference"),
-        assets=f"{plan.data}/assets",
+        assets=lambda wildcards: f"{plan.data}/assets",
     shell:
         "exec posterity measure --settings {params.settings:q} --samples {input.samples:q}"
         " --measurements {input.measurements:q} {params.options} --assets {params.assets:q}"

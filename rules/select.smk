@@ -15,7 +15,7 @@ rule select:
     params:
         settings=settings_of("select", *RUN),
         code=code_of("select", *RUN),
-        assets=f"{plan.data}/assets",
+        assets=lambda wildcards: f"{plan.data}/assets",
     shell:
         "posterity select --settings {params.settings:q} --samples {input.samples:q}"
         " --measurements {input.measurements:q} --items {input.dataset:q} --assets {params.assets:q}"

@@ -26,7 +26,7 @@ rule study:
     params:
         settings=settings_of("study", "experiment"),
         code=code_of("study", "experiment"),
-        assets=f"{plan.data}/assets",
+        assets=lambda wildcards: f"{plan.data}/assets",
     shell:
         "posterity study package --settings {params.settings:q} --inputs @{input.gathered:q}"
         " --assets {params.assets:q} --output {output.questions:q} > {log:q} 2>&1"
