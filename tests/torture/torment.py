@@ -142,7 +142,10 @@ class Torment:
             if now != made:
                 self.summary.lost.append(path.name)
                 del self._parts[path]
-        for path in self.folder.glob("results/*/*/*/*/.*.parts/*/[!.]*.parquet"):
+        found: list[Path] = []
+        with suppress(FileNotFoundError):  # a folder went while it was read
+            found = [*self.folder.glob("results/*/*/*/*/.*.parts/*/[!.]*.parquet")]
+        for path in found:
             try:
                 if path not in self._parts:
                     self._parts[path] = path.stat().st_mtime_ns

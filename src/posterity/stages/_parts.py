@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -131,8 +132,9 @@ class Parts:
 def forget(output: Path) -> None:
     """Deletes the second name of a finished output, so that nothing but a run makes it again."""
     folder = _folder(output)
-    if not any(path for path in folder.glob("*/*") if path.name != _WHOLE):
-        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(FileNotFoundError):  # a job that outlived its workflow may be at it
+        if all(path.name == _WHOLE for path in folder.glob("*/*")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder(output: Path) -> Path:
