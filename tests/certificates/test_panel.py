@@ -145,7 +145,7 @@ def test_a_posterior_known_by_draws_alone(gaussian):
     certificate = panel.certify("exact", Exact(), chain, "small")
     assert "approximate" not in certificate.verdicts
     silent = {f.statistic for f in certificate.findings if f.value is None}
-    assert silent == {"spread", "modes", "hallucination"}
+    assert silent == {"spread", "modes", "hallucination", "trajectory"}
     broken = panel.certify("", FAULTS["sd × 0.9"].sampler, chain, "small")
     loud = {f.statistic for f, v in zip(broken.findings, broken.verdicts, strict=True) if v == "approximate"}
     assert {"calibration", "mmse"} <= loud
