@@ -199,9 +199,12 @@ def report_inputs(wildcards):
 
 def unheard_of(dag, job):
     """Whether the job may have ended without that a run of the workflow noted it, which was killed just then."""
-    reason = dag.reason(job)
-    lacks = reason.incomplete_output or reason.missing_output
-    return bool(dag.needrun(job) and lacks and not reason.forced)
+    reason, asked = dag.reason(job), workflow.dag_settings
+    if asked.forceall or asked.forcetargets or asked.forcerun:
+        return False
+    # Snakemake forces what is incomplete
+    lacks = reason.incomplete_output or reason.missing_output or reason.forced
+    return bool(dag.needrun(job) and lacks)
 
 
 def forget_parts(dag, keep=lambda dag, job: False):
