@@ -111,9 +111,9 @@ def _tensor(pngs: Sequence[bytes]) -> Tensor:
     return torch.stack([_decoded(png) for png in pngs])
 
 
-@lru_cache(4096)
+@lru_cache(256)
 def _decoded(png: bytes) -> Tensor:
-    """Questions of one pool show the same pictures again and again."""
+    """Questions of one pool show the same pictures again and again; at 256×256 these take 200 MB at most."""
     from posterity.artifacts.images import decode
 
     return decode({"bytes": png})
