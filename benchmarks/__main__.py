@@ -33,7 +33,7 @@ def runs(*, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
         "kernel": lambda: kernel.kernel(shape, 32 if quick else 1000, [1, 4] if quick else [1, 8, 64], turns),
         "planning": lambda: workflow.planning([20] if quick else [100, 1000, 10000], 1 if quick else 3),
         "stages": lambda: workflow.stages(16),
-        "makespan": lambda: makespan.makespan(*(((8,), (None,)) if quick else ())),
+        "makespan": lambda: makespan.makespan(*(((8,), makespan.CUTS[:1]) if quick else ())),
         "peers": lambda: accuracy.compare(3 if quick else 100, 16 if quick else 512),
     }
 

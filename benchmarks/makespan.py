@@ -26,7 +26,7 @@ from posterity.operators.build import build
 from posterity.priors.gaussian import Gaussian
 from posterity.samplers.base import Problem
 
-__all__ = ["Run", "makespan", "passes", "runs", "simulate"]
+__all__ = ["Cut", "Job", "Run", "jobs", "makespan", "passes", "runs", "simulate"]
 
 Row = dict[str, object]
 ROOT = Path(__file__).parents[1]
@@ -40,8 +40,27 @@ START = 60.0
 """Seconds from a job's start to its first pass: assumed, for the interpreter and a network's weights."""
 
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-LONGEST = (None, 8.0, 2.0, 0.5)
-"""Hours that one job should last at most; None leaves every run one job."""
+NODE, LONG = 8, 8.0
+"""GPUs that one job may have (``gpu: 8``), and the hours from which a run gets more than one."""
+
+
+class Cut(NamedTuple):
+    """How runs become jobs: each run one job on at most so many GPUs, or jobs of at most so many hours."""
+
+    name: str
+    gpus: int = 1
+    hours: float | None = None
+
+
+CUTS = (Cut("a job a run"), Cut(f"the same, gpu: {NODE}", NODE), Cut("2 h", hours=2.0), Cut("30 min", hours=0.5))
+"""The first two can be configured; what the others would bring tells whether a finer cut would be worth building."""
+
+
+class Job(NamedTuple):
+    """Seconds on so many GPUs at a time."""
+
+    gpus: int
+    seconds: float
 
 
 class Run(NamedTuple):
@@ -84,40 +103,50 @@ def runs(plan: Plan) -> list[Run]:
     return found
 
 
-def _jobs(found: Iterable[Run], longest: float | None) -> list[float]:
-    """Seconds of each job when none but those of one item lasts longer than ``longest`` hours."""
+def jobs(found: Iterable[Run], cut: Cut) -> list[Job]:
+    """The jobs of all runs; one that is cut by hours has at least one item."""
     out = []
     for items, seconds in found:
-        most = items if longest is None else max(1, math.floor(longest * 3600 / seconds))
+        if cut.hours is None:
+            gpus = min(cut.gpus, items, math.ceil(items * seconds / (LONG * 3600)))
+            out.append(Job(gpus, START + math.ceil(items / gpus) * seconds))
+            continue
+        most = max(1, math.floor(cut.hours * 3600 / seconds))
         shares = math.ceil(items / min(most, items))
         sizes = [items // shares + (k < items % shares) for k in range(shares)]
-        out += [START + size * seconds for size in sizes]
+        out += [Job(1, START + size * seconds) for size in sizes]
     return out
 
 
-def simulate(jobs: Sequence[float], gpus: int) -> float:
-    """Seconds until the last job ends, when each starts on the first GPU that is free, in this order."""
+def simulate(queue: Sequence[Job], gpus: int) -> float:
+    """Seconds until the last job ends, when each starts as soon as its GPUs are free, in this order.
+
+    A job that wants more GPUs than there are gets those, and lasts longer.
+    """
     free = [0.0] * gpus
-    for seconds in jobs:
-        heapq.heappush(free, heapq.heappop(free) + seconds)
+    for wanted, seconds in queue:
+        taken = [heapq.heappop(free) for _ in range(min(wanted, gpus))]
+        for _ in taken:
+            heapq.heappush(free, taken[-1] + seconds * wanted / len(taken))
     return max(free)
 
 
-def makespan(gpus: Sequence[int] = GPUS, longest: Sequence[float | None] = LONGEST) -> Iterator[Row]:
-    """Makespan and idle share of the GPUs for each length of a job, as planned and the longest job first.
+def makespan(gpus: Sequence[int] = GPUS, cuts: Sequence[Cut] = CUTS) -> Iterator[Row]:
+    """Makespan and idle share of the GPUs for each cut of the runs, as planned and the longest job first.
 
     The knee is the number of GPUs from which more of them do not help: the whole work over the longest job.
     """
     problems = Problems()
     found = runs(resolve(load([*CONFIGS], problems), ROOT / "config", problems=problems))
-    for limit in longest:
-        jobs = _jobs(found, limit)
-        total = sum(jobs)
-        for order, queue in (("as planned", jobs), ("longest first", sorted(jobs, reverse=True))):
+    for cut in cuts:
+        made = jobs(found, cut)
+        total, longest = sum(job.gpus * job.seconds for job in made), max(job.seconds for job in made)
+        ordered = sorted(made, key=lambda job: job.seconds, reverse=True)
+        for order, queue in (("as planned", made), ("longest first", ordered)):
             for number in gpus:
                 ends = simulate(queue, number)
                 yield {
-                    "a job at most": "whole run" if limit is None else f"{limit:g} h", "order": order, "GPUs": number,
-                    "jobs": len(jobs), "longest h": max(jobs) / 3600, "GPU h": total / 3600, "makespan h": ends / 3600,
-                    "idle": 1 - total / (number * ends), "knee": total / max(jobs),
+                    "cut": cut.name, "order": order, "GPUs": number, "jobs": len(made), "longest h": longest / 3600,
+                    "GPU h": total / 3600, "makespan h": ends / 3600, "idle": 1 - total / (number * ends),
+                    "knee": total / longest,
                 }  # fmt: skip

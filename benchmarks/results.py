@@ -77,15 +77,15 @@ def _planning(frame: pd.DataFrame) -> None:
 
 
 def _makespan(frame: pd.DataFrame) -> None:
-    """Hours until all is done, and how much of the GPUs is not used, by their number and the longest job."""
+    """Hours until all is done, and how much of the GPUs is not used, by their number and how runs are cut."""
     figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     planned = frame[frame["order"] == "as planned"]
-    for limit, rows in planned.groupby("a job at most", sort=False):
-        panels[0].plot(rows["GPUs"], rows["makespan h"], "o-", markersize=3, label=limit)
+    for cut, rows in planned.groupby("cut", sort=False):
+        panels[0].plot(rows["GPUs"], rows["makespan h"], "o-", markersize=3, label=cut)
         panels[1].plot(rows["GPUs"], 100 * rows["idle"], "o-", markersize=3)
     panels[0].set(xscale="log", yscale="log", xlabel="GPUs", ylabel="makespan, hours")
     panels[1].set(xscale="log", xlabel="GPUs", ylabel="idle, %", ylim=(0, 100))
-    panels[0].legend(title="a job at most")
+    panels[0].legend()
     figure.savefig(FOLDER / "makespan.svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
 

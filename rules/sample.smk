@@ -10,7 +10,8 @@ rule sample:
         f"{plan.results}/benchmarks/sample/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.jsonl"
     conda:
         "../workflow/envs/posterity.yaml"
-    threads: 1
+    # a process for each of its GPUs
+    threads: lambda wildcards: max(1, plan.needs.gpu("sample", [wildcards[n] for n in RUN]))
     resources:
         **needs_of("sample", *RUN, mem_mb=4000, runtime=240),
         batch=lambda wildcards: plan.needs.batch([wildcards[n] for n in RUN]),
@@ -20,4 +21,4 @@ rule sample:
         options=options_of("weights"),
     shell:
         "exec posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
-        " --measurements {input.measurements:q} {params.options} --batch {resources.batch} --output {output:q} > {log:q} 2>&1"
+        " --measurements {input.measurements:q} {params.options} --batch {resources.batch} --gpus {resources.gpu} --output {output:q} > {log:q} 2>&1"

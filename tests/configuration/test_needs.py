@@ -90,3 +90,12 @@ def test_a_selector_that_selects_nothing_is_a_mistake() -> None:
         resolve({"experiments": ["ci"], "resources": entries[1:]}, ROOT / "config", ROOT / "resources/assets.yaml")
     assert "resources[0].runtime = 0: must be at least 1" in str(raised.value)
     assert "resources[1].stag = 'sample': unknown key; did you mean 'stage'?" in str(raised.value)
+
+
+def test_several_gpus_are_for_sampling_and_each_has_memory_for_a_process_of_its_own(tmp_path: Path) -> None:
+    needs = Needs([{"prior": "net", "gpu": 4}], frozenset({"net"}), folder=tmp_path)
+    assert needs.gpu("sample", KEY) == 4
+    assert needs.gpu("train", ["net"]) == 1
+    assert needs.gpu("sample", ("faces", "sr4", "kernel", "dps")) == needs.gpu("measure", KEY) == 0
+    assert asked(needs) == (16000, 240)
+    assert Needs([{"prior": "net", "gpu": 0}], frozenset({"net"})).gpu("train", ["net"]) == 0

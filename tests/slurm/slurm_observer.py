@@ -12,15 +12,18 @@ from slurm_cluster import Cluster
 
 __all__ = ["Death", "Observer", "instrument", "uses"]
 
-# stands before the real command on PATH: tells who uses which GPU, and holds a lock on it as long as it is used
+# stands before the real command on PATH: tells who uses which GPUs, and holds a lock on each as long as it is used;
+# to the library they are declared devices, so that it has a process for each
 INSTRUMENT = """\
 #!/bin/bash
-if [ -n "$CUDA_VISIBLE_DEVICES" ]; then
-  exec 9> "{folder}/$SLURMD_NODENAME-$CUDA_VISIBLE_DEVICES.lock"
-  flock --nonblock 9 && alone=true || alone=false
-else
-  alone=null
-fi
+alone=null
+for gpu in ${{CUDA_VISIBLE_DEVICES//,/ }}; do
+  [ $alone = null ] && alone=true
+  exec {{lock}}> "{folder}/$SLURMD_NODENAME-$gpu.lock"
+  flock --nonblock $lock || alone=false
+  POSTERITY_GPUS="$POSTERITY_GPUS${{POSTERITY_GPUS:+,}}{folder}/$SLURMD_NODENAME-$gpu"
+done
+[ -n "$POSTERITY_GPUS" ] && export POSTERITY_GPUS
 printf '{{"job": "%s", "node": "%s", "gpu": "%s", "alone": %s, "stage": "%s", "output": "%s"}}\\n' \\
   "$SLURM_JOB_ID" "$SLURMD_NODENAME" "$CUDA_VISIBLE_DEVICES" $alone "$1" "${{@: -1}}" >> "{folder}/uses.jsonl"
 exec "{command}" "$@"

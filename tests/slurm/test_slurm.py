@@ -76,6 +76,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
         "resources": [
             {"prior": "tiny", "batch": 2},
             {"stage": "sample", "prior": "tiny", "sampler": "ddnm", "mem_mb": 600},
+            {"stage": "sample", "prior": "tiny", "sampler": "dps", "gpu": 2},
         ],
         # long enough for the scheduler to look at the clock, which it does every half minute
         "samplers": {
@@ -113,7 +114,9 @@ def test_gpus_are_never_shared_and_always_asked_for(run: Run) -> None:
     wanted = [u for u in run.uses if u["gpu"]]
     assert len(wanted) >= 1 + len(SAMPLERS) + len(run.deaths) - 1
     assert all(u["alone"] for u in wanted)
-    assert {(u["node"], u["gpu"]) for u in wanted} <= {("gpu1", "0"), ("gpu1", "1"), ("gpu2", "0")}
+    places = {(u["node"], u["gpu"]) for u in wanted}
+    assert places <= {("gpu1", "0"), ("gpu1", "1"), ("gpu2", "0"), ("gpu1", "0,1")}
+    assert ("gpu1", "0,1") in places, "a job that wants two gets them on one node"
     assert run.observer.waited > 0, "more jobs wanted a GPU than there were"
     # and those with a closed form, or without a prior, asked for none
     assert all(u["node"] == "cpu1" for u in run.uses if not u["gpu"])
@@ -147,6 +150,11 @@ def test_no_finished_item_is_lost_or_made_twice(run: Run, how: str) -> None:
     assert death.kept, "the death came after the first item"
     made = {name: times for name, times in run.observer.parts.items() if name.startswith(f"{death.sampler}/")}
     assert made and all(len(times) == 1 for times in made.values()), made
+
+
+def test_a_job_with_two_gpus_has_a_process_on_each(run: Run) -> None:
+    said = (run.folder / "logs/sample/openmoji-smileys-32/sr4/tiny/dps.log").read_text() + run.deaths["time limit"].said
+    assert {int(n) for n in re.findall(r"computes on GPU \S+gpu1-(\d)", said)} == {0, 1}
 
 
 def test_a_job_that_is_cancelled_finishes_the_item_in_hand_first(run: Run) -> None:

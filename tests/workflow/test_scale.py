@@ -70,12 +70,24 @@ def test_makespan_has_its_bounds_and_shorter_jobs_cost_their_starts():
     """No cluster ends before the work over its GPUs or the longest job, and one GPU does all of it in any order."""
     runs = [makespan.Run(50, 40.0), makespan.Run(10, 900.0), makespan.Run(3, 10.0)]
     work = sum(items * seconds for items, seconds in runs)
-    for longest, counts in ((None, 3), (0.5, 2 + 5 + 1), (0.01, 50 + 10 + 1)):
-        jobs = makespan._jobs(runs, longest)
+    for hours, counts in ((None, 3), (0.5, 2 + 5 + 1), (0.01, 50 + 10 + 1)):
+        jobs = makespan.jobs(runs, makespan.Cut("", hours=hours))
+        lengths = [job.seconds for job in jobs]
         assert len(jobs) == counts
-        assert sum(jobs) == pytest.approx(work + counts * makespan.START)
-        assert makespan.simulate(jobs, 1) == pytest.approx(sum(jobs))
+        assert sum(lengths) == pytest.approx(work + counts * makespan.START)
+        assert makespan.simulate(jobs, 1) == pytest.approx(sum(lengths))
         ends = [makespan.simulate(jobs, gpus) for gpus in (1, 2, 4, 100)]
         assert ends == sorted(ends, reverse=True)
-        assert all(end >= max(max(jobs), sum(jobs) / g) - 1e-9 for end, g in zip(ends, (1, 2, 4, 100), strict=True))
-        assert ends[-1] == pytest.approx(max(jobs))
+        assert all(e >= max(max(lengths), sum(lengths) / g) - 1e-9 for e, g in zip(ends, (1, 2, 4, 100), strict=True))
+        assert ends[-1] == pytest.approx(max(lengths))
+
+
+def test_a_long_run_on_several_gpus_is_shorter_and_waits_for_all_of_them():
+    hour = 3600.0
+    long, short = makespan.Run(50, hour), makespan.Run(4, hour)
+    jobs = makespan.jobs([short, long], makespan.Cut("", gpus=4))
+    assert [job.gpus for job in jobs] == [1, 4], "a run of 4 hours has one"
+    assert jobs[1].seconds == pytest.approx(makespan.START + 13 * hour)
+    assert makespan.simulate(jobs, 4) == pytest.approx(jobs[0].seconds + jobs[1].seconds)
+    assert makespan.simulate(jobs, 5) == pytest.approx(jobs[1].seconds)
+    assert makespan.simulate(jobs, 1) == pytest.approx(jobs[0].seconds + 4 * jobs[1].seconds)

@@ -57,7 +57,7 @@ def _table(found: Dry) -> Iterator[str]:
     for stage in [*dict.fromkeys(job.stage for job in running), "total"]:
         own = [(job, t) for job, t in zip(running, took, strict=True) if stage in (job.stage, "total")]
         hours = [t[0] / 3600 if t else 0.0 for _, t in own]
-        on_gpu = [h for h, (job, _) in zip(hours, own, strict=True) if _uses_gpu(job, found)]
+        on_gpu = [h * gpus for h, (job, _) in zip(hours, own, strict=True) if (gpus := _gpus(job, found))]
         counts = Counter(job.cause for job, _ in own)
         told = "".join(f"{counts[c]:>10}" for c in causes)
         known = any(t for _, t in own)
@@ -76,9 +76,8 @@ def _hours(hours: Sequence[float], known: bool) -> str:
     return f"{sum(hours):.2f}" if hours and known else "-"
 
 
-def _uses_gpu(job: JobHere, found: Dry) -> bool:
-    """Networks compute on a GPU where there is one."""
-    return job.stage in ("sample", "train") and job.key.get("prior") in found.plan.weights
+def _gpus(job: JobHere, found: Dry) -> int:
+    return found.plan.needs.gpu(job.stage, list(job.key.values()))
 
 
 def _settings(jobs: Sequence[JobHere]) -> Iterator[str]:

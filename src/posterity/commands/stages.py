@@ -201,6 +201,7 @@ def sample(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples at a time; the result does not depend on it.")] = 128,
+    gpus: Annotated[int, typer.Option(min=0, help="As many GPUs of this machine share the items.")] = 1,
 ) -> None:  # fmt: skip
     """Draw samples with one sampler; continues where it was stopped.
 
@@ -211,7 +212,7 @@ def sample(
     --measurements sr4.parquet --output ddnm.parquet
     """
     given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
-    _run("sample", settings, **given, batch=batch, output=output)
+    _run("sample", settings, **given, batch=batch, gpus=gpus, output=output)
 
 
 def select(

@@ -43,16 +43,18 @@ class Needs:
     _seen: dict[tuple[str, ...], Mapping[str, float]] = field(default_factory=dict, compare=False)
 
     def gpu(self, stage: str, key: Sequence[str]) -> int:
-        """GPUs: those of a network's training and sampling, nothing else uses any."""
+        """GPUs: those of a network's training, which uses one, and sampling; nothing else uses any."""
         uses = stage in ("train", "sample") and self._named(stage, key).get("prior") in self.networks
-        return int(self._said(stage, key).get("gpu", 1)) if uses else 0
+        said = int(self._said(stage, key).get("gpu", 1)) if uses else 0
+        return said if stage == "sample" else min(said, 1)
 
     def batch(self, key: Sequence[str]) -> int:
         """Samples that stage "sample" draws at a time."""
         return int(self._said("sample", key).get("batch", 128))
 
     def mem_mb(self, stage: str, key: Sequence[str], settings: str, default: int, attempt: int) -> int:
-        return self._need("mem_mb", stage, key, settings, default, attempt)
+        """Megabytes; every GPU has a process of its own."""
+        return self._need("mem_mb", stage, key, settings, default * max(1, self.gpu(stage, key)), attempt)
 
     def runtime(self, stage: str, key: Sequence[str], settings: str, default: int, attempt: int) -> int:
         """Minutes."""

@@ -22,7 +22,7 @@ from posterity.errors import PosterityError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["LOCKS", "best", "lend"]
+__all__ = ["LOCKS", "best", "choose", "lend", "places"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +50,23 @@ def best() -> torch.device:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
         os.environ["CUDA_VISIBLE_DEVICES"] = lend(visible[:count], share())
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def places() -> int:
+    """How many processes may compute on a GPU at a time here; 1 where there is none."""
+    import torch
+
+    declared = os.environ.get("POSTERITY_GPUS")
+    if not declared and "SLURM_JOB_ID" in os.environ:
+        return max(1, torch.cuda.device_count())
+    return max(1, len(declared.split(",")) if declared else torch.cuda.device_count()) * share()
+
+
+def choose(number: int) -> None:
+    """Leaves this process the given one of the GPUs of a SLURM job, which hands them all to each of its processes."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    if "SLURM_JOB_ID" in os.environ and number < len(visible):
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number]
 
 
 def share(environment: Mapping[str, str] = os.environ) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 def between_items() -> Iterator[Callable[[str], None]]:
     """A function to call between two items, with what is done so far: it raises once SIGTERM has come.
 
+    In a process that helps another one it also raises once that one has died.
+
     Within the block SIGTERM ends nothing by itself, so the item in hand is finished and saved first; nor
     does a second one, because SLURM sends several within a second. Outside the main thread, where Python
     hears no signals, it waits for none.
@@ -27,7 +30,7 @@ def between_items() -> Iterator[Callable[[str], None]]:
     Raises:
         Again: by the function, when the process was asked to end.
     """
-    asked = threading.Event()
+    asked, helped = threading.Event(), multiprocessing.parent_process()
 
     def hear(number: int, frame: Any) -> None:  # noqa: ARG001 - the signature of handlers
         if not asked.is_set():
@@ -35,7 +38,7 @@ def between_items() -> Iterator[Callable[[str], None]]:
             _log.info("asked to end: the item in hand is finished first")
 
     def pause(done: str) -> None:
-        if asked.is_set():
+        if asked.is_set() or (helped is not None and not helped.is_alive()):
             raise Again(f"ended on request after {done}; what is finished is kept, run the same command again")
 
     if threading.current_thread() is not threading.main_thread():

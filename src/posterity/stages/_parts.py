@@ -52,6 +52,7 @@ class Parts:
         self._parent = posterity.PARENT if os.getpid() == posterity.PROCESS else os.getppid()
         self._place = output.with_name(f".{output.stem}.lock")
         self._lock: int | None = None
+        self._claims: dict[str | int, int] = {}
 
     def __enter__(self) -> Self:
         self._lock, waited = _locked(self._place)
@@ -87,6 +88,30 @@ class Parts:
 
     def write(self, item: str | int, rows: Iterable[Mapping[str, Any]]) -> None:
         store.write(self._folder / f"{item}.parquet", self._kind, rows, {"settings": self._settings})
+        if item in self._claims:
+            os.close(self._claims.pop(item))
+
+    def claim(self, item: str | int) -> bool:
+        """Whether this process is the one that makes the item, of several that make the same output together.
+
+        A claim is a lock: it ends when the item is written, or with the process, and another one takes the item.
+        Where the file system has no locks every claim is granted, and an item may be made twice.
+        """
+        if item in self._claims:
+            return True
+        handle = _opened(self._folder / f"{item}.claim")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        except OSError:
+            _log.debug("no locks in %s", self._folder)
+        if (self._folder / f"{item}.parquet").exists():  # by who had the claim until now
+            os.close(handle)
+            return False
+        self._claims[item] = handle
+        return True
 
     def restored(self) -> bool:
         """Whether the output is there again, because all of it had been made and nobody heard.
@@ -147,11 +172,7 @@ def _locked(path: Path) -> tuple[int | None, bool]:
     None where the file system has no locks.
     """
     waited = False
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise PosterityError(f"cannot write {path}: {error.strerror}") from error
+    handle = _opened(path)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,3 +184,12 @@ def _locked(path: Path) -> tuple[int | None, bool]:
         os.close(handle)
         return None, waited
     return handle, waited
+
+
+def _opened(path: Path) -> int:
+    """The file as a handle to lock; made where it is not there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise PosterityError(f"cannot write {path}: {error.strerror}") from error

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
+from posterity.stages._crew import crew
 from posterity.stages._interruption import between_items
 from posterity.stages._parts import Parts
 
@@ -20,48 +24,75 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _log = logging.getLogger(__name__)
+_PAUSE = 0.2
+"""Seconds between two looks at items that other processes make."""
 
 
 def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
-    weights: Path | None = None, batch: int = 128,
+    weights: Path | None = None, batch: int = 128, gpus: int = 1,
 ) -> None:  # fmt: skip
     """Writes the artifact "samples"; of a restorer without weights, no rows and the reason.
 
     Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
     number of rows at a time; the samples do not depend on it (a network's, up to rounding). All samples
     of an item share a batch, because guidance looks at them together. A batch that does not fit into the
-    memory of the GPU is halved until it does.
+    memory of the GPU is halved until it does. With more than one of ``gpus``, each has a process that takes
+    the next items which no other has taken.
     """
-    from posterity.stages._problem import load
-
     if settings["prior"].get("kind") == "restorer" and weights is None:
         why = f"N/A: the weights of {settings['prior']['name']} are not there; `posterity doctor` tells where they are"
         store.write(output, "samples", [], {"settings": settings, "reason": why})
         return
-    measured = load(settings, items, regions, measurements, weights)
-    sampler, guidance = _sampler(settings["sampler"])
-    inputs = (items, regions, measurements, *([weights] if weights else []))
-    size = max(1, batch // int(settings["samples"]))
-    with Parts(output, "samples", settings, inputs) as parts, between_items() as pause:
+    files = (items, regions, measurements, *([weights] if weights else []))
+    measured = _load(settings, *files)
+    with Parts(output, "samples", settings, files) as parts, between_items() as pause:
         if parts.restored():
             return
-        rows = {item: found for item in measured.items if (found := parts.read(item)) is not None}
-        todo = [i for i, item in enumerate(measured.items) if item not in rows]
-        while todo:
-            pause(f"{len(measured.items) - len(todo)} of {len(measured.items)} items")
-            chosen = todo[:size]
-            _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
-            made = _fitting(settings, measured, chosen, sampler, guidance)
-            if made is None:
-                size = _smaller(settings, chosen)
-                continue
-            for item, found in made.items():
-                parts.write(item, found)
-            rows |= made
-            todo = todo[len(chosen) :]
-        store.write(output, "samples", [row for item in measured.items for row in rows[item]], {"settings": settings})
+        with crew(gpus, _help, settings, files, output, batch) as together:
+            rows = _draw(settings, measured, parts, pause, batch, together)
+        store.write(output, "samples", rows, {"settings": settings})
         parts.drop()
+
+
+def _load(settings: dict[str, Any], *files: Path) -> Measured:
+    from posterity.stages._problem import load
+
+    return load(settings, *files)
+
+
+def _help(settings: dict[str, Any], files: Sequence[Path], output: Path, batch: int) -> None:
+    """What a further process does: it makes items, and leaves it to the first one to put them together."""
+    measured = _load(settings, *files)  # may wait for a GPU, and can be ended there
+    with between_items() as pause:
+        _draw(settings, measured, Parts(output, "samples", settings, files), pause, batch, together=True)
+
+
+def _draw(
+    settings: dict[str, Any], measured: Measured, parts: Parts, pause: Callable[[str], None], batch: int, together: bool
+) -> list[dict[str, Any]]:
+    """The rows of all items: of those that this process makes, and of those that are made already or meanwhile."""
+    sampler, guidance = _sampler(settings["sampler"])
+    size = max(1, batch // int(settings["samples"]))
+    rows: dict[str, list[dict[str, Any]]] = {}
+    while True:
+        rows |= {item: found for item in measured.items if item not in rows and (found := parts.read(item)) is not None}
+        todo = [i for i, item in enumerate(measured.items) if item not in rows]
+        if not todo:
+            return [row for item in measured.items for row in rows[item]]
+        pause(f"{len(rows)} of {len(measured.items)} items")
+        chosen = list(islice((i for i in todo if not together or parts.claim(measured.items[i])), size))
+        if not chosen:  # others are at them
+            time.sleep(_PAUSE)
+            continue
+        _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
+        made = _fitting(settings, measured, chosen, sampler, guidance)
+        if made is None:
+            size = _smaller(settings, chosen)
+            continue
+        for item, found in made.items():
+            parts.write(item, found)
+        rows |= made
 
 
 def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:

@@ -1,0 +1,59 @@
+"""Several processes at the items of one output, each on a GPU of its own."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from posterity.artifacts import store
+from posterity.errors import Again, PosterityError
+from posterity.stages import _device, _memory
+
+__all__ = ["crew"]
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bool]:
+    """Runs ``work(*arguments)`` in further processes while the block does the same in this one; whether there are any.
+
+    There is one for each GPU that this process may have beside its own, as far as ``gpus`` go, so none where there
+    is no GPU. They share the items by claims (:meth:`posterity.stages._parts.Parts.claim`). Which of them fails, or
+    waits for a device that another job has, does not matter: this one makes what nobody else makes. At the end of
+    the block they are asked to end, and finish what they have in hand; after a mistake they are killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    helpers = [
+        context.Process(target=_help, args=(number, store.code.get(), work, arguments), daemon=True)
+        for number in range(1, min(gpus, _device.places()))
+    ]
+    for helper in helpers:
+        helper.start()
+    end = multiprocessing.process.BaseProcess.kill
+    try:
+        yield bool(helpers)
+        end = multiprocessing.process.BaseProcess.terminate
+    except Again:
+        end = multiprocessing.process.BaseProcess.terminate
+        raise
+    finally:
+        for helper in helpers:
+            end(helper)
+        for helper in helpers:
+            helper.join()
+
+
+def _help(number: int, code: str, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    """What a further process does; its mistakes are told by the first one, which meets them, too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them, the first one answers it
+    logging.basicConfig(level=logging.INFO, format=f"helper {number}: %(message)s")
+    _memory.keep()
+    store.code.set(code)
+    _device.choose(number)
+    with suppress(Again, PosterityError):
+        work(*arguments)
