@@ -126,6 +126,10 @@ def test_the_shipped_configurations_are_valid(folder):
             {"priors": {"openmoji32": {"train": {"datasets": {"openmoji-cats": 1}}}}},
             "config: priors.openmoji32.train.datasets = 'openmoji-cats': unknown dataset",
         ),
+        (
+            {"priors": {"openmoji32": {"train": {"settings": {"learned_variance": True}}}}},
+            "config: priors.openmoji32.train.settings: learned_variance = true: an EDM network has no reverse steps",
+        ),
         ({"items": 0}, "config: items = 0: must be at least 1"),
         ({"items": "many"}, "config: items = 'many': must be a whole number"),
         ({"sed": 1}, "config: sed = 1: unknown key; did you mean 'seed'?"),

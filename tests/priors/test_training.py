@@ -92,6 +92,16 @@ def test_training_learns_and_its_prior_denoises(prediction: str) -> None:
     assert error < 0.5 * (noisy / math.sqrt(a) - x0).square().mean()
 
 
+def test_training_with_a_learned_variance_leaves_the_mean_alone_and_the_prior_has_it() -> None:
+    t = trainer(learned_variance=True, steps=100)
+    losses = [t.advance() for _ in range(100)]
+    assert np.mean(losses[-20:]) < 0.7 * np.mean(losses[:20])
+    prior = t.prior()
+    prior.denoise(pictures(2), 400)
+    middle = prior.reverse_variance(400, 0.02, 0.01)
+    assert isinstance(middle, Tensor) and middle.shape == (2, 3, 8, 8)
+
+
 def test_a_restored_trainer_goes_on_to_the_same_bits() -> None:
     whole, halted = trainer(), trainer()
     for _ in range(9):
@@ -177,6 +187,12 @@ def test_what_is_written_loads_and_says_what_it_is(folder: Path) -> None:
     assert sorted(p.name for p in output.parent.iterdir()) == [
         "card.json", "log.csv", "nearest.png", "samples.png", "weights.safetensors"
     ]  # fmt: skip
+
+
+def test_a_learned_variance_is_in_the_card_and_refused_with_edm(folder: Path) -> None:
+    assert load(run(folder, learned_variance=True)).learned_variance
+    with pytest.raises(PosterityError, match="learned_variance = true: an EDM network has no reverse steps"):
+        run(folder, "edm", learned_variance=True, prediction="edm")
 
 
 def test_a_second_run_leaves_everything_alone_and_other_settings_do_not(folder: Path) -> None:

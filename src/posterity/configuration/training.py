@@ -11,12 +11,25 @@ from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, schema
 from posterity.errors import PosterityError
 
-__all__ = ["settings", "trained", "valid"]
+__all__ = ["conflict", "settings", "trained", "valid"]
 
 
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
     """Checks the settings of training in a definition's ``train``, whose own shape is right."""
-    return check(train.get("settings", {}), schema("training"), f"{path}.settings", problems)
+    given = train.get("settings", {})
+    if not check(given, schema("training"), f"{path}.settings", problems):
+        return False
+    mistake = conflict(given)
+    if mistake:
+        problems.say(f"{path}.settings", mistake)
+    return not mistake
+
+
+def conflict(given: Mapping[str, Any]) -> str:
+    """What is wrong with settings of training that are right one by one; empty when nothing is."""
+    if given.get("learned_variance") and given.get("prediction") == "edm":
+        return "learned_variance = true: an EDM network has no reverse steps; use prediction epsilon or v"
+    return ""
 
 
 def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from posterity.diffusion.noise import generator
 from posterity.diffusion.schedule import Schedule
 from posterity.priors._prediction import SIGMAS, Prediction
+from posterity.priors._variance import VarianceLoss
 from posterity.priors.network import Network
 
 __all__ = ["Trainer", "Training"]
@@ -28,6 +29,7 @@ class Training:
     steps: int = Field(20_000, ge=1, description="optimiser steps")
     batch: int = Field(64, ge=1, description="images a step")
     prediction: Literal["epsilon", "v", "edm"] = Field("epsilon", description="what the network predicts")
+    learned_variance: bool = Field(False, description="epsilon and v: whether it also predicts the reverse variance")
     schedule: Literal["linear", "cosine"] = Field("linear", description="noise schedule of the prior, of 1000 times")
     sigma_data: float = Field(0.5, gt=0, description="edm: standard deviation of the data")
     log_sigma_mean: float = Field(-1.2, description="edm: mean of ln σ in training")
@@ -50,7 +52,7 @@ class Training:
         return {
             "sample_size": size,
             "in_channels": channels,
-            "out_channels": channels,
+            "out_channels": channels * (2 if self.learned_variance else 1),
             "layers_per_block": self.layers,
             "block_out_channels": list(self.channels),
             "down_block_types": [("Attn" if a else "") + "DownBlock2D" for a in attends],
@@ -97,11 +99,12 @@ class Trainer:
         self._optimiser = torch.optim.Adam(self._parameters.values(), lr=self.how.learning_rate, foreach=True)
         schedule = self.how.noise_schedule()
         self._alpha_bars = torch.tensor([schedule.alpha_bar(t) for t in range(len(schedule))], dtype=torch.float64)
+        self._variance_loss = VarianceLoss(schedule) if self.how.learned_variance else None
         self._cdf = np.cumsum(self.weights.double().numpy())
         self._cdf /= self._cdf[-1]
 
     def advance(self) -> float:
-        """Takes one step; the loss, the mean square error of what the network predicts."""
+        """Takes one step; the loss: the mean square error of what the network predicts, and what a variance adds."""
         how = self.how
         rng = generator(how.seed, "train", self.step)
         x0 = self.images[np.searchsorted(self._cdf, rng.random(how.batch))].double()
@@ -129,7 +132,7 @@ class Trainer:
         return sum(losses) / (draws * len(images))
 
     def _loss(self, network: nn.Module, x0: Tensor, rng: np.random.Generator) -> Tensor:
-        """Mean square error of what the network predicts, over noise levels and noise from ``rng``."""
+        """The loss of a step, over noise levels and noise from ``rng``."""
         how, count = self.how, len(x0)
         # one draw in each of the batch's equal parts: the same chance for every level, less variance
         places = torch.from_numpy((np.arange(count) + rng.random(count)) / count)
@@ -147,8 +150,12 @@ class Trainer:
         example = prediction.scale.view(rows) * x_t, prediction.target(x0, x_t), prediction.label
         given, wanted, label = (part.to(self.device, torch.float32) for part in example)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            found = network(given, label, return_dict=False)[0]
-        return (found.float() - wanted).square().mean()
+            found = network(given, label, return_dict=False)[0].float()
+        if self._variance_loss is None:
+            return (found - wanted).square().mean()
+        found, fraction = found.chunk(2, dim=1)
+        error = prediction.out.view(rows).to(found) * (found - wanted)
+        return (found - wanted).square().mean() + self._variance_loss(t, error, fraction)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on besides the settings."""
@@ -173,4 +180,5 @@ class Trainer:
         network = copy.deepcopy(self.network)
         network.load_state_dict(self.average)
         how = self.how
-        return Network(network, how.noise_schedule(), tuple(self.images.shape[1:]), how.prediction, how.sigma_data)
+        shape = tuple(self.images.shape[1:])
+        return Network(network, how.noise_schedule(), shape, how.prediction, how.sigma_data, how.learned_variance)

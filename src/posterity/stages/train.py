@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import images, store
+from posterity.configuration.training import conflict
 from posterity.errors import Again, PosterityError
 from posterity.imports import NETWORKS, lean
 from posterity.stages._interruption import between_items
@@ -110,6 +111,8 @@ def _how(given: Mapping[str, Any]) -> Training:
 
     from posterity.priors.training import Training
 
+    if mistake := conflict(given):
+        raise PosterityError(f"training setting {mistake}")
     try:
         return Training(**given)
     except ValidationError as error:
@@ -232,6 +235,7 @@ def _finish(
         "prediction": how.prediction,
         "schedule": how.schedule,
         "sigma_data": how.sigma_data,
+        "learned_variance": how.learned_variance,
         "label_factor": 250.0,
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float16"},
         "data": data.about,

@@ -1,0 +1,46 @@
+"""What trains a learned variance (Nichol and Dhariwal 2021, Sections 3.1 and 3.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.schedule import Schedule
+
+__all__ = ["VarianceLoss"]
+
+_WEIGHT = 0.001
+"""λ of L_hybrid = L_simple + λ L_vlb, their Eq. 16; L_vlb is a sum over all times."""
+
+
+class VarianceLoss:
+    """λ L_vlb as a function of the variance alone: no gradient reaches the mean.
+
+    A term is the divergence, in nats a scalar, of the network's reverse step from the exact one given x0. That of
+    t = 0, which decodes, is left out: samplers draw nothing there.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        bars = torch.tensor([schedule.alpha_bar(t) for t in range(-1, len(schedule))], dtype=torch.float64)
+        before, now = bars[:-1], bars[1:]
+        beta = 1 - now / before
+        tilde = beta * (1 - before) / (1 - now)
+        tilde[0] = tilde[1]  # log of it is needed, and its term is not
+        self._log_beta, self._log_tilde = beta.log(), tilde.log()
+        self._gain = before.sqrt() * beta / (1 - now)
+
+    def __call__(self, t: Tensor, error: Tensor, fraction: Tensor) -> Tensor:
+        """The mean over a batch.
+
+        Arguments:
+            t: times, (B,) of integers, each as likely as any other.
+            error: the network's estimate of x0 less x0, (B, C, H, W).
+            fraction: what it says of the variance, (B, C, H, W): -1 is the lower bound β̃, 1 the upper one β.
+        """
+        rows = (-1, 1, 1, 1)
+        low, high, gain = (table[t].view(rows).to(fraction) for table in (self._log_tilde, self._log_beta, self._gain))
+        log_variance = low + (fraction + 1) / 2 * (high - low)
+        gap = (gain * error.detach()).square()
+        divergence = (log_variance - low - 1 + (low.exp() + gap) / log_variance.exp()) / 2
+        drawn = (t > 0).view(rows).to(fraction)
+        return _WEIGHT * len(self._gain) * (drawn * divergence).mean()
