@@ -128,7 +128,7 @@ def test_the_shipped_configurations_are_valid(folder):
         ),
         (
             {"priors": {"openmoji32": {"train": {"settings": {"learned_variance": True}}}}},
-            "config: priors.openmoji32.train.settings: learned_variance = true: an EDM network has no reverse steps",
+            "config: priors.openmoji32.train.settings.learned_variance = True: an EDM network has no reverse steps",
         ),
         ({"items": 0}, "config: items = 0: must be at least 1"),
         ({"items": "many"}, "config: items = 'many': must be a whole number"),

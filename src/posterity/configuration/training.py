@@ -11,7 +11,7 @@ from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, schema
 from posterity.errors import PosterityError
 
-__all__ = ["conflict", "settings", "trained", "valid"]
+__all__ = ["settings", "trained", "valid"]
 
 
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
@@ -19,17 +19,11 @@ def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
     given = train.get("settings", {})
     if not check(given, schema("training"), f"{path}.settings", problems):
         return False
-    mistake = conflict(given)
-    if mistake:
-        problems.say(f"{path}.settings", mistake)
-    return not mistake
-
-
-def conflict(given: Mapping[str, Any]) -> str:
-    """What is wrong with settings of training that are right one by one; empty when nothing is."""
+    # what a schema of single settings cannot say; that of the library says it too
     if given.get("learned_variance") and given.get("prediction") == "edm":
-        return "learned_variance = true: an EDM network has no reverse steps; use prediction epsilon or v"
-    return ""
+        problems.add(f"{path}.settings.learned_variance", True, "an EDM network has no reverse steps")
+        return False
+    return True
 
 
 def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor, nn
 
@@ -45,6 +45,12 @@ class Training:
     average: float = Field(0.999, ge=0, lt=1, description="decay of the exponential moving average of the weights")
     flip: bool = Field(True, description="whether an image may be seen mirrored")
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _has_reverse_steps(self) -> Self:
+        if self.learned_variance and self.prediction == "edm":
+            raise ValueError("learned_variance = true: an EDM network has no reverse steps; predict epsilon or v")
+        return self
 
     def architecture(self, channels: int, size: int) -> dict[str, Any]:
         """Arguments of ``diffusers.UNet2DModel`` for images (channels, size, size)."""

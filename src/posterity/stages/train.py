@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import images, store
-from posterity.configuration.training import conflict
 from posterity.errors import Again, PosterityError
 from posterity.imports import NETWORKS, lean
 from posterity.stages._interruption import between_items
@@ -111,13 +110,12 @@ def _how(given: Mapping[str, Any]) -> Training:
 
     from posterity.priors.training import Training
 
-    if mistake := conflict(given):
-        raise PosterityError(f"training setting {mistake}")
     try:
         return Training(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise PosterityError(f"training setting {first['loc'][0]} = {first['input']!r}: {first['msg']}") from error
+        which = f"{first['loc'][0]} = {first['input']!r}: " if first["loc"] else ""
+        raise PosterityError(f"training setting {which}{first['msg'].removeprefix('Value error, ')}") from error
 
 
 def _trainer(how: Training, data: _Data) -> Trainer:
