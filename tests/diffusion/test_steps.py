@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from posterity.diffusion.schedule import Schedule
-from posterity.diffusion.steps import PosteriorStep, ddim_noise_split, predicted_noise, predicted_x0
+from posterity.diffusion.steps import PosteriorStep, ddim_noise_split, predicted_noise, predicted_x0, weighted
 
 SCHEDULE = Schedule.linear()
 
@@ -57,3 +57,10 @@ def test_predictions_are_inverses():
     assert torch.allclose(predicted_x0(x_t, predicted_noise(x_t, x0, a_t), a_t), x0, atol=1e-10)
     eps = predicted_noise(x_t, x0, a_t)
     assert torch.allclose(math.sqrt(a_t) * x0 + math.sqrt(1 - a_t) * eps, x_t, atol=1e-12)
+
+
+def test_a_weighted_sum_changes_none_of_its_terms():
+    x, y, z = torch.randn(3, 4, dtype=torch.float64)
+    before = torch.stack([x, y, z])
+    torch.testing.assert_close(weighted((2.0, x), (-0.5, y), (3.0, z)), 2 * x - 0.5 * y + 3 * z)
+    assert torch.equal(torch.stack([x, y, z]), before)

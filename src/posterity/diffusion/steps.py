@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["PosteriorStep", "ddim_noise_split", "predicted_noise", "predicted_x0"]
+__all__ = ["PosteriorStep", "ddim_noise_split", "predicted_noise", "predicted_x0", "weighted"]
 
 
 class PosteriorStep(NamedTuple):
@@ -41,9 +41,21 @@ def ddim_noise_split(a_t: float, a_s: float, eta: float) -> tuple[float, float]:
 
 def predicted_noise(x_t: Tensor, x0: Tensor, a_t: float) -> Tensor:
     """eps that belongs to the clean prediction x0 at ᾱ_t."""
-    return (x_t - math.sqrt(a_t) * x0) / math.sqrt(1.0 - a_t)
+    return weighted((1 / math.sqrt(1.0 - a_t), x_t), (-math.sqrt(a_t / (1.0 - a_t)), x0))
 
 
 def predicted_x0(x_t: Tensor, eps: Tensor, a_t: float) -> Tensor:
     """Clean prediction that belongs to the noise prediction eps at ᾱ_t."""
-    return (x_t - math.sqrt(1.0 - a_t) * eps) / math.sqrt(a_t)
+    return weighted((1 / math.sqrt(a_t), x_t), (-math.sqrt((1.0 - a_t) / a_t), eps))
+
+
+def weighted(*terms: tuple[float, Tensor]) -> Tensor:
+    """The sum of weight·x over terms of one shape.
+
+    Into one tensor: with one for every product and sum, most of a sampler's own time is memory that comes and goes.
+    """
+    (weight, x), *others = terms
+    total = weight * x
+    for weight, x in others:
+        total.add_(x, alpha=weight)
+    return total

@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -93,8 +94,11 @@ class Problem:
 
     def residual(self, x0: Tensor) -> Tensor:
         """y - A(x0) where there is a measurement and 0 elsewhere, (B, *signal) → (B, *measurement)."""
-        measured = self.operator.where_measured(self.y) * self.y if "mask" in self.operator.has else self.y
-        return measured - self.operator(x0)
+        return self._measured - self.operator(x0)
+
+    @cached_property
+    def _measured(self) -> Tensor:
+        return self.operator.where_measured(self.y) * self.y if "mask" in self.operator.has else self.y
 
     def guided(self, guidance: Guidance | None, x0: Tensor, fraction: float) -> Tensor:
         """x0 after the diversity guidance, or x0 itself without one (or at fraction 0)."""

@@ -19,7 +19,7 @@ from torch import Tensor, where
 
 from posterity.diffusion.grids import strided, time_travel, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import predicted_noise
+from posterity.diffusion.steps import predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["DDNM"]
@@ -74,7 +74,8 @@ class DDNM(Sampler):
             if s == -1:
                 return x0
             z = noise.normal("step", step, problem.shape)
-            return math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * (self.eta * z + math.sqrt(1 - self.eta**2) * eps)
+            spread = math.sqrt(1 - a_s)
+            return weighted((math.sqrt(a_s), x0), (spread * self.eta, z), (spread * math.sqrt(1 - self.eta**2), eps))
         weight, fresh, kept = self._spectral_weights(svd.singulars.to(x0), problem.sigma_y, a_s)
         x0 = x0 - svd.V(weight * svd.Vt(residual))
         if s == -1:
@@ -98,4 +99,4 @@ class DDNM(Sampler):
     def _travel(self, problem: Problem, noise: Noise, step: int, s: int, x0: Tensor) -> Tensor:
         """Back up to the larger time s from the last clean prediction."""
         a_s = problem.alpha_bar(s)
-        return math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * noise.normal("travel", step, problem.shape)
+        return weighted((math.sqrt(a_s), x0), (math.sqrt(1 - a_s), noise.normal("travel", step, problem.shape)))

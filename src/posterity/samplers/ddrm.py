@@ -20,7 +20,7 @@ from torch import Tensor, where
 
 from posterity.diffusion.grids import strided, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import predicted_noise
+from posterity.diffusion.steps import predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["DDRM"]
@@ -88,11 +88,11 @@ class DDRM(Sampler):
         eps = predicted_noise(x_t, free, problem.alpha_bar(t))
         seen, y_bar, sigma_bar = measured
         noisier, cleaner = seen & (sigma_bar > sigma), seen & (sigma_bar < sigma)
-        unseen = free + root * sigma * eps
+        unseen = weighted((1.0, free), (root * sigma, eps))
         # (Uᵀy - s x0)/σ_y = (ȳ - x0)/σ̄; without noise in y this case never arises.
         drift = (y_bar - x0) / sigma_bar.where(sigma_bar > 0, sigma_bar.new_ones(()))
         drifting = x0 + root * sigma * drift
-        replaced = (1 - self.eta_b) * x0 + self.eta_b * y_bar
+        replaced = weighted((1 - self.eta_b, x0), (self.eta_b, y_bar))
         rest = (sigma**2 - (self.eta_b * sigma_bar) ** 2).clamp(min=0).sqrt()
         mean = where(noisier, drifting, where(cleaner, replaced, unseen))
         return svd.V(mean + where(cleaner, rest, self.eta * sigma) * z)

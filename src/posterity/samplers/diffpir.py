@@ -24,7 +24,7 @@ from torch import Tensor
 
 from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import predicted_noise
+from posterity.diffusion.steps import predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["DiffPIR"]
@@ -62,8 +62,9 @@ class DiffPIR(Sampler):
             x0 = self._cut(problem.guided(guidance, x0, t / total))
             x0 = self._fit(problem, x0, self._rho(problem, t))
             eps, z = predicted_noise(x_t, x0, a_t), noise.normal("step", step, problem.shape)
-            mixed = math.sqrt(1 - self.zeta) * eps + math.sqrt(self.zeta) * z
-            x_t = math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * mixed
+            spread = math.sqrt(1 - a_s)
+            kept, fresh = spread * math.sqrt(1 - self.zeta), spread * math.sqrt(self.zeta)
+            x_t = weighted((math.sqrt(a_s), x0), (kept, eps), (fresh, z))
             if watch is not None:
                 watch(step, len(walk), x0)
         if "mask" in operator.has and problem.sigma_y == 0:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from posterity.diffusion.grids import spaced, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep
+from posterity.diffusion.steps import PosteriorStep, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["ILVR"]
@@ -54,14 +54,14 @@ class ILVR(Sampler):
             x0 = self._cut(problem.denoise(x_t, t))
             x0 = self._cut(problem.guided(guidance, x0, t / total))
             move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
-            x_t = move.x0_weight * x0 + move.xt_weight * x_t
+            x_t = weighted((move.x0_weight, x0), (move.xt_weight, x_t))
             if s != -1:
                 variance = problem.prior.reverse_variance(t, move.beta, move.variance)
                 x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)
             if t > grid[min(self.last, self.steps - 1)]:
                 a_s = problem.alpha_bar(s)
                 z = noise.normal("reference", step, problem.shape)
-                noised = math.sqrt(a_s) * reference + math.sqrt(1 - a_s) * z
+                noised = weighted((math.sqrt(a_s), reference), (math.sqrt(1 - a_s), z))
                 x_t = x_t + operator.pinv(operator(noised - x_t))
             if watch is not None:
                 watch(step, len(walk), x0)

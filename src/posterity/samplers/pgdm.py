@@ -24,7 +24,7 @@ from torch import Tensor
 
 from posterity.diffusion.grids import strided, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import ddim_noise_split, predicted_noise
+from posterity.diffusion.steps import ddim_noise_split, predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["PGDM"]
@@ -63,9 +63,9 @@ class PGDM(Sampler):
             network, x0, gradient = self._predict(problem, guidance, x_t, t, t / total)
             fresh, kept = ddim_noise_split(a_t, a_s, self.eta)
             eps = predicted_noise(x_t, network, a_t)
-            x_t = math.sqrt(a_s) * x0 + kept * eps + self._weight(a_t, a_s, kept) * gradient
+            x_t = weighted((math.sqrt(a_s), x0), (kept, eps), (self._weight(a_t, a_s, kept), gradient))
             if fresh > 0:
-                x_t = x_t + fresh * noise.normal("step", step, problem.shape)
+                x_t = x_t.add_(noise.normal("step", step, problem.shape), alpha=fresh)
             if watch is not None:
                 watch(step, len(walk), x0)
         return x_t

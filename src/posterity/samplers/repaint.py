@@ -19,7 +19,7 @@ from torch import Tensor
 
 from posterity.diffusion.grids import spaced, time_travel, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep
+from posterity.diffusion.steps import PosteriorStep, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["RePaint"]
@@ -59,7 +59,7 @@ class RePaint(Sampler):
             x0 = self._cut(problem.denoise(x_t, t))
             x0 = self._cut(problem.guided(guidance, x0, now / self.steps))
             move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
-            x_t = move.x0_weight * x0 + move.xt_weight * x_t
+            x_t = weighted((move.x0_weight, x0), (move.xt_weight, x_t))
             if s != -1:
                 variance = problem.prior.reverse_variance(t, move.beta, move.variance)
                 x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from posterity.diffusion.grids import spaced, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep, predicted_noise
+from posterity.diffusion.steps import PosteriorStep, predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["Replacement"]
@@ -59,7 +59,7 @@ class Replacement(Sampler):
             x0 = self._cut(problem.guided(guidance, self._cut(network), t / total))
             if blended:
                 eps, a_s = predicted_noise(x_t, network, problem.alpha_bar(t)), problem.alpha_bar(s)
-                x_t = math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * eps
+                x_t = weighted((math.sqrt(a_s), x0), (math.sqrt(1 - a_s), eps))
             else:
                 x_t = self._replace(problem, noise, step, s, self._ancestral(problem, noise, step, t, s, x0, x_t))
             if watch is not None:
@@ -69,7 +69,7 @@ class Replacement(Sampler):
     def _ancestral(self, problem: Problem, noise: Noise, step: int, t: int, s: int, x0: Tensor, x_t: Tensor) -> Tensor:
         """DDPM step from t to s."""
         move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
-        mean = move.x0_weight * x0 + move.xt_weight * x_t
+        mean = weighted((move.x0_weight, x0), (move.xt_weight, x_t))
         if s == -1:
             return mean
         variance = problem.prior.reverse_variance(t, move.beta, move.variance)
