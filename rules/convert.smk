@@ -3,12 +3,14 @@ rule convert_prior:
     input:
         lambda wildcards: plan.checkpoints[wildcards.prior],
     output:
-        weights=f"{plan.data}/priors/{{prior}}/weights.safetensors",
-        card=f"{plan.data}/priors/{{prior}}/card.json",
+        multiext(
+            f"{plan.data}/priors/{{prior}}/",
+            weights="weights.safetensors",
+            card="card.json",
+        ),
     log:
         "logs/convert/{prior}.log",
-    benchmark:
-        f"{plan.results}/benchmarks/convert/{{prior}}.jsonl"
+    cache: True
     wildcard_constraints:
         prior=one_of(plan.checkpoints),
     conda:

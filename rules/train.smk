@@ -6,15 +6,17 @@ rule train_prior:
             ITEMS, dataset=plan.job("train", wildcards.prior).settings["datasets"]
         ),
     output:
-        weights=f"{plan.data}/priors/{{prior}}/weights.safetensors",
-        card=f"{plan.data}/priors/{{prior}}/card.json",
-        samples=f"{plan.data}/priors/{{prior}}/samples.png",
-        nearest=f"{plan.data}/priors/{{prior}}/nearest.png",
-        losses=f"{plan.data}/priors/{{prior}}/log.csv",
+        multiext(
+            f"{plan.data}/priors/{{prior}}/",
+            weights="weights.safetensors",
+            card="card.json",
+            samples="samples.png",
+            nearest="nearest.png",
+            losses="log.csv",
+        ),
     log:
         "logs/train/{prior}.log",
-    benchmark:
-        f"{plan.results}/benchmarks/train/{{prior}}.jsonl"
+    cache: True
     wildcard_constraints:
         prior=one_of([name for (name,) in plan.keys("train")]),
     conda:

@@ -60,7 +60,7 @@ def test_commands_work(command: str, tmp_path: Path) -> None:
     else:
         assert words[0].startswith(".venv/bin/"), f"a document prints {command!r}, which no test can run"
         words = [str(BIN / Path(words[0]).name), *(word for word in words[1:] if word != "--write")]
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "SNAKEMAKE_OUTPUT_CACHE": str(tmp_path)}
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 

@@ -23,20 +23,29 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
     """Runs ``work(*arguments)`` in further processes while the block does the same in this one; whether there are any.
 
     There is one for each GPU that this process may have beside its own, as far as ``gpus`` go, so none where there
-    is no GPU. They share the items by claims (:meth:`posterity.stages._parts.Parts.claim`). Which of them fails, or
-    waits for a device that another job has, does not matter: this one makes what nobody else makes. At the end of
-    the block they are asked to end, and finish what they have in hand; after a mistake they are killed.
+    is no GPU. They divide its threads, and share the items by claims
+    (:meth:`posterity.stages._parts.Parts.claim`). Which of them fails, or waits for a device that another job has,
+    does not matter: this one makes what nobody else makes. At the end of the block they are asked to end, and finish
+    what they have in hand; after a mistake they are killed.
     """
+    count = min(gpus, _device.places())
+    if count < 2:
+        yield False
+        return
+    import torch
+
+    threads = max(1, torch.get_num_threads() // count)
+    torch.set_num_threads(threads)
     context = multiprocessing.get_context("spawn")
     helpers = [
-        context.Process(target=_help, args=(number, store.code.get(), work, arguments), daemon=True)
-        for number in range(1, min(gpus, _device.places()))
+        context.Process(target=_help, args=(number, threads, store.code.get(), work, arguments), daemon=True)
+        for number in range(1, count)
     ]
     for helper in helpers:
         helper.start()
     end = multiprocessing.process.BaseProcess.kill
     try:
-        yield bool(helpers)
+        yield True
         end = multiprocessing.process.BaseProcess.terminate
     except Again:
         end = multiprocessing.process.BaseProcess.terminate
@@ -48,8 +57,11 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
             helper.join()
 
 
-def _help(number: int, code: str, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+def _help(number: int, threads: int, code: str, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     """What a further process does; its mistakes are told by the first one, which meets them, too."""
+    import torch
+
+    torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them, the first one answers it
     logging.basicConfig(level=logging.INFO, format=f"helper {number}: %(message)s")
     _memory.keep()
