@@ -35,7 +35,8 @@ def between_items() -> Iterator[Callable[[str], None]]:
     def hear(number: int, frame: Any) -> None:  # noqa: ARG001 - the signature of handlers
         if not asked.is_set():
             asked.set()
-            _log.info("asked to end: the item in hand is finished first")
+            if helped is None:  # helpers are also asked when there is nothing left to do
+                _log.info("asked to end: the item in hand is finished first")
 
     def pause(done: str) -> None:
         if asked.is_set() or (helped is not None and not helped.is_alive()):
