@@ -209,6 +209,19 @@ def test_a_network_is_trained_before_it_is_used_and_again_when_its_settings_chan
     assert planned(folder) == {*expected, ("report",), ("all",)}
 
 
+def test_a_sampling_job_is_told_how_many_gpus_it_may_have(tmp_path):
+    folder = workspace(tmp_path)
+    small = {"dataset": f"{S}-32", "tasks": ["sr4"], "prior": "openmoji32", "samplers": ["ddnm", "ddrm"]}
+    edit(folder, "experiments/tiny.yaml", lambda c: {"title": "Tiny", "runs": [small], "metrics": ["psnr"]})
+    edit(folder, "priors/openmoji32.yaml", lambda c: c["openmoji32"].__delitem__("weights"))
+    before = planned(folder)
+    edit(folder, "config.yaml", lambda c: c.update(resources=[{"sampler": "ddnm", "gpu": 3}]))
+    assert planned(folder) == before
+    text = (done := snakemake(folder, "-n", "-p", "--cores", "4")).stdout + done.stderr
+    asked = {s: n for n, s in re.findall(r"posterity sample .* --gpus (\d) --output \S+/(\w+)\.parquet", text)}
+    assert asked == {"ddnm": "3", "ddrm": "1"}
+
+
 def test_mistakes_stop_before_any_job_with_one_line_each(tmp_path):
     folder = workspace(tmp_path)
     edit(folder, "samplers/dps.yaml", lambda c: c["settings"].update(sclae=0.5))
