@@ -52,7 +52,12 @@ class Cut(NamedTuple):
     hours: float | None = None
 
 
-CUTS = (Cut("a job a run"), Cut(f"the same, gpu: {NODE}", NODE), Cut("2 h", hours=2.0), Cut("30 min", hours=0.5))
+CUTS = (
+    Cut("one job a run"),
+    Cut(f"one job a run, gpu: {NODE}", NODE),
+    Cut("jobs of 2 h", hours=2.0),
+    Cut("jobs of 30 min", hours=0.5),
+)
 """The first two can be configured; what the others would bring tells whether a finer cut would be worth building."""
 
 
