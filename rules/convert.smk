@@ -10,9 +10,9 @@ rule convert_prior:
         ),
     log:
         "logs/convert/{prior}.log",
-    cache: True
     wildcard_constraints:
         prior=one_of(plan.checkpoints),
+    cache: True
     conda:
         "../workflow/envs/posterity.yaml"
     threads: 1

@@ -16,9 +16,9 @@ rule train_prior:
         ),
     log:
         "logs/train/{prior}.log",
-    cache: True
     wildcard_constraints:
         prior=one_of([name for (name,) in plan.keys("train")]),
+    cache: True
     conda:
         "../workflow/envs/posterity.yaml"
     threads: 1
