@@ -39,7 +39,7 @@ class Summary:
     runs: int = 0
     kills: dict[str, int] = field(default_factory=dict)
     full_disks: int = 0
-    told: int = 0
+    untold: list[str] = field(default_factory=list)
     corruptions: int = 0
     noticed: int = 0
     finished: int = 0
@@ -51,17 +51,16 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        return (
-            not (self.lost or self.unnoticed or self.half_written or self.differences) and self.told == self.full_disks
-        )
+        return not (self.lost or self.unnoticed or self.half_written or self.differences or self.untold)
 
     def __str__(self) -> str:
         kills = ", ".join(f"{n} of {who}" for who, n in sorted(self.kills.items())) or "none"
+        told = self.full_disks - len(self.untold)
         return "\n".join(
             [
                 f"runs of the workflow   {self.runs}",
                 f"kills                  {sum(self.kills.values())} ({kills})",
-                f"full disks             {self.full_disks}, told in one line: {self.told}",
+                f"full disks             {self.full_disks}, told in one line: {told} {self.untold or ''}",
                 f"corruptions            {self.corruptions}, noticed: {self.noticed} {self.unnoticed or ''}",
                 f"finished items seen    {self.finished}, lost or made twice: {len(self.lost)} {self.lost or ''}",
                 f"half-written artifacts {len(self.half_written)} {self.half_written or ''}",
@@ -204,6 +203,7 @@ class Torment:
 
     def fill_disk(self) -> None:
         """Runs it where no file can grow as large as samples are; it has to say so in one line."""
+        self.finish()  # what a job kept for want of being heard would be put back, and nothing written
         self._parts.clear()
         for name, path in self.artifacts().items():
             if name.startswith("results/samples/"):
@@ -214,7 +214,8 @@ class Torment:
         self.summary.full_disks += 1
         # of samples, or of what was damaged before and has to be made again first
         told = self._logs().values()
-        self.summary.told += any("cannot write" in text and "File too large" in text for text in told)
+        if not any("cannot write" in text and "File too large" in text for text in told):
+            self.summary.untold.append((self.folder / "out.log").read_text(errors="replace")[-600:])
         self.check_whole()
 
     def _logs(self) -> dict[Path, str]:
