@@ -22,6 +22,7 @@ BROUGHT = {
 @pytest.fixture
 def folder(tmp_path):
     shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "resources").symlink_to(ROOT / "resources")
     return tmp_path
 
 

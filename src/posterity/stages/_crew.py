@@ -28,7 +28,7 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
     does not matter: this one makes what nobody else makes. At the end of the block they are asked to end, and finish
     what they have in hand; after a mistake they are killed.
     """
-    count = min(gpus, _device.places())
+    count = min(gpus, _device.places()) if gpus > 1 else 1
     if count < 2:
         yield False
         return
