@@ -92,7 +92,7 @@ def parts(folder: Path, name: str) -> dict[str, int]:
     return {p.stem: p.stat().st_mtime_ns for p in folder.glob(f".{name}.parts/*/[!.]*.parquet")}
 
 
-def until(so: Callable[[], bool], seconds: float = 60) -> None:
+def until(so: Callable[[], bool], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not so():
         assert time.monotonic() < end
@@ -136,7 +136,7 @@ def test_each_item_is_made_once_and_the_result_is_that_of_one_process(
 ) -> None:
     job = start("three", 3)
     assert len(together(job, folder, "three")) == 2
-    said = job.communicate(timeout=60)[1]
+    said = job.communicate(timeout=240)[1]
     assert job.returncode == 0, said
     assert rows(folder, "three").equals(alone)
     made = re.findall(r"^(helper \d: )?ddnm: items (\d+) of", said, re.MULTILINE)
@@ -148,7 +148,7 @@ def test_each_item_is_made_once_and_the_result_is_that_of_one_process(
 def test_every_process_with_a_network_has_a_device_of_its_own(folder: Path, start: Start) -> None:
     job = start("network", 2, NETWORK)
     together(job, folder, "network")
-    said = job.communicate(timeout=60)[1]
+    said = job.communicate(timeout=240)[1]
     assert job.returncode == 0, said
     devices = re.findall(r"^(helper 1: )?computes on GPU (\S+)", said, re.MULTILINE)
     assert {who for who, _ in devices} == {"", "helper 1: "}
@@ -157,7 +157,7 @@ def test_every_process_with_a_network_has_a_device_of_its_own(folder: Path, star
 
 def test_a_device_that_another_job_has_is_not_waited_for(folder: Path, start: Start) -> None:
     assert all(_take(LOCKS, f"{folder.name}-one-{k}", 0, alone=True) for k in (1, 2)), "as long as these tests run"
-    said = (job := start("one", 2, NETWORK)).communicate(timeout=60)[1]
+    said = (job := start("one", 2, NETWORK)).communicate(timeout=240)[1]
     assert job.returncode == 0, said
     assert f"computes on GPU {folder.name}-one-0" in said and said.count("computes on") == 1
     assert len(rows(folder, "one")) == COUNT
@@ -167,7 +167,7 @@ def test_the_items_of_a_helper_that_dies_are_made_by_the_others(folder: Path, st
     job = start("helper", 3)
     for helper in (found := together(job, folder, "helper")):
         os.kill(helper, signal.SIGKILL)
-    said = job.communicate(timeout=120)[1]
+    said = job.communicate(timeout=240)[1]
     assert len(found) == 2 and job.returncode == 0, said
     assert rows(folder, "helper").equals(alone)
 
@@ -180,12 +180,12 @@ def test_when_the_first_process_ends_all_end_and_nothing_is_made_twice(
     job = start(name, 3)
     found = together(job, folder, name)
     job.send_signal(number)
-    assert job.wait(60) == code
+    assert job.wait(180) == code
     # after a SIGKILL they see between two items that nobody waits for them
-    until(lambda: not any(Path(f"/proc/{helper}").exists() for helper in found), 20)
+    until(lambda: not any(Path(f"/proc/{helper}").exists() for helper in found), 60)
     kept = parts(folder, name)
     assert len(found) == 2 and 2 < len(kept) < COUNT and not (folder / f"{name}.parquet").exists()
-    said = (again := start(name, 3)).communicate(timeout=120)[1]
+    said = (again := start(name, 3)).communicate(timeout=240)[1]
     assert again.returncode == 0, said
     assert len(re.findall(r"ddnm: items \d+ of", said)) == COUNT - len(kept)
     assert rows(folder, name).equals(alone)
