@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from posterity.diffusion.schedule import Schedule
-from posterity.diffusion.steps import PosteriorStep, ddim_noise_split, predicted_noise, predicted_x0, weighted
+from posterity.diffusion.steps import PosteriorStep, cut, ddim_noise_split, predicted_noise, predicted_x0, weighted
 
 SCHEDULE = Schedule.linear()
 
@@ -64,3 +64,14 @@ def test_a_weighted_sum_changes_none_of_its_terms():
     before = torch.stack([x, y, z])
     torch.testing.assert_close(weighted((2.0, x), (-0.5, y), (3.0, z)), 2 * x - 0.5 * y + 3 * z)
     assert torch.equal(torch.stack([x, y, z]), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_cut_and_its_gradient_are_those_of_clamp_also_next_to_its_bounds(dtype):
+    one = torch.ones((), dtype=dtype)
+    near = torch.stack([torch.nextafter(one, one * 0), one, torch.nextafter(one, one * 2)])
+    x = torch.cat([near, -near, torch.tensor([0.0, 0.3, 7.0, -7.0], dtype=dtype)]).requires_grad_()
+    weight = torch.linspace(1, 2, len(x), dtype=dtype)
+    ours, theirs = (torch.autograd.grad((weight * f(x)).sum(), x)[0] for f in (cut, lambda v: v.clamp(-1, 1)))
+    assert torch.equal(cut(x), x.clamp(-1, 1)) and torch.equal(ours, theirs)
+    assert 0 < ours.count_nonzero() < len(x)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from posterity.errors import PosterityError
+from posterity.stages import _device
 from posterity.stages._device import lend, share
 
 
@@ -109,3 +110,26 @@ def test_a_program_that_a_job_starts_does_not_keep_its_device(jobs: Start, tmp_p
 def test_a_wrong_number_of_jobs_is_told(given: str) -> None:
     with pytest.raises(PosterityError, match="POSTERITY_JOBS_PER_GPU is"):
         share({"POSTERITY_JOBS_PER_GPU": given})
+
+
+@pytest.mark.parametrize("slurm", [False, True])
+def test_who_helps_chooses_from_what_the_first_process_was_given(monkeypatch, tmp_path, slurm):
+    """Having taken a device, a process sees that one alone; its helpers must not inherit that."""
+    names = [f"GPU-{tmp_path.name}-{k}" for k in "abc"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(names))
+    monkeypatch.delenv("POSTERITY_GPUS", raising=False)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    if slurm:
+        monkeypatch.setenv("SLURM_JOB_ID", "1")
+    # as the driver does: what the environment lists
+    monkeypatch.setattr("torch.cuda.device_count", lambda: len(os.environ["CUDA_VISIBLE_DEVICES"].split(",")))
+    _device.visible.cache_clear()
+    try:
+        _device.best.__wrapped__()
+        taken = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+        assert taken == (names if slurm else names[:1])
+        assert _device.visible() == tuple(names) and _device.places() == 3
+        _device.choose(2, _device.visible())
+        assert os.environ["CUDA_VISIBLE_DEVICES"].split(",") == (names[2:] if slurm else names)
+    finally:
+        _device.visible.cache_clear()

@@ -21,11 +21,10 @@ from typing import Annotated, NamedTuple
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import hardtanh
 
 from posterity.diffusion.grids import spaced, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import predicted_noise, weighted
+from posterity.diffusion.steps import cut, predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["CoPaint", "Tried"]
@@ -112,5 +111,4 @@ class CoPaint(Sampler):
         return weighted((math.sqrt(a_s), x0), (math.sqrt(1 - a_s), eps)), x0
 
     def _cut(self, x0: Tensor) -> Tensor:
-        # clamp to [-1, 1], with a gradient of one pass over memory instead of four
-        return hardtanh(x0) if self.clamp else x0
+        return cut(x0) if self.clamp else x0

@@ -16,11 +16,10 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import hardtanh
 
 from posterity.diffusion.grids import spaced, transitions
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep, weighted
+from posterity.diffusion.steps import PosteriorStep, cut, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
 __all__ = ["DPS"]
@@ -81,5 +80,4 @@ class DPS(Sampler):
         return residual / norms.clamp(min=torch.finfo(norms.dtype).tiny).view(-1, *[1] * (residual.ndim - 1))
 
     def _cut(self, x0: Tensor) -> Tensor:
-        # clamp to [-1, 1], with a gradient of one pass over memory instead of four
-        return hardtanh(x0) if self.clamp else x0
+        return cut(x0) if self.clamp else x0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -36,11 +36,9 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
 
     threads = max(1, torch.get_num_threads() // count)
     torch.set_num_threads(threads)
+    given = (threads, _device.visible(), store.code.get(), work, arguments)
     context = multiprocessing.get_context("spawn")
-    helpers = [
-        context.Process(target=_help, args=(number, threads, store.code.get(), work, arguments), daemon=True)
-        for number in range(1, count)
-    ]
+    helpers = [context.Process(target=_help, args=(number, *given), daemon=True) for number in range(1, count)]
     for helper in helpers:
         helper.start()
     end = multiprocessing.process.BaseProcess.kill
@@ -57,7 +55,9 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
             helper.join()
 
 
-def _help(number: int, threads: int, code: str, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+def _help(
+    number: int, threads: int, devices: Sequence[str], code: str, work: Callable[..., object], arguments: Sequence[Any]
+) -> None:
     """What a further process does; its mistakes are told by the first one, which meets them, too."""
     import torch
 
@@ -66,6 +66,6 @@ def _help(number: int, threads: int, code: str, work: Callable[..., object], arg
     logging.basicConfig(level=logging.INFO, format=f"helper {number}: %(message)s")
     _memory.keep()
     store.code.set(code)
-    _device.choose(number)
+    _device.choose(number, devices)
     with suppress(Again, PosterityError):
         work(*arguments)

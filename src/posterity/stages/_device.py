@@ -22,7 +22,7 @@ from posterity.errors import PosterityError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["LOCKS", "best", "choose", "lend", "places"]
+__all__ = ["LOCKS", "best", "choose", "lend", "places", "visible"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,32 +41,45 @@ def best() -> torch.device:
     """
     import torch
 
-    declared = os.environ.get("POSTERITY_GPUS")
-    if declared:
-        lend(declared.split(","), share())
+    devices = visible()
+    if _declared():
+        lend(devices, share())
         return torch.device("cpu")
-    count = torch.cuda.device_count()  # asks the driver without starting CUDA
-    if count and "SLURM_JOB_ID" not in os.environ:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
-        os.environ["CUDA_VISIBLE_DEVICES"] = lend(visible[:count], share())
+    if devices and "SLURM_JOB_ID" not in os.environ:
+        os.environ["CUDA_VISIBLE_DEVICES"] = lend(devices, share())
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@cache
+def visible() -> tuple[str, ...]:
+    """The devices that this process was given; what it takes of them changes nothing about that."""
+    import torch
+
+    if declared := _declared():
+        return tuple(declared.split(","))
+    count = torch.cuda.device_count()  # asks the driver without starting CUDA
+    return tuple(os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")[:count])
+
+
+def _declared() -> str:
+    return os.environ.get("POSTERITY_GPUS", "")
 
 
 def places() -> int:
     """How many processes may compute on a GPU at a time here; 1 where there is none."""
-    import torch
-
-    declared = os.environ.get("POSTERITY_GPUS")
-    if not declared and "SLURM_JOB_ID" in os.environ:
-        return max(1, torch.cuda.device_count())
-    return max(1, len(declared.split(",")) if declared else torch.cuda.device_count()) * share()
+    alone = "SLURM_JOB_ID" in os.environ and not _declared()
+    return max(1, len(visible()) * (1 if alone else share()))
 
 
-def choose(number: int) -> None:
-    """Leaves this process the given one of the GPUs of a SLURM job, which hands them all to each of its processes."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    if "SLURM_JOB_ID" in os.environ and number < len(visible):
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number]
+def choose(number: int, devices: Sequence[str]) -> None:
+    """Gives the process with this number, which helps one that was given ``devices``, what it chooses its own from.
+
+    It inherits an environment in which the helped one has taken its device. Of a SLURM job's devices, which
+    nothing else uses and nothing locks, each process has the one with its number.
+    """
+    if not _declared():
+        own = devices[number : number + 1] if "SLURM_JOB_ID" in os.environ else devices
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
 
 
 def share(environment: Mapping[str, str] = os.environ) -> int:
