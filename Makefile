@@ -20,7 +20,7 @@ $(JSPSYCH): | env
 env: $(READY)
 
 test: env
-	$(BIN)/pytest -n 2 $(PYTEST)
+	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST)
 
 # A real SLURM on this machine, for minutes: see docs/cluster.md.
 test-slurm: env

@@ -18,5 +18,5 @@ rule analyse:
         settings=settings_of("analyse", "experiment"),
         code=code_of("analyse", "experiment"),
     shell:
-        "posterity study analyse --settings {params.settings:q} --questions {input.questions:q}"
+        "exec posterity study analyse --settings {params.settings:q} --questions {input.questions:q}"
         " --responses {input.responses:q} --output {output:q} > {log:q} 2>&1"

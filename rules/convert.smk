@@ -22,5 +22,5 @@ rule convert_prior:
         settings=settings_of("convert", "prior"),
         code=code_of("convert", "prior"),
     shell:
-        "posterity convert --settings {params.settings:q} --source {input:q} --output {output.weights:q}"
+        "exec posterity convert --settings {params.settings:q} --source {input:q} --output {output.weights:q}"
         " > {log:q} 2>&1"

@@ -18,5 +18,5 @@ rule degrade:
         settings=settings_of("degrade", "dataset", "task"),
         code=code_of("degrade", "dataset", "task"),
     shell:
-        "posterity degrade --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
+        "exec posterity degrade --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --output {output:q} > {log:q} 2>&1"

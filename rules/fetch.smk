@@ -13,4 +13,4 @@ rule fetch:
         settings=settings_of("fetch", "asset"),
         code=code_of("fetch", "asset"),
     shell:
-        "posterity fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+        "exec posterity fetch --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"

@@ -23,4 +23,4 @@ rule figure:
         settings=settings_of("figure", "experiment", "figure"),
         code=code_of("figure", "experiment", "figure"),
     shell:
-        "posterity figure --settings {params.settings:q} --inputs @{input.gathered:q} {input.study:q} --output {output.svg:q} > {log:q} 2>&1"
+        "exec posterity figure --settings {params.settings:q} --inputs @{input.gathered:q} {input.study:q} --output {output.svg:q} > {log:q} 2>&1"

@@ -18,5 +18,5 @@ rule posterior:
         settings=settings_of("posterior", "dataset", "task", "prior"),
         code=code_of("posterior", "dataset", "task", "prior"),
     shell:
-        "posterity posterior --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
+        "exec posterity posterior --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --measurements {input.measurements:q} --output {output:q} > {log:q} 2>&1"

@@ -19,5 +19,5 @@ rule prepare:
         settings=settings_of("prepare", "dataset"),
         code=code_of("prepare", "dataset"),
     shell:
-        "posterity prepare --settings {params.settings:q} --asset {input.asset:q}"
+        "exec posterity prepare --settings {params.settings:q} --asset {input.asset:q}"
         " --output {output.dataset:q} > {log:q} 2>&1"

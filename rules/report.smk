@@ -16,4 +16,4 @@ rule report:
         settings=settings_of("report"),
         code=code_of("report"),
     shell:
-        "posterity report --settings {params.settings:q} --inputs {input:q} --output {output:q} > {log:q} 2>&1"
+        "exec posterity report --settings {params.settings:q} --inputs {input:q} --output {output:q} > {log:q} 2>&1"

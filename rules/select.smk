@@ -17,6 +17,6 @@ rule select:
         code=code_of("select", *RUN),
         assets=lambda wildcards: f"{plan.data}/assets",
     shell:
-        "posterity select --settings {params.settings:q} --samples {input.samples:q}"
+        "exec posterity select --settings {params.settings:q} --samples {input.samples:q}"
         " --measurements {input.measurements:q} --items {input.dataset:q} --assets {params.assets:q}"
         " --output {output:q} > {log:q} 2>&1"

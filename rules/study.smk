@@ -28,7 +28,7 @@ rule study:
         code=code_of("study", "experiment"),
         assets=lambda wildcards: f"{plan.data}/assets",
     shell:
-        "posterity study package --settings {params.settings:q} --inputs @{input.gathered:q}"
+        "exec posterity study package --settings {params.settings:q} --inputs @{input.gathered:q}"
         " --assets {params.assets:q} --output {output.questions:q} > {log:q} 2>&1"
 
 

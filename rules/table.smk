@@ -16,4 +16,4 @@ rule table:
         settings=settings_of("table", "experiment", "table"),
         code=code_of("table", "experiment", "table"),
     shell:
-        "posterity table --settings {params.settings:q} --inputs @{input.gathered:q} {input.study:q} --output {output:q} > {log:q} 2>&1"
+        "exec posterity table --settings {params.settings:q} --inputs @{input.gathered:q} {input.study:q} --output {output:q} > {log:q} 2>&1"

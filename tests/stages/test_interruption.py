@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +16,11 @@ from typing import Any
 import pytest
 import torch
 
-import posterity
 from posterity.artifacts import images, store
 from posterity.cli import app
 from posterity.errors import Again
 from posterity.priors.training import Trainer
-from posterity.stages import _parts, degrade, distance, measure, sample, train
+from posterity.stages import _parts, _workflow, degrade, distance, measure, sample, train
 from posterity.stages._interruption import between_items
 
 ITEMS = [f"item{i}" for i in range(6)]
@@ -212,19 +213,36 @@ def test_parts_of_a_job_that_has_not_ended_are_not_forgotten(
     assert before and parts(output) == before
 
 
-def test_an_orphan_that_comes_second_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its workflow has died and was started again: the new job has made the same and kept no parts to be found."""
-    output = draw(folder, "second")
-    before = output.stat().st_mtime_ns
-    monkeypatch.setattr(posterity, "STARTED", output.stat().st_mtime - 1)
-    monkeypatch.setattr(posterity, "PARENT", -1)
-    with pytest.raises(Again, match=r"another process has made .*second\.parquet"):
-        draw(folder, "second")
-    assert output.stat().st_mtime_ns == before
-    # one that nobody overtook goes on, as a process does whose terminal was closed
-    monkeypatch.setattr(posterity, "STARTED", time.time() + 1)
-    draw(folder, "second")
-    assert output.stat().st_mtime_ns > before
+def test_what_nobody_waits_for_gets_no_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workflow would note neither its settings nor its end."""
+    whole, output = content(draw(folder, "whole")), folder / "orphaned.parquet"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    monkeypatch.setenv(_workflow.VARIABLE, str(dead.pid))
+    with pytest.raises(Again, match=r"the workflow that asked for .*orphaned\.parquet has ended"):
+        draw(folder, "orphaned")
+    kept = {p: p.stat().st_mtime_ns for p in parts(output)}
+    assert len(kept) == len(ITEMS) and not output.exists()
+    # nor does what was made before and is put back
+    monkeypatch.delenv(_workflow.VARIABLE)
+    draw(folder, "orphaned")
+    output.unlink()
+    monkeypatch.setenv(_workflow.VARIABLE, str(dead.pid))
+    with pytest.raises(Again):
+        draw(folder, "orphaned")
+    assert not output.exists()
+    monkeypatch.setenv(_workflow.VARIABLE, str(os.getppid()))
+    assert content(draw(folder, "orphaned")) == whole
+
+
+def test_what_was_put_back_leaves_no_parts(folder: Path) -> None:
+    """A job may die among the parts that it deletes."""
+    output = draw(folder, "half")
+    (kept,) = folder.glob(".half.parts/*/.whole.parquet")
+    shutil.copy(kept, kept.with_name("item3.parquet"))
+    output.unlink()
+    draw(folder, "half")
+    assert output.samefile(kept) and parts(output) == []
 
 
 def test_a_damaged_part_is_made_again(

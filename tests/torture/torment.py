@@ -28,8 +28,10 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 MEASURED = ("seconds", "peak_bytes")
 """Columns that differ from run to run."""
+WHOLE = ".whole.parquet"
+"""A finished output that its job keeps beside its items until the workflow has noted it."""
 SPOILT = -1
-"""In place of the time of a part that was damaged on purpose: it is to be made again."""
+"""In place of the time of a part that is to be made again: it, or what it was made from, was damaged on purpose."""
 
 
 @dataclass
@@ -138,23 +140,28 @@ class Torment:
             try:
                 now = path.stat().st_mtime_ns
             except FileNotFoundError:
-                kept = (
-                    _output(path).exists() or not path.parents[1].exists() or (path.parent / ".whole.parquet").exists()
-                )
+                kept = _output(path).exists() or not path.parents[1].exists() or (path.parent / WHOLE).exists()
                 now = made if kept else 0
             if now != made:
                 self.summary.lost.append(path.name)
                 del self._parts[path]
-        found: list[Path] = []
-        with suppress(FileNotFoundError):  # a folder went while it was read
-            found = [*self.folder.glob("results/*/*/*/*/.*.parts/*/[!.]*.parquet")]
-        for path in found:
+        for path in self._kept():
             try:
                 if path not in self._parts:
                     self._parts[path] = path.stat().st_mtime_ns
                     self.summary.finished += 1
             except FileNotFoundError:  # its output is there now
                 continue
+
+    def _kept(self) -> list[Path]:
+        """The items that jobs have kept so far."""
+        with suppress(FileNotFoundError):  # a folder went while it was read
+            return [*self.folder.glob("results/*/*/*/*/.*.parts/*/[!.]*.parquet")]
+        return []
+
+    def _absolve(self) -> None:
+        """What was made up to now may be made again, because what it was made from will be."""
+        self._parts = dict.fromkeys(self._kept(), SPOILT)
 
     def artifacts(self) -> dict[str, Path]:
         found = [*self.folder.glob("results/**/*.parquet"), *self.folder.glob("data/datasets/**/*.parquet")]
@@ -196,7 +203,7 @@ class Torment:
 
     def regress(self) -> None:
         """Deletes some results, so that there is something to do again."""
-        self._parts.clear()
+        self._absolve()
         results = [p for n, p in self.artifacts().items() if n.startswith("results/")]
         for path in self._chance.sample(results, min(len(results), 3)):
             path.unlink()
@@ -204,7 +211,7 @@ class Torment:
     def fill_disk(self) -> None:
         """Runs it where no file can grow as large as samples are; it has to say so in one line."""
         self.finish()  # what a job kept for want of being heard would be put back, and nothing written
-        self._parts.clear()
+        self._absolve()
         for name, path in self.artifacts().items():
             if name.startswith("results/"):  # all of them: what is missing in between would not be asked for
                 path.unlink()
@@ -236,8 +243,7 @@ class Torment:
             return
         path = self._chance.choice(files)
         self.summary.corruptions += 1
-        # what is made from it will rightly be made again, and the items of that are not made twice
-        self._parts.clear()
+        self._absolve()
         how = self._corrupt(path)
         said = self._check()
         name = path.relative_to(self.folder).as_posix()
@@ -249,7 +255,8 @@ class Torment:
 
     def damage_a_part(self) -> None:
         """The same with an item that a killed job has kept: its stage has to make it again, and say so."""
-        parts = [p for p in self._parts if p.exists()]
+        # one that is needed: neither is its output there, nor a finished one that would be put back
+        parts = [p for p in self._kept() if not _output(p).exists() and not (p.parent / WHOLE).exists()]
         if not parts:
             return
         path = self._chance.choice(parts)

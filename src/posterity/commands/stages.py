@@ -27,7 +27,10 @@ Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts o
 
 
 def _run(stage: str, settings: str, **paths: Any) -> None:
+    from posterity.stages import _workflow
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _workflow.follow()
     run_stage(stage, _parse(settings), **paths)
 
 

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-import posterity
 from posterity.artifacts import store
-from posterity.errors import Again, PosterityError
+from posterity.errors import PosterityError
+from posterity.stages import _workflow
 
 __all__ = ["Parts", "forget"]
 
@@ -30,8 +30,7 @@ class Parts:
     not looked at. A part that cannot be read, because a disk or a copy damaged it, is made again.
 
     Two processes that make the same output would do the same work twice, as happens when a workflow is
-    killed and started again while its jobs still run. The second one waits for the first, and finds its parts;
-    unless the second is the one that nobody waits for any more, which ends.
+    killed and started again while its jobs still end. The second one waits for the first, and finds its parts.
 
     Arguments:
         output: the artifact that the parts will make.
@@ -49,26 +48,13 @@ class Parts:
         self._whole = self._folder / _WHOLE
         self._kind, self._settings = kind, settings
         self._output = output
-        self._parent = posterity.PARENT if os.getpid() == posterity.PROCESS else os.getppid()
         self._place = output.with_name(f".{output.stem}.lock")
         self._lock: int | None = None
         self._claims: dict[str | int, int] = {}
 
     def __enter__(self) -> Self:
-        self._lock, waited = _locked(self._place)
-        if self._orphan and (waited or self._made_meanwhile):
-            self.__exit__()
-            raise Again(f"another process has made {self._output}, and the workflow that asked for it here has ended")
+        self._lock = _locked(self._place)
         return self
-
-    @property
-    def _orphan(self) -> bool:
-        """Whether who started this process has died."""
-        return os.getppid() != self._parent
-
-    @property
-    def _made_meanwhile(self) -> bool:
-        return self._output.exists() and self._output.stat().st_mtime > posterity.STARTED
 
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
@@ -117,10 +103,11 @@ class Parts:
         """Whether the output is there again, because all of it had been made and nobody heard.
 
         A workflow that is killed before it notes the end of a job deletes the job's output when it is started
-        again. What :meth:`drop` has kept then takes its place.
+        again. What :meth:`publish` has kept then takes its place.
         """
         if self._output.exists() or not self._whole.exists():
             return False
+        _workflow.waits_for(self._output)
         try:
             store.verify(self._whole)
             os.utime(self._whole)  # newer than what it was made from, as if made now
@@ -129,24 +116,35 @@ class Parts:
             _log.warning("%s is made again: %s", self._output.name, error)
             self._whole.unlink(missing_ok=True)
             return False
+        self._drop()
         _log.info("had been made before, and was not heard of")
         return True
 
-    def drop(self) -> None:
-        """Deletes them, and those that earlier settings have left; the output gets a second name in their place.
+    def publish(self, rows: Iterable[Mapping[str, Any]], **origin: Any) -> None:
+        """Writes the output, and deletes all parts; it gets a second name in their place.
 
         That takes no room as long as the output is there, and the workflow deletes it when it has noted its jobs
-        (:func:`forget`). The parts stay when who started this process has died meanwhile: a workflow that never
-        heard of the end asks for the output again, and then needs them.
+        (:func:`forget`).
+
+        Arguments:
+            rows: of all items.
+            origin: what determines them beside the settings.
+
+        Raises:
+            Again: the workflow that asked for them has ended, so nobody would note the output; the parts stay.
         """
-        if self._orphan:
-            return
+        _workflow.waits_for(self._output)
+        store.write(self._output, self._kind, rows, {"settings": self._settings, **origin})
         try:
             self._whole.unlink(missing_ok=True)
             os.link(self._output, self._whole)
         except OSError:  # no parts were made, or a file system without links
             shutil.rmtree(self._folder.parent, ignore_errors=True)
             return
+        self._drop()
+
+    def _drop(self) -> None:
+        """Deletes the parts, and those that earlier settings have left."""
         for path in (*self._folder.parent.glob("*"), *self._folder.glob("[!.]*")):
             if path.is_dir() and path != self._folder:
                 shutil.rmtree(path, ignore_errors=True)
@@ -166,24 +164,19 @@ def _folder(output: Path) -> Path:
     return output.with_name(f".{output.stem}.parts")
 
 
-def _locked(path: Path) -> tuple[int | None, bool]:
-    """(an open file with a lock that ends with this process at the latest, whether another one had it first).
-
-    None where the file system has no locks.
-    """
-    waited = False
+def _locked(path: Path) -> int | None:
+    """An open file with a lock that ends with this process at the latest; None where the file system has no locks."""
     handle = _opened(path)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            waited = True
             _log.info("waits for another process that makes the same")
             fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError:  # some network file systems
         os.close(handle)
-        return None, waited
-    return handle, waited
+        return None
+    return handle
 
 
 def _opened(path: Path) -> int:

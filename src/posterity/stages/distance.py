@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posterity.artifacts import store
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
 from posterity.stages._parts import Parts
@@ -63,8 +62,7 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
                 found = _instance(settings, runs, number)
                 parts.write(number, found)
             rows += found
-        store.write(output, "distances", rows, {"settings": settings})
-        parts.drop()
+        parts.publish(rows)
 
 
 def _instance(settings: Mapping[str, Any], runs: list[Callable[..., _Result]], number: int) -> list[dict[str, Any]]:

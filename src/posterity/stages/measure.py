@@ -94,8 +94,7 @@ def run(
         if "fid" in wanted and pools:
             rows += _fid(pools, truths, count, assets)
         inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
-        store.write(output, "metrics", rows, {"settings": settings, "inputs": inputs})
-        parts.drop()
+        parts.publish(rows, inputs=inputs)
 
 
 def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:

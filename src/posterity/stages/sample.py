@@ -51,8 +51,7 @@ def run(
             return
         with crew(gpus, _help, settings, files, output, batch) as together:
             rows = _draw(settings, measured, parts, pause, batch, together)
-        store.write(output, "samples", rows, {"settings": settings})
-        parts.drop()
+        parts.publish(rows)
 
 
 def _load(settings: dict[str, Any], *files: Path) -> Measured:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.artifacts import images, store
 from posterity.errors import Again, PosterityError
 from posterity.imports import NETWORKS, lean
+from posterity.stages import _workflow
 from posterity.stages._interruption import between_items
 from posterity.stages._states import States
 
@@ -249,6 +250,7 @@ def _finish(
         "training image that is nearest to it",
         "digest": digest,
     }
+    _workflow.waits_for(output)
     store.write_bytes(output, weights)
     # last, because it tells that all is there
     store.write_bytes(folder / "card.json", (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
