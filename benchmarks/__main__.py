@@ -1,10 +1,12 @@
 """What posterity costs on top of the mathematics that it cannot avoid, as ratios, which travel between machines.
 
-    python -m benchmarks [overhead] [own] [guided] [kernel] [peers] [planning] [stages] [makespan] [--quick]
+    python -m benchmarks [overhead] [own] [guided] [kernel] [throughput] [precision] [peers] [planning] [stages]
+                         [makespan] [--quick]
 
 Without names all of them run, in some minutes. Each prints a table and writes
 ``benchmarks/results/NAME.parquet`` and a figure. ``peers`` compares accuracy, ``planning`` and ``stages``
 the workflow's own time and memory, ``makespan`` simulates all papers on a cluster, the others are ratios of time.
+``throughput`` and ``precision`` use a GPU where there is one, the others do not.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from benchmarks import kernel, makespan, overhead, results, workflow
+from benchmarks import device, kernel, makespan, overhead, results, workflow
 from benchmarks.peers import accuracy
+from posterity.errors import PosterityError
 from posterity.stages import _memory
 
 Row = dict[str, object]
@@ -26,11 +29,19 @@ def runs(*, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
     """The benchmarks by name; quick ones show that they run, not what they measure."""
     shape, rows, turns = ((3, 8, 8), 2, 1) if quick else ((3, 64, 64), 8, 5)
     few, many = (3, 3) if quick else (10, 50)
+    batches = [2**n for n in range(10 if torch.cuda.is_available() else 5)]
     return {
         "overhead": lambda: overhead.overhead(shape, few, rows, turns),
         "own": lambda: overhead.own(shape, many, rows, turns),
         "guided": lambda: overhead.guided(shape, many, rows, turns),
         "kernel": lambda: kernel.kernel(shape, 32 if quick else 1000, [1, 4] if quick else [1, 8, 64], turns),
+        "throughput": lambda: device.throughput(
+            *(("openmoji32", [1, 2], 3, 1) if quick else ("openmoji64", batches, 10, 3))
+        ),
+        "precision": lambda: device.precision(
+            *(("openmoji32", "openmoji-people-32", 1, 5, 1) if quick else ("openmoji64", "openmoji-people", 8, 100, 1)),
+            compiled=not quick,
+        ),
         "planning": lambda: workflow.planning([20] if quick else [100, 1000, 10000], 1 if quick else 3),
         "stages": lambda: workflow.stages(16),
         "makespan": lambda: makespan.makespan(*(((8,), makespan.CUTS[:1]) if quick else ())),
@@ -50,7 +61,10 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     _memory.keep()  # as every stage does
     for name in given.names or known:
-        rows = results.shown(name, runs(quick=given.quick)[name]())
+        try:
+            rows = results.shown(name, runs(quick=given.quick)[name]())
+        except PosterityError as error:
+            raise SystemExit(f"{name}: {error}") from None
         if not given.quick:
             results.written(name, rows)
 

@@ -71,7 +71,7 @@ class Recorded(Prior):
 
     def __init__(self, prior: Prior) -> None:
         self.prior, self.schedule, self.signal_shape = prior, prior.schedule, prior.signal_shape
-        self.dtype = prior.dtype
+        self.dtype, self.device = prior.dtype, prior.device
         self.calls: list[Call] = []
 
     def denoise(self, x_t: Tensor, t: int) -> Tensor:
@@ -92,7 +92,7 @@ class Recorded(Prior):
 
 def replay(prior: Prior, calls: list[Call]) -> None:
     """The same evaluations, with a gradient where there was one, and nothing else; at normal points."""
-    points = {call.shape: torch.randn(call.shape, dtype=prior.dtype) for call in calls}
+    points = {call.shape: torch.randn(call.shape, dtype=prior.dtype, device=prior.device) for call in calls}
     for call in calls:
         # torch.func, which a peer uses, differentiates without a flag on its input.
         graph = call.graph or call.backwards > 0

@@ -22,7 +22,7 @@ from benchmarks.timing import medians
 from posterity.guidance import Diversity
 from posterity.priors.base import Prior
 
-__all__ = ["guided", "measure", "overhead", "own"]
+__all__ = ["Row", "guided", "measure", "overhead", "own"]
 
 GUIDED = ("ddnm", "ddrm", "diffpir", "dps", "pgdm")
 
@@ -34,7 +34,7 @@ def measure(method: Method, prior: Prior, rows: int, turns: int) -> Row:
     problem, recorded = half(prior, rows, method.sigma_y), Recorded(prior)
     method.run(replace(problem, prior=recorded))
     calls = recorded.calls
-    run, alone = medians(turns, partial(method.run, problem), partial(replay, prior, calls))
+    run, alone = medians(turns, partial(method.run, problem), partial(replay, prior, calls), device=prior.device)
     return {
         "method": method.name,
         "implementation": method.implementation,

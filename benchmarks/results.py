@@ -17,7 +17,7 @@ __all__ = ["shown", "written"]
 FOLDER = Path(__file__).parent / "results"
 
 TARGETS = {"overhead": ("ratio", 1.03), "own": ("own ms", 1.0), "guided": ("share", 0.01), "kernel": ("ratio", None),
-           "stages": ("cpu s", 3.0)}  # fmt: skip
+           "stages": ("cpu s", 3.0), "precision": ("time", None)}  # fmt: skip
 """What a figure draws, and the line that it should stay below."""
 
 
@@ -90,5 +90,17 @@ def _makespan(frame: pd.DataFrame) -> None:
     plt.close(figure)
 
 
-PICTURES = {"planning": _planning, "makespan": _makespan}
+def _throughput(frame: pd.DataFrame) -> None:
+    """Restored rows a second by the rows of a batch, and what the bare evaluations would give."""
+    figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
+    for number, (method, rows) in enumerate(frame.groupby("method", sort=False)):
+        axes.plot(rows["rows"], rows["rows/s"], "o-", color=f"C{number}", label=method)
+        axes.plot(rows["rows"], rows["bare rows/s"], "--", color=f"C{number}", linewidth=1)
+    axes.set(xscale="log", yscale="log", xlabel="rows of a batch", ylabel="rows / s")
+    axes.legend(title="dashed: the network alone")
+    figure.savefig(FOLDER / "throughput.svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+
+
+PICTURES = {"planning": _planning, "makespan": _makespan, "throughput": _throughput}
 """What draws those that are no bars."""

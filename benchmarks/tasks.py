@@ -19,7 +19,7 @@ from posterity.operators.masks import Inpainting
 from posterity.priors.base import Prior
 from posterity.samplers.base import Problem, Sampler
 
-__all__ = ["Method", "half", "methods", "ours", "peers", "sampler"]
+__all__ = ["Method", "half", "masked", "methods", "ours", "peers", "sampler"]
 
 _FEW = {"copaint_tt": {"jump_length": 4}, "repaint": {"jump_length": 4, "jump_repeat": 2}}
 """Settings that make as few levels as are asked for possible."""
@@ -37,12 +37,17 @@ class Method:
 
 def half(prior: Prior, rows: int, sigma_y: float) -> Problem:
     """The right half is missing; every four rows are samples of one item."""
+    x = torch.rand(rows, *prior.signal_shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return masked(prior, x, sigma_y, torch.arange(rows) // 4)
+
+
+def masked(prior: Prior, x: Tensor, sigma_y: float, items: Tensor) -> Problem:
+    """The right half of x (B, C, H, W) is missing; nothing is added to what is seen."""
     shape = prior.signal_shape
     keep = torch.ones(1, 1, *shape[1:])
     keep[..., shape[-1] // 2 :] = 0
-    operator = build({"operator": "inpaint"}, shape, {"keep": keep}, prior.dtype)
-    x = torch.rand(rows, *shape, generator=torch.Generator().manual_seed(1)).to(prior.dtype) * 2 - 1
-    return Problem(prior, operator, operator(x), sigma_y, torch.arange(rows) // 4)
+    operator = build({"operator": "inpaint"}, shape, {"keep": keep}, prior.dtype, prior.device)
+    return Problem(prior, operator, operator(x.to(prior.device, prior.dtype)), sigma_y, items.to(prior.device))
 
 
 def ours(sampler: Sampler, guidance: Diversity | None = None) -> Callable[[Problem], Tensor]:
@@ -50,7 +55,8 @@ def ours(sampler: Sampler, guidance: Diversity | None = None) -> Callable[[Probl
 
     def run(problem: Problem) -> Tensor:
         rows = range(len(problem))
-        noise = Noise(0, [str(row // 4) for row in rows], [row % 4 for row in rows], problem.prior.dtype)
+        prior = problem.prior
+        noise = Noise(0, [str(row // 4) for row in rows], [row % 4 for row in rows], prior.dtype, prior.device)
         return sampler.sample(problem, noise, guidance=guidance).x
 
     return run

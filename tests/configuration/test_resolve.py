@@ -227,11 +227,12 @@ def test_a_network_that_is_trained_brings_its_data_and_says_every_number(folder)
 
 def test_weights_are_a_file_trained_or_converted(folder):
     (folder / "net.safetensors").touch()
-    planned = networks(folder, weights=str(folder / "net.safetensors"), label=3, precision="bfloat16")
+    planned = networks(folder, weights=str(folder / "net.safetensors"), label=3, precision="bfloat16", compile=True)
     assert planned.weights["net"] == str(folder / "net.safetensors")
     assert not planned.has("train", "net")
     sample = planned.job("sample", "openmoji-smileys-32", "sr4", "net", "ddnm").settings
-    assert sample["prior"] == {"name": "net", "kind": "network", "label": 3, "precision": "bfloat16"}
+    how = {"label": 3, "precision": "bfloat16", "compile": True}
+    assert sample["prior"] == {"name": "net", "kind": "network"} | how
     (folder / "net.pt").touch()
     planned = networks(folder, checkpoint={"family": "adm", "file": str(folder / "net.pt"), "settings": {"size": 32}})
     assert planned.checkpoints["net"] == str(folder / "net.pt")

@@ -20,7 +20,7 @@ _KEYS = {
     "kernel": {"bandwidth", "split", "weights"},
     "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
     "gaussian": {"split"},
-    "network": {"label", "precision"},
+    "network": {"label", "precision", "compile"},
     "restorer": {"family"},
 }
 
@@ -47,6 +47,7 @@ def build(
         groups: "colour" (base colour of the item, computed from its image) or "none".
         label: the class that a class-conditional network restores.
         precision: "float32" or "bfloat16", in which a network multiplies.
+        compile: whether torch compiles a network.
         family: of a restorer, see :mod:`posterity.priors.restorer`.
 
     Arguments:
@@ -101,7 +102,8 @@ def _network(
         return restorer.load(weights, str(settings.get("family")), shape, device)
     from posterity.priors.loading import load
 
-    prior = load(weights, settings.get("label"), device, settings.get("precision", "float32"))
+    how = settings.get("precision", "float32"), settings.get("compile", False)
+    prior = load(weights, settings.get("label"), device, *how)
     if prior.signal_shape != shape:
         raise PosterityError(f"{weights} is for images of shape {prior.signal_shape}, the measurements need {shape}")
     return prior

@@ -24,7 +24,11 @@ _NEEDED = ("architecture", "signal_shape", "prediction", "schedule", "weights")
 
 
 def load(
-    weights: Path, label: int | None = None, device: torch.device | str = "cpu", precision: str = "float32"
+    weights: Path,
+    label: int | None = None,
+    device: torch.device | str = "cpu",
+    precision: str = "float32",
+    compiled: bool = False,
 ) -> Network:
     """The network in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
 
@@ -33,6 +37,7 @@ def load(
         label: the class, for a class-conditional network.
         device: where it computes.
         precision: in which it multiplies, a key of :data:`posterity.priors.network.PRECISIONS`.
+        compiled: whether torch compiles it.
     """
     if precision not in PRECISIONS:
         raise PosterityError(f"{weights}: precision {precision!r} is none of {', '.join(PRECISIONS)}")
@@ -62,6 +67,7 @@ def load(
         label,
         card.get("label_factor", 250.0),
         precision,
+        compiled,
     )
 
 
