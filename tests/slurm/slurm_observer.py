@@ -66,13 +66,24 @@ class Observer(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
+        # on its own: a death may take seconds, and the next attempt writes over the log
+        listening = threading.Thread(target=self._listen, daemon=True)
+        listening.start()
         while not self._over.wait(0.3):
             self._look()
+        listening.join()
 
     def finish(self) -> None:
         self._over.set()
         self.join()
         self._look()
+
+    def _listen(self) -> None:
+        while not self._over.wait(0.02):
+            for death in self.deaths:
+                for log in self.results.parent.glob(f"logs/sample/*/*/tiny/{death.sampler}.log"):
+                    text = log.read_text(errors="replace")
+                    death.said = text if "asked to end" in text or not death.said else death.said
 
     def made(self, sampler: str) -> dict[str, int]:
         """{item: when its part was written} of what is kept now."""
@@ -94,10 +105,6 @@ class Observer(threading.Thread):
         self.waited = max(self.waited, sum(j["state"] == "PENDING" and j["partition"] == "gpu" for j in jobs))
         for death in self.deaths:
             made = self.made(death.sampler)
-            # the next attempt writes over the log
-            for log in self.results.parent.glob(f"logs/sample/*/*/tiny/{death.sampler}.log"):
-                text = log.read_text(errors="replace")
-                death.said = text if "asked to end" in text or not death.said else death.said
             if death.job or death.kill is None or not made:
                 continue
             for job in jobs:
