@@ -5,12 +5,10 @@ The devices are declared ones; locks, claims, processes and signals are real.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,23 +17,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import torch
+from sampling_job import INPUTS, command, inputs, parts, settings, until
 
-from posterity.artifacts import images, store
-from posterity.stages import degrade
+from posterity.artifacts import store
 from posterity.stages._device import LOCKS, _take
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "resources/priors/openmoji32/weights.safetensors"
 COUNT = 10
-SETTINGS: dict[str, Any] = {
-    "dataset": "d",
-    "task": "half",
-    "prior": {"name": "kernel", "kind": "kernel", "bandwidth": 0.1},
-    "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": 600}, "guidance": None},
-    "samples": 1,
-    "seed": 0,
-}
+SETTINGS = settings(steps=600)
 NETWORK = SETTINGS | {
     "prior": {"name": "openmoji32", "kind": "network"},
     "sampler": SETTINGS["sampler"] | {"settings": {"steps": 10}},
@@ -44,18 +34,7 @@ NETWORK = SETTINGS | {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten random images of 32x32 and their measurements."""
-    made = tmp_path_factory.mktemp("crew")
-    x = torch.rand(COUNT, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    rows = [{"dataset": "d", "item": f"i{n}", "split": "test", "image": images.encode(one)} for n, one in enumerate(x)]
-    store.write(made / "items.parquet", "items", rows, {})
-    store.write(made / "regions.parquet", "regions", [], {})
-    degrade.run(
-        {"dataset": "d", "task": {"name": "half", "operator": "sr", "factor": 2, "sigma_y": 0.0}, "items": COUNT,
-         "seed": 0},
-        items=made / "items.parquet", regions=made / "regions.parquet", output=made / "measurements.parquet",
-    )  # fmt: skip
-    return made
+    return inputs(tmp_path_factory.mktemp("crew"), [f"i{n}" for n in range(COUNT)], 32)
 
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -66,15 +45,13 @@ def start(folder: Path) -> Iterator[Start]:
     """Starts the command; what a test leaves running is killed."""
     started = []
 
-    def run(name: str, gpus: int, settings: dict[str, Any] = SETTINGS) -> subprocess.Popen[str]:
-        given = [w for n in ("items", "regions", "measurements") for w in (f"--{n}", str(folder / f"{n}.parquet"))]
-        command = [sys.executable, "-m", "posterity", "sample", "--settings", json.dumps(settings), *given,
-                   *(["--weights", str(WEIGHTS)] if settings == NETWORK else []), "--batch", "1", "--gpus", str(gpus),
-                   "--output", str(folder / f"{name}.parquet")]  # fmt: skip
+    def run(name: str, gpus: int, asked: dict[str, Any] = SETTINGS) -> subprocess.Popen[str]:
+        weights = ["--weights", str(WEIGHTS)] if asked == NETWORK else []
+        words = command(folder, name, asked, *weights, "--gpus", str(gpus))
         # names of their own: the locks are for the whole machine
         devices = ",".join(f"{folder.name}-{name}-{k}" for k in range(3))
         environment = os.environ | {"POSTERITY_GPUS": devices, "OMP_NUM_THREADS": "1"}
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        started.append(subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
     yield run
@@ -86,17 +63,6 @@ def start(folder: Path) -> Iterator[Start]:
 
 def rows(folder: Path, name: str) -> pa.Table:
     return store.read(folder / f"{name}.parquet", "samples").drop_columns(["seconds", "peak_bytes"])
-
-
-def parts(folder: Path, name: str) -> dict[str, int]:
-    return {p.stem: p.stat().st_mtime_ns for p in folder.glob(f".{name}.parts/*/[!.]*.parquet")}
-
-
-def until(so: Callable[[], bool], seconds: float = 180) -> None:
-    end = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def helpers(parent: int) -> list[int]:
@@ -115,7 +81,7 @@ def alone(folder: Path) -> pa.Table:
     """What one process makes."""
     from posterity.stages import sample
 
-    given = {n: folder / f"{n}.parquet" for n in ("items", "regions", "measurements")}
+    given = {n: folder / f"{n}.parquet" for n in INPUTS}
     sample.run(SETTINGS, **given, output=folder / "alone.parquet", batch=1)
     return rows(folder, "alone")
 

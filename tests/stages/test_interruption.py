@@ -14,41 +14,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+import sampling_job
 
-from posterity.artifacts import images, store
+from posterity.artifacts import store
 from posterity.cli import app
 from posterity.errors import Again
 from posterity.priors.training import Trainer
-from posterity.stages import _parts, _workflow, degrade, distance, measure, sample, train
+from posterity.stages import _parts, _workflow, distance, measure, sample, train
 from posterity.stages._interruption import between_items
 
 ITEMS = [f"item{i}" for i in range(6)]
-TASK = {"name": "half", "operator": "sr", "factor": 2, "sigma_y": 0.0}
-PRIOR = {"name": "kernel", "kind": "kernel", "bandwidth": 0.1}
-SAMPLER = {"name": "ddnm", "method": "ddnm", "settings": {"steps": 150}, "guidance": None}
-SETTINGS = {"dataset": "d", "task": "half", "prior": PRIOR, "sampler": SAMPLER, "samples": 2, "seed": 0}
+SETTINGS = sampling_job.settings(steps=150, samples=2)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six random images of 12x12 and their measurements."""
-    made = tmp_path_factory.mktemp("interruption")
-    x = torch.rand(len(ITEMS), 3, 12, 12, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    rows = [{"dataset": "d", "item": n, "split": "test", "image": images.encode(one)} for n, one in zip(ITEMS, x)]  # noqa: B905
-    store.write(made / "items.parquet", "items", rows, {})
-    store.write(made / "regions.parquet", "regions", [], {})
-    degrade.run(
-        {"dataset": "d", "task": TASK, "items": len(ITEMS), "seed": 0}, items=made / "items.parquet",
-        regions=made / "regions.parquet", output=made / "measurements.parquet",
-    )  # fmt: skip
-    return made
+    return sampling_job.inputs(tmp_path_factory.mktemp("interruption"), ITEMS, 12)
 
 
 def draw(folder: Path, name: str = "samples") -> Path:
     """One item at a time."""
     output = folder / f"{name}.parquet"
-    given = {n: folder / f"{n}.parquet" for n in ("items", "regions", "measurements")}
+    given = {n: folder / f"{n}.parquet" for n in sampling_job.INPUTS}
     sample.run(SETTINGS, **given, output=output, batch=2)
     return output
 
@@ -267,7 +254,7 @@ def test_the_command_exits_with_the_code_for_again(folder: Path, after_two: Call
     output = folder / "command.parquet"
     after_two(output, signal.SIGTERM)
     words = ["sample", "--settings", json.dumps(SETTINGS), "--batch", "2", "--output", str(output)]
-    for name in ("items", "regions", "measurements"):
+    for name in sampling_job.INPUTS:
         words += [f"--{name}", str(folder / f"{name}.parquet")]
     with pytest.raises(SystemExit) as ended:
         app(words)

@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
+from sampling_job import command, inputs, parts, settings, until
 
-from posterity.artifacts import images, store
 from posterity.errors import PosterityError
-from posterity.stages import _workflow, degrade
+from posterity.stages import _workflow
 
 ROOT = Path(__file__).parents[2]
 COUNT = 8
-SETTINGS: dict[str, Any] = {
-    "dataset": "d",
-    "task": "half",
-    "prior": {"name": "kernel", "kind": "kernel", "bandwidth": 0.1},
-    "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": 400}, "guidance": None},
-    "samples": 1,
-    "seed": 0,
-}
+SETTINGS = settings(steps=400)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("workflow")
-    x = torch.rand(COUNT, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    rows = [{"dataset": "d", "item": f"i{n}", "split": "test", "image": images.encode(one)} for n, one in enumerate(x)]
-    store.write(made / "items.parquet", "items", rows, {})
-    store.write(made / "regions.parquet", "regions", [], {})
-    task = {"name": "half", "operator": "sr", "factor": 2, "sigma_y": 0.0}
-    given = {n: made / f"{n}.parquet" for n in ("items", "regions")}
-    degrade.run(
-        {"dataset": "d", "task": task, "items": COUNT, "seed": 0}, **given, output=made / "measurements.parquet"
-    )
-    return made
-
-
-def command(folder: Path, name: str) -> list[str]:
-    given = [w for n in ("items", "regions", "measurements") for w in (f"--{n}", str(folder / f"{n}.parquet"))]
-    settings = ["--settings", json.dumps(SETTINGS), "--batch", "1", "--output", str(folder / f"{name}.parquet")]
-    return [sys.executable, "-m", "posterity", "sample", *given, *settings]
+    return inputs(tmp_path_factory.mktemp("workflow"), [f"i{n}" for n in range(COUNT)], 32)
 
 
 @pytest.fixture
@@ -68,24 +41,13 @@ def ask(folder: Path, name: str, how: str, jobs: list[int]) -> subprocess.Popen[
     """A process that starts a job by a shell, as Snakemake does, says the number of the shell, and waits."""
     text = "import subprocess, sys\nshell = subprocess.Popen(['bash', '-c', *sys.argv[1:]])\n"
     text += "print(shell.pid, flush=True)\nsys.exit(shell.wait())"
-    words = [sys.executable, "-c", text, how, "bash", *command(folder, name)]
+    words = [sys.executable, "-c", text, how, "bash", *command(folder, name, SETTINGS)]
     workflow = subprocess.Popen(
         words, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True
     )
     assert workflow.stdout is not None
     jobs.append(int(workflow.stdout.readline()))
     return workflow
-
-
-def until(so: Any, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def parts(folder: Path, name: str) -> dict[str, int]:
-    return {p.stem: p.stat().st_mtime_ns for p in folder.glob(f".{name}.parts/*/[!.]*.parquet")}
 
 
 def running(folder: Path, name: str) -> bool:
@@ -117,7 +79,7 @@ def test_a_job_ends_with_its_workflow_and_keeps_what_is_finished(
     until(lambda: not running(folder, name))
     kept = parts(folder, name)
     assert 1 < len(kept) < COUNT and not (folder / f"{name}.parquet").exists()
-    done = subprocess.run(command(folder, name), capture_output=True, text=True, check=True)
+    done = subprocess.run(command(folder, name, SETTINGS), capture_output=True, text=True, check=True)
     assert len(re.findall(r"ddnm: items \d+ of", done.stderr)) == COUNT - len(kept)
 
 
