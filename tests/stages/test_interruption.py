@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -303,3 +304,20 @@ def test_sigterm_may_come_more_than_once() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         pause("3 items")
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_killed_process_keeps_no_lock_that_others_need() -> None:
+    """tqdm's lock is shared with forked processes; who samples into a log does not ask for it."""
+    program = """if True:
+        import os, signal
+        from tqdm import tqdm
+        from posterity.stages._progress import steps
+        lock = tqdm.get_lock()
+        if (child := os.fork()) == 0:
+            lock.acquire()
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(child, 0)
+        with steps("ddnm") as watch:
+            watch(0, 1, None)
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, stderr=subprocess.PIPE, timeout=60)

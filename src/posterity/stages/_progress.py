@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,17 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def steps(name: str) -> Iterator[Watch]:
-    """A ``watch`` that draws the bar of one batch; the stage writes a line a batch into a log."""
+    """A ``watch`` that draws the bar of one batch; the stage writes a line a batch into a log.
+
+    Without a terminal tqdm is left alone, because forked processes share its lock: one that is killed while it holds
+    the lock would stop the others for ever.
+    """
+    if not sys.stderr.isatty():
+        yield lambda step, total, x0: None  # noqa: ARG005 - the signature of watchers
+        return
     from tqdm import tqdm
 
-    with tqdm(desc=name, unit="step", leave=False, disable=None) as bar:
+    with tqdm(desc=name, unit="step", leave=False) as bar:
 
         def watch(step: int, total: int, x0: Any) -> None:  # noqa: ARG001 - the picture is for other watchers
             bar.total = total
