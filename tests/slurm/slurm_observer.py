@@ -103,18 +103,20 @@ class Observer(threading.Thread):
             if seen[-1:] != [job["state"]]:
                 seen.append(job["state"])
         self.waited = max(self.waited, sum(j["state"] == "PENDING" and j["partition"] == "gpu" for j in jobs))
+        running = [j for j in jobs if j["state"] == "RUNNING" and j["rule"].startswith("rule_sample")]
+        dying = {death.job for death in self.deaths}
         for death in self.deaths:
             made = self.made(death.sampler)
             if death.job or death.kill is None or not made:
                 continue
-            for job in jobs:
-                if (
-                    job["state"] == "RUNNING"
-                    and job["rule"].startswith("rule_sample")
-                    and job["rule"].endswith(f"_{death.sampler}")
-                ):
-                    death.job, death.kept = job["id"], made
-                    death.kill(self.cluster, job)
+            for job in running:
+                if not job["rule"].endswith(f"_{death.sampler}"):
+                    continue
+                # with a node all its jobs die, and one that was told to end is to do so by itself
+                if death.how == "node down" and any(j["id"] in dying and j["node"] == job["node"] for j in running):
+                    continue
+                death.job, death.kept = job["id"], made
+                death.kill(self.cluster, job)
 
 
 def uses(folder: Path) -> list[dict[str, str]]:

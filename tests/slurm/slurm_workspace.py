@@ -29,9 +29,9 @@ PRIOR = {
         },
     }
 }  # fmt: skip
-SAMPLERS = ("ddnm", "pgdm", "dps", "ddrm", "diffpir")
+SAMPLERS = ("ddnm", "pgdm", "dps", "ddrm", "diffpir", "copaint", "ilvr")
 EXPERIMENT = {
-    "title": "Five samplers that want a GPU each, and there are three",
+    "title": "Seven samplers that want a GPU each, and there are three",
     "count": 2,
     "runs": [
         {

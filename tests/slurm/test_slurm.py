@@ -1,4 +1,4 @@
-"""The shipped workflow through a real SLURM: three GPUs, five deaths, and the same artifacts as without.
+"""The shipped workflow through a real SLURM: three GPUs, seven deaths, and the same artifacts as without.
 
 One run, looked at from all sides, because it takes minutes: ``make test-slurm``.
 """
@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,26 @@ from posterity.artifacts import store
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
+# "dps" and "copaint" take long enough for the scheduler to look at the clock, which it does every half minute
+STEPS = {"dps": 800, "copaint": 400, "pgdm": 300, "ddrm": 300, "diffpir": 300, "ilvr": 600}
+
 
 def time_is_up(cluster: Cluster, job: dict[str, str]) -> None:
     cluster.ask("scontrol", "update", f"jobid={job['id']}", "endtime=now")
 
 
+def time_is_nearly_up(cluster: Cluster, job: dict[str, str]) -> None:
+    """Less than the three minutes that the profile asks SLURM to warn before."""
+    soon = datetime.now() + timedelta(seconds=150)
+    cluster.ask("scontrol", "update", f"jobid={job['id']}", f"endtime={soon:%Y-%m-%dT%H:%M:%S}")
+
+
 def scancel(cluster: Cluster, job: dict[str, str]) -> None:
     cluster.ask("scancel", job["id"])
+
+
+def scancel_gently(cluster: Cluster, job: dict[str, str]) -> None:
+    cluster.ask("scancel", "--signal=TERM", job["id"])
 
 
 def node_down(cluster: Cluster, job: dict[str, str]) -> None:
@@ -77,11 +91,10 @@ def run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
             {"prior": "tiny", "batch": 2},
             {"stage": "sample", "prior": "tiny", "sampler": "ddnm", "mem_mb": 600},
             {"stage": "sample", "prior": "tiny", "sampler": "dps", "gpu": 2},
+            # on a node of its own, so that none takes it down while it waits for the scheduler's look at the clock
+            {"stage": "sample", "prior": "tiny", "sampler": "copaint", "gpu": 2},
         ],
-        # long enough for the scheduler to look at the clock, which it does every half minute
-        "samplers": {
-            n: {"settings": {"steps": s}} for n, s in (("dps", 800), ("pgdm", 300), ("ddrm", 300), ("diffpir", 300))
-        },
+        "samplers": {name: {"settings": {"steps": steps}} for name, steps in STEPS.items()},
     }
     chosen = list(dict.fromkeys([request.config.getoption("--experiment"), "gpus"]))
     here = workspace(folder / "cluster", *chosen, **asked)
@@ -92,6 +105,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
         Death("node down", "pgdm", node_down),
         Death("scancel", "ddrm", scancel),
         Death("requeue", "diffpir", requeue),
+        Death("warning", "copaint", time_is_nearly_up),
+        Death("gentle scancel", "ilvr", scancel_gently),
     ]
     path = instrument(folder / "bin", BIN / "posterity")
     with running(folder / "slurm") as cluster:
@@ -126,7 +141,14 @@ def test_gpus_are_never_shared_and_always_asked_for(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "state"), [("time limit", "TIMEOUT"), ("memory", "FAILED|OUT_OF_MEMORY"), ("scancel", "CANCELLED")]
+    ("how", "state"),
+    [
+        ("time limit", "TIMEOUT"),
+        ("memory", "FAILED|OUT_OF_MEMORY"),
+        ("scancel", "CANCELLED"),
+        ("warning", "FAILED"),
+        ("gentle scancel", "FAILED"),
+    ],
 )
 def test_a_killed_job_is_submitted_again(run: Run, how: str, state: str) -> None:
     first, last = (starts(run, run.deaths[how].sampler)[i]["job"] for i in (0, -1))
@@ -146,7 +168,7 @@ def test_a_job_that_loses_its_place_goes_back_to_the_queue(run: Run, how: str) -
     assert run.observer.states[last["job"]][-1] == "COMPLETED"
 
 
-@pytest.mark.parametrize("how", ["time limit", "node down", "scancel", "requeue"])
+@pytest.mark.parametrize("how", ["time limit", "node down", "scancel", "requeue", "warning", "gentle scancel"])
 def test_no_finished_item_is_lost_or_made_twice(run: Run, how: str) -> None:
     death = run.deaths[how]
     assert death.kept, "the death came after the first item"
@@ -159,8 +181,10 @@ def test_a_job_with_two_gpus_has_a_process_on_each(run: Run) -> None:
     assert {int(n) for n in re.findall(r"computes on GPU \S+gpu1-(\d)", said)} == {0, 1}
 
 
-def test_a_job_that_is_cancelled_finishes_the_item_in_hand_first(run: Run) -> None:
-    death = run.deaths["scancel"]
+# What `scancel` without a signal ends has no time for it: it reaches the job's srun too, which kills at once.
+@pytest.mark.parametrize("how", ["warning", "gentle scancel"])
+def test_a_job_that_is_asked_to_end_finishes_the_item_in_hand_first(run: Run, how: str) -> None:
+    death = run.deaths[how]
     assert re.search(r"asked to end: .*\nended on request after (\d+) of 4 items", death.said), death.said
     (done,) = re.findall(r"after (\d+) of", death.said)
     assert int(done) > len(death.kept)
