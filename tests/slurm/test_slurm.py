@@ -22,7 +22,7 @@ from posterity.artifacts import store
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 # "dps" and "copaint" take long enough for the scheduler to look at the clock, which it does every half minute
-STEPS = {"dps": 800, "copaint": 400, "pgdm": 300, "ddrm": 300, "diffpir": 300, "ilvr": 600}
+STEPS = {"dps": 1000, "copaint": 600, "pgdm": 300, "ddrm": 300, "diffpir": 300, "ilvr": 600}
 
 
 def time_is_up(cluster: Cluster, job: dict[str, str]) -> None:
