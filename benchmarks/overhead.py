@@ -4,7 +4,8 @@
 * With a stand-in of two operations: (run - replay) / evaluations; the target is at most 1 ms for
   DPS, PGDM, DDNM, DDRM and DiffPIR.
 
-One thread, both sides by turns in one process, medians. The peers run in the same script.
+One thread, both sides by turns in one process. What is compared is compared within a turn, whose sides meet the
+machine in the same state, and the median is taken over the turns. The peers run in the same script.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from statistics import median
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from benchmarks.networks import Recorded, StandIn, UNet, replay
 from benchmarks.tasks import Method, half, methods, ours, peers, sampler
-from benchmarks.timing import medians
+from benchmarks.timing import medians, turn_by_turn
 from posterity.guidance import Diversity
 from posterity.priors.base import Prior
 
@@ -30,20 +32,21 @@ Row = dict[str, object]
 
 
 def measure(method: Method, prior: Prior, rows: int, turns: int) -> Row:
-    """One run's calls, and the medians of the run and of a replay of these calls."""
+    """One run's calls, the medians of the run and of a replay of these calls, and of how they compare in a turn."""
     problem, recorded = half(prior, rows, method.sigma_y), Recorded(prior)
     method.run(replace(problem, prior=recorded))
     calls = recorded.calls
-    run, alone = medians(turns, partial(method.run, problem), partial(replay, prior, calls), device=prior.device)
+    sides = partial(method.run, problem), partial(replay, prior, calls)
+    taken = turn_by_turn(turns, *sides, device=prior.device)
     return {
         "method": method.name,
         "implementation": method.implementation,
         "forwards": len(calls),
         "backwards": sum(call.backwards for call in calls),
-        "run s": run,
-        "replay s": alone,
-        "ratio": run / alone,
-        "own ms": 1e3 * (run - alone) / len(calls),
+        "run s": median(run for run, _ in taken),
+        "replay s": median(alone for _, alone in taken),
+        "ratio": median(run / alone for run, alone in taken),
+        "own ms": 1e3 * median(run - alone for run, alone in taken) / len(calls),
     }
 
 
@@ -71,9 +74,10 @@ def guided(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterato
     for name in GUIDED:
         plain, pushed = (Method(name, "posterity", ours(sampler(name, steps), g), 0.1) for g in (None, guidance))
         problem = half(stand_in, rows, 0.1)
-        without, with_it = medians(turns, partial(plain.run, problem), partial(pushed.run, problem))
+        sides = partial(plain.run, problem), partial(pushed.run, problem)
+        longer = median(with_it - without for without, with_it in turn_by_turn(turns, *sides))
         recorded = Recorded(stand_in)
         plain.run(replace(problem, prior=recorded))
         (step,) = medians(turns, partial(replay, network, recorded.calls[:1]))
-        added = 1e3 * (with_it - without) / len(recorded.calls)
+        added = 1e3 * longer / len(recorded.calls)
         yield {"method": name, "added ms": added, "network ms": 1e3 * step, "share": added / (1e3 * step)}
