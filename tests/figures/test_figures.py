@@ -78,6 +78,15 @@ def test_a_gallery_keeps_the_pictures_pixels():
     assert counts == [128**2, 128**2]
 
 
+def test_discarding_is_shown_of_faces_and_of_other_images(everything, tmp_path):
+    captions = []
+    for name in ("fig12_discard_inpainting", "fig13_discard_natural"):
+        out = tmp_path / f"{name}.svg"
+        figure.run({"experiment": "e", "figure": name}, inputs=everything, output=out)
+        captions.append(out.read_text())
+    assert "task inpaint_face" in captions[0] and "task inpaint_face" not in captions[1]
+
+
 def test_simulated_answers_are_labelled(everything, experiment, tmp_path):
     out = tmp_path / "f.svg"
     figure.run({"experiment": "e", "figure": "fig06_study_subsets"}, inputs=everything, output=out)

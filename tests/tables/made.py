@@ -40,7 +40,7 @@ def made(root: Path) -> dict[str, list[Path]]:
         store.write(path, kind, rows, {"settings": settings or {}})
         files.setdefault(kind, []).append(path)
 
-    for dataset, task in (("faces", "inpaint_face"), ("faces", "sr16"), ("photos", "inpaint_box")):
+    for dataset, task in (("faces", "inpaint_face"), ("faces", "sr16"), ("animals", "inpaint_box")):
         measurement = {"dataset": dataset, "task": task}
         keep = torch.ones(1, SIDE, SIDE)
         keep[:, 4:12, 4:12] = 0

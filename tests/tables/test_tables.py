@@ -64,7 +64,7 @@ def test_super_resolution(built):
 
 
 def test_what_was_not_run_is_said(built):
-    cell = built("inpainting")["photos / inpaint_box / kernel / ddnm", "diversity"]
+    cell = built("inpainting")["animals / inpaint_box / kernel / ddnm", "diversity"]
     assert cell["value"] is None and "not run" in cell["note"] and cell["published"] == 0.07
 
 
@@ -123,7 +123,7 @@ def test_cost(built):
     rows = built("cost")
     assert rows["faces / sr16 / kernel / dps", "evaluations / ddnm"]["value"] == 5.0
     assert rows["faces / sr16 / kernel / dps", "seconds / ddnm"]["value"] == 2.5
-    assert rows["photos / inpaint_box / kernel / dps", "seconds / ddnm"]["value"] is None
+    assert rows["animals / inpaint_box / kernel / dps", "seconds / ddnm"]["value"] is None
 
 
 def test_kurtosis(built):

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from posterity.figures import _discard, style
-from posterity.tables.frames import Frames
+from posterity.tables.frames import Artifact, Frames
+from posterity.tables.pools import large
 
 __all__ = ["SECTION", "TITLE", "draw"]
 
@@ -15,5 +16,13 @@ TITLE = "Discarding before choosing: inpainting"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """One item of the first such run."""
-    return _discard.draw(frames, settings, "inpainting", lambda a: a.key["task"].startswith("inpaint"))
+    """One item of the first such run, of the regions of a face where there is one: fig13 has the others."""
+
+    def of_a_face(artifact: Artifact) -> bool:
+        return artifact.key["task"] == "inpaint_face"
+
+    def fits(artifact: Artifact) -> bool:
+        return of_a_face(artifact) if faces else artifact.key["task"].startswith("inpaint")
+
+    faces = any(of_a_face(a) and large(a) for a in frames.of("samples"))
+    return _discard.draw(frames, settings, "inpainting", fits)
