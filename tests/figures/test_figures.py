@@ -11,7 +11,7 @@ from PIL import Image
 from posterity import figures
 from posterity.artifacts import store
 from posterity.errors import PosterityError
-from posterity.figures import _toy, gallery
+from posterity.figures import _study, _toy, gallery, style
 from posterity.stages import figure
 
 ELSEWHERE = ("restorations", "priors")
@@ -67,8 +67,6 @@ def test_the_same_artifacts_give_the_same_bytes(everything, tmp_path):
 
 
 def test_a_gallery_keeps_the_pictures_pixels():
-    from posterity.figures import style
-
     red, blue = (np.full((64, 64, 3), c, np.uint8) for c in ((255, 0, 0), (0, 0, 255)))
     with style.look():
         drawn = style.Drawn(gallery.draw([gallery.Row("row", [[red], [blue, None]])], ["one", "two"]), "words")
@@ -98,6 +96,19 @@ def test_simulated_answers_are_labelled(everything, experiment, tmp_path):
     )
     figure.run({"experiment": "e", "figure": "fig06_study_subsets"}, inputs=[*everything, people], output=out)
     assert "simulated" not in out.read_text(), "people's answers go before simulated ones"
+
+
+@pytest.mark.parametrize(("runs", "columns"), [(["sr4"], 1), (["sr4", "sr8"], 2), (["inpaint_face"] * 4, 2)])
+def test_a_legend_stays_within_its_figure(runs, columns):
+    with style.look():
+        drawn, axes = style.canvas(4.4, 2, columns=2)
+        for k, run in enumerate(runs):
+            axes[0].plot([0], [0], "o", label=f"{run}, exact posterior of {k}")
+        _study.legend(drawn, axes)
+        (legend,) = drawn.legends
+        drawn.draw_without_rendering()
+        assert legend._ncols == columns
+        assert legend.get_window_extent().x0 >= 0 and legend.get_window_extent().x1 <= drawn.bbox.x1
 
 
 def test_study_figures_from_an_analysis(experiment, tmp_path):

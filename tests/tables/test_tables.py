@@ -8,6 +8,7 @@ from posterity import tables
 from posterity.artifacts import store
 from posterity.errors import PosterityError
 from posterity.stages import table
+from posterity.tables.text import number
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +165,14 @@ def test_the_wishart_factor_stands_for_long_vectors():
     ours = np.array(gaussians(20, 60))
     error = np.hypot(drawn.std(), ours.std()) / np.sqrt(800)
     assert abs(drawn.mean() - ours.mean()) < 4 * error
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "N/A"), (0, "0"), (-3e-6, "0.0000"), (-0.0042, "-0.0042"), (0.123, "0.123"), (144.2, "144")],
+)  # fmt: skip
+def test_numbers_have_three_digits_and_what_rounds_to_zero_no_sign(value, text):
+    assert number(value) == text
 
 
 def test_text_beside_the_artifact(everything, tmp_path):

@@ -104,12 +104,13 @@ def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
 
 
 def legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """One legend below all panels, out of the way of what they show."""
+    """One legend below all panels, out of the way of what they show, in as many columns as there is room for."""
     found = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
-    if found:
-        figure.legend(
-            list(found.values()), list(found), loc="outside lower center", ncols=min(len(found), 2 * len(axes))
-        )
+    for columns in range(min(len(found), 2 * len(axes)), 0, -1):
+        drawn = figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)
+        if columns == 1 or drawn.get_window_extent().width < figure.bbox.width:
+            break
+        drawn.remove()
 
 
 def words(run: str) -> str:

@@ -23,7 +23,8 @@ def number(value: float | None) -> str:
     if value == int(value):
         return f"{value:.0f}"
     size = abs(value)
-    return f"{value:.{4 if size < 0.01 else 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0}f}"
+    # z: what rounds to zero has no sign
+    return f"{value:z.{4 if size < 0.01 else 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0}f}"
 
 
 def grid(records: Sequence[Mapping[str, Any]]) -> Grid:
