@@ -111,6 +111,14 @@ def test_a_legend_stays_within_its_figure(runs, columns):
         assert legend.get_window_extent().x0 >= 0 and legend.get_window_extent().x1 <= drawn.bbox.x1
 
 
+def test_runs_of_a_study_are_told_apart():
+    assert _study.labels(["a/sr4/kernel/dps", "a/sr8/kernel/dps"]) == ["sr4, DPS", "sr8, DPS"]
+    assert _study.labels(["a/sr4/kernel/dps", "b/sr4/kernel/dps_guided"]) == ["sr4, DPS", "sr4, DPS + guidance"]
+    assert _study.labels(["a/sr4/kernel/dps", "b/sr4/kernel/dps"]) == ["a, sr4, DPS", "b, sr4, DPS"]
+    assert _study.labels(["a/sr4/k/dps", "a/sr4/l/dps"]) == ["a, sr4, k, DPS", "a, sr4, l, DPS"]
+    assert _study.labels(["people"]) == ["people"]
+
+
 def test_study_figures_from_an_analysis(experiment, tmp_path):
     from posterity.stages import analyse
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Score", "answers", "label", "legend", "panel", "scores", "words"]
+__all__ = ["Score", "answers", "label", "labels", "legend", "panel", "rows", "scores"]
 
 REPLICATES = 10_000
 
@@ -90,13 +90,14 @@ def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
     ]
     approaches += sorted({s.approach for s in found} - set(approaches))
     colours = list(style.COLOURS.values())
-    for k, run in enumerate(runs):
+    for k, (run, text) in enumerate(zip(runs, labels(runs), strict=True)):
         for s in (s for s in found if s.run == run):
             x = approaches.index(s.approach) + (k - (len(runs) - 1) / 2) * min(0.16, 0.6 / len(runs))
             colour = colours[k % len(colours)]
             ax.plot([x, x], [s.low, s.high], color=colour, solid_capstyle="butt")
             first = s.approach == next(t.approach for t in found if t.run == run)
-            ax.plot(x, s.value, "o", color=colour, markersize=4, label=words(run) if first else None)
+            marker = "osD^v"[k // len(colours) % 5]  # another one where the colours begin again
+            ax.plot(x, s.value, marker, color=colour, markersize=4, clip_on=False, label=text if first else None)
     if half:
         ax.axhline(50, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
     ax.set(title=title, ylim=(0, 100), ylabel="% of answers", xlim=(-0.6, len(approaches) - 0.4))
@@ -113,7 +114,27 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
         drawn.remove()
 
 
-def words(run: str) -> str:
-    """``dataset/task/prior/sampler`` → ``task, sampler``, which is what differs between curves."""
-    parts = run.split("/")
-    return f"{parts[1]}, {style.name(parts[3])}" if len(parts) == 4 else run
+def rows(ax: Axes, found: list[Score], runs: Sequence[str], title: str) -> None:
+    """Percentages of one approach, a line for each of ``runs``, with the line of indifference."""
+    for score in found:
+        at, colour = runs.index(score.run), style.COLOURS["blue"]
+        ax.plot([score.low, score.high], [at, at], color=colour, solid_capstyle="butt")
+        ax.plot(score.value, at, "o", color=colour, markersize=4, clip_on=False)
+    ax.axvline(50, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
+    ax.set(title=title, xlim=(0, 100), xlabel="% of answers", ylim=(len(runs) - 0.5, -0.5))
+    ax.set_yticks(range(len(runs)), labels(runs))
+    ax.tick_params(axis="y", length=0)
+
+
+def labels(runs: Sequence[str]) -> list[str]:
+    """``dataset/task/prior/sampler`` → "task, sampler", with the dataset, and then the prior, where two are alike."""
+    named = list(runs)
+    for kept in ([1], [0, 1], [0, 1, 2]):
+        named = [_words(run.split("/"), kept) for run in runs]
+        if len(set(named)) == len(runs):
+            break
+    return named
+
+
+def _words(parts: list[str], kept: Sequence[int]) -> str:
+    return ", ".join([*(parts[k] for k in kept), style.name(parts[3])]) if len(parts) == 4 else "/".join(parts)

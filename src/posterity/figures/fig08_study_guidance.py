@@ -17,9 +17,8 @@ TITLE = "Perceived diversity and quality with guidance"
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """Left: the guided set is preferred for variety. Right: the guided image for quality."""
     found = _study.scores(frames, lambda s: s.approach == "guided", "guidance")
-    figure, (left, right) = style.canvas(5.2, 2.7, 1, 2)
-    for ax, study, title in ((left, "paired_diversity", "more diverse"), (right, "paired_quality", "better")):
-        _study.panel(ax, [s for s in found if s.study == study], f"guided is {title} than vanilla", half=True)
-        ax.set_xticks([])
-    _study.legend(figure, [left, right])
+    runs = sorted({s.run for s in found})
+    figure, axes = style.canvas(6.6, 1.0 + 0.2 * len(runs), 1, 2, sharey=True)
+    for ax, study, title in zip(axes, ("paired_diversity", "paired_quality"), ("more diverse", "better"), strict=True):
+        _study.rows(ax, [s for s in found if s.study == study], runs, f"guided is {title} than vanilla")
     return style.Drawn(figure, _study.label(figure, found[0].simulated))

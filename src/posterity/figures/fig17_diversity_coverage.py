@@ -24,7 +24,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     if not runs:
         raise frames.missing("responses", none="about coverage")
     figure, axes = style.canvas(2.9 * len(runs), 3.0, 1, len(runs))
-    for ax, run in zip(axes, runs, strict=True):
+    for ax, run, title in zip(axes, runs, _study.labels(runs), strict=True):
         for approach, colour in _COLOURS.items():
             y, x = (by_place.get((run, approach, study)) for study in ("coverage", "paired_diversity"))
             if y is None or (x is None and approach != "random"):
@@ -36,7 +36,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
             ax.plot([at, at], [y.low, y.high], **how)
             ax.plot(at, y.value, "o", color=style.COLOURS[colour], markersize=5, label=style.name(approach))
         ax.axvline(_BY_CONSTRUCTION, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
-        ax.set(title=_study.words(run), xlabel="diversity, % preferred to random", ylabel="coverage, % yes")
+        ax.set(title=title, xlabel="diversity, % preferred to random", ylabel="coverage, % yes")
         ax.set(xlim=(0, 100), ylim=(0, 100))
     _study.legend(figure, axes)
     caption = "Random samples stand at 50 % diversity by construction. " + _study.label(figure, found[0].simulated)
