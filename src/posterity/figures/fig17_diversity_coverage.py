@@ -34,7 +34,8 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
             if x:
                 ax.plot([x.low, x.high], [y.value] * 2, **how)
             ax.plot([at, at], [y.low, y.high], **how)
-            ax.plot(at, y.value, "o", color=style.COLOURS[colour], markersize=5, label=style.name(approach))
+            name = style.name(approach)
+            ax.plot(at, y.value, "o", color=style.COLOURS[colour], markersize=5, clip_on=False, label=name)
         ax.axvline(_BY_CONSTRUCTION, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
         ax.set(title=title, xlabel="diversity, % preferred to random", ylabel="coverage, % yes")
         ax.set(xlim=(0, 100), ylim=(0, 100))
