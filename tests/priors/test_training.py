@@ -248,7 +248,9 @@ def test_mistakes_are_told_in_one_line(folder: Path, changes: dict[str, Any], wo
     assert not output.exists()
 
 
-def test_the_command_trains_what_a_file_says_and_then_has_nothing_to_do(folder: Path) -> None:
+def test_the_command_trains_what_a_file_says_and_then_has_nothing_to_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from typer.testing import CliRunner
 
     from posterity.cli import app
@@ -267,6 +269,16 @@ def test_the_command_trains_what_a_file_says_and_then_has_nothing_to_do(folder: 
     before = made.stat().st_mtime_ns
     assert CliRunner().invoke(app, list(map(str, words))).exit_code == 0
     assert made.stat().st_mtime_ns == before
-    (data / "datasets" / "squares" / "items.parquet").unlink()
+    items = data / "datasets" / "squares" / "items.parquet"
+    items.rename(folder / "items.parquet")
+    monkeypatch.chdir(folder)
     done = CliRunner().invoke(app, list(map(str, words)))
-    assert done.exit_code == 2 and "items.parquet does not exist" in done.output
+    assert done.exit_code == 2 and f"{items} does not exist; run this in the folder of the workflow" in done.output
+    # where there is a workflow, it makes what is missing, or says that it cannot
+    rule = 'rule:\n  output: "{d}/datasets/{n}/items.parquet"\n  shell: "cp items.parquet {{output}}"\n'
+    Path("Snakefile").write_text(rule.format(d=data, n="circles"))
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 2 and f"`snakemake {items}` could not make it" in done.output
+    Path("Snakefile").write_text(rule.format(d=data, n="squares"))
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0 and made.stat().st_mtime_ns == before, done.output

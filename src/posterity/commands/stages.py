@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from posterity.commands.datasets import prepared
 from posterity.commands.group import ManyCommand
+from posterity.commands.plan import Workflow
 from posterity.errors import PosterityError
 
 __all__ = ["STAGES", "run_stage", "study"]
@@ -166,8 +168,9 @@ def train(
     inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: data/priors/NAME/weights.safetensors.")]
     = None,
+    snakefile: Workflow = Path("Snakefile"),
 ) -> None:  # fmt: skip
-    """Train a network prior; continues where it was stopped.
+    """Train a network prior; continues where it was stopped. Datasets of the file that are not there are made first.
 
     Example: posterity train --config config/priors/openmoji32.yaml --steps 200
     """
@@ -180,7 +183,7 @@ def train(
         name = resolved["prior"] if steps is None else f"{resolved['prior']}-{steps}-steps"
         resolved["training"] |= {} if steps is None else {"steps": steps}
         settings = json.dumps(resolved)
-        inputs = inputs or [data / "datasets" / dataset / "items.parquet" for dataset in resolved["datasets"]]
+        inputs = inputs or prepared(list(resolved["datasets"]), data, snakefile)
         output = output or data / "priors" / name / "weights.safetensors"
     if output is None or not inputs:
         raise PosterityError("--settings needs --inputs and --output")

@@ -1,0 +1,35 @@
+"""Datasets that a command reads and nobody has prepared yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from posterity.errors import PosterityError
+
+__all__ = ["prepared"]
+
+
+def prepared(names: Sequence[str], data: Path, snakefile: Path) -> list[Path]:
+    """items.parquet of each dataset in the folder ``data``; what is not there yet, the workflow makes first.
+
+    Raises:
+        PosterityError: when there is no workflow here, or it cannot make one.
+    """
+    items = [data / "datasets" / name / "items.parquet" for name in names]
+    missing = [str(path) for path in items if not path.exists()]
+    if not missing:
+        return items
+    if not snakefile.is_file():
+        raise PosterityError(f"{missing[0]} does not exist; run this in the folder of the workflow, which makes it")
+    typer.echo(f"makes first: {', '.join(missing)}", err=True)
+    snakemake = Path(sys.executable).with_name("snakemake")
+    words = [snakemake, "-s", snakefile, *missing, "--cores", "all", "--config", f"data={data}", "--quiet", "all"]
+    done = subprocess.run(words, check=False)
+    if done.returncode:
+        raise PosterityError(f"{missing[0]} does not exist, and `snakemake {' '.join(missing)}` could not make it")
+    return items
