@@ -84,7 +84,7 @@ def test_the_options_are_what_the_stage_takes(command):
     options = {p.name: p for p in group.params if p.name not in ("help", "name")}
     assert required <= options.keys()
     # these stand for --settings, --inputs and --output
-    short = {"train": {"config", "steps", "data"}}.get(command, set())
+    short = {"train": {"config", "steps", "data", "snakefile"}}.get(command, set())
     assert options.keys() - short <= wanted.keys()
     for name in options:
         needed = name in required and command not in ("fetch", "train")
