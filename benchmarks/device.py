@@ -47,7 +47,7 @@ def throughput(network: str, batches: Sequence[int], steps: int, turns: int) -> 
             "device": prior.device.type,
             "rows/s": rows / run,
             "bare rows/s": rows / alone,
-            "share": alone / run,
+            "share": 1 / float(str(found["ratio"])),
             "peak MiB": torch.cuda.max_memory_allocated() / 2**20 if prior.device.type == "cuda" else None,
         }
 

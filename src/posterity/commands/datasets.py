@@ -27,20 +27,9 @@ def prepared(names: Sequence[str], data: Path, snakefile: Path) -> list[Path]:
     if not snakefile.is_file():
         raise PosterityError(f"{missing[0]} does not exist; run this in the folder of the workflow, which makes it")
     typer.echo(f"makes first: {', '.join(missing)}", err=True)
-    snakemake = Path(sys.executable).with_name("snakemake")
-    words = [
-        str(snakemake),
-        "-s",
-        str(snakefile),
-        *missing,
-        "--cores",
-        "all",
-        "--config",
-        f"data={data}",
-        "--quiet",
-        "all",
-    ]
-    done = subprocess.run(words, check=False)
+    snakemake = str(Path(sys.executable).with_name("snakemake"))
+    how = ["--cores", "all", "--config", f"data={data}", "--quiet", "all"]
+    done = subprocess.run([snakemake, "-s", str(snakefile), *missing, *how], check=False)
     if done.returncode:
         raise PosterityError(f"{missing[0]} does not exist, and `snakemake {' '.join(missing)}` could not make it")
     return items

@@ -11,11 +11,21 @@ from posterity.figures import choose, gallery, style
 from posterity.tables.frames import Artifact, Frames
 from posterity.tables.pools import LEAST, Pool, attributes, large, pools
 
-__all__ = ["draw"]
+__all__ = ["draw", "of_a_face", "of_something_else"]
 
 _COUNT = 5
 _PARTS = (1.0, 0.5, 0.2)
 """Shares of the pool that farthest-point sampling keeps at random, and Uniformization by probability."""
+
+
+def of_a_face(artifact: Artifact) -> bool:
+    """Whether regions of a face were hidden."""
+    return artifact.key["task"] == "inpaint_face"
+
+
+def of_something_else(artifact: Artifact) -> bool:
+    """Whether something else was hidden."""
+    return artifact.key["task"].startswith("inpaint") and not of_a_face(artifact)
 
 
 def draw(frames: Frames, settings: Mapping[str, Any], what: str, fits: Callable[[Artifact], bool]) -> style.Drawn:

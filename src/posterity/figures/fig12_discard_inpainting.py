@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posterity.figures import _discard, style
-from posterity.tables.frames import Artifact, Frames
+from posterity.tables.frames import Frames
 from posterity.tables.pools import large
 
 __all__ = ["SECTION", "TITLE", "draw"]
@@ -18,11 +18,6 @@ TITLE = "Discarding before choosing: inpainting"
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """One item of the first such run, of the regions of a face where there is one: fig13 has the others."""
 
-    def of_a_face(artifact: Artifact) -> bool:
-        return artifact.key["task"] == "inpaint_face"
-
-    def fits(artifact: Artifact) -> bool:
-        return of_a_face(artifact) if faces else artifact.key["task"].startswith("inpaint")
-
-    faces = any(of_a_face(a) and large(a) for a in frames.of("samples"))
+    faces = any(_discard.of_a_face(a) and large(a) for a in frames.of("samples"))
+    fits = _discard.of_a_face if faces else _discard.of_something_else
     return _discard.draw(frames, settings, "inpainting", fits)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posterity.figures import _discard, style
-from posterity.tables.frames import Artifact, Frames
+from posterity.tables.frames import Frames
 
 __all__ = ["SECTION", "TITLE", "draw"]
 
@@ -16,8 +16,4 @@ TITLE = "Discarding before choosing: other images"
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """One item of the first inpainting run whose task is not about the regions of a face."""
-
-    def fits(artifact: Artifact) -> bool:
-        return artifact.key["task"].startswith("inpaint") and artifact.key["task"] != "inpaint_face"
-
-    return _discard.draw(frames, settings, "inpainting other than of faces", fits)
+    return _discard.draw(frames, settings, "inpainting other than of faces", _discard.of_something_else)
