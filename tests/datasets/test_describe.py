@@ -10,19 +10,21 @@ from posterity.datasets.sheet import sheet
 
 
 @pytest.mark.parametrize(
-    ("code", "name", "group", "attributes"),
+    ("code", "name", "subject", "group", "attributes"),
     [
-        ("1F469-1F3FD-200D-1F692", "woman: firefighter, medium skin", "medium", "woman firefighter hat medium-skin"),
-        ("1F46E-1F3FF-200D-2642-FE0F", "man: police officer, dark skin", "dark", "man hat uniform dark-skin"),
-        ("1F9D1-200D-1F9B0", "person: red hair", "yellow", "adult red-hair"),
-        ("1F476", "baby", "yellow", "baby"),
-        ("1F9DF-200D-2640-FE0F", "woman: zombie", "other", "woman fantasy"),
+        ("1F469-1F3FD-200D-1F692", "woman: firefighter, medium skin", "firefighter", "medium",
+         "woman firefighter hat medium-skin"),
+        ("1F46E-1F3FF-200D-2642-FE0F", "man: police officer, dark skin", "police officer", "dark",
+         "man hat uniform dark-skin"),
+        ("1F9D1-200D-1F9B0", "person: red hair", "red hair", "yellow", "adult red-hair"),
+        ("1F476", "baby", "baby", "yellow", "baby"),
+        ("1F9DF-200D-2640-FE0F", "woman: zombie", "zombie", "other", "woman fantasy"),
     ],
-)
-def test_portraits(code, name, group, attributes):
+)  # fmt: skip
+def test_portraits(code, name, subject, group, attributes):
     who = describe(code)
     assert who is not None
-    assert (who.name, who.group, who.attributes) == (name, group, tuple(attributes.split()))
+    assert (who.name, who.subject, who.group, who.attributes) == (name, subject, group, tuple(attributes.split()))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_what_is_not_a_portrait(code):
     assert describe(code) is None
 
 
-def test_splits_depend_on_the_id_alone():
+def test_splits_depend_on_the_subject_alone():
     ids = [f"{i:X}" for i in range(2000)]
     share = sum(split(i) == "test" for i in ids) / len(ids)
     assert abs(share - 0.2) < 3 * (0.16 / 2000) ** 0.5

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 __all__ = ["IMAGE", "SCHEMAS", "VERSION"]
 
-VERSION = 2
+VERSION = 3
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A PNG as `datasets` and Parquet viewers understand it."""
@@ -15,7 +15,7 @@ _MEASUREMENT_KEY = [("dataset", pa.string()), ("task", pa.string()), ("item", pa
 _RUN_KEY = [*_MEASUREMENT_KEY, ("prior", pa.string()), ("sampler", pa.string())]
 
 SCHEMAS: dict[str, pa.Schema] = {
-    # data/datasets/{dataset}/items.parquet; split is "prior" or "test"
+    # data/datasets/{dataset}/items.parquet; split is "prior" or "test"; items of one subject have the same split
     "items": pa.schema(
         [
             ("dataset", pa.string()),
@@ -23,6 +23,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("name", pa.string()),
             ("group", pa.string()),
             ("split", pa.string()),
+            ("subject", pa.string()),
             ("attributes", pa.list_(pa.string())),
             ("image", IMAGE),
         ]

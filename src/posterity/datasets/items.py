@@ -28,6 +28,8 @@ class Item:
         attributes: what can be seen.
         pixels: (H, W, 3), eight bits.
         regions: masks (H, W) of this item alone, true inside.
+        subject: what the item shows; items of one subject are on the same side of the split. Empty: the item is
+            the only one of its subject.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Item:
     attributes: Sequence[str]
     pixels: Pixels
     regions: Mapping[str, Mask] = field(default_factory=dict)
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class DataSet:
         """Rows of the artifact "items"."""
         return [
             {"dataset": dataset, "item": i.id, "name": i.name, "group": i.group, "split": i.split,
-             "attributes": list(i.attributes), "image": _image(i.pixels)}
+             "subject": i.subject or i.id, "attributes": list(i.attributes), "image": _image(i.pixels)}
             for i in self.items
         ]  # fmt: skip
 
@@ -77,9 +80,13 @@ def _number(id: str) -> int:
     return int.from_bytes(hashlib.sha256(id.encode()).digest()[:8])
 
 
-def split(id: str) -> str:
-    """ "test" for every fifth id on average, by a hash of the id alone: other items cannot change it."""
-    return "test" if _number(id) % 5 == 0 else "prior"
+def split(subject: str) -> str:
+    """ "test" for every fifth subject on average, by a hash of the subject alone: other items cannot change it.
+
+    Arguments:
+        subject: what an item shows; its id where no other item shows the same.
+    """
+    return "test" if _number(subject) % 5 == 0 else "prior"
 
 
 def alternate_split(ids: Sequence[str]) -> dict[str, str]:

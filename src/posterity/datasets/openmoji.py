@@ -82,14 +82,16 @@ def _smileys(archive: Archive, size: int) -> Sequence[Item]:
 
 
 def _people(archive: Archive, size: int) -> Sequence[Item]:
-    """The portraits in the order of their ids; of those drawn alike (a man and a person as cook) the first.
+    """The portraits in the order of their ids; the first of those drawn alike (a man and a person as cook).
 
-    A twin in the other split would hand the prior the answer to a test item.
+    They are split by subject: the same firefighter in another skin tone differs in two colours, so that a variant
+    in the prior's split would give away a test item.
     """
     svgs = sorted(n for n in archive.names if n.startswith(f"{_FOLDER}svg/") and n.endswith(".svg"))
     found: dict[bytes, Item] = {}
     for code in (Path(name).stem for name in svgs):
         if who := people.describe(code):
             pixels = _draw(archive, code, size)
-            found.setdefault(pixels.tobytes(), Item(code, who.name, who.group, split(code), who.attributes, pixels))
+            item = Item(code, who.name, who.group, split(who.subject), who.attributes, pixels, subject=who.subject)
+            found.setdefault(pixels.tobytes(), item)
     return list(found.values())

@@ -1,4 +1,4 @@
-"""Who is on a portrait, read off the emoji sequence that names it."""
+"""Describe portraits from the emoji sequence that names them."""
 
 from __future__ import annotations
 
@@ -54,9 +54,17 @@ _WITHOUT_SKIN = {"1F9CC", "1F9DE", "1F9DF"}
 
 @dataclass(frozen=True)
 class Person:
-    """A portrait's name, its skin tone (``group``; "yellow" where none is given) and its attributes."""
+    """Who a portrait shows.
+
+    Arguments:
+        name: readable, with sign and skin tone.
+        subject: what is drawn, without sign and skin tone: these variants are nearly the same picture.
+        group: the skin tone; "yellow" where none is given.
+        attributes: what can be seen.
+    """
 
     name: str
+    subject: str
     group: str
     attributes: tuple[str, ...]
 
@@ -70,13 +78,14 @@ def describe(code: str) -> Person | None:
     if lead not in _LEADS or len(skin) + len(signs) + len(roles) != len(rest) or max(len(skin), len(roles)) > 1:
         return None
     name, seen = _LEADS[lead]
+    subject = name
     words = [*signs, *seen.split()]
     if roles:
         role, more = roles[0]
-        name, words = f"{name}: {role}", [*words, *more.split()]
+        name, subject, words = f"{name}: {role}", role, [*words, *more.split()]
     if signs:
         name = f"{signs[0]}: {name}"
     if skin:
         name, words = f"{name}, {skin[0]} skin", [*words, f"{skin[0]}-skin"]
     group = "other" if lead in _WITHOUT_SKIN else skin[0] if skin else "yellow"
-    return Person(name, group, tuple(dict.fromkeys(words)))
+    return Person(name, subject, group, tuple(dict.fromkeys(words)))

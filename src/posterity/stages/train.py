@@ -135,7 +135,9 @@ def _trainer(how: Training, data: _Data) -> Trainer:
     with torch.random.fork_rng():
         torch.manual_seed(how.seed)
         network = UNet2DModel(**how.architecture(channels, size))
-    return Trainer(network.to(_device.best()), data.seen, data.weights, how)
+    # channels last: a step of the shipped 64x64 network takes .6 of the time on a CPU
+    network = network.to(_device.best(), memory_format=torch.channels_last)
+    return Trainer(network, data.seen, data.weights, how)
 
 
 def _resume(trainer: Trainer, states: States) -> tuple[list[float], float]:
