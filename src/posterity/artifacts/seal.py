@@ -7,7 +7,10 @@ the SHA-256 of all bytes of the file, computed with zeros in its own place, whic
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,35 +19,61 @@ __all__ = ["broken", "write"]
 
 _NAME = "posterity-sha256"
 _EMPTY = b"0" * 64
+_END = b"PAR1"
+_BLOCK = 1 << 20
 
 
-def write(table: pa.Table, path: Path) -> None:
-    """Writes ``path`` with checksums of its pages and the seal."""
-    with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as writer:
-        writer.write_table(table)
+def write(groups: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Writes ``path``, a row group for each table, with checksums of its pages and the seal."""
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        for group in groups:
+            writer.write_table(group)
         writer.add_key_value_metadata({_NAME: _EMPTY.decode()})
-    content = path.read_bytes()
-    place = _place(content)
-    assert content[place : place + 64] == _EMPTY
     with path.open("r+b") as file:
+        place = _place(file)
+        assert place >= 0
+        digest, written = _digest(file, place)
+        assert written == _EMPTY
         file.seek(place)
-        file.write(hashlib.sha256(content).hexdigest().encode())
+        file.write(digest)
 
 
-def broken(content: bytes, expected: bool) -> str:
+def broken(path: Path, expected: bool) -> str:
     """What is wrong with a file's bytes; empty where nothing is, or where it has no seal and none is expected."""
-    place = _place(content)
-    if place < 0:
-        return "it has lost its checksum" if expected else ""
-    found = hashlib.sha256(content[:place])
-    found.update(_EMPTY)
-    found.update(content[place + 64 :])
-    return "" if found.hexdigest().encode() == content[place : place + 64] else "its SHA-256 is not the one it tells of"
+    with path.open("rb") as file:
+        place = _place(file)
+        if place < 0:
+            return "it has lost its checksum" if expected else ""
+        digest, written = _digest(file, place)
+    return "" if digest == written else "its SHA-256 is not the one it tells of"
 
 
-def _place(content: bytes) -> int:
+def _digest(file: BinaryIO, place: int) -> tuple[bytes, bytes]:
+    """The digest in hexadecimal digits, and what stands in the seal's place."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    left = place
+    while block := file.read(min(_BLOCK, left)):
+        digest.update(block)
+        left -= len(block)
+    written = file.read(len(_EMPTY))
+    digest.update(_EMPTY)
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest().encode(), written
+
+
+def _place(file: BinaryIO) -> int:
     """Where the seal is: in the footer, after its name and the length of a text of 64 bytes; -1 without one."""
+    end = file.seek(0, os.SEEK_END)
+    start = max(0, end - 8)
+    file.seek(start)
+    tail = file.read()
+    if len(tail) < 8 or tail[4:] != _END:
+        return -1
+    footer = max(0, start - int.from_bytes(tail[:4], "little"))
+    file.seek(footer)
     name = _NAME.encode()
     # Thrift's compact protocol: field 2, type binary, then the length as a variable-length integer
-    found = content.rfind(name + b"\x18\x40")
-    return found + len(name) + 2 if found >= 0 else -1
+    found = file.read(start - footer).rfind(name + b"\x18\x40")
+    return footer + found + len(name) + 2 if found >= 0 else -1

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from posterity.artifacts import seal
@@ -24,6 +25,9 @@ from posterity.errors import PosterityError
 __all__ = ["code", "made", "made_with", "provenance", "read", "replacing", "verify", "write", "write_bytes"]
 
 _KEY = b"posterity"
+_GROUP = 1 << 27
+"""About how many bytes of values a row group has: of a nested column Arrow reads at most 2 GiB at once."""
+_FEW = 64
 code: ContextVar[str] = ContextVar("code", default="")
 """Fingerprint of the library modules behind what is being written; the command line sets it."""
 made: ContextVar[Mapping[str, Any] | None] = ContextVar("made", default=None)
@@ -102,9 +106,32 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
         **made_with(),
     }
     schema = SCHEMAS[kind].with_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
-    table = pa.Table.from_pylist([dict(r) for r in rows], schema=schema)
+    groups = (pa.Table.from_pylist(group, schema=schema) for group in _grouped(rows))
     with replacing(path) as beside:
-        seal.write(table, beside)
+        seal.write(groups, schema, beside)
+
+
+def _grouped(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one row group each; without any row one empty group."""
+    group: list[dict[str, Any]] = []
+    size, first = 0, True
+    for row in rows:
+        group.append(dict(row))
+        size += _bytes(row)
+        if size >= _GROUP:
+            yield group
+            group, size, first = [], 0, False
+    if group or first:
+        yield group
+
+
+def _bytes(value: Any) -> int:
+    """About how much memory a value takes as Arrow."""
+    if isinstance(value, Mapping):
+        return sum(map(_bytes, value.values()))
+    if isinstance(value, bytes | str):
+        return len(value)
+    return 8 * len(value) if hasattr(value, "__len__") else 8
 
 
 @contextmanager
@@ -116,37 +143,58 @@ def _readable(path: Path) -> Iterator[None]:
         raise PosterityError(f"{path} is not a readable Parquet file ({reason}); delete it and run again") from error
 
 
-def read(path: Path, kind: str, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
+def read(
+    path: Path, kind: str, columns: Sequence[str] | None = None, among: Mapping[str, Collection[Any]] | None = None
+) -> pa.Table:
     """Reads an artifact, checking that it is undamaged and of the right kind and version.
 
     The whole file's checksum is compared when all columns are read, else that of the pages that are read.
+
+    Arguments:
+        path: the Parquet file.
+        kind: a key of ``SCHEMAS``.
+        columns: the names of those that are read; all without it.
+        among: by column, the values of the rows that are kept.
     """
     about = provenance(path)
-    with _readable(path):
+    if columns is None:
+        _intact(path, about)
+    with _readable(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         wanted = list(columns) if columns is not None else None
-        source: Any = path if wanted else pa.BufferReader(_whole(path, about))
-        if filters is None:  # pyarrow's datasets import pandas, a third of a second in every job
-            with pq.ParquetFile(source, page_checksum_verification=True) as file:
-                table = file.read(wanted)
-        else:
-            given = {"filters": filters, "page_checksum_verification": True, "partitioning": None}
-            table = pq.read_table(source, columns=wanted, **given)
+        pieces = [_those(piece, among or {}) for piece in _pieces(file, wanted)]
+        table = pa.concat_tables(pieces) if pieces else file.read_row_groups([], wanted)
     if about.get("kind") != kind or about.get("schema") != VERSION:
         found = f"{about.get('kind')} version {about.get('schema')}"
         raise PosterityError(f"{path} holds {found}, expected {kind} version {VERSION}")
     return table
 
 
-def _whole(path: Path, about: Mapping[str, Any]) -> bytes:
-    content = path.read_bytes()
-    if reason := seal.broken(content, expected=bool(about.get("sealed"))):
+def _pieces(file: pq.ParquetFile, columns: list[str] | None) -> Iterator[pa.Table]:
+    """Row group by row group."""
+    for number in range(file.num_row_groups):
+        try:
+            yield file.read_row_group(number, columns)
+        except pa.ArrowNotImplementedError:  # a nested column of over 2 GiB; groups had no bound once
+            for batch in file.iter_batches(_FEW, [number], columns):
+                yield pa.Table.from_batches([batch])
+
+
+def _those(table: pa.Table, among: Mapping[str, Collection[Any]]) -> pa.Table:
+    for column, values in among.items():
+        table = table.filter(pc.is_in(table[column], pa.array(list(values), table.schema.field(column).type)))
+    return table
+
+
+def _intact(path: Path, about: Mapping[str, Any]) -> None:
+    with _readable(path):
+        reason = seal.broken(path, expected=bool(about.get("sealed")))
+    if reason:
         raise PosterityError(f"{path} is damaged ({reason}); delete it and run again")
-    return content
 
 
 def verify(path: Path) -> None:
     """Raises PosterityError when the file is not, to the last bit, what was written."""
-    _whole(path, provenance(path))
+    _intact(path, provenance(path))
 
 
 def provenance(path: Path) -> dict[str, Any]:

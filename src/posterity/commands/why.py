@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from posterity.artifacts.digest import sha256
 from posterity.commands.dry_run import Dry, JobHere, differences, dry_run, leaves, shown
 from posterity.commands.plan import Configs, Workflow, modules_changed
 from posterity.errors import PosterityError
@@ -79,7 +79,7 @@ def _state(path: Path, digest: str | None, made: Path) -> str:
     if not path.exists():
         return " (not there now)"
     if digest:
-        return "" if hashlib.sha256(path.read_bytes()).hexdigest() == digest else " (other content now)"
+        return "" if sha256(path) == digest else " (other content now)"
     return " (newer)" if path.stat().st_mtime > made.stat().st_mtime else ""
 
 

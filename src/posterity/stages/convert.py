@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import store
+from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 
 __all__ = ["run"]
@@ -29,8 +30,7 @@ def run(settings: dict[str, Any], *, source: Path, output: Path) -> None:
     """
     if not source.is_file():
         raise PosterityError(f"{source} does not exist; {settings.get('about') or 'it is a published checkpoint'}")
-    with source.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(source)
     if settings.get("sha256") not in (None, found):
         raise PosterityError(f"{source} has SHA-256 {found[:12]}…, expected {settings['sha256'][:12]}…; get it again")
     made = {"file": source.name, "sha256": found, "family": settings["family"], "settings": settings["settings"]}

@@ -28,7 +28,7 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
     dataset, task, seed = settings["dataset"], settings["task"], int(settings["seed"])
     areas = store.read(regions, "regions").to_pylist()
     chosen = _chosen(store.read(items, "items", ["item", "split"]).to_pylist(), settings)
-    found = {r["item"]: r for r in store.read(items, "items", filters=[("item", "in", chosen)]).to_pylist()}
+    found = {r["item"]: r for r in store.read(items, "items", among={"item": chosen}).to_pylist()}
     rows = []
     for item in (found[name] for name in chosen):
         masks = {r["region"]: r["mask"] for r in areas if r["item"] in (None, item["item"])}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
 from posterity.artifacts import images, store
+from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
 from posterity.stages._parts import Parts
@@ -93,7 +93,7 @@ def run(
             rows += found
         if "fid" in wanted and pools:
             rows += _fid(pools, truths, count, assets)
-        inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in given}
+        inputs = {str(p): sha256(p) for p in given}
         parts.publish(rows, inputs=inputs)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import store
+from posterity.artifacts.digest import sha256
 from posterity.assets import checksum
 from posterity.datasets.sheet import sheet
 from posterity.errors import PosterityError
@@ -47,7 +48,6 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
 def _digest(source: Path) -> str:
     """SHA-256 of an archive; of a folder, of its files' names and sizes."""
     if source.is_file():
-        with source.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(source)
     found = sorted((path.relative_to(source).as_posix(), path.stat().st_size) for path in source.rglob("*"))
     return hashlib.sha256("\n".join(f"{name} {size}" for name, size in found).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from posterity import subsets
 from posterity.artifacts import images, store
+from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 
 __all__ = ["FEATURES", "run"]
@@ -49,7 +49,7 @@ def run(
             chosen = _choose(rule, data, count, rng) if data else range(len(pool))
             key = {k: pool[0][k] for k in _KEYS}
             rows += [key | {"subset": name, "rank": r, "sample": pool[i]["sample"]} for r, i in enumerate(chosen)]
-    inputs = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (samples, measurements)}
+    inputs = {p.name: sha256(p) for p in (samples, measurements)}
     store.write(output, "subsets", rows, {"settings": settings, "inputs": inputs})
 
 

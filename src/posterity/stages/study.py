@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import store
+from posterity.artifacts.digest import sha256
 from posterity.study import design as designs
 from posterity.study import page
 from posterity.study.design import STUDIES, Key
@@ -40,7 +40,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path, assets: P
         "README.txt": page.readme(rows, design, ran_by).encode(),
         "schema.json": page.schema(),
     }
-    origin = {"settings": settings, "engine": ran_by, "inputs": {str(p): _digest(p) for p in inputs}}
+    origin = {"settings": settings, "engine": ran_by, "inputs": {str(p): sha256(p) for p in inputs}}
     # all files are written before the first takes its place; the key comes last
     with ExitStack() as stack:
         store.write(stack.enter_context(store.replacing(output)), "questions", [p.row for p in tried] + rows, origin)
@@ -70,7 +70,3 @@ def _read(inputs: list[Path]) -> tuple[designs.Pools, designs.Chosen]:
 
 def _key(row: dict[str, Any]) -> Key:
     return Key(*(row[k] for k in _RUN))
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from posterity.artifacts import store
+from posterity.artifacts.digest import sha256
 from posterity.artifacts.schemas import SCHEMAS
 from posterity.errors import PosterityError
 
@@ -83,7 +83,7 @@ class Frames:
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every file that was considered."""
-        return {str(a.path): hashlib.sha256(a.path.read_bytes()).hexdigest() for a in self.artifacts}
+        return {str(a.path): sha256(a.path) for a in self.artifacts}
 
 
 def _open(path: Path) -> Artifact:

@@ -1,0 +1,14 @@
+"""The SHA-256 of a file of any size."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+__all__ = ["sha256"]
+
+
+def sha256(path: Path) -> str:
+    """In hexadecimal digits; the file is never in memory as a whole."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
