@@ -7,15 +7,12 @@ job runs, and what it computes is tested with the stages.
 import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
+import engine
 import pytest
 import yaml
+from engine import ROOT
 
-ROOT = Path(__file__).parents[2]
-SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 STAND_IN = """#!/bin/sh
 # writes the file after --output, and what its rule declares beside it
 while [ "$1" != --output ]; do shift; done
@@ -49,15 +46,7 @@ TINY = {
 
 def snakemake(folder, *words):
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    command = [SNAKEMAKE, "-s", ROOT / "Snakefile", *words]
-    return subprocess.run(
-        [str(w) for w in command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PATH": path},
-        check=False,
-    )
+    return engine.snakemake(folder, *words, environment={"PATH": path})
 
 
 def planned(folder, *words):
@@ -80,6 +69,12 @@ def planned(folder, *words):
             )
         )
     return jobs
+
+
+def on_disk(folder):
+    """{file: (size, modification time)} of what the workflow makes."""
+    files = [p for part in ("results", "data", "logs") for p in (folder / part).rglob("*") if p.is_file()]
+    return {p: (p.stat().st_size, p.stat().st_mtime_ns) for p in files}
 
 
 def edit(folder, name, change):
@@ -171,9 +166,14 @@ def test_deleted_figures_are_drawn_again_and_nothing_else(results):
 
 def test_artifacts_that_were_deleted_are_made_again_only_when_a_product_needs_them(results):
     (results / "results" / "samples" / S / "sr16" / "kernel" / "dps.parquet").unlink()
+    before = on_disk(results)
     assert planned(results) == set()
+    assert on_disk(results) == before
     (results / "results" / "figures" / "tiny" / "exact_distance.svg").unlink()
-    assert planned(results) == {("sample", S, "sr16", "dps"), ("measure", S, "sr16", "dps"), *ENDS}
+    again = {("sample", S, "sr16", "dps"), ("measure", S, "sr16", "dps"), *ENDS}
+    assert planned(results) == again
+    assert not snakemake(results, "--quiet", "all").returncode
+    assert planned(results) == set()
 
 
 def test_a_run_that_stopped_before_its_figures_draws_them_with_the_next(results):
@@ -236,11 +236,5 @@ def test_mistakes_stop_before_any_job_with_one_line_each(tmp_path):
 
 def test_the_shipped_configurations_can_be_planned():
     for words in ([], ["--configfile", "config/config.yaml", "config/ci.yaml"]):
-        done = subprocess.run(
-            [SNAKEMAKE, "-n", "--forceall", "--quiet", "all", *words],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = engine.snakemake(ROOT, "-n", "--forceall", "--quiet", "all", *words)
         assert done.returncode == 0, done.stdout + done.stderr
