@@ -1,9 +1,8 @@
-"""Skips what needs a SLURM where none can be started, and says why."""
+"""Leaves out what needs a SLURM; who asks for it where none can be started is told why."""
 
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,10 +23,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # pytest knows the options of this file only when it is told to look here
-    asked = config.getoption("--slurm", default=False)
-    reason = slurm_cluster.obstacle() if asked else "starts a SLURM, for minutes; make test-slurm runs it"
-    if reason is None and find_spec("snakemake_executor_plugin_slurm") is None:
-        reason = "snakemake-executor-plugin-slurm is not installed"
-    for item in items:
-        if "slurm" in item.keywords and reason:
-            item.add_marker(pytest.mark.skip(reason=reason))
+    if not config.getoption("--slurm", default=False):
+        skipped = pytest.mark.skip(reason="starts a SLURM, for minutes; make test-slurm runs it")
+        for item in items:
+            if item.get_closest_marker("slurm"):
+                item.add_marker(skipped)
+    elif any(item.get_closest_marker("slurm") for item in items) and (reason := slurm_cluster.obstacle()):
+        raise pytest.UsageError(f"--slurm: {reason}")

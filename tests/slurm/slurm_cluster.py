@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["Cluster", "obstacle", "running"]
@@ -75,6 +76,8 @@ def obstacle() -> str | None:
     missing = [name for name in ("slurmctld", "slurmd", "sbatch", "srun") if shutil.which(name) is None]
     if missing:
         return f"no {', '.join(missing)}: apt-get install slurmctld slurmd slurm-client slurm-wlm-basic-plugins"
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        return "snakemake-executor-plugin-slurm is not installed"
     if os.geteuid() != 0:
         return "its daemons are started as root, who this is not"
     there = ETC / "slurm.conf"

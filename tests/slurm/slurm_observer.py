@@ -40,11 +40,12 @@ def instrument(folder: Path, command: Path) -> Path:
 
 @dataclass
 class Death:
-    """One job that dies once: how, and what had been finished then."""
+    """One job that dies once: how, what is done when it was warned before, and what had been finished then."""
 
     how: str
     sampler: str
     kill: Callable[[Cluster, dict[str, str]], None] | None
+    warned: Callable[[Cluster, dict[str, str]], None] | None = None
     job: str = ""
     kept: dict[str, int] = field(default_factory=dict)
     said: str = ""
@@ -107,6 +108,10 @@ class Observer(threading.Thread):
         dying = {death.job for death in self.deaths}
         for death in self.deaths:
             made = self.made(death.sampler)
+            if death.warned and death.job and "asked to end" in death.said:
+                warned, death.warned = death.warned, None
+                for job in (j for j in running if j["id"] == death.job):
+                    warned(self.cluster, job)
             if death.job or death.kill is None or not made:
                 continue
             for job in running:
