@@ -2,13 +2,51 @@
 
 import pytest
 
-from posterity.diffusion.grids import spaced, strided, time_travel, transitions
+from posterity.diffusion.grids import floored, spaced, strided, time_travel, transitions
+from posterity.diffusion.schedule import Schedule
+from posterity.errors import PosterityError
+
+RULES = {"floored": floored, "spaced": spaced, "strided": strided}
 
 
-@pytest.mark.parametrize(("count", "largest"), [(20, 950), (100, 990), (1000, 999), (1, 0)])
-def test_strided_ends_one_stride_before_the_total(count, largest):
+@pytest.mark.parametrize(("count", "largest"), [(20, 950), (100, 990), (1000, 999), (8, 875)])
+def test_published_strides_end_one_stride_before_the_total(count, largest):
     times = strided(count)
     assert len(times) == count and times[0] == 0 and times[-1] == largest
+
+
+@pytest.mark.parametrize("make", [Schedule.linear, Schedule.cosine])
+@pytest.mark.parametrize("rule", ["spaced", "strided"])
+def test_a_run_of_any_count_begins_in_noise(make, rule):
+    """The stride of 501 times is not 1000 // 501 = 1, which would leave t > 500 out."""
+    schedule = make()
+    for count in range(1, 1001):
+        times = schedule.grid(count, rule)
+        assert len(times) == len(set(times)) == count and times == sorted(times)
+        assert schedule.alpha_bar(times[-1]) <= 1e-3, count
+        assert count == 1 or times[0] == 0
+
+
+def test_counts_of_the_public_codes_have_their_grid():
+    schedule = Schedule.linear()
+    for count in (c for c in range(8, 1001) if 1000 % c == 0):
+        assert schedule.grid(count, "strided") == strided(count) == list(range(0, 1000, 1000 // count))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("total", [3, 200, 1000])
+def test_no_time_is_visited_twice(rule, total):
+    for count in range(2, total + 1):
+        times = RULES[rule](count, total)
+        assert len(times) == count and times[0] == 0 and all(a < b for a, b in transitions(times))
+        assert times[-1] >= total - -(-total // count)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("count", [-3, 0, 201, 1000])
+def test_more_steps_than_times_are_refused(rule, count):
+    with pytest.raises(PosterityError, match=f"{count} steps: the noise schedule has 200 times; choose 1 to 200"):
+        RULES[rule](count, 200)
 
 
 @pytest.mark.parametrize("count", [2, 10, 250, 999, 1000])
@@ -21,7 +59,7 @@ def test_spaced_runs_from_first_to_last(count):
 def test_spaced_rounds_half_to_even():
     """Three of six times: 2.5 becomes 2."""
     assert spaced(3, 6) == [0, 2, 5]
-    assert spaced(1000) == list(range(1000)) and spaced(1) == [0]
+    assert spaced(1000) == list(range(1000)) and spaced(1) == [999]
 
 
 def test_resampling_of_the_published_setting():

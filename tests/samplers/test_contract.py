@@ -211,3 +211,30 @@ def test_settings_out_of_range_or_unknown_are_refused(name, wrong):
 def test_an_unknown_method_is_no_file():
     with pytest.raises(KeyError):
         samplers.find("base")
+
+
+@pytest.mark.parametrize("steps", [3, 7, 21, 30, 61])
+@pytest.mark.parametrize("name", sorted(set(GUIDABLE) - {"reddiff_v"}))
+def test_a_run_of_any_count_begins_in_noise(bench, batch, name, steps):
+    operator, y, items = batch
+    prior = bench.Network(SHAPE)
+    more = {"jump_length": 100} if name in {"repaint", "copaint_tt"} else {}
+    noise = bench.rows(bench.Draws, 6)
+    bench.restore(samplers.find(name)(steps=steps, **more), prior, operator, y, noise_level(name), noise, items)
+    assert prior.schedule.alpha_bar(prior.times[0]) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["ddnm", "ddrm", "pgdm"])
+def test_modes_have_their_weight_at_any_count(bench, name):
+    """Two flat images with the same known row, .95 of the mass on one: a run that begins at t = 500 says .62."""
+    rows, images = 200, torch.full((2, 1, 12, 12), 1.2, dtype=torch.float64)
+    images[1] *= -1
+    images[:, :, 0] = 0
+    prior = Kernel(images, torch.tensor([0.95, 0.05]), bandwidth=0.05)
+    keep = torch.zeros(rows, 1, 12, 12, dtype=torch.float64)
+    keep[:, :, 0] = 1
+    operator = Inpainting(keep, images.shape[1:])
+    y = operator(images[:1].expand(rows, -1, -1, -1))
+    drawn = bench.restore(samplers.find(name)(steps=501), prior, operator, y, noise=bench.rows(bench.Draws, rows)).x
+    bright = (drawn[:, :, 1:].mean((1, 2, 3)) > 0).double().mean()
+    assert bright == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / rows) ** 0.5)

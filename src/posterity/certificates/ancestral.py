@@ -12,7 +12,7 @@ import math
 from torch import Tensor
 
 from posterity.certificates.conditional import Conditional
-from posterity.diffusion.grids import spaced, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import PosteriorStep
 from posterity.priors.base import Prior
@@ -31,7 +31,7 @@ def as_prior(exact: Conditional, like: Mixture) -> Mixture:
 def ancestral(prior: Prior, noise: Noise, steps: int = 1000) -> Tensor:
     """Draws by DDPM's reverse steps, (B, *signal); the last one is the denoiser's prediction."""
     x = noise.normal("init", 0, prior.signal_shape)
-    walk = transitions([*reversed(spaced(steps, len(prior.schedule))), -1])
+    walk = transitions([*reversed(prior.schedule.grid(steps, "spaced")), -1])
     for step, (t, s) in enumerate(walk):
         move = PosteriorStep.between(prior.schedule.alpha_bar(t), prior.schedule.alpha_bar(s))
         x = move.x0_weight * prior.denoise(x, t) + move.xt_weight * x

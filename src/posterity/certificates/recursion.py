@@ -18,12 +18,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from posterity.certificates.probing import Moments
 from posterity.diffusion.bridge import Bridge
+from posterity.diffusion.grids import floored
 from posterity.priors.gaussian import Gaussian
 
 __all__ = ["BACKWARDS", "POTENTIALS", "Recursion", "posterior", "proportional", "wasserstein"]
@@ -61,7 +61,7 @@ class Recursion:
 
     def moments(self, midpoint: Callable[[int], int]) -> Moments:
         """Mean and covariance of the restorations; ``midpoint`` gives ℓ in 1 … k of target level k."""
-        grid = np.linspace(0, len(self.prior.schedule) - 1, self.steps).astype(int).tolist()
+        grid = floored(self.steps, len(self.prior.schedule))
         eye = torch.eye(self.matrix.shape[1], dtype=torch.float64)
         mean, covariance = torch.zeros(len(eye), dtype=torch.float64), eye
         for u, k in zip(grid[:1:-1], grid[-2:0:-1], strict=True):

@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
+from posterity.diffusion.grids import spaced, strided
+
 __all__ = ["Schedule"]
+
+_NOISE = 1e-3
+"""Largest ᾱ of a state that may be replaced by N(0, I): a thirtieth of the signal is left in it."""
 
 
 @dataclass(frozen=True)
@@ -49,3 +55,16 @@ class Schedule:
         """Noise level √((1 - ᾱ_t)/ᾱ_t) of x_t/√ᾱ_t, in the units of x."""
         a = self.alpha_bar(t)
         return math.sqrt((1.0 - a) / a)
+
+    def grid(self, count: int, rule: Literal["spaced", "strided"]) -> list[int]:
+        """Ascending times of a run, from 0 up to one where x_t is noise, whatever the count.
+
+        The published strides stop one stride below the last time. Where that is not noise yet, as in 20 strides
+        of the cosine schedule, the times are spaced.
+
+        Arguments:
+            count: 1 to the number of times; one that is not raises :class:`PosterityError`.
+            rule: of :mod:`posterity.diffusion.grids`.
+        """
+        times = strided(count, len(self)) if rule == "strided" else spaced(count, len(self))
+        return times if self.alpha_bar(times[-1]) <= _NOISE else spaced(count, len(self))

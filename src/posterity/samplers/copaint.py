@@ -22,7 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import spaced, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import cut, predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
@@ -60,7 +60,7 @@ class CoPaint(Sampler):
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
-        grid = spaced(self.steps, len(problem.prior.schedule))
+        grid = problem.prior.schedule.grid(self.steps, "spaced")
         walk = transitions([*reversed(range(self.steps))])
         x_t = noise.normal("init", 0, problem.shape)
         if start is not None:

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import spaced, time_travel, transitions
+from posterity.diffusion.grids import time_travel, transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import PosteriorStep
 from posterity.samplers.base import Guidance, Problem, Start, Watch, settings
@@ -32,7 +32,7 @@ class CoPaintTT(CoPaint):
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
-        grid = spaced(self.steps, len(problem.prior.schedule))
+        grid = problem.prior.schedule.grid(self.steps, "spaced")
         walk = transitions(time_travel(self.steps, self.jump_length, self.jump_repeat)[:-1])
         x_t = noise.normal("init", 0, problem.shape)
         if start is not None:

@@ -17,7 +17,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, where
 
-from posterity.diffusion.grids import strided, time_travel, transitions
+from posterity.diffusion.grids import time_travel, transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
@@ -44,7 +44,7 @@ class DDNM(Sampler):
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
-        grid = strided(self.steps, len(problem.prior.schedule))
+        grid = problem.prior.schedule.grid(self.steps, "strided")
         walk = transitions(time_travel(self.steps, self.travel_length, self.travel_repeat))
         x_t = noise.normal("init", 0, problem.shape)
         if start is not None:

@@ -18,7 +18,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, where
 
-from posterity.diffusion.grids import strided, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
@@ -49,7 +49,7 @@ class DDRM(Sampler):
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         total = len(problem.prior.schedule)
-        walk = transitions([*reversed(strided(self.steps, total)), -1])
+        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "strided")), -1])
         measured = self._measured(problem)
         if start is None:
             x_t = self._init(problem, noise, walk[0][0], measured)

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import spaced, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import PosteriorStep, cut, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
@@ -44,7 +44,7 @@ class DPS(Sampler):
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         total = len(problem.prior.schedule)
-        walk = transitions([*reversed(spaced(self.steps, total)), -1])
+        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "spaced")), -1])
         x_t = noise.normal("init", 0, problem.shape)
         if start is not None:
             walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]

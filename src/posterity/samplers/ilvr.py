@@ -20,7 +20,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import spaced, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import PosteriorStep, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
@@ -43,7 +43,7 @@ class ILVR(Sampler):
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         total = len(problem.prior.schedule)
-        grid = spaced(self.steps, total)
+        grid = problem.prior.schedule.grid(self.steps, "spaced")
         walk = transitions([*reversed(grid), -1])
         x_t = noise.normal("init", 0, problem.shape)
         if start is not None:

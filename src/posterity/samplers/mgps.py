@@ -21,12 +21,12 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from posterity.diffusion.bridge import Bridge
+from posterity.diffusion.grids import floored
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise, predicted_x0
 from posterity.samplers._adam import Adam
@@ -85,7 +85,7 @@ class MGPS(Sampler):
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         total = len(problem.prior.schedule)
-        grid = np.linspace(0, total - 1, self.steps).astype(int).tolist()
+        grid = floored(self.steps, total)
         indices, x = [*range(self.steps - 1, 1, -1)], noise.normal("init", 0, problem.shape)
         if start is not None:
             indices, x = [i for i in indices if grid[i] - 1 <= start[0]], start[1]

@@ -22,7 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import strided, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import ddim_noise_split, predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
@@ -53,7 +53,7 @@ class PGDM(Sampler):
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         total = len(problem.prior.schedule)
-        walk = transitions([*reversed(strided(self.steps, total)), -1])
+        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "strided")), -1])
         if start is None:
             x_t = self._init(problem, noise, walk[0][0])
         else:

@@ -21,8 +21,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import strided
 from posterity.diffusion.noise import Noise
+from posterity.diffusion.schedule import Schedule
 from posterity.diffusion.steps import predicted_noise
 from posterity.errors import PosterityError
 from posterity.samplers._adam import Adam
@@ -64,7 +64,7 @@ class REDDiff(Sampler):
     ) -> Tensor:
         if start is not None:
             raise PosterityError("sampler reddiff: optimises an image and has no noisy state to start at; use it plain")
-        times = self._times(noise, len(problem.prior.schedule))
+        times = self._times(noise, problem.prior.schedule)
         mu, adam = self._init(problem, noise), Adam(self.rate, betas=(0.9, 0.99))
         for step, t in enumerate(times):
             pull, x0 = self._pull(problem, guidance, mu, t, noise.normal("step", step, problem.shape))
@@ -80,9 +80,9 @@ class REDDiff(Sampler):
             return problem.operator.pinv(problem.y)
         return noise.normal("init", 0, problem.shape)
 
-    def _times(self, noise: Noise, total: int) -> list[int]:  # noqa: ARG002 - random times need it
+    def _times(self, noise: Noise, schedule: Schedule) -> list[int]:  # noqa: ARG002 - random times need it
         """The times of the steps."""
-        return strided(self.steps, total)[::-1]
+        return schedule.grid(self.steps, "strided")[::-1]
 
     def _pull(
         self, problem: Problem, guidance: Guidance | None, mu: Tensor, t: int, z: Tensor

@@ -7,6 +7,7 @@ because a network evaluation serves a whole batch at one time.
 from __future__ import annotations
 
 from posterity.diffusion.noise import Noise, generator
+from posterity.diffusion.schedule import Schedule
 from posterity.samplers.base import settings
 from posterity.samplers.reddiff import REDDiff
 
@@ -17,5 +18,5 @@ __all__ = ["REDDiffV"]
 class REDDiffV(REDDiff):
     """Regularisation by denoising diffusion at random times."""
 
-    def _times(self, noise: Noise, total: int) -> list[int]:
-        return generator(noise.seed, "reddiff_v").integers(0, total, self.steps).tolist()
+    def _times(self, noise: Noise, schedule: Schedule) -> list[int]:
+        return generator(noise.seed, "reddiff_v").integers(0, len(schedule), self.steps).tolist()

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import spaced, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import PosteriorStep, predicted_noise, weighted
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
@@ -47,7 +47,7 @@ class Replacement(Sampler):
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         blended, total = self.form == "blended", len(problem.prior.schedule)
-        levels = [*reversed(spaced(self.steps, total))]
+        levels = [*reversed(problem.prior.schedule.grid(self.steps, "spaced"))]
         walk = transitions(levels if blended else [*levels, -1])
         x_t = noise.normal("init", 0, problem.shape)
         if start is not None:

@@ -8,7 +8,6 @@ import math
 import torch
 from torch import Tensor
 
-from posterity.diffusion.grids import spaced
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise
 from posterity.imports import lean
@@ -21,7 +20,7 @@ __all__ = ["draw", "grid", "nearest"]
 def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
     """Unconditional samples by DDIM with η = 0, (count, *signal)."""
     x = Noise(seed, ["sheet"] * count, range(count), prior.dtype, prior.device).normal("start", 0, prior.signal_shape)
-    times = [-1, *spaced(steps, len(prior.schedule))]
+    times = [-1, *prior.schedule.grid(steps, "spaced")]
     for t, s in zip(times[:0:-1], times[-2::-1], strict=True):
         a_t, a_s = prior.schedule.alpha_bar(t), prior.schedule.alpha_bar(s)
         x0 = prior.denoise(x, t).clamp(-1, 1)

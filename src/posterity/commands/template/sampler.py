@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import strided, transitions
+from posterity.diffusion.grids import transitions
 from posterity.diffusion.noise import Noise
 from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
 
@@ -35,7 +35,7 @@ class Template(Sampler):
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
     ) -> Tensor:
         total, operator = len(problem.prior.schedule), problem.operator
-        walk = transitions([*reversed(strided(self.steps, total)), -1])
+        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "strided")), -1])
         x_t = noise.normal("init", 0, problem.shape)
         if start is not None:
             walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
