@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from posterity.errors import PosterityError
 from posterity.operators.averaging import AverageSR
 
 
@@ -40,5 +41,5 @@ def test_a_block_stays_within_itself() -> None:
 
 
 def test_a_factor_that_does_not_divide_is_refused() -> None:
-    with pytest.raises(ValueError, match="factor 5 must divide the sides of the image, 16×20"):
+    with pytest.raises(PosterityError, match="factor 5 must divide the sides of the image, 16×20"):
         AverageSR(5, (3, 16, 20))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from posterity.diffusion.noise import generator
+from posterity.errors import PosterityError
 from posterity.operators.blur import GaussianBlur, TruncatedBlur, gaussian_taps
 from posterity.operators.build import build, draw
 from posterity.operators.convolution import correlate
@@ -146,5 +147,5 @@ def test_rows_blur_by_their_own_width() -> None:
 
 
 def test_an_oblong_image_is_refused() -> None:
-    with pytest.raises(ValueError, match="not 16×32"):
+    with pytest.raises(PosterityError, match="not 16×32"):
         GaussianBlur.of(width(1.0), (3, 16, 32))

@@ -7,6 +7,7 @@ import scipy.linalg
 import torch
 
 from posterity.diffusion.noise import generator
+from posterity.errors import PosterityError
 from posterity.operators.hadamard import CompressedSensing, shuffle, walsh_hadamard
 
 
@@ -33,5 +34,5 @@ def test_an_order_is_a_permutation_that_survives_single_precision() -> None:
 
 @pytest.mark.parametrize(("shape", "ratio"), [((3, 12, 16), 4), ((3, 8, 8), 3)])
 def test_sizes_that_do_not_fit_are_refused(shape: tuple[int, ...], ratio: int) -> None:
-    with pytest.raises(ValueError, match="must be a power of 2 that ratio"):
+    with pytest.raises(PosterityError, match="must be a power of 2 that ratio"):
         CompressedSensing(ratio, torch.arange(shape[1] * shape[2])[None], shape)

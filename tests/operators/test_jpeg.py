@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators.jpeg import Jpeg, codec, cosines, scale, tables
 
 SHAPE = (3, 32, 32)
@@ -100,5 +101,5 @@ def test_tables_are_not_transposed_by_default() -> None:
 
 
 def test_sides_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="sides divisible by 16, not 3×24×32"):
+    with pytest.raises(PosterityError, match="sides divisible by 16, not 3×24×32"):
         Jpeg(2, (3, 24, 32))

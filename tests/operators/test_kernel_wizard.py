@@ -115,5 +115,5 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_size_that_the_code_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="sides divisible by 128, not 3×64×64"):
+    with pytest.raises(PosterityError, match="sides divisible by 128, not 3×64×64"):
         NonlinearBlur(Encoder(), torch.zeros(1, 512, 1, 1), (3, 64, 64))

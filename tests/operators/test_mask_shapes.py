@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -113,6 +115,42 @@ def test_an_object_too_small_or_too_large_is_refused(rows: int) -> None:
     inside[:rows] = True
     with pytest.raises(PosterityError, match="2 % to 60 % can be inpainted"):
         shapes.object_box(inside)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("box", [0.75, 0.25, 0.25, 0.75], r"box \[0.75, 0.25, 0.25, 0.75\] is empty"),
+        ("box", [0.25, 0.75, 0.75, 0.25], "is empty; its borders are top, left, bottom, right"),
+        ("box", [0.5, 0.5, 0.5, 0.75], "is empty"),
+        ("box", [0.5, 0.5, 0.51, 0.51], "hides no pixel of 8×8"),
+        ("box", [0, 0, 1, 1], "hides every pixel of 8×8"),
+        ("box", [0.01, 0, 0.99, 1], "hides every pixel of 8×8"),
+        ("box", [0, 0, math.nan, 1], "border of a box is nan"),
+        ("half", "middle", "half is 'middle', expected one of left, right, top, bottom"),
+        ("expand", 0, "expand 0 hides every pixel"),
+        ("expand", 1, "expand 1 hides no pixel"),
+        ("random_box", [1, 0], "hides every pixel"),
+        ("random_box", [0, 0], "hides no pixel"),
+        ("random_box", [0.5], "expected its side and its margin"),
+        ("pixels", [0.8, 0.7], r"pixels is \[0.8, 0.7\], expected the smaller number first"),
+        ("pixels", [0, 0], "hides no pixel"),
+        ("pixels", [1, 1], "hides every pixel"),
+        ("pixels", [0.5, 1.5], "pixels is 1.5, expected a number of at least 0 and at most 1"),
+        ("window", [0.8, 0.5], "expected the smaller number first"),
+        ("window", [1, 1], "no mask in 1000 draws"),
+        ("strokes", [0.2, 0.05], "expected the smaller number first"),
+        ("strokes", [0, 0], "no mask in 1000 draws"),
+    ],
+)
+def test_a_mask_hides_a_part(name: str, value: object, said: str) -> None:
+    with pytest.raises(PosterityError, match=said):
+        shapes.SHAPES[name](8, 8, value, generator(0))
+
+
+@pytest.mark.parametrize("share", [(0, 0.01), (0.99, 1)])
+def test_random_pixels_leave_something_to_see_and_something_to_find(share: tuple[float, float]) -> None:
+    assert all(0 < missing(shapes.pixels(4, 4, share, generator(seed))) < 1 for seed in range(20))
 
 
 def test_an_impossible_share_is_refused() -> None:

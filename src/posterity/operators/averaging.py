@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
+from posterity.operators._settings import whole
 from posterity.operators.base import SVD, Operator
 
 __all__ = ["AverageSR"]
@@ -81,8 +83,8 @@ class AverageSR(Operator):
 
     def __post_init__(self) -> None:
         _, height, width = self.signal_shape
-        if height % self.factor or width % self.factor:
-            raise ValueError(f"factor {self.factor} must divide the sides of the image, {height}×{width}")
+        if height % whole("factor", self.factor) or width % self.factor:
+            raise PosterityError(f"factor {self.factor} must divide the sides of the image, {height}×{width}")
 
     def forward(self, x: Tensor) -> Tensor:
         return _blocks(x, self.factor).mean(-1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators._batch import take
 from posterity.operators.base import SVD, Operator
 from posterity.operators.convolution import reflection
@@ -47,7 +48,7 @@ def _band(taps: Tensor, size: int, *, reflect: bool) -> Tensor:
 
 def _square(shape: tuple[int, ...]) -> int:
     if shape[1] != shape[2]:
-        raise ValueError(f"Gaussian blur takes square images, not {shape[1]}×{shape[2]}")
+        raise PosterityError(f"Gaussian blur takes square images, not {shape[1]}×{shape[2]}")
     return shape[1]
 
 

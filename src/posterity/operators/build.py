@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators import kernel_wizard, mask_shapes, spatial_blur
+from posterity.operators._settings import finite, span, whole
 from posterity.operators.averaging import AverageSR
 from posterity.operators.base import Operator
 from posterity.operators.blur import GaussianBlur, TruncatedBlur
@@ -30,6 +32,7 @@ __all__ = ["FAMILIES", "Family", "build", "draw"]
 
 Task = Mapping[str, Any]
 Shape = tuple[int, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Family:
 
 
 def _mask(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
-    name = next(name for name in task if name in mask_shapes.SHAPES)
+    name = next((name for name in task if name in mask_shapes.SHAPES), None)
+    if name is None:
+        raise PosterityError(f"operator inpaint needs one of {', '.join(mask_shapes.SHAPES)}")
     _, height, width = shape
     return {"keep": mask_shapes.SHAPES[name](height, width, task[name], rng)[None]}
 
@@ -55,11 +60,12 @@ def _mask(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tenso
 def _width(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
     """A fixed σ, or one that is uniform between two."""
     width = task["width"]
-    return {"width": torch.tensor([rng.uniform(*width) if isinstance(width, list) else width], dtype=torch.float32)}
+    drawn = rng.uniform(*span("width", width, 0)) if isinstance(width, list | tuple) else finite("width", width, 0)
+    return {"width": torch.tensor([drawn], dtype=torch.float32)}
 
 
 def _motion(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
-    return {"kernel": motion_kernel(int(task["size"]), float(task["intensity"]), rng)[None, None]}
+    return {"kernel": motion_kernel(task["size"], task["intensity"], rng)[None, None]}
 
 
 def _nonlinear(task: Task, shape: Shape, own: Mapping[str, Tensor]) -> Operator:
@@ -70,8 +76,8 @@ def _nonlinear(task: Task, shape: Shape, own: Mapping[str, Tensor]) -> Operator:
 
 FAMILIES: Mapping[str, Family] = {
     "inpaint": Family(lambda task, shape, own: Inpainting(own["keep"].double(), shape), _mask),
-    "sr": Family(lambda task, shape, own: BicubicSR(int(task["factor"]), shape)),
-    "pool": Family(lambda task, shape, own: AverageSR(int(task["factor"]), shape)),
+    "sr": Family(lambda task, shape, own: BicubicSR(whole("factor", task["factor"]), shape)),
+    "pool": Family(lambda task, shape, own: AverageSR(whole("factor", task["factor"]), shape)),
     "colorize": Family(lambda task, shape, own: Colorization(shape)),
     "denoise": Family(lambda task, shape, own: Denoising(shape)),
     "blur": Family(lambda task, shape, own: GaussianBlur.of(own["width"], shape), _width),
@@ -86,12 +92,12 @@ FAMILIES: Mapping[str, Family] = {
     "phase": Family(lambda task, shape, own: PhaseRetrieval(task["oversampling"], shape)),
     "hdr": Family(lambda task, shape, own: Clipping(task["factor"], shape)),
     "hadamard": Family(
-        lambda task, shape, own: CompressedSensing(int(task["ratio"]), own["order"].long(), shape),
+        lambda task, shape, own: CompressedSensing(whole("ratio", task["ratio"]), own["order"].long(), shape),
         lambda task, shape, rng: {"order": shuffle(shape, rng)},
     ),
     "dense": Family(
         lambda task, shape, own: Dense(own["matrix"].double(), shape),
-        lambda task, shape, rng: {"matrix": normal_matrix(int(task["measured"]), shape, rng)},
+        lambda task, shape, rng: {"matrix": normal_matrix(task["measured"], shape, rng)},
     ),
 }
 
@@ -111,11 +117,25 @@ def build(
         parameters: each (B, …), as ``Operator.parameters`` gave them when the measurement was made.
         dtype: precision.
         device: where its tensors live.
+
+    Settings that are impossible, or impossible for this shape, raise :class:`PosterityError`.
     """
-    return FAMILIES[task["operator"]].build(task, shape, parameters).to(dtype, device)
+    return _told(task, lambda family: family.build(task, shape, parameters).to(dtype, device))
 
 
 def draw(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
     """The parameters of one new measurement, each (1, …); they are all that ``build`` needs beside the task."""
-    family = FAMILIES[task["operator"]]
-    return family.draw(task, shape, rng) if family.draw else {}
+    return _told(task, lambda family: family.draw(task, shape, rng) if family.draw else {})
+
+
+def _told(task: Task, make: Callable[[Family], T]) -> T:
+    """What ``make`` makes of the task's family; mistakes are told with its name."""
+    name = str(task.get("operator"))
+    if name not in FAMILIES:
+        raise PosterityError(f"operator {name!r} does not exist; choose one of {', '.join(FAMILIES)}")
+    try:
+        return make(FAMILIES[name])
+    except PosterityError as error:
+        raise PosterityError(f"operator {name}: {error}") from error
+    except KeyError as error:
+        raise PosterityError(f"operator {name}: {error.args[0]!r} is missing") from error

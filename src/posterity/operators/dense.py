@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators._batch import take
+from posterity.operators._settings import whole
 from posterity.operators.base import SVD, Operator
 
 __all__ = ["Dense", "normal_matrix"]
@@ -21,7 +23,7 @@ _RELATIVE = 1e-12
 
 def normal_matrix(measured: int, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
     """Independent N(0, 1) entries, (1, measured, d) in float32."""
-    d = torch.Size(shape).numel()
+    d, measured = torch.Size(shape).numel(), whole("measured", measured)
     return torch.from_numpy(rng.standard_normal((1, measured, d)).astype(np.float32))
 
 
@@ -80,7 +82,7 @@ class Dense(Operator):
     def __post_init__(self) -> None:
         d = torch.Size(self.signal_shape).numel()
         if self.matrix.ndim != 3 or self.matrix.shape[2] != d:
-            raise ValueError(f"a matrix for {d} unknowns is (rows, m, {d}), not {tuple(self.matrix.shape)}")
+            raise PosterityError(f"a matrix for {d} unknowns is (rows, m, {d}), not {tuple(self.matrix.shape)}")
 
     @cached_property
     def _factors(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators._batch import take
+from posterity.operators._settings import whole
 from posterity.operators.base import SVD, Operator
 
 __all__ = ["CompressedSensing", "shuffle", "walsh_hadamard"]
@@ -82,8 +84,8 @@ class CompressedSensing(Operator):
     def __post_init__(self) -> None:
         _, height, width = self.signal_shape
         count = height * width
-        if count & (count - 1) or count % self.ratio:
-            raise ValueError(f"{height}×{width} pixels must be a power of 2 that ratio {self.ratio} divides")
+        if count & (count - 1) or count % whole("ratio", self.ratio):
+            raise PosterityError(f"{height}×{width} pixels must be a power of 2 that ratio {self.ratio} divides")
 
     @property
     def svd(self) -> SVD:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from posterity.operators._settings import finite
 from posterity.operators.base import Operator
 
 __all__ = ["Clipping"]
@@ -20,6 +21,9 @@ class Clipping(Operator):
 
     factor: float
     signal_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        finite("factor", self.factor, 0, above=True)
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.factor * x).clamp(-1, 1)

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
+from posterity.operators._settings import finite
 from posterity.operators.base import Operator
 
 __all__ = ["Jpeg", "codec", "cosines", "scale", "tables"]
@@ -78,9 +80,10 @@ class Jpeg(Operator):
     transposed: bool = False
 
     def __post_init__(self) -> None:
+        finite("quality", self.quality, 0, 100, above=True)
         channels, height, width = self.signal_shape
         if channels != 3 or height % 16 or width % 16:
-            raise ValueError(f"JPEG takes 3 channels and sides divisible by 16, not {channels}×{height}×{width}")
+            raise PosterityError(f"JPEG takes 3 channels and sides divisible by 16, not {channels}×{height}×{width}")
 
     def forward(self, x: Tensor) -> Tensor:
         colours = x.new_tensor(_TO_YCBCR)

@@ -122,7 +122,7 @@ class NonlinearBlur(Operator):
     def __post_init__(self) -> None:
         channels, height, width = self.signal_shape
         if channels != 3 or height % _REDUCTION or width % _REDUCTION:
-            raise ValueError(
+            raise PosterityError(
                 f"the encoder takes 3 channels and sides divisible by 128, not {channels}×{height}×{width}"
             )
 

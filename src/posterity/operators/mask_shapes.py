@@ -1,6 +1,8 @@
 """Which pixels an inpainting task hides: keep-masks (1, H, W) in {0, 1}, shared by the channels.
 
 Lengths that sources print in pixels are those of 256×256 images; here they are fractions of the sides.
+A mask that hides no pixel, or all of them, raises :class:`PosterityError`: there is nothing to inpaint, or
+nothing to see.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor
 
 from posterity.errors import PosterityError
+from posterity.operators._settings import finite, span
 
 __all__ = [
     "CENTRE",
@@ -24,6 +27,7 @@ __all__ = [
     "expand",
     "half",
     "object_box",
+    "partial",
     "pixels",
     "random_box",
     "strokes",
@@ -44,8 +48,24 @@ FACE_PARTS: Mapping[str, tuple[float, float, float, float]] = {
 _TRIES = 1000
 
 
+def partial(keep: Tensor, what: str) -> Tensor:
+    """``keep`` (…, H, W) itself, which hides some pixels and not all; ``what`` is said to do otherwise."""
+    hidden = int((keep == 0).sum())
+    if 0 < hidden < keep.numel():
+        return keep
+    height, width = keep.shape[-2:]
+    raise PosterityError(f"{what} hides {'every' if hidden else 'no'} pixel of {height}×{width}; it must hide a part")
+
+
 def box(height: int, width: int, top: float, left: float, bottom: float, right: float) -> Tensor:
-    """Without the box whose borders are fractions of the sides."""
+    """Without the box whose borders are fractions of the sides, top < bottom and left < right."""
+    borders = [finite("border of a box", v, 0, 1) for v in (top, left, bottom, right)]
+    if top >= bottom or left >= right:
+        raise PosterityError(f"box {borders} is empty; its borders are top, left, bottom, right, each pair ascending")
+    return partial(_without(height, width, *borders), f"box {borders}")
+
+
+def _without(height: int, width: int, top: float, left: float, bottom: float, right: float) -> Tensor:
     keep = torch.ones(1, height, width)
     keep[:, round(top * height) : round(bottom * height), round(left * width) : round(right * width)] = 0
     return keep
@@ -54,18 +74,22 @@ def box(height: int, width: int, top: float, left: float, bottom: float, right: 
 def half(height: int, width: int, side: str) -> Tensor:
     """Without the half at ``side``: left, right, top or bottom."""
     borders = {"left": (0, 0, 1, 0.5), "right": (0, 0.5, 1, 1), "top": (0, 0, 0.5, 1), "bottom": (0.5, 0, 1, 1)}
-    return box(height, width, *borders[side])
+    if side not in borders:
+        raise PosterityError(f"half is {side!r}, expected one of {', '.join(borders)}")
+    return partial(_without(height, width, *borders[side]), f"half {side}")
 
 
 def expand(height: int, width: int, side: float = 78 / 256) -> Tensor:
     """Nothing but a centred window of ``side`` (78 of 256 pixels: 89 … 166), to be painted outwards."""
-    border = (1 - side) / 2
-    return 1 - box(height, width, border, border, 1 - border, 1 - border)
+    border = (1 - finite("expand", side, 0, 1)) / 2
+    return partial(1 - _without(height, width, border, border, 1 - border, 1 - border), f"expand {side:g}")
 
 
 def random_box(height: int, width: int, size: Sequence[float], rng: np.random.Generator) -> Tensor:
     """Without a box placed uniformly; ``size`` is its side and its margin to the border (DPS: 1/2, 1/16)."""
-    side, margin = size
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise PosterityError(f"random_box is {size!r}, expected its side and its margin")
+    side, margin = (finite("random_box", v, 0, 1) for v in size)
     keep = torch.ones(1, height, width)
     tall, wide = round(side * height), round(side * width)
     down, across = round(margin * height), round(margin * width)
@@ -76,14 +100,21 @@ def random_box(height: int, width: int, size: Sequence[float], rng: np.random.Ge
     top = int(rng.integers(down, height - tall - down + 1))
     left = int(rng.integers(across, width - wide - across + 1))
     keep[:, top : top + tall, left : left + wide] = 0
-    return keep
+    return partial(keep, f"random_box with side {side:g}")
 
 
 def pixels(height: int, width: int, missing: Sequence[float], rng: np.random.Generator) -> Tensor:
-    """Without single pixels: a share uniform in ``missing``, rounded down to pixels (Flash: 0.7 to 0.8)."""
+    """Without single pixels: a share uniform in ``missing``, rounded down to pixels (Flash: 0.7 to 0.8).
+
+    At least one is hidden and one kept.
+    """
+    low, high = span("pixels", missing, 0, 1)
+    if high == 0 or low == 1:
+        raise PosterityError(f"pixels {[low, high]} hides {'every' if low else 'no'} pixel; it must hide a part")
     count = height * width
     keep = torch.ones(count)
-    gone = rng.choice(count, size=math.floor(rng.uniform(missing[0], missing[1]) * count), replace=False)
+    share = math.floor(rng.uniform(low, high) * count)
+    gone = rng.choice(count, size=min(max(share, 1), count - 1), replace=False)
     keep[torch.from_numpy(gone)] = 0
     return keep.reshape(1, height, width)
 
@@ -141,10 +172,10 @@ def _grid(height: int, width: int) -> tuple[Tensor, Tensor]:
 
 def _until(name: str, missing: Sequence[float], draw: Callable[[], Tensor]) -> Tensor:
     """The first draw of hidden pixels (H, W) whose share lies in ``missing``, as a keep-mask."""
-    low, high = missing
+    low, high = span(name, missing, 0, 1)
     for _ in range(_TRIES):
         hidden = draw()
-        if low <= hidden.double().mean().item() <= high:
+        if hidden.any() and not hidden.all() and low <= hidden.double().mean().item() <= high:
             return (~hidden).float()[None]
     raise PosterityError(f"{name}: no mask in {_TRIES} draws hid a share between {low:g} and {high:g}; widen the range")
 

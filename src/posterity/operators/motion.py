@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators._batch import take
+from posterity.operators._settings import finite, whole
 from posterity.operators.base import Operator
 from posterity.operators.convolution import correlate, correlate_adjoint
 
@@ -24,6 +26,9 @@ __all__ = ["MotionBlur", "motion_kernel"]
 
 def motion_kernel(size: int, intensity: float, rng: np.random.Generator) -> Tensor:
     """A kernel (size, size) in float32, ≥ 0 and summing to 1; ``intensity`` in [0, 1] bends the path."""
+    if whole("size", size, 3) % 2 == 0:
+        raise PosterityError(f"size is {size}, expected an odd number of pixels: a kernel has a centre")
+    intensity = finite("intensity", intensity, 0, 1)
     points = _path(size, intensity, rng)
     canvas = np.zeros((2 * size, 2 * size))
     for a, b in pairwise(points):

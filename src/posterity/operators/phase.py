@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
+from posterity.operators._settings import finite
 from posterity.operators.base import Operator
 
 __all__ = ["PhaseRetrieval"]
@@ -25,6 +27,12 @@ class PhaseRetrieval(Operator):
 
     oversampling: float
     signal_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        finite("oversampling", self.oversampling, 0, above=True)
+        if 0 in self.padding:
+            _, height, width = self.signal_shape
+            raise PosterityError(f"oversampling {self.oversampling:g} adds no pixel to {height}×{width}; it needs more")
 
     @property
     def padding(self) -> tuple[int, int]:

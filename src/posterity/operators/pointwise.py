@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators.base import SVD, Operator
 
 __all__ = ["Colorization", "Denoising"]
@@ -84,6 +85,10 @@ class Colorization(Operator):
     dtype: torch.dtype = torch.float64
     device: torch.device | str = "cpu"
     has = frozenset({"linear", "adjoint", "pinv", "svd"})
+
+    def __post_init__(self) -> None:
+        if self.signal_shape[0] != 3:
+            raise PosterityError(f"colorization takes 3 channels, not {self.signal_shape[0]}")
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean(dim=1, keepdim=True)

@@ -1,7 +1,8 @@
 """Bicubic super-resolution, the separable operator of DDRM (Kawar et al. 2022, code: SRConv).
 
 One antialiased cubic kernel (Keys, a = -1/2) with 4r taps and symmetric reflection; A x = W X Wᵀ
-per channel with one (H/r, H) matrix W, so the SVD of A is that of W on both axes.
+per channel with one (H/r, H) matrix W, so the SVD of A is that of W on both axes. The source has even
+factors alone; for odd ones a tap lies on the centre of a block, where for even ones two lie beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
+from posterity.operators._settings import whole
 from posterity.operators.base import SVD, Operator
 from posterity.operators.separable import SeparableSVD
 
@@ -20,9 +23,12 @@ __all__ = ["BicubicSR", "bicubic_matrix"]
 
 @lru_cache(maxsize=32)
 def bicubic_matrix(size: int, factor: int) -> Tensor:
-    """W of shape (size / factor, size), rows summing to 1, in float64."""
+    """W of shape (size / factor, size), rows summing to 1, in float64; the identity for factor 1."""
+    if size % factor:
+        raise PosterityError(f"factor {factor} must divide the size, {size}")
     i = torch.arange(4 * factor, dtype=torch.float64)
-    u = ((i - 2 * factor + 0.5) / factor).abs()
+    beside = 0.5 if factor % 2 == 0 else 0.0  # from the centre of a block to the next pixel's
+    u = ((i - 2 * factor + beside) / factor).abs()
     near = 1.5 * u**3 - 2.5 * u**2 + 1
     far = -0.5 * u**3 + 2.5 * u**2 - 4 * u + 2
     taps = torch.where(u <= 1, near, torch.where(u < 2, far, torch.zeros_like(u)))
@@ -54,8 +60,8 @@ class BicubicSR(Operator):
 
     def __post_init__(self) -> None:
         _, height, width = self.signal_shape
-        if height != width or height % self.factor:
-            raise ValueError(f"factor {self.factor} must divide the sides of a square image, not {height}×{width}")
+        if height != width or height % whole("factor", self.factor):
+            raise PosterityError(f"factor {self.factor} must divide the sides of a square image, not {height}×{width}")
 
     @cached_property
     def matrix(self) -> Tensor:

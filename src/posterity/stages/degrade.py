@@ -76,7 +76,7 @@ def _own_parameters(
     Only masks that come with the data set are made here; an operator draws everything else itself.
     """
     from posterity.operators.build import draw
-    from posterity.operators.mask_shapes import object_box
+    from posterity.operators.mask_shapes import object_box, partial
 
     if "objects" in task:
         inside = sum(_region(task, masks, name) for name in task["objects"])
@@ -88,7 +88,7 @@ def _own_parameters(
     if "face_parts" in task:
         return variant, draw({**task, "face_part": variant}, shape, rng)
     inside = {name: _region(task, masks, name) for name in names}
-    return variant, {"keep": 1 - inside[variant][None, None]}
+    return variant, {"keep": partial(1 - inside[variant], f"task {task['name']}: region {variant!r}")[None, None]}
 
 
 def _region(task: Mapping[str, Any], masks: Mapping[str, Any], name: str) -> Any:
