@@ -1,5 +1,6 @@
 """Fetching: verified, resumed, whole or not at all."""
 
+import contextlib
 import hashlib
 import io
 import re
@@ -34,6 +35,7 @@ class Server:
 
     def __init__(self):
         self.breaks, self.ranges, self.status, self.asked, self.tokens = [], True, 200, [], []
+        self.content, self.sent = CONTENT, 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,10 +51,14 @@ class Server:
                     return self.send_error(outer.status)
                 start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and outer.ranges else 0
                 self.send_response(206 if start else 200)
-                self.send_header("Content-Length", str(len(CONTENT) - start))
+                self.send_header("Content-Length", str(len(outer.content) - start))
                 self.end_headers()
                 stop = outer.breaks.pop(0) if outer.breaks else None
-                self.wfile.write(CONTENT[start:][:stop])  # a connection that closes early
+                content = outer.content[start:][:stop]  # a connection that closes early
+                with contextlib.suppress(OSError):  # or one that the other side closes
+                    for k in range(0, len(content), 1 << 16):
+                        self.wfile.write(content[k : k + (1 << 16)])
+                        outer.sent += 1 << 16
                 return None
 
             def log_message(self, *arguments):
@@ -137,6 +143,30 @@ def test_progress_is_told(terminal, monkeypatch):
         assert len(lines) == 11 and lines[5] == "thing: 1.0 of 2.0 MB"
 
 
+@pytest.mark.parametrize("there", [0, 3])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_server_that_sends_more_than_is_declared_is_stopped(server, tmp_path, there, ranges):
+    server.content, server.ranges = bytes(200 << 20), ranges
+    part = tmp_path / "out" / f".thing-{asset(content=b'abcde').sha256[:12]}.part"
+    part.parent.mkdir()
+    part.write_bytes(b"abcde"[:there])
+    seen = []
+    with pytest.raises(PosterityError, match="it sends more than the 5 bytes that are declared"):
+        urls.download(server.url, part, 5, seen.append)
+    assert left(tmp_path) == [] and server.sent < 100 << 20 and all(done <= 5 for done in seen)
+    with pytest.raises(PosterityError, match=r"thing\.bin: it sends more than the 5 bytes that are declared"):
+        obtain(asset(server.url, content=b"abcde"), tmp_path / "out" / "thing.bin")
+    assert left(tmp_path) == []
+
+
+def test_a_file_of_another_size_is_not_copied(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "other").write_bytes(b"y" * 99)
+    with pytest.raises(PosterityError, match="it has 99 bytes, expected 300000"):
+        obtain(asset(f"file:{tmp_path / 'in' / 'other'}"), tmp_path / "out" / "thing.bin")
+    assert left(tmp_path / "out") == []
+
+
 def test_wrong_content_leaves_nothing(server, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "other").write_bytes(b"y" * len(CONTENT))
@@ -212,6 +242,10 @@ def test_a_member_of_a_package(index, tmp_path, package, name):
     with pytest.raises(PosterityError, match=f"{index[name].name} has no member 'x.bin'"):
         obtain(asset(f"{package}#x.bin", archives={package: digest}), tmp_path / "out" / "x")
     assert left(tmp_path / "out") == [".thing.bin.sha256", "thing.bin"]
+    small = asset(f"{package}#{name}/data.bin", archives={package: digest}, content=b"abcde")
+    with pytest.raises(PosterityError, match="has more than the 5 bytes that are expected"):
+        obtain(small, tmp_path / "out" / "small")
+    assert "small" not in left(tmp_path / "out")
 
 
 def test_a_whole_package_through_the_stage(index, tmp_path):

@@ -72,13 +72,12 @@ def levels(row):
     return ((images.decode(row["image"]) + 1) * 127.5).round().int().permute(1, 2, 0).numpy()
 
 
+ATTRIBUTES = "CelebAMask-HQ/CelebAMask-HQ-attribute-anno.txt"
 FACES = {
     "CelebAMask-HQ/CelebA-HQ-img/7.jpg": picture(40, 40, 7, "JPEG"),
     "CelebAMask-HQ/CelebA-HQ-img/29883.jpg": picture(40, 40, 8, "JPEG"),
     "CelebAMask-HQ/CelebAMask-HQ-mask-anno/0/00007_hair.png": picture(8, 8, 1),
-    "CelebAMask-HQ/CelebAMask-HQ-attribute-anno.txt": (
-        b"2\n5_o_Clock_Shadow Smiling Young\n7.jpg  1 -1  1\n29883.jpg -1 1 -1\n"
-    ),
+    ATTRIBUTES: (b"2\n5_o_Clock_Shadow Smiling Young\n7.jpg  1 -1  1\n29883.jpg -1 1 -1\n"),
 }
 
 
@@ -246,6 +245,12 @@ def test_a_published_list_is_prepared_whole_or_not_at_all(tmp_path):
     [
         ("celebamask", {"a.jpg": b""}, "holds no file like CelebA-HQ-img/"),
         ("celebamask", {"CelebA-HQ-img/1.jpg": b"x"}, "has no CelebAMask-HQ-attribute-anno.txt"),
+        (
+            "celebamask",
+            FACES | {ATTRIBUTES: b"1\nSmiling\n7.jpg 1\n\xff 1\n"},
+            "is not the name of a picture, like 0.jpg",
+        ),
+        ("celebamask", FACES | {ATTRIBUTES: b"1\nSmiling Young\n\n7.jpg 1\n"}, "7.jpg has 1 attributes of 2"),
         ("ffhq", {"00001.png": b"not a picture"}, "00001.png is not a readable image"),
         ("ffhq", {"a/00001.png": b"", "thumbnails128x128/00001.png": b""}, "has 00001 twice, as a/00001.png and as"),
         ("imagenet", {"val/1.JPEG": b""}, "holds no file like ILSVRC2012_val_"),
@@ -256,6 +261,39 @@ def test_what_is_not_the_published_layout_is_refused(kind, files, told, tmp_path
     with pytest.raises(PosterityError, match=told):
         made(zipped(tmp_path / "x.zip", files), tmp_path, kind=kind)
     assert not (tmp_path / "made").exists()
+
+
+def test_labels_of_another_size_than_the_upright_photograph_are_left_out(tmp_path, caplog):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40)).save(buffer, format="JPEG", exif=exif)
+    files = OBJECTS | {"PartImageNet/images/test/n02_2.JPEG": buffer.getvalue()}
+    source = zipped(tmp_path / "PartImageNet_Seg.zip", files)
+    items, _ = made(source, tmp_path, kind="partimagenet", select="test", size=40)
+    assert list(items) == ["n01440764_10"]
+    assert "n02_2.JPEG is left out: it is 40x60 upright, its labels are 60x40" in caplog.text
+
+
+def test_photographs_are_prepared_as_people_see_them(tmp_path):
+    """16 bits of grey, transparency and orientation on the way to a data set's items."""
+    ramp = np.linspace(0, 65535, 16).round().astype(np.uint16)[None].repeat(16, 0)
+    hidden = np.dstack([np.full((16, 16, 3), 7, np.uint8), np.zeros((16, 16), np.uint8)])
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    files = {}
+    for number, image, options in (
+        (1, Image.fromarray(ramp), {}),
+        (2, Image.fromarray(hidden), {}),
+        (3, Image.fromarray((ramp[..., None] >> 8).astype(np.uint8).repeat(3, 2)), {"exif": exif}),
+    ):
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG", **options)
+        files[f"0000{number}.png"] = buffer.getvalue()
+    items, _ = made(zipped(tmp_path / "ffhq.zip", files), tmp_path, kind="ffhq")
+    assert (levels(items["00001"])[3, :, 0] == np.linspace(0, 255, 16).round()).all()
+    assert (levels(items["00002"]) == 255).all()
+    assert (levels(items["00003"])[3, :, 0] == (ramp[0] >> 8)[::-1]).all()
 
 
 def test_archives_that_end_early_are_refused(tmp_path):

@@ -6,10 +6,10 @@ import io
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from posterity.errors import PosterityError
+from posterity.picture_reader import opened
 
 __all__ = ["decode", "encode", "stack"]
 
@@ -22,13 +22,13 @@ def encode(x: Tensor) -> dict[str, object]:
     return {"bytes": buffer.getvalue(), "path": None}
 
 
-def decode(image: dict[str, object], name: str = "image") -> Tensor:
+def decode(image: dict[str, object] | None, name: str = "image") -> Tensor:
     """``IMAGE`` struct → float32 (C, H, W) in [-1, 1]."""
-    try:
-        with Image.open(io.BytesIO(image["bytes"])) as opened:  # type: ignore[arg-type]
-            levels = np.array(opened)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise PosterityError(f"{name} is not a readable PNG ({error})") from error
+    content = image.get("bytes") if image else None
+    with opened(content if isinstance(content, bytes) else b"", name, ("PNG",)) as found:
+        if found.mode not in ("L", "RGB"):
+            raise ValueError(f"its mode is {found.mode}, expected eight bits of grey or of RGB")
+        levels = np.array(found)
     tensor = torch.from_numpy(levels).to(torch.float32) / 127.5 - 1
     return tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)
 

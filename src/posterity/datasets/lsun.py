@@ -73,7 +73,7 @@ def _base(folder: Path) -> Iterator[tuple[list[str], Get]]:
 
     try:
         with lmdb.open(str(folder), readonly=True, lock=False, readahead=False) as base, base.begin() as view:
-            keys = [bytes(key).decode() for key in view.cursor().iternext(values=False)]
-            yield keys, lambda key: bytes(view.get(key.encode(), b""))
+            keys = [bytes(key).decode("latin-1") for key in view.cursor().iternext(values=False)]
+            yield keys, lambda key: bytes(view.get(key.encode("latin-1"), b""))
     except lmdb.Error as error:
         raise PosterityError(f"{folder / 'data.mdb'} is not a whole LMDB ({error}); get it again") from error

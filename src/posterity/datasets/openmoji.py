@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from posterity.assets.archives import Archive, opened
 from posterity.datasets import people, regions
+from posterity.datasets.drawing import Draw, drawer
 from posterity.datasets.items import DataSet, Item, Pixels, split
 from posterity.errors import PosterityError
 
-__all__ = ["SELECTIONS", "prepare", "render"]
+__all__ = ["SELECTIONS", "prepare"]
 
 SELECTIONS = ("smileys", "people")
 
@@ -41,34 +39,21 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
         raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")
     if count is not None:
         raise PosterityError(f"count is {count}, but a data set of OpenMoji is prepared whole")
-    with opened(source) as content:
+    make = _smileys if select == "smileys" else _people
+    with opened(source) as content, drawer() as draw:
         return DataSet(
-            items=_smileys(content, size) if select == "smileys" else _people(content, size),
-            license=_LICENSE.format(size=size) + content.read(f"{_FOLDER}LICENSE").decode(),
+            items=make(content, size, draw),
+            license=_LICENSE.format(size=size) + content.read(f"{_FOLDER}LICENSE").decode(errors="replace"),
             regions=regions.smileys(size) if select == "smileys" else {},
         )
 
 
-def render(svg: bytes, size: int) -> Pixels:
-    """An icon on white, (size, size, 3)."""
-    import resvg_py
-    from PIL import Image
-
-    try:
-        png = resvg_py.svg_to_bytes(
-            svg_string=svg.decode(), width=size, height=size, background="white", skip_system_fonts=True
-        )
-        with Image.open(io.BytesIO(bytes(png))) as image:
-            return np.array(image.convert("RGB"))
-    except (ValueError, OSError) as error:  # UnicodeDecodeError is a ValueError
-        raise PosterityError(f"the SVG cannot be drawn ({error})") from error
+def _draw(archive: Archive, code: str, size: int, draw: Draw) -> Pixels:
+    svg = f"{_FOLDER}svg/{code}.svg"
+    return draw(archive.read(svg), size, svg)
 
 
-def _draw(archive: Archive, code: str, size: int) -> Pixels:
-    return render(archive.read(f"{_FOLDER}svg/{code}.svg"), size)
-
-
-def _smileys(archive: Archive, size: int) -> Sequence[Item]:
+def _smileys(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
     """The faces in smileys.json: upright, on the standard circle, eyes and mouth in their places.
 
     Annotated by looking at them. Left out: upside-down, rolling, shaking, melting and exploding faces,
@@ -76,12 +61,12 @@ def _smileys(archive: Archive, size: int) -> Sequence[Item]:
     """
     known = json.loads(Path(__file__).with_name("smileys.json").read_text(encoding="utf-8"))
     return [
-        Item(code, about["name"], about["colour"], split(code), about["attributes"], _draw(archive, code, size))
+        Item(code, about["name"], about["colour"], split(code), about["attributes"], _draw(archive, code, size, draw))
         for code, about in sorted(known.items())
     ]
 
 
-def _people(archive: Archive, size: int) -> Sequence[Item]:
+def _people(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
     """The portraits in the order of their ids; the first of those drawn alike (a man and a person as cook).
 
     They are split by subject: the same firefighter in another skin tone differs in two colours, so that a variant
@@ -91,7 +76,7 @@ def _people(archive: Archive, size: int) -> Sequence[Item]:
     found: dict[bytes, Item] = {}
     for code in (Path(name).stem for name in svgs):
         if who := people.describe(code):
-            pixels = _draw(archive, code, size)
+            pixels = _draw(archive, code, size, draw)
             item = Item(code, who.name, who.group, split(who.subject), who.attributes, pixels, subject=who.subject)
             found.setdefault(pixels.tobytes(), item)
     return list(found.values())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
+from posterity import picture_reader
 from posterity.assets.archives import opened
 from posterity.datasets import pictures
 from posterity.datasets.items import DataSet, Item, Mask, shuffled
@@ -13,6 +15,7 @@ from posterity.errors import PosterityError
 
 __all__ = ["SPLITS", "prepare"]
 
+_log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 _BACKGROUND = 40
 """The label of what is no part; the parts of all kinds of objects are 0 to 39."""
@@ -29,7 +32,7 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
     """Photographs of one published split, all of our split "test", each with the region "parts" of its own.
 
     The smallest box around all parts, after cropping, covers 2 % to 60 % of an item; others cannot be inpainted with
-    any sense and are left out.
+    any sense and are left out, as is an item whose labels have another size than its upright photograph.
 
     Arguments:
         source: PartImageNet_Seg.zip or the folder it unpacks to: ``images/SPLIT/WNID_NUMBER.JPEG`` and
@@ -49,11 +52,20 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
                 break
             if id not in labels:
                 raise PosterityError(f"{source}: {photographs[id]} has no annotations/{select}/{id}.png")
-            parts = pictures.inside(content.read(labels[id]), size, labels[id], lambda level: level != _BACKGROUND)
-            if _LEAST <= _box(parts) <= _MOST:
-                pixels = pictures.square(content.read(photographs[id]), size, photographs[id])
-                wnid = id.partition("_")[0]
-                items.append(Item(id, id, "photograph", "test", [wnid], pixels, {"parts": parts}))
+            levels = picture_reader.labels(content.read(labels[id]), labels[id])
+            parts = pictures.cropped_mask(levels != _BACKGROUND, size)
+            if not _LEAST <= _box(parts) <= _MOST:
+                continue
+            photograph = picture_reader.read(content.read(photographs[id]), photographs[id])
+            if levels.shape != (
+                photograph.height,
+                photograph.width,
+            ):  # its labels are of the picture before it is turned
+                _log.warning("%s is left out: it is %dx%d upright, its labels are %dx%d", photographs[id],
+                             *photograph.size, *levels.shape[::-1])  # fmt: skip
+                continue
+            wnid, pixels = id.partition("_")[0], pictures.cropped(photograph, size)
+            items.append(Item(id, id, "photograph", "test", [wnid], pixels, {"parts": parts}))
     if not items:
         raise PosterityError(f"{source}: no item of split {select!r} has parts whose box covers 2 % to 60 % of it")
     return DataSet(sorted(items, key=lambda item: item.id), _LICENSE.format(size=size))

@@ -13,7 +13,7 @@ from posterity.imports import lean
 
 __all__ = ["prepare"]
 
-_MEMBER = re.compile(r"foolbox/data/(imagenet_\d\d_(\d+))\.jpg")
+_MEMBER = re.compile(r"foolbox/data/(imagenet_\d\d_(\d{1,3}))\.jpg")
 _LICENSE = """\
 20 photographs of the ImageNet validation set (O. Russakovsky et al., ImageNet Large Scale Visual Recognition
 Challenge, 2015), as distributed with Foolbox 3.3.4 (J. Rauber, W. Brendel, M. Bethge et al.). The package is under

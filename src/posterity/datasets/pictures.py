@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,45 +9,29 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
+from posterity import picture_reader
 from posterity.assets.archives import Archive
 from posterity.datasets.items import Mask, Pixels, shuffled
 from posterity.errors import PosterityError
 
-__all__ = ["chosen", "inside", "members", "published", "square"]
+__all__ = ["chosen", "cropped", "cropped_mask", "members", "published", "square"]
 
 
 def square(content: bytes, size: int, name: str) -> Pixels:
+    """A picture that people brought, cropped by :func:`cropped`."""
+    return cropped(picture_reader.read(content, name), size)
+
+
+def cropped(picture: Image.Image, size: int) -> Pixels:
     """Centre crop and antialiased bicubic resize, (size, size, 3)."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.array(ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC))
-    except OSError as error:
-        raise PosterityError(f"{name} is not a readable image ({error})") from error
+    return np.array(ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC))
 
 
-def inside(content: bytes, size: int, name: str, where: Callable[[NDArray[np.uint8]], Mask]) -> Mask:
-    """A mask (size, size), cropped and resized as :func:`square` does it, without new values.
-
-    Arguments:
-        content: a picture whose levels, or palette indices, are labels.
-        size: height and width in pixels.
-        name: for messages.
-        where: labels (H, W) to what is inside.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            labels = np.array(image)
-    except OSError as error:
-        raise PosterityError(f"{name} is not a readable image ({error})") from error
-    if labels.ndim != 2:
-        raise PosterityError(f"{name} has {labels.shape[-1]} channels, a picture of labels has one")
-    mask = Image.fromarray(where(labels).astype(np.uint8) * 255)
+def cropped_mask(inside: Mask, size: int) -> Mask:
+    """A mask (size, size), cropped and resized as :func:`cropped` does it, without new values."""
+    mask = Image.fromarray(inside.astype(np.uint8) * 255)
     return np.array(ImageOps.fit(mask, (size, size), Image.Resampling.NEAREST)) > 0
 
 

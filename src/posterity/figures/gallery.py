@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posterity.figures import style
+from posterity.picture_reader import opened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,12 +39,8 @@ class Row:
 
 def pixels(image: dict[str, Any]) -> Picture:
     """``IMAGE`` struct → (H, W, 3) levels."""
-    import io
-
-    from PIL import Image
-
-    with Image.open(io.BytesIO(image["bytes"])) as opened:
-        return np.asarray(opened.convert("RGB"))
+    with opened(image["bytes"], "a picture of the gallery", ("PNG",)) as found:
+        return np.asarray(found.convert("RGB"))
 
 
 def absent(height: int, width: int) -> Picture:

@@ -10,6 +10,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from posterity.artifacts import store
+from posterity.errors import PosterityError
+from posterity.picture_reader import opened
 from posterity.report.grids import Shown, shown
 from posterity.study.design import STUDIES
 from posterity.tables import NAMES
@@ -115,13 +117,14 @@ def _picture(path: Path) -> tuple[Picture, str]:
 def _words(path: Path, content: bytes) -> tuple[str, str]:
     """Title and caption that the figure carries."""
     if path.suffix == ".svg":
-        tree = ElementTree.fromstring(content)
+        try:
+            tree = ElementTree.fromstring(content)
+        except ElementTree.ParseError as error:
+            raise PosterityError(f"{path} is not a readable SVG ({error})") from error
         found = (tree.find(f".//{_DUBLIN}{tag}") for tag in ("title", "description"))
         title, caption = ((e.text or "") if e is not None else "" for e in found)
         return title, caption
-    from PIL import Image
-
-    with Image.open(path) as image:
+    with opened(content, str(path), ("PNG",)) as image:
         text: Mapping[str, str] = getattr(image, "text", {})
         return text.get("Title", ""), text.get("Description", "")
 

@@ -1,0 +1,81 @@
+"""Draws SVG in a process of its own: for a thousand groups in one another the rasteriser ends its process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from posterity.datasets.items import Pixels
+from posterity.errors import PosterityError
+
+__all__ = ["Draw", "drawer"]
+
+Draw = Callable[[bytes, int, str], Pixels]
+"""(SVG, height and width in pixels, name for messages) → the drawing on white, (size, size, 3)."""
+_SECONDS = 60.0
+_BYTES = 4 << 30
+"""What one drawing may take."""
+
+
+@contextmanager
+def drawer() -> Iterator[Draw]:
+    """A function that draws; it raises PosterityError for what cannot be drawn."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield lambda svg, size, name: _drawn(ours, svg, size, name)
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
+
+
+def _drawn(channel: Connection, svg: bytes, size: int, name: str) -> Pixels:
+    from posterity import picture_reader
+
+    try:
+        channel.send((svg, size))
+        if not channel.poll(_SECONDS):
+            raise PosterityError(f"{name} cannot be drawn within {_SECONDS:g} s")
+        answer = channel.recv()
+    except (EOFError, OSError) as error:  # the process has ended
+        raise PosterityError(f"{name} cannot be drawn: it is too deep or too large for the rasteriser") from error
+    if isinstance(answer, str):
+        raise PosterityError(f"{name} cannot be drawn ({answer})")
+    return np.array(picture_reader.read(answer, name))
+
+
+def _serve(channel: Connection) -> None:
+    """Answers with a PNG, or with what is wrong in words."""
+    import resvg_py
+
+    _bound()
+    with suppress(EOFError, OSError):
+        while True:
+            svg, size = channel.recv()
+            try:
+                # UnicodeDecodeError is a ValueError
+                png = resvg_py.svg_to_bytes(
+                    svg_string=svg.decode(), width=size, height=size, background="white", skip_system_fonts=True
+                )
+                channel.send(bytes(png))
+            except Exception as error:
+                channel.send(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _bound() -> None:
+    """Little memory, and no words about the end of this process but those of the other one."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

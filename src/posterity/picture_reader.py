@@ -1,0 +1,149 @@
+"""Decodes pictures that people bring as people see them: upright, with the right levels, on white.
+
+Every picture from outside comes through :func:`read` or :func:`labels`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+
+from posterity.errors import PosterityError
+
+__all__ = ["FORMATS", "PIXELS", "labels", "opened", "read"]
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""What is decoded, whatever a file's name ends in. Others (EPS above all) would run other programs."""
+PIXELS = 100_000_000
+"""Of the largest picture that is read."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How a picture of each EXIF orientation is set upright."""
+_BITS, _PHOTOMETRIC = 258, 262
+_WHITE_IS_ZERO = 0
+"""Tags of TIFF, and a value of the second."""
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what is wrong comes as an exception, too
+
+
+def read(content: bytes, name: str) -> Image.Image:
+    """A picture as people see it: upright, eight bits, RGB.
+
+    Grey of 12 or 16 bits is scaled so that its largest number is white. Floating point goes from 0 (black) to
+    1 (white). What is transparent shows white. Of several pages or frames the first one is taken. Colour profiles are
+    not applied.
+
+    Arguments:
+        content: the file's bytes, in one of :data:`FORMATS`.
+        name: for messages.
+
+    Raises:
+        PosterityError: for what is no such picture, is damaged, or has more than :data:`PIXELS` pixels.
+    """
+    with opened(content, name) as image:
+        if image.mode.startswith("I;16"):
+            seen = Image.fromarray(_grey(image, _white(image)))
+        elif image.mode == "I" and image.format == "PPM":
+            seen = Image.fromarray(_grey(image, 65535))
+        elif image.mode == "F":
+            seen = Image.fromarray(_grey(image, 1.0))
+        elif image.mode == "I":
+            raise _Unfit(
+                "its numbers have a sign or 32 bits; save it with 8 or 16 bits, or as floating point from 0 to 1"
+            )
+        elif image.has_transparency_data:
+            clear = image.info.get("transparency")
+            if isinstance(clear, tuple) and max(clear) > 255:  # of 16-bit colours Pillow keeps the high bytes
+                image.info["transparency"] = tuple(level >> 8 for level in clear)
+            colours = image.convert("RGBA")
+            seen = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
+        else:
+            seen = image
+        return _upright(seen.convert("RGB"), image)
+
+
+def labels(content: bytes, name: str) -> NDArray[Any]:
+    """The levels or palette indices of a picture whose pixels are labels, (H, W), as they are stored but upright.
+
+    Raises:
+        PosterityError: as :func:`read`, and for a picture with several channels.
+    """
+    with opened(content, name) as image:
+        found = np.array(_upright(image, image))
+    if found.ndim != 2:
+        raise PosterityError(f"{name} has {found.shape[-1]} channels, a picture of labels has one")
+    return found
+
+
+@contextmanager
+def opened(content: bytes, name: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+    """A decoded picture as it is stored; whatever goes wrong with it in the block is told in one line.
+
+    Arguments:
+        content: the file's bytes.
+        name: for messages.
+        formats: which of Pillow's decoders may look at them.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, about what is odd but can be read
+            with Image.open(io.BytesIO(content), formats=formats) as image:
+                if image.width * image.height > PIXELS:
+                    raise _Unfit(f"it has {image.width}x{image.height} pixels, at most {PIXELS} are read")
+                image.load()
+                yield image
+    except Exception as error:  # a decoder that is fed anything can raise anything
+        valid = "image" if formats is FORMATS else " or ".join(formats)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):  # its text is an address in memory
+            reason = f"it is not {', '.join(formats)}"
+        raise PosterityError(f"{name} is not a readable {valid} ({reason})") from error
+
+
+class _Unfit(Exception):
+    """Why a picture is refused that the decoder would take."""
+
+
+def _upright(seen: Image.Image, image: Image.Image) -> Image.Image:
+    """``seen``, which was made of ``image``, as the EXIF data of ``image`` say that it is to be held."""
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # viewers, too, show a picture with broken EXIF data as it is stored
+        return seen
+    return seen if turn is None else seen.transpose(turn)
+
+
+def _white(image: Image.Image) -> int:
+    """The largest number of up to 16 bits."""
+    bits = image.tag_v2.get(_BITS, (16,)) if isinstance(image, TiffImagePlugin.TiffImageFile) else (16,)
+    return (1 << bits[0]) - 1
+
+
+def _grey(image: Image.Image, white: float) -> NDArray[np.uint8]:
+    """Levels (H, W) of a picture of one channel that goes from 0 (black) to ``white``."""
+    numbers = np.asarray(image)
+    levels = numbers.astype(np.float32) * (255 / white)
+    if not np.isfinite(levels).all() or levels.min() < -0.5 or levels.max() > 255.5:
+        raise _Unfit(
+            f"its numbers go from {numbers.min():g} to {numbers.max():g}, expected 0 (black) to {white:g} (white)"
+        )
+    levels = levels.clip(0, 255).round()
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        levels = 255 - levels
+    if (clear := image.info.get("transparency")) is not None:
+        levels[numbers == clear] = 255
+    return levels.astype(np.uint8)
