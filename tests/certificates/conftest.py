@@ -9,6 +9,6 @@ from posterity.certificates.tiers import TIERS, Tier
 def small():
     """Of each measurement 31 draws, of 32 measurements; seconds for all faults together."""
     quick = TIERS["quick"]
-    TIERS["small"] = Tier(32, 31, 500, 3, quick.without, quick.settings)
+    TIERS["small"] = Tier(32, 31, 500, 3, quick.without)
     yield
     del TIERS["small"]

@@ -7,6 +7,7 @@ import torch
 
 from posterity.certificates import panel
 from posterity.errors import PosterityError
+from posterity.samplers.dps import DPS
 from posterity.stages import _subjects, _user_file
 
 HEAD = """
@@ -104,9 +105,38 @@ def test_settings_that_are_wrong(file):
     refused(file(FUNCTION), "a function has no settings; steps cannot be set", settings={"steps": 1})
 
 
+QUICK = MINE.replace("    def run", "    quick = {'strength': 0.1}\n    standard = {'strength': 0.2}\n\n    def run")
+
+
+def test_a_class_names_settings_for_the_quicker_tiers(file):
+    """Whatever the file: a slow sampler that is new ends in the quick tier as the known ones do."""
+    entry = {"file": str(file(QUICK))}
+    found = {tier: _subjects.subject(entry, tier).sampler.strength for tier in ("quick", "standard", "full")}
+    assert found == {"quick": 0.1, "standard": 0.2, "full": 0.5}
+    assert json.loads(_subjects.subject(entry, "quick").settings) == {"strength": 0.1}  # what ran is what is recorded
+    assert _subjects.subject(entry | {"settings": {"strength": 3}}, "quick").sampler.strength == 3
+    # of a toy problem the tuned settings are published, and only the quick tier takes fewer steps
+    assert _subjects.subject(entry, "standard", toy=True).sampler.strength == 0.5
+    assert _subjects.subject(entry, "quick", toy=True).sampler.strength == 0.1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{'strength': 0.1}", "{'strenght': 0.1}", "sampler mine, quick on the class has no setting 'strenght'"),
+        ("{'strength': 0.1}", "{'strength': 'x'}", "sampler mine, quick on the class: strength = 'x'"),
+        ("{'strength': 0.1}", "20", "sampler mine: quick = 20 on the class must hold settings, like {'steps': 20}"),
+        ("{'strength': 0.2}", "[1]", "sampler mine: standard = [1] on the class must hold settings"),
+    ],
+)
+def test_settings_of_a_tier_that_are_wrong(file, old, new, told):
+    assert old in QUICK
+    refused(file(QUICK.replace(old, new)), told)
+
+
 def test_a_method_takes_the_tiers_settings_under_the_given_ones():
     quick = _subjects.subject({"method": "dps"}, "quick")
-    assert quick.sampler.steps == panel.TIERS["quick"].settings["dps"]["steps"] < 1000
+    assert quick.sampler.steps == DPS.quick["steps"] < 1000
     assert _subjects.subject({"method": "dps"}, "full").sampler.steps == 1000
     assert _subjects.subject({"method": "dps", "settings": {"steps": 7}}, "quick").sampler.steps == 7
     with pytest.raises(PosterityError, match=r"sampler 'dsp' does not exist; choose one of .*dps"):

@@ -70,7 +70,7 @@ def test_one_file_and_one_entry_make_a_sampler(tree):
 
     table = run(tree, "posterity", "verify", "my_method", "--quick", "--prior", "mixture", "--task", "inpaint")
     row = next(line.split() for line in table.splitlines() if line.strip().startswith("my_method"))
-    assert row[:2] in (["my_method", "open"], ["my_method", "approximate"]) and "100" in row
+    assert row[:2] in (["my_method", "open"], ["my_method", "approximate"]) and "20" in row
 
 
 @pytest.fixture

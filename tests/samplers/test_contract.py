@@ -15,24 +15,9 @@ from posterity.operators.masks import Inpainting
 from posterity.priors.kernel import Kernel
 
 SHAPE = (3, 4, 4)
-# Faster than the defaults.
-SETTINGS = {
-    "ddrm": {},
-    "ddnm": {"steps": 20},
-    "dps": {"steps": 20},
-    "repaint": {"steps": 40, "jump_repeat": 2},
-    "replacement": {"steps": 40},
-    "ilvr": {"steps": 40},
-    "copaint": {"steps": 20},
-    "copaint_tt": {"steps": 20, "jump_length": 5},
-    "pgdm": {"steps": 20},
-    "diffpir": {"steps": 20},
-    "reddiff": {"steps": 50},
-    "reddiff_v": {"steps": 50},
-    "mgps": {"steps": 12},
-}
-EVALUATIONS = {"ddrm": 20, "ddnm": 20, "dps": 20, "repaint": 70, "replacement": 40, "ilvr": 40}
-EVALUATIONS |= {"pgdm": 20, "diffpir": 19, "reddiff": 50, "reddiff_v": 50}
+# With the settings that their classes name for the quick tier.
+EVALUATIONS = {"ddrm": 20, "ddnm": 50, "dps": 50, "repaint": 50, "replacement": 50, "ilvr": 50}
+EVALUATIONS |= {"pgdm": 50, "diffpir": 49, "reddiff": 100, "reddiff_v": 100}
 SEVERAL_A_STEP = {"copaint", "copaint_tt", "mgps"}
 WITHOUT_STATE = {"reddiff", "reddiff_v"}  # they optimise an image, and there is no x_t to start late from
 GUIDABLE = [name for name in samplers.names() if samplers.find(name).guidable]  # a new file is tested here unnamed
@@ -49,7 +34,9 @@ def batch():
 
 
 def quick(name):
-    return samplers.find(name)(**SETTINGS.get(name, {}))
+    """With what its class names for tests and for the quick tier: a new one that is slow ends, too."""
+    cls = samplers.find(name)
+    return cls(**cls.quick)
 
 
 def noise_level(name):
@@ -125,9 +112,9 @@ def test_guidance_costs_no_evaluation_and_spreads_samples(bench, batch, name):
 
 FRACTIONS = {
     "ddrm": [s / 1000 for s in range(900, 0, -50)],  # of the next time, and none of it at 0 and -1
-    "ddnm": [s / 1000 for s in range(900, 0, -50)],
-    "dps": [t / 1000 for t in reversed(spaced(20)) if t > 0],  # of the current time
-    "repaint": [k / 40 for k, after in transitions(time_travel(40, 10, 2)) if k > after and k > 0],  # of the level
+    "ddnm": [s / 1000 for s in range(960, 0, -20)],
+    "dps": [t / 1000 for t in reversed(spaced(50)) if t > 0],  # of the current time
+    "repaint": [k / 30 for k, after in transitions(time_travel(30, 10, 2)) if k > after and k > 0],  # of the level
 }
 
 
@@ -183,7 +170,7 @@ def test_exact_draws_from_the_posterior_in_independent_streams(bench):
 
 def test_schema_describes_every_method():
     schema = json.loads(json.dumps(samplers.schema()))
-    assert list(schema) == samplers.names() and {*SETTINGS, "exact"} <= set(schema)
+    assert list(schema) == samplers.names() and {*EVALUATIONS, *SEVERAL_A_STEP, "exact"} <= set(schema)
     assert schema["ddrm"]["needs"] == ["svd"] and schema["exact"]["guidable"] is False
     assert schema["repaint"]["needs"] == ["mask", "noiseless"]
     for entry in schema.values():
@@ -206,6 +193,15 @@ def test_schema_describes_every_method():
 def test_settings_out_of_range_or_unknown_are_refused(name, wrong):
     with pytest.raises(ValidationError):
         TypeAdapter(samplers.find(name)).validate_python(wrong)
+
+
+@pytest.mark.parametrize("name", samplers.names())
+def test_what_a_class_names_for_a_tier_are_settings_and_frozen(name):
+    cls = samplers.find(name)
+    for named in (cls.quick, cls.standard):
+        TypeAdapter(cls).validate_python(dict(named))
+        with pytest.raises(TypeError):
+            named["steps"] = 1
 
 
 def test_an_unknown_method_is_no_file():

@@ -192,6 +192,5 @@ def draw(
         noise = Streams(seed + (number << 64), [str(r) for r in each.tolist()], list(range(count)) * len(rows))
         x, cost = restore(sampler, instance, each, noise, guidance)
         parts.append(x.unflatten(0, (len(rows), count)))
-        total.forwards, total.backwards = total.forwards + cost.forwards, total.backwards + cost.backwards
-        total.seconds, total.peak_bytes = total.seconds + cost.seconds, max(total.peak_bytes, cost.peak_bytes)
+        total.add(cost)
     return Pools.of(instance, torch.cat(parts), key), total

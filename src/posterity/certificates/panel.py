@@ -30,7 +30,8 @@ class Certificate:
         findings: of all statistics.
         verdicts: one for each finding.
         verdict: the worst of them, "diverged" or "n/a".
-        forwards, backwards, seconds: of the run that the draws are from, all rows together.
+        forwards, backwards: network evaluations and gradients of one restoration.
+        seconds: that the draws took, all rows together.
         peak_bytes: highest memory of the process so far, or of the GPU.
         rows: restorations drawn.
         reason: why there are no findings, or what diverged.
@@ -90,11 +91,11 @@ def certify(
         raise PosterityError(f"tier {tier!r} is not one that verify knows; choose one of {', '.join(TIERS)}")
     known = (name, case.prior_name, case.task_name, tier, seed)
     reason = _missing(sampler, case.instances[0])
-    began = time.perf_counter()
+    spent, began = size(tier, case.prior_name), time.perf_counter()
     try:
-        evidence, costs = (None, []) if reason else _gather(sampler, case, size(tier, case.prior_name), seed, guidance)
+        evidence, cost = (None, Cost()) if reason else _gather(sampler, case, spent, seed, guidance)
     except (PosterityError, NoClosedForm, NotImplementedError) as refusal:
-        evidence, costs, reason = None, [], str(refusal)
+        evidence, cost, reason = None, Cost(), str(refusal)
     if evidence is None:
         return Certificate(*known, (), (), "n/a", 0, 0, 0.0, 0, 0, reason)
     seconds = time.perf_counter() - began
@@ -104,10 +105,9 @@ def certify(
     verdict = overall(each)
     if evidence.diverged > 0:
         verdict, reason = "diverged", f"{evidence.diverged:.2%} of the draws are not finite or 1000 sd away"
-    forwards, backwards = sum(c.forwards for c in costs), sum(c.backwards for c in costs)
-    rows = sum(p.diverged.numel() for p in evidence.pools)
+    rows = cost.restorations
     return Certificate(
-        *known, findings, each, verdict, forwards, backwards, seconds, _peak(costs), rows, reason
+        *known, findings, each, verdict, cost.forwards, cost.backwards, seconds, _peak(cost), rows, reason
     )  # fmt: skip
 
 
@@ -123,21 +123,18 @@ def _missing(sampler: Sampler, instance: Instance) -> str:
     return f"needs {', '.join(lacking)}" if lacking else ""
 
 
-def _gather(
-    sampler: Sampler, case: Case, tier: Tier, seed: int, guidance: Guidance | None
-) -> tuple[Evidence, list[Cost]]:
-    costs, pools = [], []
+def _gather(sampler: Sampler, case: Case, tier: Tier, seed: int, guidance: Guidance | None) -> tuple[Evidence, Cost]:
+    total, pools = Cost(), []
     for number, instance in enumerate(case.instances):
         count = tier.draws if instance is case.wide else tier.depth
         found, cost = draw(sampler, instance, count, seed, (number,), guidance)
-        costs.append(cost)
+        total.add(cost)
         pools.append(found)
     wide = pools.pop(0) if case.wide is not None else None
-    return Evidence(sampler, case, tier, seed, wide, tuple(pools), guidance), costs
+    return Evidence(sampler, case, tier, seed, wide, tuple(pools), guidance), total
 
 
-def _peak(costs: list[Cost]) -> int:
+def _peak(cost: Cost) -> int:
     """Of the GPU where there was one, else of this process."""
-    on_device = max((c.peak_bytes for c in costs), default=0)
     unit = 1 if sys.platform == "darwin" else 1024
-    return on_device or unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return cost.peak_bytes or unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -41,13 +43,43 @@ class Guidance(Protocol):
 
 @dataclass
 class Cost:
-    """What a run really did, summed over the batch's calls (one call serves all rows)."""
+    """What a run really did.
 
-    forwards: int = 0
-    backwards: int = 0
+    Rows are counted, not calls: a call with eight particles for every restoration is eight evaluations of each.
+
+    Arguments:
+        restorations: B, among which the rows are shared out.
+        forward_rows, backward_rows: rows that the network saw, and rows whose gradient was taken.
+        decodes: of one restoration.
+        seconds: of all.
+        peak_bytes: of a GPU.
+    """
+
+    restorations: int = 0
+    forward_rows: int = 0
+    backward_rows: int = 0
     decodes: int = 0
     seconds: float = 0.0
     peak_bytes: int = 0
+
+    @property
+    def forwards(self) -> int:
+        """Network evaluations of one restoration, the mean over all, rounded up."""
+        return math.ceil(self.forward_rows / max(1, self.restorations))
+
+    @property
+    def backwards(self) -> int:
+        """Gradients of one restoration, likewise."""
+        return math.ceil(self.backward_rows / max(1, self.restorations))
+
+    def add(self, other: Cost) -> None:
+        """Counts the other restorations' too."""
+        self.restorations += other.restorations
+        self.forward_rows += other.forward_rows
+        self.backward_rows += other.backward_rows
+        self.decodes = max(self.decodes, other.decodes)
+        self.seconds += other.seconds
+        self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
 
 
 @dataclass
@@ -79,14 +111,14 @@ class Problem:
 
     def denoise(self, x_t: Tensor, t: int) -> Tensor:
         """E[x0 | x_t] by the prior; the only place where network evaluations are made and counted."""
-        self.cost.forwards += 1
+        self.cost.forward_rows += len(x_t)
         x0 = self.prior.denoise(x_t, t)
         if x0.requires_grad:
             x0.register_hook(self._count_backward)
         return x0
 
-    def _count_backward(self, _: Tensor) -> None:
-        self.cost.backwards += 1
+    def _count_backward(self, gradient: Tensor) -> None:
+        self.cost.backward_rows += len(gradient)
 
     def alpha_bar(self, t: int) -> float:
         """ᾱ_t of the prior's schedule, ᾱ_{-1} = 1."""
@@ -122,11 +154,16 @@ class Sampler(ABC):
     prior's closed form), "noise" (σ_y > 0) and "noiseless" (σ_y = 0). ``guidable`` says whether
     there is a clean prediction that guidance can act on. ``follows`` says whether the points at which
     it asks the prior are meant to follow the law of x_t given y, so that `verify` can look at the way too.
+
+    ``quick`` and ``standard`` are settings that the tiers of `verify` of these names give in place of the
+    defaults, so that a slow sampler ends; the tests of the contract run it with ``quick``.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     guidable: ClassVar[bool] = True
     follows: ClassVar[bool] = False
+    quick: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    standard: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     @abstractmethod
     def run(
@@ -152,7 +189,7 @@ class Sampler(ABC):
             guidance: diversity guidance, applied at the place the method's source names.
             watch: called with (step, steps, clean prediction).
         """
-        problem.cost = Cost()
+        problem.cost = Cost(restorations=len(problem))
         began = time.perf_counter()
         with torch.no_grad():
             x = self.run(problem, noise, start, guidance, watch)

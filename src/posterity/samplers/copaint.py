@@ -16,6 +16,7 @@ accepted proposal (here its graph is kept, 1 + G evaluations a level instead of 
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 import torch
@@ -56,6 +57,9 @@ class CoPaint(Sampler):
     stay: Annotated[float, Field(ge=0, description="λ at the first level; 0.01 for ImageNet")] = 1e-4
     stay_growth: Annotated[float, Field(gt=0, description="factor of λ from level to level; 1 for ImageNet")] = 1.01
     clamp: Annotated[bool, Field(description="clean predictions and the result are cut to [-1, 1]")] = True
+
+    quick = MappingProxyType({"steps": 20})
+    standard = MappingProxyType({"steps": 50})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

@@ -8,6 +8,7 @@ level where it turns. Step size and λ are functions of the level alone: going u
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
@@ -28,6 +29,8 @@ class CoPaintTT(CoPaint):
 
     jump_length: Annotated[int, Field(ge=1, description="levels that a jump goes up")] = 10
     jump_repeat: Annotated[int, Field(ge=1, description="passes over each stretch; 1 is CoPaint")] = 2
+
+    quick = MappingProxyType({"steps": 20, "jump_length": 5})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

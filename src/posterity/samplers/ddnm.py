@@ -12,6 +12,7 @@ quotient σ_t/a_t·σ_y written as a product in its high-resolution variant.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
@@ -40,6 +41,7 @@ class DDNM(Sampler):
 
     needs = frozenset({"svd", "pinv"})
     follows = True
+    quick = MappingProxyType({"steps": 50})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

@@ -17,6 +17,7 @@ starts from A⁺y where the source upscales y bicubically.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
@@ -44,6 +45,7 @@ class DiffPIR(Sampler):
 
     needs = frozenset({"svd", "pinv"})
     follows = True
+    quick = MappingProxyType({"steps": 50})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

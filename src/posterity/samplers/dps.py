@@ -11,6 +11,7 @@ and shrinks the step too (here measured entries alone).
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated
 
 import torch
@@ -39,6 +40,8 @@ class DPS(Sampler):
     detach_guidance: Annotated[bool, Field(description="no gradient through the diversity push")] = False
 
     follows = True
+    quick = MappingProxyType({"steps": 50})
+    standard = MappingProxyType({"steps": 300})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

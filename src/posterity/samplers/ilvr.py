@@ -15,6 +15,7 @@ before the step instead of the one after it, which is not copied.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
@@ -38,6 +39,8 @@ class ILVR(Sampler):
 
     needs = frozenset({"pinv", "noiseless"})
     follows = True
+    quick = MappingProxyType({"steps": 50})
+    standard = MappingProxyType({"steps": 250})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

@@ -52,5 +52,5 @@ class MAT(Sampler):
                 rows.append(network(problem.y[one], keep[one], z[one], label, self.truncation, noise_mode="const"))
             if watch is not None:
                 watch(row, len(problem), rows[-1])
-        problem.cost.forwards += 1  # a restoration takes one
+        problem.cost.forward_rows += len(problem)  # a restoration takes one
         return torch.cat(rows)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 import torch
@@ -80,6 +81,8 @@ class MGPS(Sampler):
     fits: Annotated[int, Field(ge=0, description="gradient steps at all other indices")] = 2
 
     needs = frozenset({"noise"})
+    quick = MappingProxyType({"steps": 15})
+    standard = MappingProxyType({"steps": 50})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

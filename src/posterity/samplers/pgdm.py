@@ -16,6 +16,7 @@ The official code leaves σ_y out of g, which is not copied.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import torch
@@ -48,6 +49,7 @@ class PGDM(Sampler):
 
     needs = frozenset({"svd", "pinv"})
     follows = True
+    quick = MappingProxyType({"steps": 50})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

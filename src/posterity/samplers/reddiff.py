@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import torch
@@ -58,6 +59,9 @@ class REDDiff(Sampler):
         Literal["linear", "sqrt", "square", "log", "clipped", "constant", "two_thirds"],
         Field(description="ω, of the noise-to-signal ratio √(1-ᾱ_t)/√ᾱ_t"),
     ] = "linear"
+
+    quick = MappingProxyType({"steps": 100})
+    standard = MappingProxyType({"steps": 300})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

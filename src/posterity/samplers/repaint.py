@@ -12,6 +12,7 @@ has no threshold because its mask is not there yet, is not copied.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
@@ -39,6 +40,8 @@ class RePaint(Sampler):
 
     needs = frozenset({"mask", "noiseless"})
     follows = True
+    quick = MappingProxyType({"steps": 30, "jump_repeat": 2})
+    standard = MappingProxyType({"steps": 100, "jump_repeat": 3})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

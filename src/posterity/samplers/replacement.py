@@ -13,6 +13,7 @@ RePaint's resampling repairs in part.
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -42,6 +43,7 @@ class Replacement(Sampler):
 
     needs = frozenset({"mask", "noiseless"})
     follows = True
+    quick = MappingProxyType({"steps": 50})
 
     def run(
         self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None

@@ -43,5 +43,5 @@ class SwinIR(Sampler):
             out.append(2 * prior.network((problem.y[row : row + 1] + 1) / 2) - 1)
             if watch is not None:
                 watch(number, len(items), out[-1])
-        problem.cost.forwards += 1  # a restoration takes one
+        problem.cost.forward_rows += len(problem)  # a restoration takes one
         return torch.cat(out)[index]

@@ -33,7 +33,7 @@ class Subject:
 def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
     """From {method or file, settings}.
 
-    A tier may make a method cheaper, a toy problem has published settings, and what is given has the last word.
+    A class may name cheaper settings for a tier, a toy problem has published ones, and what is given has the last word.
 
     Raises:
         PosterityError: when it does not exist, or a setting does not.
@@ -49,7 +49,7 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
         if given:
             raise PosterityError(f"{path}: a function has no settings; {', '.join(given)} cannot be set")
         return Subject(path.stem, found, "{}", path)
-    return _built(path.stem, found, given, path)
+    return _built(path.stem, found, given, path, tier, toy)
 
 
 def _method(name: str, given: dict[str, Any], tier: str, toy: bool) -> Subject:
@@ -60,16 +60,21 @@ def _method(name: str, given: dict[str, Any], tier: str, toy: bool) -> Subject:
         raise PosterityError(
             f"sampler {name!r} does not exist; choose one of {valid}, or give --sampler FILE"
         ) from None
-    return _built(name, cls, {**options(name, tier, toy), **given}, None)
+    return _built(name, cls, given, None, tier, toy)
 
 
-def _built(name: str, cls: type[Sampler], given: dict[str, Any], path: Path | None) -> Subject:
-    adapter = TypeAdapter(cls)
+def _built(name: str, cls: type[Sampler], given: dict[str, Any], path: Path | None, tier: str, toy: bool) -> Subject:
+    for attribute in ("quick", "standard"):
+        if not isinstance(getattr(cls, attribute), Mapping):
+            found = f"{attribute} = {getattr(cls, attribute)!r}"
+            raise PosterityError(f"sampler {name}: {found} on the class must hold settings, like {{'steps': 20}}")
+    adapter, named = TypeAdapter(cls), options(name, cls, tier, toy)
     try:
-        sampler = adapter.validate_python(given)
+        sampler = adapter.validate_python({**named, **given})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "settings"
+        name = f"{name}, {tier} on the class" if key in named and key not in given else name
         if first["type"] == "missing":
             raise PosterityError(f"sampler {name}: setting {key!r} has no default; give --set {key}=VALUE") from error
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):

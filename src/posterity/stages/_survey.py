@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -91,11 +90,8 @@ def _examine(
 def _certify(one: Subject, case: Case, key: Key, seed: int, known: Known) -> Certificate:
     expected = known[key].bands if key in known else None
     try:
-        found = panel.certify(one.name, one.sampler, case, key.tier, seed=seed, expected=expected)
+        return panel.certify(one.name, one.sampler, case, key.tier, seed=seed, expected=expected)
     except Exception as error:
         if one.file is None or isinstance(error, PosterityError):
             raise
         raise PosterityError(_user_file.where(error, one.file)) from error
-    # Every instance is drawn in one batch that makes all evaluations: what is told is those of one restoration.
-    batches = len(case.instances)
-    return replace(found, forwards=round(found.forwards / batches), backwards=round(found.backwards / batches))

@@ -177,7 +177,7 @@ def _exact_score(toy: Toy, settings: Mapping[str, Any], number: int, steps: int 
 
     exact, began = _seen(toy, settings, number).exact, time.perf_counter()
     x = ancestral(as_prior(exact, toy.prior), _noise(settings, number), steps).flatten(1)  # type: ignore[arg-type]
-    return _compared(toy, settings, number, x, Cost(forwards=steps, seconds=time.perf_counter() - began))
+    return _compared(toy, settings, number, x, Cost(1, steps, seconds=time.perf_counter() - began))
 
 
 def _recursion(
