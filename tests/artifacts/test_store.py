@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -35,6 +36,39 @@ def one_line(error: pytest.ExceptionInfo[PosterityError]) -> str:
 def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+class TestNoNumberIsNone:
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), np.float64("nan"), np.float32("inf")])
+    def test_it_becomes_null_with_a_reason(self, tmp_path: Path, value: float) -> None:
+        rows = [{"item": "a", "metric": "niqe", "value": value}, {"item": "b", "metric": "niqe", "value": 3.0}]
+        store.write(tmp_path / "m.parquet", "metrics", rows, {})
+        bad, good = store.read(tmp_path / "m.parquet", "metrics").to_pylist()
+        assert bad["value"] is None and bad["reason"] == f"N/A: value is {float(value):g}"
+        assert good["value"] == 3.0 and good["reason"] is None
+
+    def test_a_table_says_it_in_its_note(self, tmp_path: Path) -> None:
+        row = {"row": "a", "column": "b", "value": float("nan"), "low": 1.0, "high": float("inf"), "note": "of few"}
+        store.write(tmp_path / "t.parquet", "tables", [row], {})
+        found = store.read(tmp_path / "t.parquet", "tables").to_pylist()[0]
+        assert (found["value"], found["low"], found["high"]) == (None, 1.0, None)
+        assert found["note"] == "of few; N/A: value is nan; high is inf"
+
+    @pytest.mark.parametrize(
+        ("kind", "row"),
+        [
+            ("posterior", {"item": "a", "mode": 3, "probability": float("nan")}),
+            ("distances", {"sampler": "dps", "instance": 7, "value": float("inf")}),
+            ("samples", {"item": "a", "sample": 2, "residual_rms": float("nan")}),
+            ("measurements", {"item": "a", "y": [0.5, float("nan")], "y_shape": [2]}),
+            ("measurements", {"item": "a", "y": np.array([np.inf], dtype=np.float32), "y_shape": [1]}),
+        ],
+    )
+    def test_it_is_refused_where_there_is_no_place_for_a_reason(self, tmp_path: Path, kind: str, row: dict) -> None:
+        path = tmp_path / "a.parquet"
+        with pytest.raises(PosterityError, match="cannot hold what is no number") as refused:
+            store.write(path, kind, [row], {})
+        assert str(path) in one_line(refused) and not list(tmp_path.iterdir())
 
 
 class TestWholeOrNotAtAll:

@@ -73,3 +73,95 @@ def test_unknown_names_are_told(made):
             assets=made,
             output=made / "o",
         )
+
+
+def pool(folder, truths, samples, **columns):
+    """Measurements and samples of items {name: truth} and {name: [image, …]} in ``folder``."""
+    key = {"dataset": "d", "task": "t"}
+    rows = [key | {"item": i, "truth": images.encode(x)} for i, x in truths.items()]
+    store.write(folder / "m", "measurements", rows, {})
+    run = key | {"prior": "p", "sampler": "s"}
+    rows = [
+        run | {"item": i, "sample": k, "image": images.encode(x)} | columns
+        for i, pictures in samples.items() for k, x in enumerate(pictures)
+    ]  # fmt: skip
+    store.write(folder / "s", "samples", rows, {})
+
+
+def measured(folder, metrics, count=3):
+    """{(item, metric, sample): row} of the pools in ``folder``."""
+    measure.run(
+        {"count": count, "metrics": metrics, "seed": 0}, samples=folder / "s", measurements=folder / "m", subsets=None,
+        posterior=None, reference=None, assets=folder, output=folder / "out",
+    )  # fmt: skip
+    return {(r["item"], r["metric"], r["sample"]): r for r in store.read(folder / "out", "metrics").to_pylist()}
+
+
+def test_a_flat_picture_without_niqe_costs_no_other_number(tmp_path, monkeypatch):
+    from scipy.io import savemat
+
+    rng = torch.Generator().manual_seed(0)
+    savemat(tmp_path / "niqe.mat", {"mu_prisparam": [[1.0] * 36], "cov_prisparam": torch.eye(36).numpy()})
+    monkeypatch.setattr(assets, "niqe", lambda root: tmp_path / "niqe.mat")
+    noisy = [torch.rand(3, 192, 192, generator=rng) * 2 - 1 for _ in range(4)]
+    flat = torch.full((3, 192, 192), 0.2)
+    pool(tmp_path, {"a": noisy[0], "b": flat}, {"a": [noisy[1], flat, noisy[2]], "b": [flat, flat, noisy[3]]})
+    found = measured(tmp_path, ["psnr", "niqe"])
+    assert len(found) == 12 and all(row["value"] is not None for key, row in found.items() if key[1] == "psnr")
+    without = {key[::2] for key, row in found.items() if key[1] == "niqe" and row["value"] is None}
+    assert without == {("a", 1), ("b", 0), ("b", 1)}
+    assert all(found[item, "niqe", k]["reason"].startswith("N/A: niqe ") for item, k in without)
+    alone = measured(tmp_path, ["niqe"], count=1)["a", "niqe", 0]["value"]
+    assert found["a", "niqe", 0]["value"] == pytest.approx(alone)
+
+
+def test_images_too_small_for_a_metric_have_the_others(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "vgg16", lambda root: made / "vgg.safetensors", raising=False)
+    small = torch.rand(4, 3, 8, 8) * 2 - 1
+    pool(tmp_path, {"a": small[0]}, {"a": list(small[1:])}, lr_psnr=30.0)
+    metrics = [
+        "psnr",
+        "ssim",
+        "ssim_zeros",
+        "ssim_mirror",
+        "ssim_luma",
+        "lpips",
+        "niqe",
+        "lr_psnr",
+        "diversity",
+        "coverage",
+    ]
+    found = measured(tmp_path, metrics)
+    values = {key[1] for key, row in found.items() if row["value"] is not None}
+    assert values == {"psnr", "lr_psnr"}
+    reasons = {key[1]: row["reason"] for key, row in found.items() if row["value"] is None}
+    assert reasons["ssim"] == "N/A: SSIM's window has 11 px, the image is 8×8"
+    assert reasons["lpips"] == reasons["diversity"] == "N/A: LPIPS needs sides of 16 px, the image is 8×8"
+
+
+def test_what_was_not_recorded_says_why(tmp_path):
+    pictures = torch.rand(2, 3, 16, 16) * 2 - 1
+    pool(tmp_path, {"a": pictures[0]}, {"a": [pictures[1]]})
+    found = measured(tmp_path, ["lr_psnr", "residual_rms"])
+    assert all(row["value"] is None and "no entry of y is measured" in row["reason"] for row in found.values())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_metric_that_is_no_number_is_null(tmp_path, monkeypatch, bad):
+    pictures = torch.rand(4, 3, 16, 16) * 2 - 1
+    pool(tmp_path, {"a": pictures[0]}, {"a": list(pictures[1:])})
+    monkeypatch.setattr("posterity.metrics.images.psnr", lambda x, truth: [20.0, bad, 21.0])
+    found = measured(tmp_path, ["psnr"])
+    assert [found["a", "psnr", k]["value"] for k in range(3)] == [20.0, None, 21.0]
+    assert found["a", "psnr", 1]["reason"] == f"N/A: psnr is {bad:g} here"
+
+
+def test_short_memory_is_no_reason(tmp_path, monkeypatch):
+    def short(x, truth):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    pictures = torch.rand(2, 3, 16, 16) * 2 - 1
+    pool(tmp_path, {"a": pictures[0]}, {"a": [pictures[1]]})
+    monkeypatch.setattr("posterity.metrics.images.psnr", short)
+    with pytest.raises(torch.OutOfMemoryError):
+        measured(tmp_path, ["psnr"])

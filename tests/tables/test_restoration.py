@@ -66,3 +66,18 @@ def test_published_numbers_know_their_paper():
     assert published.restored("Motion deblur", "ddnm", "psnr", natural=False) is None
     best = [published.restored(p, "mgps", "lpips", natural=False) for p in ("Phase retrieval", "High dynamic range")]
     assert best == [0.11, 0.07]
+
+
+def test_the_published_ssim_stands_beside_its_own_definition(tmp_path):
+    inputs = [*_PROBLEMS(tmp_path)]
+    more = next(p for p in inputs if p.stem == "pool4-ddnm" and store.provenance(p)["kind"] == "metrics")
+    origin = store.provenance(more)["origin"]
+    found = store.read(more, "metrics").to_pylist()
+    padded = [r | {"metric": "ssim_zeros", "value": 0.4} for r in found if r["metric"] == "ssim"]
+    store.write(more, "metrics", found + padded, origin)
+    table.run({"experiment": "e", "table": "restoration"}, inputs=inputs, output=tmp_path / "t.parquet")
+    shown = {(r["row"], r["column"]): r for r in store.read(tmp_path / "t.parquet", "tables").to_pylist()}
+    cell = shown["faces / kernel / ssim_zeros / pool4", "ddnm"]
+    assert (cell["value"], cell["published"]) == (pytest.approx(0.4), 0.85)
+    assert shown["faces / kernel / ssim / pool4", "ddnm"]["published"] is None
+    assert "per channel on RGB" in (tmp_path / "t.md").read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from posterity.artifacts import seal
+from posterity.artifacts.finite import finite
 from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
@@ -93,7 +94,8 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
     Arguments:
         path: the Parquet file.
         kind: a key of ``SCHEMAS``.
-        rows: mappings from column to value; a column that is left out is null.
+        rows: mappings from column to value; a column that is left out is null. A number that is not finite
+            becomes null with a note or a reason, and raises PosterityError in a kind that has neither column.
         origin: what determines the content, JSON-serialisable.
     """
     about = {
@@ -106,7 +108,9 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
         **made_with(),
     }
     schema = SCHEMAS[kind].with_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
-    groups = (pa.Table.from_pylist(group, schema=schema) for group in _grouped(rows))
+    groups = (
+        pa.Table.from_pylist(group, schema=schema) for group in _grouped(finite(row, schema, path) for row in rows)
+    )
     with replacing(path) as beside:
         seal.write(groups, schema, beside)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
@@ -11,38 +13,24 @@ from posterity.artifacts import images, store
 from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
+from posterity.stages._metric_rows import Rows, attempted
 from posterity.stages._parts import Parts
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["METRICS", "run"]
 
 METRICS = (
-    "psnr", "ssim", "lpips", "niqe", "lr_psnr", "residual_rms",
+    "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
     "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein", "fid",
 )  # fmt: skip
 _FID_LEAST = 50
 """Items; the published tables use 1000, and with fewer the bias of FID is larger than what it should tell apart."""
+_UNRECORDED = "N/A: no entry of y is measured, or the misfit is not finite"
+_REFERENCED = ("psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma")
+_PERCEPTUAL = ("lpips", "diversity", "coverage")
 _KEYS = ("dataset", "task", "item", "prior", "sampler")
-
-
-class _Rows:
-    """Metric rows of one item."""
-
-    def __init__(self, key: dict[str, Any]) -> None:
-        self.key, self.rows = key, list[dict[str, Any]]()
-
-    def add(
-        self,
-        metric: str,
-        value: float | None,
-        *,
-        subset: str | None = None,
-        sample: int | None = None,
-        reason: str | None = None,
-    ) -> None:
-        if value is None and reason is None:
-            reason = "not defined for this set"
-        about = {"subset": subset, "sample": sample, "metric": metric, "value": value, "reason": reason}
-        self.rows.append(self.key | about)
 
 
 def run(
@@ -63,11 +51,11 @@ def run(
     shown = _by_item(subsets, "subsets") if subsets else {}
     exact = _by_item(posterior, "posterior") if posterior else None
     references = _by_item(reference, "samples") if reference and "sliced_wasserstein" in wanted else None
-    net = _lpips(assets) if {"lpips", "diversity", "coverage"} & set(wanted) else None
+    net = _lpips(assets) if set(_PERCEPTUAL) & set(wanted) else None
 
     def one(item: str, pool: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pool.sort(key=lambda r: r["sample"])
-        out = _Rows({k: pool[0][k] for k in _KEYS})
+        out = Rows({k: pool[0][k] for k in _KEYS})
         x = images.stack([r["image"] for r in pool])
         _singles(out, wanted, pool[:count], x[:count], images.decode(truths[item])[None], assets)
         if net:
@@ -122,23 +110,25 @@ def _lpips(assets: Path) -> Any:
     return LPIPS(vgg16(assets))
 
 
-def _singles(out: _Rows, wanted: list[str], pool: list[dict[str, Any]], x: Any, truth: Any, assets: Path) -> None:
+def _singles(out: Rows, wanted: list[str], pool: list[dict[str, Any]], x: Tensor, truth: Tensor, assets: Path) -> None:
     from posterity.metrics import images as single
 
     numbers = [r["sample"] for r in pool]
-    for metric in (m for m in ("psnr", "ssim") if m in wanted):
-        for n, v in zip(numbers, getattr(single, metric)(x, truth), strict=True):
-            out.add(metric, v, sample=n)
+    for metric in (m for m in _REFERENCED if m in wanted):
+        compute = partial(_of_places, getattr(single, metric), x, truth)
+        out.each(metric, numbers, compute, single.too_small(metric, x.shape))
     if "niqe" in wanted:
-        small = min(x.shape[-2:]) < 96
-        values, reason = single.niqe(x, Path() if small else _niqe(assets))
-        for n, value in zip(numbers, values, strict=True):
-            out.add("niqe", value, sample=n, reason=reason)
+        small = single.too_small("niqe", x.shape)
+        parameters = Path() if small else _niqe(assets)
+        out.each("niqe", numbers, partial(_of_places, single.niqe, x, parameters), small)
     for column in (m for m in ("lr_psnr", "residual_rms") if m in wanted):
         for row in pool:
-            out.add(
-                column, row[column], sample=row["sample"], reason=None if row[column] is not None else "not recorded"
-            )
+            reason = _UNRECORDED if row[column] is None else None
+            out.add(column, row[column], sample=row["sample"], reason=reason)
+
+
+def _of_places(compute: Callable[..., list[float]], x: Tensor, beside: Any, places: list[int]) -> list[float]:
+    return compute(x[places], beside)
 
 
 def _niqe(assets: Path) -> Path:
@@ -148,7 +138,7 @@ def _niqe(assets: Path) -> Path:
 
 
 def _perceptual(
-    out: _Rows,
+    out: Rows,
     wanted: list[str],
     pool: list[dict[str, Any]],
     x: Any,
@@ -158,33 +148,36 @@ def _perceptual(
     net: Any,
 ) -> None:
     """LPIPS to the truth, diversity and coverage, all out of one matrix whose last row is the truth."""
+    import numpy as np
     import torch
 
+    from posterity.metrics import images as single
     from posterity.metrics import sets
 
     whole = bool({"coverage"} & set(wanted)) or bool(shown)
     used = len(pool) if whole else min(count, len(pool))
     target = images.decode(truth)[None].expand(-1, x.shape[1], -1, -1)
-    every = net.pairs(torch.cat([x[:used], target]))
-    distances, place = every[:used, :used], {r["sample"]: i for i, r in enumerate(pool)}
+    small = single.too_small("lpips", x.shape)
+    every, reason = attempted("lpips", net.pairs, torch.cat([x[:used], target]), reason=small)
+    place = {r["sample"]: i for i, r in enumerate(pool)}
     if "lpips" in wanted:
-        for row, value in zip(pool[:count], every[-1, :used], strict=False):
-            out.add("lpips", float(value), sample=row["sample"])
+        for k, row in enumerate(pool[:count]):
+            out.add("lpips", None if every is None else float(every[-1, k]), sample=row["sample"], reason=reason)
     chosen: dict[str | None, list[int]] = {None: list(range(min(count, used)))}
     for row in sorted(shown, key=lambda r: (r["subset"], r["rank"])):
         chosen.setdefault(row["subset"], []).append(place[row["sample"]])
+    distances = np.empty((0, 0)) if every is None else every[:used, :used]
     for name, members in chosen.items():
         if "diversity" in wanted:
-            out.add("diversity", sets.diversity(distances[members][:, members]), subset=name)
+            among = distances[members][:, members] if reason is None else distances
+            out.whole("diversity", sets.diversity, among, subset=name, reason=reason)
         if "coverage" in wanted:
-            value = sets.coverage(distances, members)
-            out.add(
-                "coverage", value, subset=name, reason=None if value is not None else "N/A: the whole pool is shown"
-            )
+            why = reason or ("N/A: the whole pool is shown" if len(set(members)) == used else None)
+            out.whole("coverage", sets.coverage, distances, members, subset=name, reason=why)
 
 
 def _pooled(
-    out: _Rows, wanted: list[str], pool: list[dict[str, Any]], exact: list[dict[str, Any]] | None, count: int,
+    out: Rows, wanted: list[str], pool: list[dict[str, Any]], exact: list[dict[str, Any]] | None, count: int,
     shown: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     from posterity.metrics import sets
@@ -197,7 +190,7 @@ def _pooled(
         reason = "N/A: the samples carry no modes"
     weights = {r["mode"]: r["probability"] for r in exact or []}
     if "tv" in wanted:
-        out.add("tv", None if reason else sets.total_variation(modes[:count], weights), reason=reason)
+        out.whole("tv", sets.total_variation, modes[:count], weights, reason=reason)
     if "modes_shown" not in wanted:
         return
     by_sample = {r["sample"]: r["mode"] for r in pool}
@@ -205,18 +198,17 @@ def _pooled(
     for row in shown:
         chosen.setdefault(row["subset"], []).append(by_sample[row["sample"]])
     for name, members in chosen.items():
-        out.add("modes_shown", None if reason else sets.modes_shown(members, weights), subset=name, reason=reason)
+        out.whole("modes_shown", sets.modes_shown, members, weights, subset=name, reason=reason)
 
 
-def _sliced(out: _Rows, x: Any, reference: list[dict[str, Any]] | None, seed: int) -> None:
+def _sliced(out: Rows, x: Any, reference: list[dict[str, Any]] | None, seed: int) -> None:
     from posterity.metrics import sets
 
-    if not reference:
-        out.add("sliced_wasserstein", None, reason="N/A: no exact samples to compare with")
-        return
-    other = images.stack([r["image"] for r in reference])
-    value = sets.sliced_wasserstein(x.flatten(1).numpy(), other.flatten(1).numpy(), seed)
-    out.add("sliced_wasserstein", value)
+    def distance() -> float:
+        other = images.stack([r["image"] for r in reference or ()])
+        return sets.sliced_wasserstein(x.flatten(1).numpy(), other.flatten(1).numpy(), seed)
+
+    out.whole("sliced_wasserstein", distance, reason=None if reference else "N/A: no exact samples to compare with")
 
 
 def _fid(pools: dict[str, list[dict[str, Any]]], truths: dict[str, Any], count: int, assets: Path) -> list[Any]:
@@ -224,7 +216,7 @@ def _fid(pools: dict[str, list[dict[str, Any]]], truths: dict[str, Any], count: 
     from posterity.assets import inception as weights
 
     one = next(iter(pools.values()))[0]
-    out, path = _Rows({k: one[k] for k in _KEYS} | {"item": None}), weights(assets)
+    out, path = Rows({k: one[k] for k in _KEYS} | {"item": None}), weights(assets)
     if path is None:
         out.add("fid", None, reason="N/A: no Inception weights; `posterity fetch inception` brings them")
         return out.rows
@@ -236,5 +228,5 @@ def _fid(pools: dict[str, list[dict[str, Any]]], truths: dict[str, Any], count: 
 
     shown = images.stack([row["image"] for pool in pools.values() for row in pool[:count]])
     target = images.stack([truths[item] for item in pools])
-    out.add("fid", frechet(inception(shown, path), inception(target, path)))
+    out.whole("fid", lambda: frechet(inception(shown, path), inception(target, path)))
     return out.rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -163,7 +164,7 @@ def _restore(
     if not bool(done.x.isfinite().all()):
         bad = names[int((~done.x.flatten(1).isfinite().all(1)).nonzero()[0])]
         raise PosterityError(f"sampler {settings['sampler']['name']} diverged on item {bad}; use a smaller step size")
-    lr_psnr, rms = _agreement(operator, y, done.x)
+    lr_psnr, rms = (_finite(v) for v in _agreement(operator, y, done.x))
     try:
         modes: list[int | None] = prior.posterior(operator, y, measured.sigma_y).mode_of(done.x).tolist()
     except NoClosedForm:
@@ -173,11 +174,16 @@ def _restore(
     cost = {k: getattr(done.cost, k) for k in ("forwards", "backwards", "decodes", "peak_bytes")}
     rows = [
         key | cost
-        | {"item": names[b], "sample": numbers[b], "image": images.encode(done.x[b]), "lr_psnr": float(lr_psnr[b]),
-           "residual_rms": float(rms[b]), "mode": modes[b], "seconds": done.cost.seconds / len(names)}
+        | {"item": names[b], "sample": numbers[b], "image": images.encode(done.x[b]), "lr_psnr": lr_psnr[b],
+           "residual_rms": rms[b], "mode": modes[b], "seconds": done.cost.seconds / len(names)}
         for b in range(len(names))
     ]  # fmt: skip
     return {measured.items[i]: [r for r in rows if r["item"] == measured.items[i]] for i in chosen}
+
+
+def _finite(values: Tensor) -> list[float | None]:
+    """None where there is no number: of a measurement without any entry, or beyond the range of floats."""
+    return [v if math.isfinite(v) else None for v in values.tolist()]
 
 
 def _agreement(operator: Any, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

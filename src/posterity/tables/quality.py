@@ -11,7 +11,8 @@ __all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
 ROWS = KEYS
 TITLE = "Quality"
 CAPTION = (
-    "PSNR in dB and SSIM (higher is nearer to the truth), LPIPS (lower is nearer), of single samples. "
+    "PSNR in dB and SSIM (higher is nearer to the truth; per channel on RGB, Gaussian window, data range 1), LPIPS "
+    "(lower is nearer), of single samples. "
     "A posterior sample is not meant to be the nearest: the posterior mean has the best PSNR."
 )
 

@@ -1,0 +1,94 @@
+"""Rows of the artifact "metrics": a value, or null with the reason, and no number costs another one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+__all__ = ["Rows", "attempted"]
+
+T = TypeVar("T")
+_NUMERICAL = (ArithmeticError, ValueError, RuntimeError)
+"""What a metric raises that has no value here; numpy's LinAlgError is a ValueError, torch's a RuntimeError."""
+
+
+def attempted(
+    metric: str, compute: Callable[..., T], *about: Any, reason: str | None = None
+) -> tuple[T | None, str | None]:
+    """(``compute(*about)``, None), or (None, why not): ``reason``, if there is one, or the error that it raised.
+
+    An error that says that memory is short is no reason, and goes on.
+    """
+    if reason is not None:
+        return None, reason
+    try:
+        return compute(*about), None
+    except _NUMERICAL as error:
+        import torch
+
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return None, f"N/A: {metric} cannot be computed here ({' '.join(str(error).split())[:160]})"
+
+
+class Rows:
+    """Metric rows of one item, whose key columns are ``key``."""
+
+    def __init__(self, key: dict[str, Any]) -> None:
+        self.key, self.rows = key, list[dict[str, Any]]()
+
+    def add(
+        self,
+        metric: str,
+        value: float | None,
+        *,
+        subset: str | None = None,
+        sample: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """One row; a value that is not finite becomes null."""
+        if value is not None and not math.isfinite(value):
+            value, reason = None, f"N/A: {metric} is {value:g} here"
+        if value is None and reason is None:
+            reason = "not defined for this set"
+        about = {"subset": subset, "sample": sample, "metric": metric, "value": value, "reason": reason}
+        self.rows.append(self.key | about)
+
+    def whole(
+        self,
+        metric: str,
+        compute: Callable[..., float | None],
+        *about: Any,
+        subset: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """One row about a set, ``compute(*about)``; null for ``reason``, if there is one."""
+        value, reason = attempted(metric, compute, *about, reason=reason)
+        self.add(metric, value, subset=subset, reason=reason)
+
+    def each(
+        self,
+        metric: str,
+        samples: Sequence[int],
+        compute: Callable[[list[int]], Sequence[float]],
+        reason: str | None = None,
+    ) -> None:
+        """One row a sample; where ``compute`` fails for all of them together, a sample at a time.
+
+        Arguments:
+            metric: its name.
+            samples: their numbers.
+            compute: from places in ``samples`` to values.
+            reason: why none of them has a value.
+        """
+        places = list(range(len(samples)))
+        values, together = attempted(metric, compute, places, reason=reason)
+        for place, number in enumerate(samples):
+            if values is not None:
+                self.add(metric, values[place], sample=number)
+            elif reason is not None or len(samples) == 1:
+                self.add(metric, None, sample=number, reason=together)
+            else:
+                alone, why = attempted(metric, compute, [place])
+                self.add(metric, alone[0] if alone else None, sample=number, reason=why)
