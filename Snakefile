@@ -1,5 +1,6 @@
 # Run `snakemake` for everything that config/config.yaml names, `snakemake -n` to see what that would be,
 # and `posterity check` to see what is wrong with a configuration or out of date on disk.
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -13,13 +14,14 @@ from posterity.errors import PosterityError
 min_version("9.27")
 
 
-configfile: "config/config.yaml"
-
+# Not `configfile:`, which reads YAML in another way than `posterity check`; see configuration/loading.py.
+CONFIG = Path("config", "config.yaml")
+workflow.configfiles.append(str(CONFIG))
 
 try:
     plan = configuration.resolve(
-        config,
-        Path("config"),
+        configuration.as_snakemake(CONFIG, workflow.config_settings),
+        CONFIG.parent,
         assets=Path(workflow.basedir, "resources", "assets.yaml"),
     )
 except PosterityError as error:
@@ -29,8 +31,9 @@ except PosterityError as error:
 before_jobs = f"export POSTERITY_JOBS_PER_GPU={plan.needs.jobs_per_gpu} POSTERITY_WORKFLOW=$PPID; "
 # The command must be the one of this environment, also when that is not activated.
 if shutil.which("posterity") is None:
-    before_jobs += f"PATH={Path(sys.executable).parent}:$PATH; "
-shell.prefix(before_jobs)
+    before_jobs += f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+# Snakemake formats it, as it does a command.
+shell.prefix(before_jobs.replace("{", "{{").replace("}", "}}"))
 
 
 onstart:

@@ -19,7 +19,6 @@ import torch
 
 from posterity import samplers
 from posterity.configuration import load, resolve
-from posterity.configuration.problems import Problems
 from posterity.configuration.resolve import Plan
 from posterity.diffusion.noise import Noise
 from posterity.operators.build import build
@@ -141,8 +140,7 @@ def makespan(gpus: Sequence[int] = GPUS, cuts: Sequence[Cut] = CUTS) -> Iterator
 
     The knee is the number of GPUs from which more of them do not help: the whole work over the longest job.
     """
-    problems = Problems()
-    found = runs(resolve(load([*CONFIGS], problems), ROOT / "config", problems=problems))
+    found = runs(resolve(load(CONFIGS), ROOT / "config"))
     for cut in cuts:
         made = jobs(found, cut)
         total, longest = sum(job.gpus * job.seconds for job in made), max(job.seconds for job in made)

@@ -71,6 +71,24 @@ class TestNoNumberIsNone:
         assert str(path) in one_line(refused) and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("what", ["a folder", "a device, a pipe or a socket", "Not a directory"])
+def test_what_is_there_and_is_no_file_stays_what_it_is(tmp_path: Path, what: str) -> None:
+    places = {name: tmp_path / name for name in ("folder", "pipe", "device")}
+    places["folder"].mkdir()
+    os.mkfifo(places["pipe"])
+    places["device"].symlink_to("/dev/full")  # a name of its own: a test never puts the machine's devices at risk
+    chosen = {"a folder": [places["folder"]], "Not a directory": [places["device"] / "a.parquet"]}.get(
+        what, [places["pipe"], places["device"]]
+    )
+    for path in chosen:
+        before = sorted(tmp_path.iterdir())
+        for write in (lambda p: store.write_bytes(p, b"x"), lambda p: store.write(p, "posterior", ROWS, {})):
+            with pytest.raises(PosterityError) as told:
+                write(path)
+            assert one_line(told).startswith(f"cannot write {path}: ") and what in one_line(told)
+        assert sorted(tmp_path.iterdir()) == before and places["device"].readlink() == Path("/dev/full")
+
+
 class TestWholeOrNotAtAll:
     def test_rows_come_back(self, artifact: Path) -> None:
         table = store.read(artifact, "posterior")

@@ -63,11 +63,17 @@ def test_all_mistakes_are_told_together():
 
 
 def test_unreadable_lists(tmp_path):
-    with pytest.raises(PosterityError, match="cannot read"):
+    with pytest.raises(PosterityError, match=r"none.yaml: cannot be read"):
         assets.load(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_text("a: [")
-    with pytest.raises(PosterityError, match="is not YAML"):
+    with pytest.raises(PosterityError, match=r"bad.yaml: line 2, column 1: "):
         assets.load(tmp_path / "bad.yaml")
+    (tmp_path / "twice.yaml").write_text("a: {version: 1, version: 2}")
+    with pytest.raises(PosterityError, match=r"twice.yaml: line 1, column 17: key 'version' is given twice"):
+        assets.load(tmp_path / "twice.yaml")
+    (tmp_path / "latin.yaml").write_bytes("a: caf\xe9".encode("latin-1"))
+    with pytest.raises(PosterityError, match=r"latin.yaml: is not UTF-8 text"):
+        assets.load(tmp_path / "latin.yaml")
     (tmp_path / "list.yaml").write_text("- a")
     with pytest.raises(PosterityError, match="holds a list"):
         assets.load(tmp_path / "list.yaml")

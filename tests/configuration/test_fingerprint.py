@@ -80,12 +80,9 @@ def test_every_stage_has_a_module_to_look_at():
     from pathlib import Path
 
     from posterity.configuration import load, resolve
-    from posterity.configuration.problems import Problems
 
     root = Path(__file__).parents[2]
-    planned = resolve(
-        load([root / "config" / "config.yaml"], Problems()), root / "config", root / "resources" / "assets.yaml"
-    )
+    planned = resolve(load([root / "config" / "config.yaml"]), root / "config", root / "resources" / "assets.yaml")
     for job in planned:
         assert f"posterity.stages.{job.stage}" in fp.modules((f"posterity.stages.{job.stage}",))
         assert len(job.code) == 16

@@ -1,5 +1,6 @@
 """Every mistake is one line that names the key, the value and what would be valid; all are told together."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import pytest
 import yaml
 
 from posterity.configuration import ConfigurationError, load, merge, resolve
-from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import schema
 
 ROOT = Path(__file__).parents[2]
@@ -39,8 +39,7 @@ def run(**changes):
 
 def test_the_shipped_configurations_are_valid(folder):
     for files in (["config.yaml"], ["config.yaml", "ci.yaml"]):
-        problems = Problems()
-        assert list(resolve(load([folder / f for f in files], problems), folder, ASSETS, problems))
+        assert list(resolve(load([folder / f for f in files]), folder, ASSETS))
 
 
 @pytest.mark.parametrize(
@@ -218,25 +217,116 @@ def test_a_name_with_slash_or_blank_is_refused_like_the_wildcards_do(folder):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("name", "text", "expected"),
     [
-        ("method: ddnm\nmethod: dps\n", "line 2, column 1: key 'method' is given twice"),
-        ("method: [ddnm\n", "line"),
-        ("- method\n", "must map names to values, holds list"),
-        ("caf\xe9: 1\n".encode("latin-1"), "is not UTF-8 text"),
+        ("samplers/ddnm.yaml", "method: ddnm\nmethod: dps\n", "line 2, column 1: key 'method' is given twice"),
+        ("samplers/ddnm.yaml", "- method\n", "must map names to values, holds list"),
+        ("tasks/tasks.yaml", "sr16: [ddnm\n", "line 2, column 1: did not find expected"),
+        ("priors/priors.yaml", "kernel: {{ kernel }}\n", "line 1, column 10: a list or mapping is no key"),
+        ("datasets/openmoji-smileys.yaml", "caf\xe9: 1\n".encode("latin-1"), "is not UTF-8 text"),
+        ("experiments/ci.yaml", "title: !!int abc\n", "line 1, column 8: 'abc' cannot be read as !!int"),
     ],
 )
-def test_files_that_cannot_be_read(folder, text, expected):
-    path = folder / "samplers" / "ddnm.yaml"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    assert any(str(path) in line and expected in line for line in lines(folder, {}))
+def test_a_file_that_cannot_be_read_is_one_line_wherever_it_is_needed(folder, name, text, expected):
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    config = {"experiments": ["mine", "ci", "diversity"], "on_request": ["followup"]}
+    (line,) = lines(folder, config, run(tasks=["sr16", "sr4"], subsets=["fps"]))
+    assert line.startswith(f"config: {folder / name}: {expected}")
+
+
+def test_an_unreadable_list_of_assets_is_one_line(folder, tmp_path):
+    (tmp_path / "assets.yaml").write_text("openmoji: {}\nopenmoji: {}\n")
+    with pytest.raises(ConfigurationError) as told:
+        resolve(load([folder / "config.yaml"]), folder, tmp_path / "assets.yaml")
+    assert told.value.lines == [
+        f"config: assets: {tmp_path / 'assets.yaml'}: line 2, column 1: key 'openmoji' is given twice"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{x}", "a path cannot hold '{'"),
+        ("a\nb", "a path cannot hold '\\n'"),
+        ("../../../etc", "leads out of the workflow's folder; write where it is from the root"),
+        ("a/../..", "leads out of the workflow's folder"),
+        ("results/", "must be written as results"),
+        ("./results//mine", "must be written as results/mine"),
+        (".", "must name a folder of its own"),
+        ("-n", "a folder's name cannot begin with '-'"),
+        ("@list", "a folder's name cannot begin with '@'"),
+        ("~/results", "a folder's name cannot begin with '~'"),
+        ("FOLDER/config.yaml", "FOLDER/config.yaml is there and is not a folder"),
+        ("FOLDER/config.yaml/results", "FOLDER/config.yaml is there and is not a folder"),
+        ("x" * 300, "cannot be a folder (File name too long)"),
+        ("", "needs at least 1"),
+    ],
+)
+def test_folders_that_cannot_be(folder, text, expected):
+    text, expected = (part.replace("FOLDER", str(folder)) for part in (text, expected))
+    for key in ("results", "data"):
+        (line,) = lines(folder, {key: text})
+        assert line.startswith(f"config: {key} = ") and f": {expected}" in line
+
+
+@pytest.mark.parametrize("text", ["my results", "$(touch pwned)", "результаты", "a/b", "/somewhere/else"])
+def test_folders_that_can_be(folder, text):
+    assert not lines(folder, {"results": text, "data": text})
+
+
+@pytest.mark.parametrize("name", ["mine\n", "mi ne", "Mine", "-mine"])
+def test_a_name_ends_where_it_seems_to_end(folder, name):
+    for config in ({"experiments": [name]}, {"on_request": [name]}, {"tasks": {name: {"operator": "denoise"}}}):
+        (line,) = lines(folder, config)
+        assert "a name is lower-case letters" in line and "\n" not in line
+    (line,) = lines(folder, {"samplers": {"ddnm": {"variants": {name: {}}}}})
+    assert "a name is lower-case letters" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("7", "must be a whole number, and '7' is text; write 7"),
+        ("7.0", "must be a whole number, and '7.0' is text; write 7"),
+        (7.0, "must be a whole number; write 7"),
+        (7.5, "must be a whole number"),
+        (True, "must be a whole number"),
+        (float("inf"), "must be a whole number"),
+    ],
+)
+def test_a_whole_number_is_one(folder, value, expected):
+    (line,) = lines(folder, {"samplers": {"ddnm": {"settings": {"steps": value}}}})
+    assert line == f"config: samplers.ddnm.settings.steps = {value!r}: {expected}"
+
+
+def test_very_many_mistakes_are_told_in_few_lines(folder):
+    assert len(lines(folder, {f"key{i}": i for i in range(5000)})) == 30
+    found = lines(folder, {"experiments": list(range(5000))})
+    assert len(found) == 31 and found[-1] == "config: the configuration: 4970 more mistakes"
+
+
+def test_a_name_that_is_unknown_at_many_places_is_one_line(folder):
+    (folder / "datasets" / "openmoji-smileys.yaml").rename(folder / "datasets" / "openmoji-smilies.yaml")
+    (folder / "experiments" / "more.yaml").write_text(yaml.safe_dump({"title": "More", "runs": [RUN, RUN]}))
+    (line,) = lines(folder, {"experiments": ["mine"]})
+    assert line.startswith("config: priors.openmoji64.train.datasets = 'openmoji-smileys': unknown dataset; did you")
+    assert re.search(r"\(valid: .*\); also experiments\.\S+\.dataset and \d+ other places$", line)
+
+
+def test_values_on_the_command_line_are_read_as_those_in_a_file(folder):
+    words = ["items=3", "samplers={ddnm: {settings: {steps: 7, eta: 0.5}}}", "samplers={dps: {settings: {steps: 9}}}"]
+    config = load([folder / "config.yaml"], words)
+    assert config["items"] == 3
+    assert config["samplers"] == {"ddnm": {"settings": {"steps": 7, "eta": 0.5}}, "dps": {"settings": {"steps": 9}}}
+    with pytest.raises(ConfigurationError, match=r"^config: --config items: line 1, column 1: 'abc' cannot"):
+        load([], ["items=!!int abc"])
+    with pytest.raises(ConfigurationError, match=r"^config: --config samplers: line 1, column 8: key 'a' is"):
+        load([], ["samplers={a: 1, a: 2}"])
 
 
 def test_a_missing_configuration_file_is_one_line(folder):
-    problems = Problems()
-    load([folder / "absent.yaml"], problems)
     with pytest.raises(ConfigurationError, match=r"absent\.yaml: cannot be read"):
-        problems.stop()
+        load([folder / "absent.yaml"])
 
 
 def test_two_experiments_must_agree_about_what_is_shown(folder):
@@ -289,7 +379,7 @@ def test_an_experiment_cannot_have_the_name_of_a_rule_or_of_another_target(folde
 def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder):
     where = {"priors": {"imagenet": {"checkpoint": {"file": "net.pt"}}}}
     found = lines(folder, where, {"runs": [RUN | {"prior": "imagenet"}, RUN | {"prior": "imagenet", "tasks": ["sr4"]}]})
-    assert len(found) == 1 and "runs[0].prior = 'imagenet': needs net.pt, which is not there (Im" in found[0]
+    assert len(found) == 1 and "runs[0].prior = 'imagenet': needs 'net.pt': is not there (Im" in found[0]
     found = lines(folder, where | {"experiments": ["ci"]}, {"runs": [RUN | {"prior": "imagenet"}]})
     assert not found
 
@@ -297,6 +387,18 @@ def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder
 @pytest.mark.parametrize("name", ["mgps-images-paper", "diversity_paper"])
 def test_the_published_scale_is_planned_without_its_files(folder, name):
     assert not lines(folder, {"experiments": [name]})
+
+
+def test_files_that_are_read_are_there(folder):
+    """Those that the workflow fetches come with it."""
+    task = {"operator": "nonlinear_blur", "weights": "none.pth"}
+    (line,) = lines(folder, {"tasks": {"new": task}}, run(tasks=["new"], samplers=["dps"]))
+    assert line == "config: experiments.mine.runs[0].tasks[0] = 'new': needs 'none.pth': is not there"
+    fetched = {"tasks": {"new": task | {"weights": "data/assets/blur_encoder/GOPRO_wVAE.pth"}}}
+    assert not lines(folder, fetched, run(tasks=["new"], samplers=["dps"]))
+    study = {"comparisons": [{"study": "coverage", "approach": "fps"}], "responses": ["none.json"]}
+    (line,) = lines(folder, {}, run(subsets=["fps"]) | {"study": study})
+    assert line == "config: experiments.mine.study.responses[0] = 'none.json': is not there"
 
 
 def test_figures_of_answers_need_answers(folder):
@@ -327,10 +429,10 @@ def test_runs_that_share_measurements_agree_on_their_number(folder):
 @pytest.mark.parametrize(
     ("prior", "expected"),
     [
-        ({"weights": "none.safetensors"}, "runs[0].prior = 'net': needs none.safetensors, which is not there"),
+        ({"weights": "none.safetensors"}, "runs[0].prior = 'net': needs 'none.safetensors': is not there"),
         (
             {"checkpoint": {"family": "adm", "file": "none.pt"}, "about": "from the authors' page"},
-            "runs[0].prior = 'net': needs none.pt, which is not there (from the authors' page)",
+            "runs[0].prior = 'net': needs 'none.pt': is not there (from the authors' page)",
         ),
         (
             {"checkpoint": {"family": "adm", "asset": "nonet"}},

@@ -24,8 +24,7 @@ def folder(tmp_path):
 
 
 def plan(folder, **config):
-    problems = Problems()
-    return resolve(merge(load([folder / "config.yaml"], problems), config), folder, ASSETS, problems)
+    return resolve(merge(load([folder / "config.yaml"]), config), folder, ASSETS)
 
 
 def texts(planned):

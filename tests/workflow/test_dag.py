@@ -234,6 +234,19 @@ def test_mistakes_stop_before_any_job_with_one_line_each(tmp_path):
     assert "Traceback" not in text
 
 
+def test_snakemake_reads_yaml_as_check_does(results):
+    """A key that is given twice is refused, and numbers inside of `--config` are numbers."""
+    (results / "twice.yaml").write_text("items: 3\nitems: 4\n")
+    done = snakemake(results, "-n", "--configfile", "config/config.yaml", "twice.yaml")
+    assert done.returncode == 1 and "twice.yaml: line 2, column 1: key 'items' is given twice" in done.stdout
+    words = ("--config", "samplers={dps: {overrides: [], settings: {steps: 7, scale: 0.5}}}")
+    assert planned(results, *words) == {("sample", S, "sr16", "dps"), ("measure", S, "sr16", "dps"), *ENDS}
+    (results / "config" / "samplers" / "dps.yaml").write_text("method: {{ dps }}\n")
+    done = snakemake(results, "-n")
+    assert "config: config/samplers/dps.yaml: line 1, column 10: a list or mapping is no key" in done.stdout
+    assert done.stdout.count("config: ") == 1 and "Traceback" not in done.stdout + done.stderr
+
+
 def test_the_shipped_configurations_can_be_planned():
     for words in ([], ["--configfile", "config/config.yaml", "config/ci.yaml"]):
         done = engine.snakemake(ROOT, "-n", "--forceall", "--quiet", "all", *words)

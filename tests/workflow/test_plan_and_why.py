@@ -89,6 +89,25 @@ def test_why_of_a_file_that_is_not_there_and_of_one_that_nothing_makes(results):
     assert done.exit_code == 2 and done.output.startswith("no Snakefile here")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("nope.yaml", None, "cannot be read (No such file or directory)"),
+        ("date.yaml", "items: 2026-13-45", "line 1, column 8: '2026-13-45' cannot be read as !!timestamp"),
+        ("latin.yaml", "a: café".encode("latin-1"), "is not UTF-8 text"),
+    ],
+)
+def test_an_overlay_that_cannot_be_read_is_one_line(results, name, content, reason):
+    if content is not None:
+        (results / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    for words in (["plan"], ["why", SAMPLES], ["export", "tiny"]):
+        done = refused(
+            results, *words, "--configfile", "config/config.yaml", name, "--snakefile", str(dag.ROOT / "Snakefile")
+        )
+        assert done.exit_code == 2 and done.stderr.startswith(f"config: {name}: {reason}")
+        assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.fixture
 def edited(monkeypatch):
     """One sampler's file has another text."""

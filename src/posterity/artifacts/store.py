@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from posterity.artifacts.finite import finite
 from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
-__all__ = ["code", "made", "made_with", "provenance", "read", "replacing", "verify", "write", "write_bytes"]
+__all__ = ["code", "made", "made_with", "provenance", "read", "refuse", "replacing", "verify", "write", "write_bytes"]
 
 _KEY = b"posterity"
 _GROUP = 1 << 27
@@ -39,6 +40,7 @@ made: ContextVar[Mapping[str, Any] | None] = ContextVar("made", default=None)
 def replacing(path: Path) -> Iterator[Path]:
     """A name beside ``path`` to write to; it becomes ``path`` when the block ends well, else vanishes."""
     beside = None
+    refuse(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -54,6 +56,19 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if beside is not None:
             beside.unlink(missing_ok=True)
+
+
+def refuse(path: Path) -> None:
+    """Raises where no file can be written: over what is there and is no file, or in a folder that is none."""
+    try:
+        found = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise PosterityError(f"cannot write {path}: {error.strerror}") from error
+    if not stat.S_ISREG(found):
+        what = "a folder" if stat.S_ISDIR(found) else "a device, a pipe or a socket"
+        raise PosterityError(f"cannot write {path}: it is {what}; name a file")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -148,12 +148,6 @@ def parse(entries: Mapping[str, Mapping[str, Any]], where: str = "assets") -> di
 
 def load(path: Path = DECLARED) -> dict[str, Asset]:
     """Reads the declared list."""
-    import yaml
+    from posterity import yaml_reader
 
-    try:
-        entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PosterityError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise PosterityError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    return parse(entries, where=str(path))
+    return parse(yaml_reader.read(Path(path)), where=str(path))

@@ -83,6 +83,9 @@ def dry_run(targets: Sequence[str], configs: Sequence[Path], snakefile: Path = P
     """
     if not snakefile.is_file():
         raise PosterityError(f"no {snakefile} here; run this in the folder of the workflow, or give --snakefile")
+    from posterity.configuration import load
+
+    load(configs)  # Snakemake has no line for what it cannot read
     from snakemake.api import SnakemakeApi
     from snakemake.exceptions import MissingRuleException, WorkflowError
     from snakemake.settings.types import (

@@ -114,10 +114,9 @@ def _configuration(configs: Sequence[Path]) -> dict[str, str]:
     import yaml
 
     from posterity.configuration.loading import FOLDERS, load
-    from posterity.configuration.problems import Problems
 
     folder = configs[0].parent
-    texts = {"config/config.yaml": yaml.safe_dump(load(list(configs), Problems()), sort_keys=False)}
+    texts = {"config/config.yaml": yaml.safe_dump(load(configs), sort_keys=False)}
     for path in sorted(p for part in FOLDERS for p in (folder / part).glob("*.yaml")):
         texts[f"config/{path.relative_to(folder)}"] = path.read_text(encoding="utf-8")
     return texts

@@ -35,12 +35,11 @@ def check(
     Example: posterity check config/config.yaml config/ci.yaml
     """
     from posterity.configuration import load, resolve
-    from posterity.configuration.problems import ConfigurationError, Problems
+    from posterity.configuration.problems import ConfigurationError
 
     files = configs or [Path("config/config.yaml")]
-    problems = Problems()
     try:
-        plan = resolve(load(files, problems), files[0].parent, problems=problems)
+        plan = resolve(load(files), files[0].parent)
     except ConfigurationError as error:
         for line in error.lines:
             typer.echo(line, err=True)

@@ -43,6 +43,8 @@ def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
     from posterity.stages import _memory
 
     _memory.keep()
+    if "output" in paths:
+        store.refuse(paths["output"])
     run = import_module(f"posterity.stages.{stage}").run
     try:
         store.code.set(fingerprint(stage, resolved))

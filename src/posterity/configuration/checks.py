@@ -14,6 +14,7 @@ from posterity.assets.declared import load
 from posterity.configuration import toys, training
 from posterity.configuration.known import ANSWERED, CLOSED_FORM, FEATURES, METRICS, RULES, lacking
 from posterity.configuration.loading import gather
+from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import Named, catalogue, defined
 from posterity.configuration.shapes import NAME, check, defaults, schema
@@ -41,6 +42,11 @@ class Checked:
     def planned(self) -> list[str]:
         """Experiments that are made by default, then those that are made on request."""
         return list(dict.fromkeys([*self.config["experiments"], *self.config["on_request"]]))
+
+    @property
+    def fetched(self) -> set[str]:
+        """Where assets lie once the workflow has fetched them."""
+        return {f"{self.config['data']}/assets/{name}/{asset['file']}" for name, asset in self.assets.items()}
 
     def runs(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(where it is in the configuration, the run) of a valid experiment."""
@@ -106,6 +112,9 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
     if not check(everything, shape, "", problems):
         problems.stop()
     c = Checked(defaults(shape) | everything)
+    for key in ("data", "results"):
+        if wrong := no_folder(c.config[key]):
+            problems.add(key, c.config[key], wrong)
     c.assets = _assets(assets, problems)
     for part in ("datasets", "tasks", "priors", "samplers"):
         for name in c.config.get(part) or {}:
@@ -114,8 +123,8 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
             problems.known(f"datasets.{name}.asset", value["asset"], c.assets, "asset")
             c.datasets[name] = value
-            if "path" in value and not Path(value["path"]).exists():
-                problems.add(f"datasets.{name}.path", value["path"], "is not there")
+            if "path" in value and (wrong := no_file(value["path"], folder=True)):
+                problems.add(f"datasets.{name}.path", value["path"], wrong)
     _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
     _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
     _training(c, problems)
@@ -155,11 +164,12 @@ def _assets(path: Path, problems: Problems) -> dict[str, dict[str, Any]]:
     except PosterityError as error:
         for line in str(error).splitlines():
             problems.say("assets", line)
+        problems.unread("assets")
         return {}
 
 
 def _name(path: str, name: object, problems: Problems) -> None:
-    if not (isinstance(name, str) and re.match(NAME, name)):
+    if not (isinstance(name, str) and re.fullmatch(NAME, name)):
         problems.say(path, "a name is lower-case letters, digits, '_' and '-', and begins with a letter or digit")
 
 
@@ -207,6 +217,8 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
             _network(c, at, run, problems)
         for i, task in enumerate(run["tasks"]):
             problems.known(f"{at}.tasks[{i}]", task, c.config["tasks"], "task")
+            if name in c.planned and "weights" in c.tasks.get(task, {}):
+                _brought(c, f"{at}.tasks[{i}]", task, {"file": c.tasks[task]["weights"]}, "", problems)
         for i, sampler in enumerate(run["samplers"] if run["samplers"] != "all" else []):
             # a name whose definition is wrong has a line already
             if sampler in c.samplers or sampler not in defined(c.config["samplers"]):
@@ -228,6 +240,10 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
         toys.check(at, section, problems)
     if "study" in experiment:
         _study(c, name, experiment["study"], problems)
+        made = f"{c.config['results']}/study/{name}/simulated.parquet"
+        for i, file in enumerate(study.get("responses", [])):
+            if name in c.planned and file != made and (wrong := no_file(file)):
+                problems.add(f"{path}.study.responses[{i}]", file, wrong)
 
 
 def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> None:
@@ -257,9 +273,9 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
 
 def _brought(c: Checked, path: str, name: str, given: Mapping[str, Any], at: str, problems: Problems) -> None:
     """A file that is said to be there is, and an asset is declared."""
-    if "file" in given and not Path(given["file"]).is_file():
+    if "file" in given and given["file"] not in c.fetched and (wrong := no_file(given["file"])):
         about = given.get("about", "")
-        problems.add(path, name, f"needs {given['file']}, which is not there{about and f' ({about})'}")
+        problems.add(path, name, f"needs {given['file']!r}: {wrong}{about and f' ({about})'}")
     if "asset" in given:
         problems.known(f"{at}.asset", given["asset"], c.assets, "asset")
 

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from posterity import yaml_reader
 from posterity.configuration.problems import Problems
+from posterity.yaml_reader import Unreadable
 
-__all__ = ["FOLDERS", "gather", "load", "merge"]
+__all__ = ["FOLDERS", "as_snakemake", "gather", "load", "merge"]
 
 FOLDERS = ("datasets", "tasks", "priors", "samplers", "experiments")
 _DEFINITION = ("title", "about", "count", "runs", "toys", "metrics", "tables", "figures", "study")
 """The keys of an experiment; none is also a key of the configuration."""
 _MANY = ("tasks", "priors")
 """Folders whose files map names to definitions; in the others a file is one definition under its own name."""
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Safe YAML in which a key that is given twice is a mistake, not an overwriting."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for i, key in enumerate(keys):
-        if key in keys[:i]:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {key!r} is given twice", node.value[i][0].start_mark
-            )
-    return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,12 +28,42 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def load(paths: list[Path], problems: Problems) -> dict[str, Any]:
-    """Configuration files merged in order, each over those before it."""
-    out: dict[str, Any] = {}
+def load(paths: Iterable[Path], words: Iterable[str] = ()) -> dict[str, Any]:
+    """Configuration files merged in order, each over those before it, and over them what was given on a command line.
+
+    Arguments:
+        paths: YAML files.
+        words: ``NAME=VALUE``, as ``snakemake --config`` takes them; a value is YAML.
+
+    Raises:
+        ConfigurationError: a line for each that cannot be read. Nothing else can be said of the others then.
+    """
+    problems, out = Problems(), dict[str, Any]()
     for path in paths:
-        out = merge(out, _read(path, problems))
+        out = merge(out, _read(path, problems) or {})
+    for word in words:
+        name, _, text = word.partition("=")
+        try:
+            out = merge(out, {name: yaml_reader.parse(text, f"--config {name}")})
+        except Unreadable as error:
+            problems.say(f"--config {name}", error.reason)
+    problems.stop()
     return out
+
+
+def as_snakemake(own: Path, settings: Any) -> dict[str, Any]:
+    """The configuration that ``snakemake`` was given, read as everything else is.
+
+    Snakemake's own reading lets a key that is given twice overwrite, and hands nested numbers of ``--config`` over
+    as text.
+
+    Arguments:
+        own: the workflow's file; it may be absent where others are given.
+        settings: Snakemake's ``ConfigSettings``.
+    """
+    given = [Path(path) for path in settings.configfiles]
+    base = [] if settings.replace_workflow_config or (given and not own.exists()) else [own]
+    return load([*base, *given], settings.config_args)
 
 
 def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[str, Any]:
@@ -64,6 +77,9 @@ def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[
         found: dict[str, Any] = {}
         for path in sorted((folder / part).glob("*.yaml")):
             content = _read(path, problems)
+            if content is None:
+                problems.unread(part)
+                continue
             new = content if part in _MANY else {path.stem: content}
             for name in new.keys() & found.keys():
                 problems.say(f"{part}.{name}", f"defined twice, the second time in {path}")
@@ -87,23 +103,14 @@ def _named(out: dict[str, Any], given: Mapping[str, Any], problems: Problems) ->
         problems.say(", ".join(given), f"{said}; lay one of these over the configuration, or name it in `experiments`")
 
 
-def _read(path: Path, problems: Problems) -> dict[str, Any]:
+def _read(path: Path, problems: Problems) -> dict[str, Any] | None:
+    """The mapping in a file; None, and a line, when there is none to be had."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a subclass of the safe loader
-    except OSError as error:
-        problems.say(str(path), f"cannot be read ({error.strerror})")
-        return {}
-    except UnicodeDecodeError:
-        problems.say(str(path), "is not UTF-8 text")
-        return {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        problems.say(str(path), f"{where}{getattr(error, 'problem', None) or 'is not YAML'}")
-        return {}
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
+        content = yaml_reader.read(path)
+    except Unreadable as error:
+        problems.say(str(path), error.reason)
+        return None
+    if content is not None and not isinstance(content, dict):
         problems.say(str(path), f"must map names to values, holds {type(content).__name__}")
-        return {}
-    return content
+        return None
+    return content or {}

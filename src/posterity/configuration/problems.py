@@ -21,38 +21,73 @@ class ConfigurationError(PosterityError):
 
 def meant(given: object, valid: Collection[str]) -> str:
     """ "; did you mean …?" when something close is valid, else nothing."""
+    if len(str(given)) > 100:
+        return ""
     close = get_close_matches(str(given), list(valid), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class Problems:
-    """The lines found so far; the same line twice is one mistake."""
+    """The lines found so far; the same line twice is one mistake, and what follows from a mistake is none."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, None] = {}
+        self._lines: dict[str, list[str]] = {}
+        self._unknown: dict[tuple[str, str], tuple[str, list[str]]] = {}
+        self._unread: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._lines)
 
     def add(self, path: str, value: Any, message: str) -> None:
         """``config: PATH = VALUE: message``."""
-        shown = repr(value)
-        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-        self._lines[f"config: {path} = {shown}: {message}"] = None
+        self.say(f"{_brief(path)} = {_short(value)}", message)
 
     def say(self, path: str, message: str) -> None:
         """``config: PATH: message``, for what is not there or is not one value."""
-        self._lines[f"config: {path}: {message}"] = None
+        self._lines.setdefault(_line(path, message), [])
+
+    def unread(self, part: str) -> None:
+        """Says that a file of ``part`` (datasets, …) has a line already: what it defines is not told to be unknown."""
+        self._unread.add(part.removesuffix("s"))
 
     def known(self, path: str, value: Any, valid: Collection[str], noun: str) -> bool:
-        """Whether ``value`` is one of ``valid``; adds a line if not."""
+        """Whether ``value`` is one of ``valid``; adds a line if not, one for all places that have it."""
         if value in valid:
             return True
-        listed = ", ".join(valid) or "none is defined"
-        self.add(path, value, f"unknown {noun}{meant(value, valid)} (valid: {listed})")
+        if noun in self._unread:
+            return False
+        said = f"unknown {noun}{meant(value, valid)} (valid: {', '.join(valid) or 'none is defined'})"
+        first, others = self._unknown.setdefault((_short(value), said), (path, []))
+        if first == path:
+            where = f"{_brief(path)} = {_short(value)}"
+            self._lines[_line(where, said)] = others
+        elif path not in others:
+            others.append(path)
         return False
 
     def stop(self) -> None:
         """Raises when there was any mistake."""
         if self._lines:
-            raise ConfigurationError(list(self._lines))
+            raise ConfigurationError([line + _also(others) for line, others in self._lines.items()])
+
+
+def _line(where: str, message: str) -> str:
+    """Names may hold what ends a line."""
+    return f"config: {where[:300]}: {message}".replace("\n", "\\n")
+
+
+def _brief(path: str) -> str:
+    return path if len(path) <= 200 else f"{path[:197]}..."
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def _also(places: list[str]) -> str:
+    """Where else the same mistake is."""
+    if not places:
+        return ""
+    more = f" and {len(places) - 1} other places" if len(places) > 2 else f" and {places[1]}" if places[1:] else ""
+    return f"; also {places[0]}{more}"

@@ -111,7 +111,6 @@ def resolve(
     config: Mapping[str, Any],
     folder: Path = Path("config"),
     assets: Path = DECLARED,
-    problems: Problems | None = None,
 ) -> Plan:
     """Checks everything and resolves it.
 
@@ -119,12 +118,11 @@ def resolve(
         config: config.yaml with its overlays merged in.
         folder: where datasets/, tasks/, priors/, samplers/ and experiments/ are.
         assets: the declared list of what can be fetched.
-        problems: mistakes that were found while reading.
 
     Raises:
         ConfigurationError: with one line for each mistake.
     """
-    problems = problems or Problems()
+    problems = Problems()
     c = checked(config, folder, assets, problems)
     default = list(c.config["experiments"])
     plan = Plan(c.config["data"], c.config["results"], default, [n for n in c.planned if n not in default])

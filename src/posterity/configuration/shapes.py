@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,9 @@ __all__ = ["NAME", "check", "defaults", "schema"]
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """What a name may look like; the workflow's wildcards are constrained to the same."""
 
+_LARGEST = sys.float_info.max
+_MANY = 30
+"""Lines about one part."""
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
@@ -45,20 +49,49 @@ def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems) -> bool:
-    """Adds a line for every mistake in ``value``; true when there was none."""
-    import jsonschema  # type: ignore[import-untyped]
-
-    # YAML can write .inf and .nan, JSON settings cannot
-    finite = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", lambda _, v: _is_number(v))
-    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=finite)(against)
-    errors = sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path)))
-    for error in errors:
+    """Adds a line for every mistake in ``value``, for the first of very many; true when there was none."""
+    errors = sorted(_validator()(against).iter_errors(value), key=lambda e: list(map(str, e.path)))
+    for error in errors[:_MANY]:
         _tell(error, path, problems)
+    if len(errors) > _MANY:
+        problems.say(path or "the configuration", f"{len(errors) - _MANY} more mistakes")
     return not errors
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+@cache
+def _validator() -> Any:
+    """Of JSON schemas, with numbers that settings can hold, and patterns that are of the whole text."""
+    import jsonschema  # type: ignore[import-untyped]
+
+    base = jsonschema.Draft202012Validator
+    types = base.TYPE_CHECKER.redefine_many({"number": _is_number, "integer": _is_whole})
+    return jsonschema.validators.extend(base, {"pattern": _pattern, "uniqueItems": _unique}, type_checker=types)
+
+
+def _is_number(checker: Any, value: Any) -> bool:
+    """YAML can write .inf and .nan, JSON settings cannot; and no float holds what has 400 digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+
+
+def _is_whole(checker: Any, value: Any) -> bool:
+    """JSON schemas take 7.0 for a whole number, which Python cannot count with."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[Any]:
+    """Of the whole text: "$" alone lets a newline at the end pass."""
+    import jsonschema
+
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _unique(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[Any]:
+    """In a time that grows with the list and not with its square."""
+    import jsonschema
+
+    if wanted and isinstance(value, list) and len({json.dumps(v, sort_keys=True) for v in value}) < len(value):
+        yield jsonschema.ValidationError(f"{value!r} has non-unique elements")
 
 
 def _tell(error: Any, root: str, problems: Problems) -> None:
@@ -66,10 +99,9 @@ def _tell(error: Any, root: str, problems: Problems) -> None:
     path, value, rule = path.lstrip("."), error.instance, error.validator
     if rule in ("additionalProperties", "unevaluatedProperties"):
         valid = list(error.schema.get("properties", {}))
-        for key in value:
-            if key not in valid:
-                hint = meant(key, valid) or f"; valid: {', '.join(valid) or 'none'}"
-                problems.add(f"{path}.{key}".lstrip("."), value[key], f"unknown key{hint}")
+        for key in [key for key in value if key not in valid][:_MANY]:
+            hint = meant(key, valid) or f"; valid: {', '.join(valid) or 'none'}"
+            problems.add(f"{path}.{key}".lstrip("."), value[key], f"unknown key{hint}")
     elif rule == "propertyNames":
         problems.say(f"{path}.{value}" if path else str(value), "a name is lower-case letters, digits, '_' and '-'")
     elif rule == "required":
@@ -94,7 +126,8 @@ def _branches(error: Any, value: Any) -> str:
 def _wanted(error: Any, value: Any) -> str:
     rule, want = error.validator, error.validator_value
     if rule == "type":
-        return f"must be {' or '.join(_TYPES[t] for t in ([want] if isinstance(want, str) else want))}{_number(value)}"
+        types = [want] if isinstance(want, str) else want
+        return f"must be {' or '.join(_TYPES[t] for t in types)}{_number(value, 'integer' in types)}"
     if rule in _BOUNDS:
         return f"must be {_BOUNDS[rule]} {want}"
     if rule in ("enum", "const"):
@@ -113,16 +146,15 @@ def _wanted(error: Any, value: Any) -> str:
     return str(error.message).splitlines()[0]
 
 
-def _number(value: Any) -> str:
-    """YAML takes 1e-4 for text: say so where a number was meant."""
-    if not isinstance(value, str):
+def _number(value: Any, whole: bool) -> str:
+    """YAML takes 1e-4 for text, and 7.0 for another number than 7: say so where a number was meant."""
+    if not isinstance(value, str | float):
         return ""
     try:
         number = float(value)
-    except ValueError:
+        text = f"{int(number)}" if whole else repr(number) if "e" not in repr(number) else f"{number:.1e}"
+    except (ValueError, OverflowError):
         return ""
-    return (
-        f", and {value!r} is text; write {number!r}"
-        if "e" not in repr(number)
-        else f", and {value!r} is text; write {number:.1e}"
-    )
+    if whole and number != int(number):
+        return ""
+    return f", and {value!r} is text; write {text}" if isinstance(value, str) else f"; write {text}" if whole else ""

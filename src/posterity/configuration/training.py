@@ -37,9 +37,7 @@ def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
 
 def trained(file: Path, name: str | None) -> dict[str, Any]:
     """The settings of the one prior in ``file`` that can be trained, or of ``name``."""
-    problems = Problems()
-    found = load([file], problems)
-    problems.stop()
+    problems, found = Problems(), load([file])
     able = [n for n, prior in found.items() if isinstance(prior, Mapping) and "train" in prior]
     if name is None and len(able) != 1:
         raise PosterityError(f"{file} has {len(able)} priors with `train`; choose with --name ({', '.join(able)})")
