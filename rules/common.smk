@@ -32,8 +32,10 @@ def noted(stage, wildcards):
 
 
 def options_of(*names):
-    """The command's options for those inputs that the job has."""
-    return lambda wildcards, input: [f"--{n} {input[n]}" for n in names if input.get(n)]
+    """The words of the options for those inputs that the job has; with `:q` each stays one word of the command."""
+    return lambda wildcards, input: [
+        word for n in names if input.get(n) for word in (f"--{n}", str(input[n]))
+    ]
 
 
 def needs_of(stage, *names, mem_mb, runtime):

@@ -19,5 +19,5 @@ rule measure:
         assets=lambda wildcards: f"{plan.data}/assets",
     shell:
         "exec posterity measure --settings {params.settings:q} --samples {input.samples:q}"
-        " --measurements {input.measurements:q} {params.options} --assets {params.assets:q}"
+        " --measurements {input.measurements:q} {params.options:q} --assets {params.assets:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -21,4 +21,4 @@ rule sample:
         options=options_of("weights"),
     shell:
         "exec posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
-        " --measurements {input.measurements:q} {params.options} --batch {resources.batch} --gpus {resources.gpu} --output {output:q} > {log:q} 2>&1"
+        " --measurements {input.measurements:q} {params.options:q} --batch {resources.batch} --gpus {resources.gpu} --output {output:q} > {log:q} 2>&1"

@@ -128,6 +128,15 @@ def test_a_missing_input_is_one_line(tmp_path):
     fails(done, "absent.parquet does not exist")
 
 
+def test_an_output_that_cannot_be_is_told_before_the_work(monkeypatch, tmp_path):
+    from posterity.stages import distance
+
+    monkeypatch.setattr(distance, "run", lambda *_, **__: pytest.fail("it began"))
+    (tmp_path / "device").symlink_to("/dev/full")
+    for output in (tmp_path, tmp_path / "device", tmp_path / "device" / "a.parquet"):
+        fails(call("distance", "--settings", "{}", "--output", output), f"cannot write {output}: ")
+
+
 def test_an_unknown_asset_is_one_line(monkeypatch):
     monkeypatch.chdir(ROOT)
     fails(call("fetch", "vgg61"), "asset 'vgg61' does not exist", "vgg16")
@@ -204,12 +213,11 @@ def test_check_tells_all_mistakes_and_fails(monkeypatch, tmp_path):
 def test_check_counts_what_is_missing_and_what_is_stale(monkeypatch, tmp_path):
     from posterity.artifacts import store
     from posterity.configuration import load, resolve
-    from posterity.configuration.problems import Problems
 
     for name in ("config", "resources"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    job = resolve(load([Path("config/config.yaml"), Path("config/ci.yaml")], Problems())).job(
+    job = resolve(load([Path("config/config.yaml"), Path("config/ci.yaml")])).job(
         "degrade", "openmoji-smileys", "inpaint_face"
     )
     path = tmp_path / "results/ci/measurements/openmoji-smileys/inpaint_face.parquet"
