@@ -105,6 +105,22 @@ def test_settings_that_are_not_json():
     fails(call("table", "--settings", "@absent.json", "--inputs", "x", "--output", "y"), "absent.json")
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("[" * 10**5, "holds lists and objects more than 40 deep"),
+        ('{"a":' * 10**5, "holds lists and objects more than 40 deep"),
+        ('{"table": "cost", "table": "cost"}', "key 'table' is given twice"),
+        ('{"dim": NaN}', "NaN is not a finite number"),
+        ('{"dim": 1e999}', "1e999 is not a finite number"),
+    ],
+)
+def test_hostile_settings(settings, told, tmp_path):
+    (tmp_path / "a.json").write_text(settings)
+    for given in (settings, f"@{tmp_path / 'a.json'}"):
+        fails(call("table", "--settings", given, "--inputs", "x", "--output", "y"), "--settings ", told)
+
+
 def test_settings_that_lack_a_key_name_it(tmp_path):
     done = call("degrade", "--settings", "{}", "--items", "a", "--regions", "b", "--output", tmp_path / "c.parquet")
     fails(done, "--settings lacks 'dataset'")

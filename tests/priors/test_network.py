@@ -163,6 +163,13 @@ BIAS = "conv_out.bias"
         ({}, {"architecture": SMALL | {"blocks": 3}}, ["UNet2DModel", "blocks"]),
         ({}, {"architecture": SMALL | {"down_block_types": ["Nothing", "Else"]}}, ["UNet2DModel"]),
         ({}, {"architecture": SMALL | {"num_class_embeds": 5}}, ["class_embedding.weight"]),
+        ({}, {"architecture": SMALL | {"norm_num_groups": 0}}, ["UNet2DModel"]),
+        ({}, {"architecture": SMALL | {"block_out_channels": ["a", "b"]}}, ["UNet2DModel"]),
+        ({}, {"architecture": [1]}, ["card.json: architecture is [1], expected settings"]),
+        ({}, {"weights": "f" * 64}, ["card.json: weights is 'ffff", "expected their SHA-256"]),
+        ({}, {"signal_shape": 3}, ["card.json: signal_shape is 3, expected whole numbers"]),
+        ({}, {"signal_shape": [3, 8, "8"]}, ["card.json: signal_shape is [3, 8, '8'], expected whole numbers"]),
+        ({}, {"schedule": ["linear"]}, ["card.json: schedule ['linear'] is none of"]),
     ],
 )
 def test_wrong_files_are_refused_in_one_line(
@@ -183,9 +190,15 @@ def test_truncated_foreign_and_absent_files_are_refused(tmp_path: Any) -> None:
         with pytest.raises(PosterityError, match="not a whole safetensors file"):
             load(path)
     path.write_bytes(whole)
-    (tmp_path / "card.json").write_text("{")
-    with pytest.raises(PosterityError, match=r"card\.json, which must say"):
-        load(path)
+    for content in ("{", "[" * 10**5, '{"weights": NaN}', "\0"):
+        (tmp_path / "card.json").write_text(content)
+        with pytest.raises(PosterityError, match=r"card\.json, which must say") as error:
+            load(path)
+        assert "\n" not in str(error.value)
+    for content in ("[]", "3", "null"):
+        (tmp_path / "card.json").write_text(content)
+        with pytest.raises(PosterityError, match="lacks architecture"):
+            load(path)
     (tmp_path / "card.json").write_text("{}")
     with pytest.raises(PosterityError, match="lacks architecture"):
         load(path)

@@ -157,7 +157,7 @@ def _bytes(value: Any) -> int:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError) as error:  # a flipped bit may turn text into what is none
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:  # a flipped bit changes text, too
         reason = " ".join(str(error).split())
         raise PosterityError(f"{path} is not a readable Parquet file ({reason}); delete it and run again") from error
 
@@ -222,4 +222,5 @@ def provenance(path: Path) -> dict[str, Any]:
         raise PosterityError(f"{path} does not exist")
     with _readable(path):
         content = (pq.read_schema(path).metadata or {}).get(_KEY)
-        return json.loads(content) if content else {}
+        about = json.loads(content) if content else {}
+    return about if isinstance(about, dict) else {}

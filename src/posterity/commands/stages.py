@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from posterity import json_reader
 from posterity.commands.datasets import prepared
 from posterity.commands.group import ManyCommand
 from posterity.commands.plan import Workflow
@@ -84,9 +85,9 @@ def _parse(settings: str) -> dict[str, Any]:
                 f"--settings {settings}: cannot be read ({getattr(error, 'strerror', None) or error})"
             ) from error
     try:
-        resolved = json.loads(text)
-    except ValueError as error:
-        raise PosterityError(f"--settings is not JSON ({error}): {text[:60]!r}") from error
+        resolved = json_reader.parse(text, "--settings")
+    except json_reader.Unreadable as error:
+        raise PosterityError(f"{error}: {text[:60]!r}") from error
     if not isinstance(resolved, dict):
         raise PosterityError(f"--settings must be a JSON object, is {text[:60]!r}")
     return resolved

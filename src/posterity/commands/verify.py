@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 import typer
 
+from posterity import json_reader
 from posterity.commands.group import Shorthand
 from posterity.errors import PosterityError
 
@@ -94,8 +94,8 @@ def _parse(given: list[str]) -> dict[str, Any]:
         if not (key and sign):
             raise PosterityError(f"--set {one!r} must be KEY=VALUE")
         try:
-            out[key] = json.loads(value)
-        except ValueError:
+            out[key] = json_reader.parse(value, key)
+        except json_reader.Unreadable:
             out[key] = value
     return out
 

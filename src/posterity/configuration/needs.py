@@ -96,7 +96,7 @@ def _estimate(path: Path, settings: str) -> Mapping[str, float]:
         same = [run for run in runs if settings in run["params"].values()]
         memory = max(float(run["max_rss"]) for run in same)
         seconds = max(float(run["s"]) for run in same)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
     found = {"mem_mb": memory * _SPARE + _OWN_MB, "runtime": seconds / 60 * _SPARE}
     return {what: max(value, _LEAST[what]) for what, value in found.items()}

@@ -59,5 +59,5 @@ def _last(path: Path) -> float | None:
     """Seconds of the last run; None where that is not to be read."""
     try:
         return float(json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["s"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, IndexError):
         return None

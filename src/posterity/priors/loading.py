@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from posterity import json_reader
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.imports import NETWORKS, lean
@@ -77,15 +77,23 @@ def _card(weights: Path) -> dict[str, Any]:
         raise PosterityError(f"{weights} does not exist; `posterity train --help` tells how such a file is made")
     path = weights.with_name("card.json")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PosterityError(f"{path}, which must say what {weights.name} is, cannot be read ({error})") from error
+        card = json_reader.read(path)
+    except json_reader.Unreadable as error:
+        raise PosterityError(f"{path}, which must say what {weights.name} is, {error.reason}") from error
     missing = [key for key in _NEEDED if not isinstance(card, dict) or key not in card]
     if missing:
         raise PosterityError(f"{path} lacks {', '.join(missing)}")
     for key, valid in (("prediction", PREDICTIONS), ("schedule", tuple(SCHEDULES))):
         if card[key] not in valid:
             raise PosterityError(f"{path}: {key} {card[key]!r} is none of {', '.join(valid)}")
+    shape = card["signal_shape"]
+    for key, fits, expected in (
+        ("architecture", isinstance(card["architecture"], dict), "settings"),
+        ("weights", isinstance(card["weights"], dict), "their SHA-256"),
+        ("signal_shape", isinstance(shape, list) and {type(n) for n in shape} == {int}, "whole numbers"),
+    ):
+        if not fits:
+            raise PosterityError(f"{path}: {key} is {card[key]!r:.60}, expected {expected}")
     return card
 
 
@@ -110,8 +118,9 @@ def build(architecture: Mapping[str, Any], name: str) -> nn.Module:
     try:
         with torch.device("meta"):
             return UNet2DModel(**settings)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise PosterityError(f"{name}: no UNet2DModel has this architecture ({error})") from error
+    except Exception as error:  # its constructor checks little
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PosterityError(f"{name}: no UNet2DModel has this architecture ({reason})") from error
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from posterity import json_reader
 from posterity.artifacts import store
 from posterity.certificates.expectations import Expectation, Key, parse
 from posterity.errors import PosterityError
@@ -21,11 +22,10 @@ def load(folder: Path, method: str) -> dict[Key, Expectation]:
     if not path.is_file():
         return {}
     try:
-        return dict(parse(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["entries"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PosterityError(
-            f"{path} holds no expectations ({error!r}); write it with --update-expectations"
-        ) from error
+        return dict(parse(entry) for entry in json_reader.read(path)["entries"])
+    except (json_reader.Unreadable, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = error.reason if isinstance(error, json_reader.Unreadable) else repr(error)
+        raise PosterityError(f"{path} holds no expectations ({reason}); write it with --update-expectations") from error
 
 
 def save(folder: Path, method: str, learned: Known) -> None:

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from posterity import json_reader
 from posterity.artifacts import store
 from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
@@ -62,15 +63,13 @@ def run(settings: dict[str, Any], *, source: Path, output: Path) -> None:
 
 def _source(card: Path) -> Any:
     try:
-        return json.loads(card.read_text(encoding="utf-8")).get("source")
-    except (OSError, ValueError):
+        return json_reader.read(card).get("source")
+    except (PosterityError, AttributeError):
         return None
 
 
 def _config(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PosterityError(
-            f"{path}, which must lie beside a checkpoint of the hub, cannot be read ({error})"
-        ) from error
+        return json_reader.read(path)
+    except json_reader.Unreadable as error:
+        raise PosterityError(f"{path}, which must lie beside a checkpoint of the hub, {error.reason}") from error

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posterity import json_reader
 from posterity.artifacts import images, store
 from posterity.errors import Again, PosterityError
 from posterity.imports import NETWORKS, lean
@@ -101,8 +102,8 @@ class _Data:
 
 def _finished(output: Path, card: Path, digest: str) -> bool:
     try:
-        return output.is_file() and json.loads(card.read_text(encoding="utf-8")).get("digest") == digest
-    except (OSError, ValueError):
+        return output.is_file() and json_reader.read(card).get("digest") == digest
+    except (PosterityError, AttributeError):
         return False
 
 
