@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from posterity.artifacts import store
-from posterity.artifacts.schemas import SCHEMAS
+from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
 ROWS = [{"dataset": "d", "task": "t", "item": str(i), "prior": "p", "mode": i, "probability": 0.5} for i in range(3)]
@@ -199,12 +199,12 @@ class TestWhatGoesWrong:
     def test_another_kind_of_artifact(self, artifact: Path) -> None:
         with pytest.raises(PosterityError) as error:
             store.read(artifact, "metrics")
-        assert one_line(error) == f"{artifact} holds posterior version 2, expected metrics version 2"
+        assert one_line(error) == f"{artifact} holds posterior version {VERSION}, expected metrics version {VERSION}"
 
     def test_somebody_elses_parquet(self, tmp_path: Path) -> None:
         path = tmp_path / "theirs.parquet"
         pq.write_table(pa.table({"a": [1]}), path)
-        with pytest.raises(PosterityError, match="expected posterior version 2"):
+        with pytest.raises(PosterityError, match=f"expected posterior version {VERSION}"):
             store.read(path, "posterior")
 
 

@@ -89,15 +89,32 @@ def test_toy_mixture():
     assert (mode[KMeansRule().choose(x, 20, rng)] == 0).sum() >= 4
 
 
-def test_tree_shows_each_sample_at_most_once():
-    d = distances(np.random.default_rng(0).normal(size=(50, 3)))
+def _pools():
+    rng = np.random.default_rng(0)
+    distinct = rng.normal(size=(3, 5))
+    yield "spread", rng.normal(size=(50, 3))
+    yield "three pictures six times", np.repeat(distinct, 6, axis=0)
+    yield "three pictures in turn", np.tile(distinct, (6, 1))
+    yield "one picture", np.zeros((12, 3))
+    yield "a line, every second as near to two", np.arange(21.0)[:, None]
+    yield "a grid", np.stack(np.meshgrid(*[np.arange(5.0)] * 2), -1).reshape(-1, 2)
+    yield "corners of a simplex, all as near", np.eye(17)
+    yield "two", rng.normal(size=(2, 3))
+    yield "alone", np.zeros((1, 3))
+
+
+@pytest.mark.parametrize("soft_factor", [None, 0.5, 2])
+@pytest.mark.parametrize("count", [1, 3, 5])
+@pytest.mark.parametrize("x", [pytest.param(x, id=name) for name, x in _pools()])
+def test_tree_shows_every_sample_once(x, count, soft_factor):
+    d = distances(x)
     rng = np.random.default_rng(1)
 
     def choose(members, count):
         return [members[i] for i in FPS().choose(d[np.ix_(members, members)], count, rng)]
 
-    nodes = tree(d, 4, choose, soft_factor=2)
-    shown = [i for _, i in nodes]
-    assert len(shown) == len(set(shown)) == 50
+    nodes = tree(d, count, choose, soft_factor=soft_factor)
+    assert sorted(i for _, i in nodes) == list(range(len(x)))
+    assert all(path[:-1] == () or path[:-1] in dict(nodes) for path, _ in nodes)
     text = brackets(nodes)
     assert text.count("(") == text.count(")") and text.endswith(";")

@@ -18,7 +18,10 @@ Tree = list[tuple[tuple[int, ...], int]]
 def tree(
     distances: Array, count: int, choose: Choose, soft_factor: float | None = None, percentile: float = 10.0
 ) -> Tree:
-    """Every shown sample as (path, index); path (2, 0) is the first child of the third root.
+    """The whole pool as (path, index), each member once; path (2, 0) is the first child of the third root.
+
+    A member that is as near to several representatives belongs to the first of them. The public code leaves it
+    out, and with it most of a pool in which samples coincide.
 
     Arguments:
         distances: (N, N).
@@ -47,9 +50,9 @@ def tree(
         shown.update(seeds)
         out.extend(((*path, k), c) for k, c in enumerate(seeds))
         rest = [i for i in eligible + extra if i not in shown]
-        for k, c in enumerate(seeds):
-            others = [s for s in seeds if s != c]
-            branch = [i for i in rest if all(distances[i, c] < distances[i, s] for s in others) and i not in shown]
+        nearest = [int(distances[i, seeds].argmin()) for i in rest] if seeds else []
+        for k in range(len(seeds)):
+            branch = [i for i, at in zip(rest, nearest, strict=True) if at == k and i not in shown]
             if branch:
                 grow(branch, soften(branch), (*path, k))
 
