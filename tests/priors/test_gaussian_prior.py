@@ -1,12 +1,20 @@
 """Dense and stationary Gaussian priors: against formulas, autograd and each other."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from posterity.diffusion.noise import Noise
+from posterity.diffusion.noise import Noise, generator
+from posterity.errors import PosterityError
+from posterity.operators.base import Operator
+from posterity.operators.build import build, draw
+from posterity.operators.hdr import Clipping
+from posterity.operators.jpeg import Jpeg
 from posterity.operators.masks import Inpainting
+from posterity.operators.phase import PhaseRetrieval
 from posterity.operators.pointwise import Colorization, Denoising
 from posterity.operators.superresolution import BicubicSR
 from posterity.priors.base import NoClosedForm
@@ -135,9 +143,103 @@ def test_estimate_keeps_the_variance_of_a_pixel() -> None:
     assert StationaryGaussian.estimate(images, size=4).signal_shape == (3, 4, 4)
 
 
-@pytest.mark.parametrize("operator", [BicubicSR(2, (3, 4, 4)), Inpainting(torch.eye(4)[None, None], (3, 4, 4))])
-def test_stationary_refuses_what_it_cannot_solve(operator: BicubicSR | Inpainting) -> None:
-    prior = StationaryGaussian(torch.zeros(3), torch.ones(3, 4, 3), (4, 4))
-    y = operator.to(torch.float64)(torch.zeros(1, 3, 4, 4, dtype=torch.float64))
-    with pytest.raises(NoClosedForm, match=type(operator).__name__):
-        prior.posterior(operator, y, 0.1)
+SOLVED: dict[str, dict[str, Any]] = {
+    "inpaint": {"pixels": [0.3, 0.6]},
+    "sr": {"factor": 2},
+    "pool": {"factor": 4},
+    "blur": {"width": 0.7},
+    "blur_truncated": {"width": 0.7},
+    "motion_blur": {"size": 5, "intensity": 0.5},
+    "hadamard": {"ratio": 2},
+    "dense": {"measured": 9},
+}
+"""Operators that do not treat all pixels alike."""
+
+
+@pytest.fixture(scope="module")
+def small() -> StationaryGaussian:
+    images = torch.randn(40, 3, 4, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return StationaryGaussian.estimate(images + images.roll(1, -1) + images.roll(1, 1) + 0.3)
+
+
+def problem(family: str, prior: StationaryGaussian, rows: int, sigma_y: float) -> tuple[Operator, Tensor]:
+    """An operator with parameters of their own in each row, where the family has them, and measurements."""
+    task, shape = {"operator": family, **SOLVED[family]}, prior.signal_shape
+    own = [draw(task, shape, generator(family, row)) for row in range(rows)]
+    operator = build(task, shape, {name: torch.cat([o[name] for o in own]) for name in own[0]})
+    rng = torch.Generator().manual_seed(4)
+    y = operator(torch.randn(rows, *shape, dtype=torch.float64, generator=rng))
+    noise = torch.randn(y.shape, dtype=torch.float64, generator=rng)
+    return operator, y + sigma_y * operator.where_measured(y) * noise
+
+
+def textbook(prior: StationaryGaussian, operator: Operator, y: Tensor, sigma_y: float) -> tuple[Tensor, Tensor]:
+    """Mean (d,) and covariance (d, d) of the posterior of one measurement (1, …), with dense matrices."""
+    d = math.prod(prior.signal_shape)
+    basis = torch.eye(d, dtype=torch.float64).unflatten(1, prior.signal_shape)
+    a = torch.cat([operator(e[None]).flatten(1) for e in basis]).T
+    covariance, mean = as_dense(prior).covariance, prior.mean.flatten()
+    noisy = a @ covariance @ a.T + sigma_y**2 * torch.eye(len(a), dtype=torch.float64)
+    gain = covariance @ a.T @ torch.linalg.pinv(noisy, rtol=1e-11, hermitian=True)
+    return mean + gain @ (y.flatten() - a @ mean), covariance - gain @ a @ covariance
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.2])
+@pytest.mark.parametrize("family", SOLVED)
+def test_every_linear_operator_has_its_posterior_mean(small: StationaryGaussian, family: str, sigma_y: float) -> None:
+    operator, y = problem(family, small, 3, sigma_y)
+    fast = small.posterior(operator, y, sigma_y)
+    for row in range(3):
+        expected, _ = textbook(small, operator.rows(torch.tensor([row])), y[row], sigma_y)
+        torch.testing.assert_close(fast.mean[row].flatten(), expected, rtol=0, atol=1e-7)
+    assert fast.mode_probabilities.tolist() == [[1.0]] * 3 and fast.mode_of(y).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.3])
+@pytest.mark.parametrize("family", ["inpaint", "sr"])
+def test_solved_draws_have_the_posterior_moments(small: StationaryGaussian, family: str, sigma_y: float) -> None:
+    count = 6000
+    operator, y = problem(family, small, 1, sigma_y)
+    exact = small.posterior(operator, y.expand(count, *y.shape[1:]), sigma_y)
+    x = exact.sample(Noise(3, ["a"] * count, range(count)))
+    mean, covariance = textbook(small, operator, y, sigma_y)
+    if sigma_y == 0:
+        assert (operator(x) - y).abs().max() < 1e-7
+    variance = covariance.diag().clamp(min=0)
+    assert ((x.flatten(1).mean(0) - mean).abs() <= 5 * (variance / count).sqrt() + 1e-7).all()
+    error = 5 * ((torch.outer(variance, variance) + covariance**2) / count).sqrt()  # of normal draws' covariance
+    assert ((x.flatten(1).T.cov() - covariance).abs() <= error + 1e-9).all()
+
+
+def test_a_solved_row_does_not_see_the_others(small: StationaryGaussian) -> None:
+    operator, y = problem("inpaint", small, 3, 0.1)
+    y = y * torch.tensor([1.0, 1e3, 0.0])[:, None, None, None]
+    together = small.posterior(operator, y, 0.1).sample(Noise(3, ["a", "b", "c"], [0, 1, 2]))
+    for row, name in enumerate("abc"):
+        one = small.posterior(operator.rows(torch.tensor([row])), y[[row]], 0.1).sample(Noise(3, [name], [row]))
+        torch.testing.assert_close(one[0], together[row], rtol=0, atol=1e-10)
+
+
+def test_what_has_no_solution_is_told() -> None:
+    """Without noise a measurement that no image of the prior has is not explained."""
+    spectrum = torch.zeros(3, 4, 3)
+    spectrum[:, 0, 0] = 1
+    flat = StationaryGaussian(torch.zeros(3), spectrum, (4, 4))
+    operator = Inpainting(torch.eye(4)[None, None].double(), (3, 4, 4))
+    y = operator(torch.randn(1, 3, 4, 4, dtype=torch.float64))
+    with pytest.raises(PosterityError, match="sigma_y above 0"):
+        flat.posterior(operator, y, 0.0).mean  # noqa: B018
+    assert flat.posterior(operator, y, 0.1).mean.isfinite().all()
+
+
+def test_the_evidence_of_a_solved_posterior_is_not_known(small: StationaryGaussian) -> None:
+    operator, y = problem("sr", small, 1, 0.1)
+    with pytest.raises(NoClosedForm, match="determinant"):
+        small.posterior(operator, y, 0.1).log_evidence  # noqa: B018
+
+
+@pytest.mark.parametrize("operator", [Clipping(2, (3, 16, 16)), Jpeg(20, (3, 16, 16)), PhaseRetrieval(2, (3, 16, 16))])
+def test_stationary_refuses_what_is_not_linear(operator: Operator) -> None:
+    prior = StationaryGaussian(torch.zeros(3), torch.ones(3, 16, 9), (16, 16))
+    with pytest.raises(NoClosedForm, match=f"{type(operator).__name__} is not linear"):
+        prior.posterior(operator, operator(torch.zeros(1, 3, 16, 16, dtype=torch.float64)), 0.1)

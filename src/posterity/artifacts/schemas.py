@@ -61,7 +61,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("peak_bytes", pa.int64()),
         ]
     ),
-    # results/posterior/{dataset}/{task}/{prior}.parquet: every mode with probability over 1e-4
+    # results/posterior/{dataset}/{task}/{prior}.parquet: every mode with probability over 1e-4;
+    # log_evidence is null where it is not known
     "posterior": pa.schema(
         [
             *_MEASUREMENT_KEY,

@@ -31,7 +31,7 @@ HAS: dict[str, frozenset[str]] = {
 CLOSED_FORM: dict[str, frozenset[str]] = {
     "kernel": frozenset(name for name, has in HAS.items() if "svd" in has),
     "blocks": frozenset({"inpaint", "colorize", "denoise"}),
-    "gaussian": frozenset({"colorize", "denoise"}),
+    "gaussian": frozenset(name for name, has in HAS.items() if {"linear", "adjoint"} <= set(has)),
 }
 """Operators for which a kind of prior has an exact posterior."""
 

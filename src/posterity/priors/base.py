@@ -38,7 +38,7 @@ class ExactPosterior(ABC):
     @property
     @abstractmethod
     def log_evidence(self) -> Tensor:
-        """log p(y), shape (B,)."""
+        """log p(y), shape (B,); NoClosedForm where the posterior is known and the evidence is not."""
 
     @abstractmethod
     def sample(self, noise: Noise) -> Tensor:

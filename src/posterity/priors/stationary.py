@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -12,12 +12,15 @@ from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
 from posterity.operators.base import Operator
 from posterity.priors._rows import probe
+from posterity.priors._solved import SolvedPosterior
 from posterity.priors.base import ExactPosterior, NoClosedForm, Prior
 
 __all__ = ["StationaryGaussian"]
 
 _RELATIVE = 1e-12
 """Eigenvalues below this share of the largest count as 0."""
+_FLAT = 1e-10
+"""Where an approximate inverse stops to grow, as a share of the largest eigenvalue."""
 
 
 def _forward(x: Tensor) -> Tensor:
@@ -106,22 +109,30 @@ class StationaryGaussian(Prior):
         return self.mean + self.filter(x_t - math.sqrt(a) * self.mean, gain)
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
-        operator = operator.to(self.dtype, y.device)
-        return _StationaryPosterior(self, _channel_matrix(operator, y), y.double(), sigma_y)
+        """In closed form where A treats all pixels alike; else by conjugate gradients, without the evidence."""
+        operator, y = operator.to(self.dtype, y.device), y.double()
+        if not {"linear", "adjoint"} <= operator.has:
+            raise NoClosedForm(f"{type(operator).__name__} is not linear, so that a Gaussian has no closed form")
+        matrix = _channel_matrix(operator, y)
+        if matrix is not None:
+            return _StationaryPosterior(self, matrix, y, sigma_y)
+        values = self.eigen[0]
+        inverse = 1 / (values + sigma_y**2).clamp(min=_FLAT * float(values.max()))
+        covariance, root, approximate = (partial(self.filter, response=r) for r in (values, values.sqrt(), inverse))
+        return SolvedPosterior(self.mean, covariance, root, approximate, operator, y, sigma_y)
 
 
-def _channel_matrix(operator: Operator, y: Tensor) -> Tensor:
-    """M (n, C) when A multiplies the channels of every pixel by M; NoClosedForm otherwise."""
+def _channel_matrix(operator: Operator, y: Tensor) -> Tensor | None:
+    """M (n, C) when A multiplies the channels of every pixel by M; None otherwise."""
     channels, height, width = operator.signal_shape
     shape = (len(y), *operator.signal_shape)
-    if "linear" in operator.has and y.ndim == 4 and y.shape[2:] == (height, width):
+    if y.ndim == 4 and y.shape[2:] == (height, width):
         columns = [operator(torch.eye(channels)[c].double()[:, None, None].expand(shape)) for c in range(channels)]
         matrix = torch.stack([column[0, :, 0, 0] for column in columns], dim=1)
         x = probe(operator.signal_shape).expand(shape)
         if torch.allclose(operator(x), torch.einsum("nc,bchw->bnhw", matrix, x), rtol=0, atol=1e-9):
             return matrix
-    name = type(operator).__name__
-    raise NoClosedForm(f"{name} does not treat all pixels alike, so that a stationary Gaussian has no closed form")
+    return None
 
 
 class _StationaryPosterior(ExactPosterior):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,12 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, measurements: P
         exact = measured.prior.posterior(measured.operator, measured.y, measured.sigma_y)
     except NoClosedForm as error:
         raise PosterityError(f"prior {settings['prior']['name']} on task {settings['task']}: {error}") from error
+    evidences: list[float | None] = [None] * len(measured.items)
+    with suppress(NoClosedForm):
+        evidences = [v if math.isfinite(v) else None for v in exact.log_evidence.tolist()]
     key = {"dataset": settings["dataset"], "task": settings["task"], "prior": settings["prior"]["name"]}
     rows = []
-    for item, weights, evidence in zip(measured.items, exact.mode_probabilities, exact.log_evidence, strict=True):
-        shared = key | {"item": item, "log_evidence": float(evidence)}
+    for item, weights, evidence in zip(measured.items, exact.mode_probabilities, evidences, strict=True):
+        shared = key | {"item": item, "log_evidence": evidence}
         rows += [shared | {"mode": int(k), "probability": float(weights[k])} for k in (weights > _LEAST).nonzero()]
     store.write(output, "posterior", rows, {"settings": settings})
