@@ -42,3 +42,19 @@ def test_published_settings_come_with_their_source():
     assert not [line for line in lines if line.rstrip().endswith("|  |")], "an override without a source"
     deblurring = [line for line in lines if line.startswith("| `mgps` | `imagenet`; `deblur_gauss_256`")]
     assert len(deblurring) == 1 and "late_eta 1.0" in deblurring[0]
+
+
+def test_what_priors_can_is_told_from_the_code():
+    """test_known.py holds ``CLOSED_FORM`` to what the priors do."""
+    from posterity.configuration.known import CLOSED_FORM, HAS
+    from posterity.configuration.shapes import schema
+
+    lines = [line.strip("|").split(" | ") for line in fill("priors").splitlines() if line.startswith("| `")]
+    rows = {kind.strip(" `"): (about, able) for kind, about, able in lines}
+    assert set(rows) == set(schema("parts")["prior"]) >= set(CLOSED_FORM)
+    for kind, (about, able) in rows.items():
+        assert about.strip()
+        assert {o for o in HAS if f"`{o}`" in able} == set(CLOSED_FORM.get(kind, ()))
+    assert "every linear operator" in rows["gaussian"][1] and "every linear operator" not in rows["kernel"][1]
+    page = (ROOT / "docs" / "priors.md").read_text(encoding="utf-8")
+    assert "<!-- reference: priors -->" in page and "| `kernel` |" not in page

@@ -2,8 +2,9 @@
 
 A line ``<!-- reference: parts/config -->`` in a page becomes a table of that schema's keys;
 ``<!-- reference: samplers -->`` becomes a section for every sampler; tasks and priors have a section a kind.
-``operators`` becomes the table of what each operator has and who can use it, ``published`` that of the settings
-which ``config/samplers`` keeps for particular priors, tasks and data sets.
+``operators`` becomes the table of what each operator has and who can use it, ``priors`` that of what each kind of
+prior is and can, ``published`` that of the settings which ``config/samplers`` keeps for particular priors, tasks and
+data sets.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ def fill(what: str) -> str:
         return "\n".join(_methods(schema(what)))
     if what == "operators":
         return "\n".join(_operators())
+    if what == "priors":
+        return "\n".join(_priors())
     if what == "published":
         return "\n".join(_published())
     name, *path = what.split("/")
     found = reduce(lambda node, key: node[key], path, schema(name))
     if what in ("parts/task", "parts/prior"):
-        return "\n\n".join(f"### `{name}`\n\n{keys(shape)}" for name, shape in found.items())
+        return "\n\n".join(f"### `{name}`\n\n{_lead(shape)}{keys(shape)}" for name, shape in found.items())
     return keys(found)
 
 
@@ -93,6 +96,22 @@ def _operators() -> Iterator[str]:
         marks = ("•" if part in has else "" for part in parts)
         yield f"| `{name}` | {' | '.join(marks)} | {_list(priors)} | {', '.join(samplers)} |"
     yield "\n¹ with noise alone, ² without noise alone; `exact` where the prior has the posterior."
+
+
+def _lead(shape: Mapping[str, Any]) -> str:
+    """A kind's description as a paragraph of its own, where it has one."""
+    about = str(shape.get("description", ""))
+    return f"{about[:1].upper()}{about[1:]}.\n\n" if about else ""
+
+
+def _priors() -> Iterator[str]:
+    """What each kind of prior is, and the operators under which its posterior is exact."""
+    yield "| kind | is | exact posterior for |\n| --- | --- | --- |"
+    linear = {name for name, has in HAS.items() if "linear" in has}
+    for name, shape in schema("parts")["prior"].items():
+        able = [operator for operator in HAS if operator in CLOSED_FORM.get(name, ())]
+        every = "every linear operator: " if able and set(able) == linear else ""
+        yield f"| `{name}` | {_cell(shape['description'])} | {every}{_list(able) or 'none'} |"
 
 
 def _able(operator: str, priors: list[str], sigma_y: float) -> list[str]:
