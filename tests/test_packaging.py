@@ -134,8 +134,9 @@ def test_the_package_carries_its_data(tmp_path: Path) -> None:
 class TestMakefile:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        for name in ("Makefile", "requirements.txt", "pyproject.toml"):
-            shutil.copy(ROOT / name, tmp_path)
+        (tmp_path / "tools").mkdir()
+        for name in ("Makefile", "requirements.txt", "pyproject.toml", "tools/uv.txt"):
+            shutil.copy(ROOT / name, tmp_path / name)
         return tmp_path
 
     def make(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -172,3 +173,40 @@ class TestMakefile:
         later = (folder / ".venv" / "ready").stat().st_mtime + 10
         os.utime(folder / "requirements.txt", (later, later))
         assert "--require-hashes" in self.make(folder, "-n", "env").stdout
+
+    def installing(self, folder: Path, **fails: str) -> list[str]:
+        """What is asked of pip and uv where those fail that have one of the words in ``fails`` among theirs."""
+        bin = folder / ".venv" / "bin"
+        bin.mkdir(parents=True)
+        for name in ("pip", "uv"):
+            bad = f'case "$*" in *{fails[name]}*) exit 1;; esac\n' if name in fails else ""
+            (bin / name).write_text(f'#!/bin/sh\necho "{name} $*" >> "{folder}/asked"\n{bad}')
+            (bin / name).chmod(0o755)
+        done = self.make(folder, "env")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not (folder / ".venv" / "uv").exists()
+        return (folder / "asked").read_text().splitlines()
+
+    def test_uv_installs_what_is_pinned_and_pip_only_uv(self, folder: Path) -> None:
+        asked = self.installing(folder)
+        assert [line.split()[0] for line in asked] == ["pip", "uv", "pip"]
+        assert "--require-hashes -r tools/uv.txt" in asked[0] and "--require-hashes -r requirements.txt" in asked[1]
+        assert asked[2].endswith("-e .") and "--no-deps" in asked[2]
+
+    @pytest.mark.parametrize("fails", [{"pip": "uv.txt"}, {"uv": "requirements.txt"}])
+    def test_pip_installs_it_where_uv_cannot(self, folder: Path, fails: dict[str, str]) -> None:
+        asked = self.installing(folder, **fails)
+        assert asked[-2] == "pip install --require-hashes -r requirements.txt" and asked[-1].endswith("-e .")
+
+    def test_what_installs_is_pinned_with_hashes_too(self) -> None:
+        text = (ROOT / "tools" / "uv.txt").read_text()
+        assert re.findall(r"^(\w+)==", text, re.MULTILINE) == ["uv"] and "://" not in text
+        assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text)) > 10
+
+    def test_slurm_is_installed_for_who_asks_for_it(self, folder: Path) -> None:
+        """By the packages that the refusal names, where there is nobody to install them."""
+        (folder / ".venv").mkdir()
+        (folder / ".venv" / "ready").touch()
+        told = self.make(folder, "-n", "test-slurm").stdout
+        (packages,) = re.findall(r"apt-get install -y .* --no-install-recommends ([\w -]+);", told)
+        assert f"apt-get install {packages}" in (ROOT / "tests" / "slurm" / "slurm_cluster.py").read_text()
