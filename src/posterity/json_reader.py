@@ -68,21 +68,21 @@ def parse(content: bytes | str, name: str) -> Any:
         raise Unreadable(name, f"is not JSON ({error})") from error
     except RecursionError:
         raise Unreadable(name, _DEEP) from None
-    layer = [value]
-    for _ in range(MOST_DEPTH + 1):
-        if not (layer := [inner for outer in layer for inner in _inside(outer)]):
-            return value
-    raise Unreadable(name, _DEEP)
+    if _deeper(value, MOST_DEPTH):
+        raise Unreadable(name, _DEEP)
+    return value
 
 
 _DEEP = f"holds lists and objects more than {MOST_DEPTH} deep"
 
 
-def _inside(value: Any) -> list[Any]:
-    """The values directly within a value."""
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _deeper(value: Any, most: int) -> bool:
+    """Whether there are lists or objects in more than ``most`` others; layer by layer, without recursion."""
+    layer: list[Any] = [[value]]
+    for _ in range(most + 1):
+        inner = [outer.values() if isinstance(outer, dict) else outer for outer in layer]
+        layer = [one for values in inner for one in values if isinstance(one, dict | list)]
+    return bool(layer)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ __all__ = ["code", "made", "made_with", "provenance", "read", "refuse", "replaci
 _KEY = b"posterity"
 _GROUP = 1 << 27
 """About how many bytes of values a row group has: of a nested column Arrow reads at most 2 GiB at once."""
-_FEW = 64
+_FEW, _SMALL = 64, 1 << 20
 code: ContextVar[str] = ContextVar("code", default="")
 """Fingerprint of the library modules behind what is being written; the command line sets it."""
 made: ContextVar[Mapping[str, Any] | None] = ContextVar("made", default=None)
@@ -175,10 +175,12 @@ def read(
         columns: the names of those that are read; all without it.
         among: by column, the values of the rows that are kept.
     """
-    about = provenance(path)
-    if columns is None:
-        _intact(path, about)
+    if not path.exists():
+        raise PosterityError(f"{path} does not exist")
     with _readable(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        about = _about(file.schema_arrow)
+        if columns is None:
+            _intact(path, about)
         wanted = list(columns) if columns is not None else None
         pieces = [_those(piece, among or {}) for piece in _pieces(file, wanted)]
         table = pa.concat_tables(pieces) if pieces else file.read_row_groups([], wanted)
@@ -191,8 +193,9 @@ def read(
 def _pieces(file: pq.ParquetFile, columns: list[str] | None) -> Iterator[pa.Table]:
     """Row group by row group."""
     for number in range(file.num_row_groups):
+        small = file.metadata.row_group(number).total_byte_size < _SMALL
         try:
-            yield file.read_row_group(number, columns)
+            yield file.read_row_group(number, columns, use_threads=not small)  # to wake threads takes longer
         except pa.ArrowNotImplementedError:  # a nested column of over 2 GiB; groups had no bound once
             for batch in file.iter_batches(_FEW, [number], columns):
                 yield pa.Table.from_batches([batch])
@@ -221,6 +224,10 @@ def provenance(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise PosterityError(f"{path} does not exist")
     with _readable(path):
-        content = (pq.read_schema(path).metadata or {}).get(_KEY)
-        about = json.loads(content) if content else {}
+        return _about(pq.read_schema(path))
+
+
+def _about(schema: pa.Schema) -> dict[str, Any]:
+    content = (schema.metadata or {}).get(_KEY)
+    about = json.loads(content) if content else {}
     return about if isinstance(about, dict) else {}

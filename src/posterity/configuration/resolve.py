@@ -280,4 +280,5 @@ def _downstream(plan: Plan, c: Checked, name: str) -> None:
     plan.add("study", (name,), common | asked)
     if study.get("responses") or asked["simulate"]:
         plan.responses[name] = list(study.get("responses", []))
-        plan.add("analyse", (name,), {"seed": c.config["seed"], "replicates": study.get("replicates", 10000)})
+        analysis = {"seed": c.config["seed"], "replicates": study.get("replicates", 10000)}
+        plan.add("analyse", (name,), analysis | ({"partial": True} if study.get("partial") else {}))

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from posterity.errors import PosterityError
 from posterity.figures import style
+from posterity.study.design import limit
 from posterity.tables.frames import Frames
 
 if TYPE_CHECKING:
@@ -34,21 +36,22 @@ class Score:
 
 def answers(frames: Frames) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
     """(questions, responses, whether simulated): people's answers if there are any, else simulated ones."""
-    asked = frames.frame("questions", _questions()).to_dict("records")
-    given = frames.frame("responses")
-    people = given[~given["simulated"].astype(bool)]
-    chosen = people if len(people) else given
-    known = {q["question"] for q in asked}
-    chosen = chosen[chosen["question"].isin(known)]
-    if chosen.empty:
+    from posterity.artifacts import store
+    from posterity.study.responses import check
+
+    found, given = frames.of("questions"), frames.of("responses")
+    if not found or not given:
+        raise frames.missing("responses" if found else "questions")
+    if len(found) > 1:
+        raise PosterityError(f"{frames.wanted} is of one study, got {found[0].path} and {found[1].path}")
+    asked = store.read(found[0].path, "questions").to_pylist()
+    named = [(str(a.path), row) for a in given for row in store.read(a.path, "responses").to_pylist()]
+    people = [(file, row) for file, row in named if not row["simulated"]]
+    partial = any(a.about["origin"].get("settings", {}).get("partial") for a in frames.of("tables"))
+    checked = check(people or named, asked, limit(found[0].about), partial)
+    if not checked.rows:
         raise frames.missing("responses", none="that answer the given questions")
-    return asked, chosen.to_dict("records"), not len(people)
-
-
-def _questions() -> list[str]:
-    from posterity.artifacts.schemas import SCHEMAS
-
-    return SCHEMAS["questions"].names
+    return asked, checked.rows, not people
 
 
 def scores(frames: Frames, fits: Callable[[Score], bool], what: str) -> list[Score]:

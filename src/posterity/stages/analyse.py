@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from posterity import json_reader
 from posterity.artifacts import store
+from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 from posterity.study.analyse import score
-from posterity.study.responses import from_page, validate
+from posterity.study.design import limit
+from posterity.study.responses import Named, check, from_page, listed
+from posterity.study.sheet import from_csv
 
 __all__ = ["run"]
 
+_log = logging.getLogger(__name__)
+_TEXTS: dict[str, Callable[[bytes, str], Iterator[Named]]] = {".csv": from_csv, ".json": from_page}
+
 
 def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], output: Path) -> None:
-    """Writes the artifact "tables".
+    """Writes the artifact "tables"; whose answers are set aside is logged, and among what the file says of itself.
 
     Arguments:
-        settings: ``seed`` and ``replicates`` of the bootstrap.
-        responses: files that the page saved (.json) and artifacts "responses" (.parquet).
+        settings: ``seed`` and ``replicates`` of the bootstrap; ``partial`` (false) analyses participants who did not
+            finish, too.
+        responses: files that the page saved (.json), spreadsheets (.csv) and artifacts "responses" (.parquet).
     """
     asked = store.read(questions, "questions").to_pylist()
-    answers = validate(_named(responses), asked)
-    if not answers:
-        raise PosterityError(f"there is no answer to {questions}; give the files that its page saved as --responses")
-    rows = score(asked, answers, int(settings.get("replicates", 10000)), int(settings.get("seed", 0)))
-    inputs = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in (questions, *responses)}
-    store.write(output, "tables", rows, {"settings": settings, "inputs": inputs})
+    inputs, broken = {str(questions): sha256(questions)}, list[str]()
+    given = list(_named(responses, inputs, broken))
+    if broken:
+        raise PosterityError("\n".join(listed(broken, "files that cannot be read")))
+    checked = check(given, asked, limit(store.provenance(questions)), bool(settings.get("partial", False)))
+    for line in listed(checked.aside, "set aside"):
+        _log.warning("set aside: %s", line)
+    if not checked.rows:
+        why = f" ({checked.aside[0]})" if checked.aside else ""
+        raise PosterityError(f"there is no answer to {questions} that can be analysed{why}; "
+                             "give the files that its page saved as --responses")  # fmt: skip
+    rows = score(asked, checked.rows, int(settings.get("replicates", 10000)), int(settings.get("seed", 0)))
+    origin = {"settings": settings, "inputs": inputs, "participants": checked.participants, "set aside": checked.aside}
+    store.write(output, "tables", rows, origin)
+    _log.info("answers of %d participants are analysed", checked.participants)
 
 
-def _named(responses: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in responses:
-        if path.suffix == ".json":
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise PosterityError(f"cannot read {path}: {error.strerror}") from error
-            yield from ((str(path), row) for row in from_page(content, str(path)))
-        elif path.suffix == ".parquet":
-            yield from ((str(path), row) for row in store.read(path, "responses").to_pylist())
-        else:
-            raise PosterityError(f"responses {path} end in {path.suffix!r}; valid are .json and .parquet")
+def _named(responses: list[Path], inputs: dict[str, str], broken: list[str]) -> Iterator[Named]:
+    """Every file is read once; its hash goes to ``inputs``, what is wrong with it to ``broken``."""
+    for path in dict.fromkeys(responses):
+        try:
+            if path.suffix == ".parquet":
+                yield from ((str(path), row) for row in store.read(path, "responses").to_pylist())
+                inputs[str(path)] = sha256(path)
+            elif path.suffix in _TEXTS:
+                content = json_reader.bounded(path)
+                inputs[str(path)] = hashlib.sha256(content).hexdigest()
+                yield from _TEXTS[path.suffix](content, str(path))
+            else:
+                valid = ", ".join((*_TEXTS, ".parquet"))
+                raise PosterityError(f"responses {path} end in {path.suffix!r}, expected one of {valid}")
+        except PosterityError as error:
+            broken.append(str(error))

@@ -39,14 +39,11 @@ def score(
     ``row`` is "dataset/task/prior/sampler"; simulated and real respondents are never mixed. ``published`` stays
     null: the paper gives these numbers in plots only.
     """
-    asked = {q["question"]: q for q in questions}
+    asked = {q["question"]: (q, *_compared(q)) for q in questions if not q["practice"]}
     groups: dict[tuple[Any, ...], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for response in responses:
-        q = asked[response["question"]]
-        against = q["left"] if q["approach"] == q["right"] else q["right"]
-        run = "/".join(q[k] for k in ("dataset", "task", "prior", "sampler"))
-        key = (q["study"], run, q["approach"], against, bool(response["simulated"]))
-        groups[key][q["item"]].append(_success(q, response["answer"]))
+        q, *compared = asked[response["question"]]
+        groups[*compared, bool(response["simulated"])][q["item"]].append(_success(q, response["answer"]))
     rows = []
     for key in sorted(groups, key=str):
         study, run, approach, against, simulated = key
@@ -72,6 +69,13 @@ def score(
             }
         )
     return rows
+
+
+def _compared(question: Mapping[str, Any]) -> tuple[str, str, str, str | None]:
+    """(study, run, approach, against)."""
+    q = question
+    against = q["left"] if q["approach"] == q["right"] else q["right"]
+    return q["study"], "/".join(q[k] for k in ("dataset", "task", "prior", "sampler")), q["approach"], against
 
 
 def _experiment(questions: Sequence[Mapping[str, Any]]) -> str | None:

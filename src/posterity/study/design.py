@@ -18,7 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from posterity.errors import PosterityError
 
-__all__ = ["ANSWERS", "STUDIES", "Comparison", "Design", "Key", "images", "parse", "questions"]
+__all__ = [
+    "ANSWERS", "STUDIES", "Comparison", "Design", "Key", "about", "asked_of_each", "fingerprint", "images", "limit",
+    "parse", "questions",
+]  # fmt: skip
 
 STUDIES = ("paired_diversity", "coverage", "paired_quality")
 ANSWERS = {"paired_diversity": ("left", "right"), "coverage": ("yes", "no"), "paired_quality": ("left", "right")}
@@ -196,6 +199,27 @@ def _target(key: Key, item: str, pools: Pools, chosen: Chosen) -> int:
         where = f"{'/'.join(key)}, item {item}"
         raise PosterityError(f"coverage of {where}: its subsets show the whole pool, so no sample is left as target")
     return max(free)
+
+
+def about(row: Mapping[str, Any]) -> str:
+    """What one participant meets at most once."""
+    return "/".join(row[k] for k in ("study", "dataset", "task", "prior", "item"))
+
+
+def limit(about_questions: Mapping[str, Any]) -> int:
+    """The most questions that one participant is asked, by what questions.parquet says of itself."""
+    default = Design.model_fields["questions"].default
+    return int(about_questions.get("origin", {}).get("settings", {}).get("questions", default))
+
+
+def asked_of_each(rows: Iterable[Mapping[str, Any]], limit: int) -> int:
+    """How many of the questions, at most ``limit``, the page asks one participant."""
+    return min(limit, len({about(r) for r in rows}))
+
+
+def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Names this set of questions, whatever their order: the version of the design that the page saves with answers."""
+    return hashlib.sha256("\n".join(sorted(r["question"] for r in rows)).encode()).hexdigest()[:12]
 
 
 def images(row: Mapping[str, Any], pools: Pools) -> tuple[list[bytes], list[bytes], bytes | None]:

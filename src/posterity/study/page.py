@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets import checksum
-from posterity.study.design import STUDIES, Design, Pools, images
+from posterity.study.design import STUDIES, Design, Pools, about, asked_of_each, fingerprint, images
 from posterity.study.practice import Practice
 
 __all__ = ["build", "engine", "readme", "schema"]
@@ -38,6 +38,11 @@ folder responses here and analyse them:
 
   posterity study analyse --settings '{{"seed":0,"replicates":10000}}' --questions questions.parquet \\
       --responses responses/*.json --output study.parquet
+
+A spreadsheet does as well, saved as CSV with a row an answer and the columns participant, question and answer; it may
+have the columns study, experiment, milliseconds, design and simulated, too. "P07" and "p07" are one participant. Set
+aside, and named, are answers to another version of these questions and participants who did not finish; those are
+analysed where the settings have "partial":true.
 
 questions.parquet is the key: it says which set is which. Do not hand it out with the page.
 The trials are run by {ran_by}. The pictures derive from data sets with these licences; keep to them when you publish
@@ -98,11 +103,6 @@ def build(
     return page
 
 
-def fingerprint(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Names this set of questions, whatever their order."""
-    return hashlib.sha256("\n".join(sorted(r["question"] for r in rows)).encode()).hexdigest()[:12]
-
-
 def engine(assets: Path) -> tuple[str, str]:
     """(what it is, JavaScript): jsPsych out of ``assets``, or the built-in runner where it has not been fetched."""
     release = assets / "jspsych" / "index.browser.min.js"
@@ -122,19 +122,14 @@ def readme(rows: Sequence[Mapping[str, Any]], design: Design, ran_by: str) -> st
     """README.txt: how to run the study and where the answers go."""
     counts = {s: sum(r["study"] == s for r in rows) for s in STUDIES}
     listed = "\n".join(f"  {study}: {n} questions" for study, n in counts.items() if n)
-    limit = min(design.questions, len({_about(r) for r in rows}))
+    limit = asked_of_each(rows, design.questions)
     licences = "\n".join(f"  data/datasets/{d}/LICENSE.txt" for d in sorted({r["dataset"] for r in rows}))
     return _README.format(experiment=design.experiment, listed=listed, limit=limit, licences=licences, ran_by=ran_by)
 
 
-def _about(row: Mapping[str, Any]) -> str:
-    """What one participant meets at most once."""
-    return "/".join(row[k] for k in ("study", "dataset", "task", "prior", "item"))
-
-
 def _question(row: Mapping[str, Any], pools: Pools, album: _Album) -> dict[str, Any]:
     left, right, target = images(row, pools)
-    group = hashlib.sha256(_about(row).encode()).hexdigest()[:8]
+    group = hashlib.sha256(about(row).encode()).hexdigest()[:8]
     return {"id": row["question"], "group": group, **_sets(left, right, target, album)}
 
 

@@ -192,6 +192,11 @@ class Choice {
 
 /* ---- who answers what, in which order ---- */
 
+/* "P07", "P07 " and "p07" are one person. */
+function person(participant) {
+  return participant.normalize("NFKC").trim().replace(/\s+/g, " ").toLowerCase();
+}
+
 function generator(text) {
   let state = 2166136261;
   for (const letter of text) state = Math.imul(state ^ letter.codePointAt(0), 16777619);
@@ -214,7 +219,7 @@ function shuffled(list, random) {
 
 /* Up to the limit, no item twice in a study, in an order of the participant's own. */
 function drawn(participant) {
-  const random = generator(`${design.seed}/${participant}`);
+  const random = generator(`${design.seed}/${person(participant)}`);
   const every = design.blocks.flatMap((block) => block.questions.map((question) => ({ study: block.study, question })));
   const met = new Set();
   const out = [];
@@ -258,7 +263,7 @@ const STORE = `posterity-study/${design.experiment}/${design.fingerprint}`;
 function keep(session) {
   try {
     localStorage.setItem(STORE, session.participant);
-    localStorage.setItem(`${STORE}/${session.participant}`, JSON.stringify(session));
+    localStorage.setItem(`${STORE}/${person(session.participant)}`, JSON.stringify(session));
   } catch {
     /* private windows may refuse; the answers are still saved at the end */
   }
@@ -266,7 +271,7 @@ function keep(session) {
 
 function kept(participant) {
   try {
-    return JSON.parse(localStorage.getItem(`${STORE}/${participant}`));
+    return JSON.parse(localStorage.getItem(`${STORE}/${person(participant)}`));
   } catch {
     return null;
   }
