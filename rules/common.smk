@@ -104,6 +104,20 @@ def artifacts_of(experiment):
     ]
 
 
+def listed(wildcards):
+    """What an experiment's products are made from.
+
+    A list that names what is not there any more is taken for not there either, so that whoever needs it needs that
+    again. It is not deleted here, because a dry run changes nothing.
+    """
+    path = Path(GATHERED.format(experiment=wildcards.experiment))
+    lines = path.read_text().splitlines() if path.exists() else []
+    if not all(Path(line.split("\t")[0]).exists() for line in lines):
+        cache = workflow.iocache
+        cache.exists_local[str(path)], cache.size[str(path)] = False, 0
+    return artifacts_of(wildcards.experiment)
+
+
 def responses_of(experiment):
     """The files of answers that the configuration names; without any, those of the simulated respondent."""
     return plan.responses[experiment] or [SIMULATED.format(experiment=experiment)]

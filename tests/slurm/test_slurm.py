@@ -36,7 +36,7 @@ def time_is_nearly_up(cluster: Cluster, job: dict[str, str]) -> None:
 
 
 def more_time(cluster: Cluster, job: dict[str, str]) -> None:
-    """Once it was warned: how long an item takes is the machine's matter, and the time limit dies a death of its own."""
+    """Give a job more time once it was warned, since how long an item takes is the machine's matter."""
     later = datetime.now() + timedelta(hours=2)
     cluster.ask("scontrol", "update", f"jobid={job['id']}", f"endtime={later:%Y-%m-%dT%H:%M:%S}")
 
