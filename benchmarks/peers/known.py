@@ -54,6 +54,9 @@ def problem(prior: Gaussian, sigma_y: float, count: int) -> Problem:
     operator = Inpainting(keep, SHAPE)
     values, vectors = torch.linalg.eigh(prior.covariance)
     z = torch.randn(16, generator=generator, dtype=torch.float64)
-    x = prior.mean + (vectors @ (values.clamp(min=0).sqrt() * z)).view(SHAPE)
+    # Through the symmetric root, which is unique: some eigenvalues are equal, and of these each processor finds other
+    # eigenvectors, so that z in their coordinates would be another signal.
+    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    x = prior.mean + (root @ z).view(SHAPE)
     y = operator(x + sigma_y * torch.randn(1, *SHAPE, generator=generator, dtype=torch.float64))
     return Problem(prior, operator, y.expand(count, *SHAPE).contiguous(), sigma_y, torch.arange(count))
