@@ -105,10 +105,10 @@ def artifacts_of(experiment):
 
 
 def listed(wildcards):
-    """What an experiment's products are made from.
+    """List the artifacts that an experiment's products are made from.
 
-    A list that names what is not there any more is taken for not there either, so that whoever needs it needs that
-    again. It is not deleted here, because a dry run changes nothing.
+    A stored list that names a missing file counts as missing itself, so that a product that needs the list has the file
+    made again. The list is not deleted here, because a dry run must change nothing.
     """
     path = Path(GATHERED.format(experiment=wildcards.experiment))
     lines = path.read_text().splitlines() if path.exists() else []

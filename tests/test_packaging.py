@@ -175,7 +175,7 @@ class TestMakefile:
         assert "--require-hashes" in self.make(folder, "-n", "env").stdout
 
     def installing(self, folder: Path, **fails: str) -> list[str]:
-        """What is asked of pip and uv where those fail that have one of the words in ``fails`` among theirs."""
+        """Return the calls of pip and uv when calls with a word of ``fails`` fail."""
         bin = folder / ".venv" / "bin"
         bin.mkdir(parents=True)
         for name in ("pip", "uv"):

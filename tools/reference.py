@@ -105,7 +105,7 @@ def _lead(shape: Mapping[str, Any]) -> str:
 
 
 def _priors() -> Iterator[str]:
-    """What each kind of prior is, and the operators under which its posterior is exact."""
+    """List the kinds of priors with the operators under which their posterior is exact."""
     yield "| kind | is | exact posterior for |\n| --- | --- | --- |"
     linear = {name for name, has in HAS.items() if "linear" in has}
     for name, shape in schema("parts")["prior"].items():

@@ -77,7 +77,7 @@ _DEEP = f"holds lists and objects more than {MOST_DEPTH} deep"
 
 
 def _deeper(value: Any, most: int) -> bool:
-    """Whether there are lists or objects in more than ``most`` others; layer by layer, without recursion."""
+    """Return True if lists and objects are nested more than ``most`` deep; looks layer by layer, without recursion."""
     layer: list[Any] = [[value]]
     for _ in range(most + 1):
         inner = [outer.values() if isinstance(outer, dict) else outer for outer in layer]

@@ -21,9 +21,9 @@ from posterity.errors import PosterityError
 __all__ = ["FORMATS", "PIXELS", "labels", "opened", "read"]
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""What is decoded, whatever a file's name ends in. Others (EPS above all) would run other programs."""
+"""Formats that are decoded, whatever the file's extension; decoders of others, such as EPS, run other programs."""
 PIXELS = 100_000_000
-"""Of the largest picture that is read."""
+"""Largest number of pixels of a picture that is read."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -1,4 +1,4 @@
-"""What no operator can be made of is refused in one line, before anything is drawn or measured."""
+"""Impossible settings of an operator are refused in one line, before anything is drawn or measured."""
 
 from __future__ import annotations
 

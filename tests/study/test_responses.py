@@ -14,7 +14,7 @@ from posterity.study.design import fingerprint
 from posterity.study.responses import person
 
 EVERY = 18
-"""What the page asks each participant: 6 items in 3 studies, each item once in a study."""
+"""Questions that the page asks each participant: 6 items in 3 studies, each item once in a study."""
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ _CONTEXT.set_forkserver_preload(["snakemake.cli", "pandas", "posterity.configura
 
 
 def snakemake(folder: Path, *words: object, environment: Mapping[str, str] | None = None) -> CompletedProcess[str]:
-    """What the command does in ``folder`` with the repository's Snakefile."""
+    """Run snakemake in ``folder`` with the repository's Snakefile."""
     command = ["snakemake", "-s", str(ROOT / "Snakefile"), *map(str, words)]
     with tempfile.TemporaryDirectory() as place:
         said = [Path(place, name) for name in ("out", "err")]

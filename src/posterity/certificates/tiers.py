@@ -53,7 +53,7 @@ def size(tier: str, prior: str) -> Tier:
 
 
 def options(method: str, cls: type[Sampler], tier: str, toy: bool = False) -> dict[str, Any]:
-    """What a sampler is made with: what its class names for the tier; on a toy problem what is tuned for ``method``.
+    """Return a sampler's settings: those of its class for the tier, or those tuned for ``method`` on a toy problem.
 
     Only the quick tier takes fewer steps on a toy problem: its published numbers are for those tuned.
     """

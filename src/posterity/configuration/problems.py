@@ -51,7 +51,7 @@ class Problems:
         self._unread.add(part.removesuffix("s"))
 
     def known(self, path: str, value: Any, valid: Collection[str], noun: str) -> bool:
-        """Whether ``value`` is one of ``valid``; adds a line if not, one for all places that have it."""
+        """Return True if ``value`` is valid; otherwise add a line, a single one for all places with this value."""
         if value in valid:
             return True
         if noun in self._unread:

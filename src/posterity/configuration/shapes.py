@@ -60,7 +60,7 @@ def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems)
 
 @cache
 def _validator() -> Any:
-    """Of JSON schemas, with numbers that settings can hold, and patterns that are of the whole text."""
+    """Build the validator of JSON schemas: numbers must be finite, and patterns must match the whole text."""
     import jsonschema  # type: ignore[import-untyped]
 
     base = jsonschema.Draft202012Validator
@@ -79,7 +79,7 @@ def _is_whole(checker: Any, value: Any) -> bool:
 
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[Any]:
-    """Of the whole text: "$" alone lets a newline at the end pass."""
+    """Match a pattern against the whole text, since "$" alone lets a trailing newline pass."""
     import jsonschema
 
     if isinstance(value, str) and not re.fullmatch(pattern, value):

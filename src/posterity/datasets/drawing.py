@@ -19,7 +19,7 @@ Draw = Callable[[bytes, int, str], Pixels]
 """(SVG, height and width in pixels, name for messages) → the drawing on white, (size, size, 3)."""
 _SECONDS = 60.0
 _BYTES = 4 << 30
-"""What one drawing may take."""
+"""Seconds and bytes of memory that one drawing may take."""
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def draw(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor
 
 
 def _told(task: Task, make: Callable[[Family], T]) -> T:
-    """What ``make`` makes of the task's family; mistakes are told with its name."""
+    """Apply ``make`` to the task's family; its errors name the family."""
     name = str(task.get("operator"))
     if name not in FAMILIES:
         raise PosterityError(f"operator {name!r} does not exist; choose one of {', '.join(FAMILIES)}")

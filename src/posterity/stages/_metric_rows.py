@@ -10,7 +10,7 @@ __all__ = ["Rows", "attempted"]
 
 T = TypeVar("T")
 _NUMERICAL = (ArithmeticError, ValueError, RuntimeError)
-"""What a metric raises that has no value here; numpy's LinAlgError is a ValueError, torch's a RuntimeError."""
+"""Errors of a metric that has no value for an image; numpy's LinAlgError is a ValueError, torch's a RuntimeError."""
 
 
 def attempted(

@@ -202,7 +202,7 @@ def _target(key: Key, item: str, pools: Pools, chosen: Chosen) -> int:
 
 
 def about(row: Mapping[str, Any]) -> str:
-    """What one participant meets at most once."""
+    """Name the study and item of a question; a participant meets each such pair at most once."""
     return "/".join(row[k] for k in ("study", "dataset", "task", "prior", "item"))
 
 

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent
 CASES = json.loads((FOLDER / "cases.json").read_text())
 SHAPE = (3, 8, 8)
 TOLERANCE = {"ddrm": 2e-5}
-"""Of the largest |x|, where it is not 2e-9: the official DDRM takes √(1-ᾱ_T) for 1 in its first state."""
+"""Relative to the largest |x|, if not 2e-9: the official DDRM takes √(1-ᾱ_T) for 1 in its first state."""
 
 
 @pytest.fixture(scope="module")
