@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from posterity.configuration import resolve
-from posterity.configuration.problems import Problems
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -27,9 +26,7 @@ def test_a_generated_workflow_has_about_as_many_jobs_as_it_says(tmp_path, size):
         (tmp_path / part).symlink_to(ROOT / "config" / part)
     made["tasks"] |= yaml.safe_load((ROOT / "config/tasks/tasks.yaml").read_text())
     made["samplers"]["ddnm"] |= {"method": "ddnm"}
-    plan = resolve(
-        {"experiments": ["scale"], "on_request": [], **made}, tmp_path, ROOT / "resources/assets.yaml", Problems()
-    )
+    plan = resolve({"experiments": ["scale"], "on_request": [], **made}, tmp_path, ROOT / "resources/assets.yaml")
     counted = [job for job in plan if job.stage in ("degrade", "posterior", "sample", "measure")]
     assert abs(len(counted) - size) <= 0.1 * size + 4
 
