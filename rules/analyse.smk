@@ -3,6 +3,7 @@ rule analyse:
     input:
         questions=QUESTIONS,
         responses=lambda wildcards: responses_of(wildcards.experiment),
+        current=current("analyse", "experiment"),
     output:
         ANALYSIS,
     log:

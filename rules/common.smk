@@ -3,7 +3,30 @@ import re
 
 from snakemake.io import IOFile
 
+from posterity.configuration.current import difference
 from posterity.configuration.paths import PATHS, pattern
+
+SINCE = {}
+"""{the first output of a job: what has changed since it was made, as the output itself tells}."""
+
+
+def current(stage, *names):
+    """Have a job run whose output is not what the configuration asks for now, as the output itself tells.
+
+    Snakemake's own records are lost with its folder, and know inputs by their times. An input function is where the
+    graph can still be told; it adds no input. Nothing is asked for here that the targets do not need.
+    """
+
+    def ask(wildcards):
+        if workflow.is_main_process:
+            job = plan.job(stage, *(wildcards[n] for n in names))
+            path = OUTPUTS[stage].format(**dict(wildcards.items()))
+            SINCE[path] = difference(job, plan)
+            if SINCE[path].stale:
+                workflow.dag.forcefiles.add(path)
+        return []
+
+    return ask
 
 
 def settings_of(stage, *names):
@@ -108,14 +131,20 @@ def listed(wildcards):
     """List the artifacts that an experiment's products are made from.
 
     A stored list that names a missing file counts as missing itself, so that a product that needs the list has the file
-    made again. The list is not deleted here, because a dry run must change nothing.
+    made again. One that names other files than now is made again, and the products with it. The list is not deleted
+    here, because a dry run must change nothing.
     """
     path = Path(GATHERED.format(experiment=wildcards.experiment))
     lines = path.read_text().splitlines() if path.exists() else []
-    if not all(Path(line.split("\t")[0]).exists() for line in lines):
+    stored, now = [line.split("\t")[0] for line in lines], artifacts_of(
+        wildcards.experiment
+    )
+    if stored and {*stored} != {*now} and workflow.is_main_process:
+        workflow.dag.forcefiles.add(str(path))
+    elif not all(Path(name).exists() for name in stored):
         cache = workflow.iocache
         cache.exists_local[str(path)], cache.size[str(path)] = False, 0
-    return artifacts_of(wildcards.experiment)
+    return now
 
 
 def responses_of(experiment):
@@ -217,6 +246,8 @@ def unheard_of(dag, job):
     """Whether the job may have ended without that a run of the workflow noted it, which was killed just then."""
     reason, asked = dag.reason(job), workflow.dag_settings
     if asked.forceall or asked.forcetargets or asked.forcerun:
+        return False
+    if any(SINCE[path].stale for path in job.output if path in SINCE):
         return False
     # Snakemake forces what is incomplete
     lacks = reason.incomplete_output or reason.missing_output or reason.forced

@@ -2,6 +2,7 @@
 rule convert_prior:
     input:
         lambda wildcards: plan.checkpoints[wildcards.prior],
+        current=current("convert", "prior"),
     output:
         multiext(
             f"{plan.data}/priors/{{prior}}/",

@@ -3,6 +3,7 @@ rule degrade:
         dataset=ITEMS,
         regions=REGIONS,
         network=lambda wildcards: network_of(wildcards.dataset, wildcards.task),
+        current=current("degrade", "dataset", "task"),
     output:
         MEASUREMENTS,
     log:

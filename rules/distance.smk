@@ -1,5 +1,7 @@
 # Closed-form problems need no data: a job is one name in one dimension, its instances are resumable parts.
 rule distance:
+    input:
+        current=current("distance", "prior", "dim", "sampler"),
     output:
         DISTANCES,
     log:

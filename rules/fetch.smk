@@ -1,4 +1,6 @@
 rule fetch:
+    input:
+        current=current("fetch", "asset"),
     output:
         f"{plan.data}/assets/{{asset}}/{{file}}",
     log:

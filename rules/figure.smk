@@ -2,6 +2,7 @@
 rule figure:
     input:
         unpack(shown_of),
+        current=current("figure", "experiment", "figure"),
     output:
         svg=FIGURE,
         png=report(

@@ -1,6 +1,7 @@
 rule measure:
     input:
         unpack(measure_inputs),
+        current=current("measure", *RUN),
     output:
         METRICS,
     log:

@@ -3,6 +3,7 @@ rule posterior:
         dataset=ITEMS,
         regions=REGIONS,
         measurements=MEASUREMENTS,
+        current=current("posterior", "dataset", "task", "prior"),
     output:
         POSTERIOR,
     log:

@@ -1,6 +1,7 @@
 rule prepare:
     input:
         asset=lambda wildcards: plan.sources[wildcards.dataset],
+        current=current("prepare", "dataset"),
     output:
         dataset=ITEMS,
         regions=REGIONS,

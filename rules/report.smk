@@ -1,6 +1,7 @@
 rule report:
     input:
         report_inputs,
+        current=current("report"),
     output:
         f"{plan.results}/report/index.html",
     log:

@@ -2,6 +2,7 @@
 rule sample:
     input:
         unpack(sample_inputs),
+        current=current("sample", *RUN),
     output:
         SAMPLES,
     log:

@@ -1,6 +1,7 @@
 rule select:
     input:
         unpack(select_inputs),
+        current=current("select", *RUN),
     output:
         SUBSETS,
     log:

@@ -10,6 +10,7 @@ rule study:
         gathered=GATHERED,
         # only where it was fetched: the page has a runner of its own
         engine=[p for p in [plan.asset("jspsych")] if Path(p).exists()],
+        current=current("study", "experiment"),
     output:
         questions=QUESTIONS,
     log:

@@ -1,6 +1,7 @@
 rule table:
     input:
         unpack(shown_of),
+        current=current("table", "experiment", "table"),
     output:
         TABLE,
     log:

@@ -5,6 +5,7 @@ rule train_prior:
         lambda wildcards: expand(
             ITEMS, dataset=plan.job("train", wildcards.prior).settings["datasets"]
         ),
+        current=current("train", "prior"),
     output:
         multiext(
             f"{plan.data}/priors/{{prior}}/",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from posterity.commands.export import export, redraw
+from posterity.commands.check import check
+from posterity.commands.export import export
 from posterity.commands.gates import gates
 from posterity.commands.group import ManyCommand, Posterity
 from posterity.commands.new_sampler import new_sampler
-from posterity.commands.overview import check, doctor, schema
+from posterity.commands.overview import doctor, schema
 from posterity.commands.plan import plan
+from posterity.commands.redraw import redraw
 from posterity.commands.stages import STAGES, study
 from posterity.commands.verify import Tiers, verify
 from posterity.commands.why import why

@@ -311,4 +311,4 @@ def test_a_fixed_choice_does_not_depend_on_where_files_lie(tmp_path):
     chosen = [list(made(source, tmp_path, kind="ffhq", size=8, count=7)[0]) for source in (one, two)]
     assert chosen[0] == chosen[1] == sorted(shuffled(names)[:7])
     about = store.provenance(tmp_path / "made" / "items.parquet")["origin"]
-    assert json.dumps(about["settings"]) and len(about["inputs"]["two"]) == 64
+    assert json.dumps(about["settings"])

@@ -363,4 +363,3 @@ def test_every_file_is_read_once(tmp_path, asked, monkeypatch):
     paths = [_save(tmp_path / f"{k}.json", asked, rows, participant=f"P{k}") for k in range(40)]
     assert _count(_run(tmp_path, paths)) == 40 * 24
     assert opened == paths
-    assert list(_about(tmp_path)["inputs"]) == [str(p) for p in sorted([tmp_path / "questions.parquet", *paths])]

@@ -3,85 +3,15 @@
 import contextlib
 import hashlib
 import json
-import os
-import re
-import shlex
 import shutil
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
-import torch
 import yaml
-from typer.testing import CliRunner
+from tiny import SNAKEFILE, D, posterity
 
-from posterity.artifacts import images, store
-from posterity.cli import app
 from posterity.commands.dry_run import dry_run
-
-ROOT = Path(__file__).parents[2]
-SNAKEFILE = ROOT / "Snakefile"
-SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-D = "openmoji-smileys"
-TINY = {
-    "title": "Tiny",
-    "count": 2,
-    "runs": [
-        {"dataset": D, "tasks": ["sr4"], "prior": "kernel", "samplers": ["ddnm", "ddnm_guided", "exact"],
-         "samples": 3, "items": 2},
-    ],
-    "metrics": ["lr_psnr", "residual_rms", "tv", "sliced_wasserstein"],
-    "tables": ["exact_posterior", "cost"],
-    "figures": ["exact_distance", "fig07_guidance_gallery"],
-}  # fmt: skip
-
-
-def posterity(folder, *words):
-    with contextlib.chdir(folder):
-        return CliRunner().invoke(app, list(map(str, words)))
-
-
-def prepared(folder):
-    """A data set of six tiny pictures, as the stages `fetch` and `prepare` would have left it."""
-    asset = folder / "data" / "assets" / "openmoji" / yaml.safe_load((ROOT / "resources/assets.yaml").read_text())[
-        "openmoji"]["file"]  # fmt: skip
-    asset.parent.mkdir(parents=True)
-    asset.write_bytes(b"not needed any more")
-    os.utime(asset, (1e9, 1e9))
-    place = folder / "data" / "datasets" / D
-    x = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    row = {"dataset": D, "group": "g", "attributes": ["red"]}
-    rows = [row | {"item": f"i{k}", "name": f"item {k}", "split": "prior" if k % 2 else "test",
-                   "image": images.encode(x[k])} for k in range(6)]  # fmt: skip
-    store.write(place / "items.parquet", "items", rows, {})
-    mask = {"dataset": D, "region": "whole", "mask": images.encode(torch.ones(1, 16, 16))}
-    store.write(place / "regions.parquet", "regions", [mask], {})
-    (place / "LICENSE.txt").write_text("CC BY-SA 4.0")
-    (place / "sheet.png").write_bytes(b"")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The experiment, every job by the command that Snakemake would run, in this process."""
-    folder = tmp_path_factory.mktemp("run")
-    shutil.copytree(ROOT / "config", folder / "config")
-    (folder / "config" / "experiments" / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    (folder / "config" / "config.yaml").write_text("experiments: [tiny]")
-    prepared(folder)
-    with contextlib.chdir(folder):
-        todo = dry_run(["tiny"], [], SNAKEFILE).running
-    order = ["degrade", "posterior", "sample", "measure", "gather", "table", "figure"]
-    assert {job.stage for job in todo} == set(order)
-    for job in sorted(todo, key=lambda job: (order.index(job.stage), job.name)):
-        if job.stage == "gather":
-            subprocess.run([SNAKEMAKE, "-s", SNAKEFILE, *job.outputs, "-c1", "--quiet", "all"], cwd=folder, check=True)
-            continue
-        command = re.sub(r" > \S+ 2>&1$", "", job.command)
-        done = posterity(folder, *[word for word in shlex.split(command) if word != "exec"][1:])
-        assert done.exit_code == 0, done.output
-    return folder
+from posterity.tables import published
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +31,8 @@ def test_figures_drawn_from_the_archive_alone_are_identical(archive, run, tmp_pa
     drawn = sorted(p.relative_to(tmp_path / "redrawn") for p in (tmp_path / "redrawn").rglob("*.*"))
     assert [p.name for p in drawn if p.suffix == ".svg"] == ["exact_distance.svg", "fig07_guidance_gallery.svg"]
     for path in drawn:
-        if path.suffix != ".parquet":  # a table's Parquet says where its inputs were
+        # a table's Parquet says where its inputs were, as the hidden file beside a figure does
+        if path.suffix != ".parquet" and path.name[0] != ".":
             assert (tmp_path / "redrawn" / path).read_bytes() == (run / path).read_bytes(), path
 
 
@@ -115,7 +46,8 @@ def test_the_archive_says_what_made_it_and_has_the_configuration_and_the_licence
     assert yaml.safe_load((tmp_path / "config" / "config.yaml").read_text()) == {"experiments": ["tiny"]}
     assert manifest["revision"] and manifest["versions"]["torch"]
     (figure,) = (p for p in manifest["products"] if p["output"].endswith("exact_distance.svg"))
-    assert figure["settings"] == {"experiment": "tiny", "figure": "exact_distance"} and len(figure["code"]) == 16
+    assert figure["settings"] == {"experiment": "tiny", "figure": "exact_distance", "published": published.digest()}
+    assert len(figure["code"]) == 16 and figure["versions"]["torch"] == manifest["versions"]["torch"]
     assert f"results/samples/{D}/sr4/kernel/ddnm.parquet" in figure["inputs"]
     # the configuration is one: with it the same jobs are planned
     with contextlib.chdir(tmp_path):
@@ -170,3 +102,76 @@ def test_what_is_not_run_is_not_packed(run, tmp_path):
     assert done.output.startswith("1 jobs of experiment tiny are not done or out of date")
     done = posterity(copy, "export", "tiney", "--snakefile", SNAKEFILE)
     assert done.exit_code == 2 and "tiney" in done.output
+
+
+def _changed(path, value):
+    """A change of a manifest: the value at a dotted path; of the last name ``None`` deletes."""
+
+    def change(manifest):
+        *parents, last = path.split(".")
+        place = manifest
+        for name in parents:
+            place = place[int(name)] if isinstance(place, list) else place[name]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+        return manifest
+
+    return change
+
+
+MALFORMED = {
+    "no JSON": (lambda manifest: "{", "is not JSON ("),
+    "no text": (lambda manifest: b"\xff\xfe", "is not JSON (it is not UTF-8 text)"),
+    "nested": (lambda manifest: "[" * 100_000, "holds lists and objects more than 40 deep"),
+    "a key twice": (lambda manifest: '{"files": {}, "files": {}}', "is not JSON (key 'files' is given twice)"),
+    "a list": (lambda manifest: [manifest], "must be an object, is [{"),
+    "null": (lambda manifest: "null", "must be an object, is None"),
+    "no products": (_changed("products", None), "products: Field required"),
+    "no files": (_changed("files", None), "files: Field required"),
+    "products that are none": (_changed("products", "all"), "products: Input should be a valid list, is 'all'"),
+    "a product that is none": (_changed("products", [3]), "products.0: must be an object, is 3"),
+    "no output": (_changed("products.0.output", None), "products.0.output: Field required"),
+    "a number": (_changed("products.0.output", 7), "products.0.output: Input should be a valid string, is 7"),
+    "an object": (_changed("products.1.inputs", {}), "products.1.inputs: Input should be a valid list, is {}"),
+    "settings": (_changed("products.1.settings", []), "products.1.settings: Input should be a valid dictionary, is []"),
+    "a stage": (_changed("products.0.stage", "x"), "products.0.stage: Input should be 'table' or 'figure', is 'x'"),
+    "a digest": (_changed("files", {"a": "b"}), "files.a: String should match pattern"),
+    "a file above": (_changed("files", {"../x": 64 * "0"}), "names '../x', which is no path inside the archive"),
+    "an output above": (_changed("products.0.output", "a/../x.svg"), "names 'a/../x.svg', which is no path"),
+    "from the root": (_changed("products.0.inputs", ["/etc/passwd"]), "names '/etc/passwd', which is no path"),
+    "no name": (_changed("products.0.inputs", [""]), "names '', which is no path inside the archive"),
+    "no such input": (_changed("products.0.inputs", ["x.parquet"]), "names 'x.parquet', which is not among its files"),
+    "another kind": (_changed("products.0.output", "README.txt"), "names 'README.txt'; the output of a "),
+    "no files of its own": (_changed("files", {"x": 64 * "0"}), "which is not among its files"),
+}  # fmt: skip
+
+
+def test_a_malformed_manifest_is_one_line(archive, tmp_path):
+    with zipfile.ZipFile(archive) as opened:
+        files = {name: opened.read(name) for name in opened.namelist()}
+    for what, (change, told) in MALFORMED.items():
+        found = change(json.loads(files["provenance.json"]))
+        content = found if isinstance(found, str | bytes) else json.dumps(found)
+        with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+            for entry in files:
+                other.writestr(entry, content if entry == "provenance.json" else files[entry])
+        done = posterity(tmp_path, "redraw", "other.zip", "--output", "redrawn")
+        assert done.exit_code == 2 and told in done.output, (what, done.output, done.exception)
+        assert done.output.startswith("other.zip: provenance.json")
+        assert len(done.output.splitlines()) == 1 and not (tmp_path / "redrawn").exists(), what
+
+
+def test_an_archive_that_lacks_what_it_names_is_one_line(archive, tmp_path):
+    with zipfile.ZipFile(archive) as opened:
+        files = {name: opened.read(name) for name in opened.namelist()}
+    lost = f"results/samples/{D}/sr4/kernel/ddnm.parquet"
+    for name in ("provenance.json", lost):
+        with zipfile.ZipFile(tmp_path / "less.zip", "w") as less:
+            for entry in files.keys() - {name}:
+                less.writestr(entry, files[entry])
+        done = posterity(tmp_path, "redraw", "less.zip", "--output", "redrawn")
+        assert done.exit_code == 2 and len(done.output.splitlines()) == 1
+        assert done.output.startswith("less.zip is not a whole archive of `posterity export` (There is no item named")
+        assert name in done.output and not (tmp_path / "redrawn").exists()

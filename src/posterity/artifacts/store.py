@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from posterity.artifacts import seal
+from posterity.artifacts import identity, seal
 from posterity.artifacts.finite import finite
 from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
-__all__ = ["code", "made", "made_with", "provenance", "read", "refuse", "replacing", "verify", "write", "write_bytes"]
+__all__ = ["code", "made", "made_with", "provenance", "ran", "read", "refuse", "replacing",
+           "verify", "write", "write_bytes"]  # fmt: skip
 
 _KEY = b"posterity"
 _GROUP = 1 << 27
@@ -88,7 +89,10 @@ def _revision() -> str:
 
 @cache
 def _versions() -> dict[str, str]:
-    names = ("posterity", "torch", "diffusers", "numpy", "pyarrow", "lpips", "pyiqa", "scikit-learn", "POT")
+    names = (
+        "posterity", "torch", "torchvision", "diffusers", "numpy", "scipy", "pillow", "pyarrow", "lpips", "pyiqa",
+        "scikit-learn", "POT",
+    )  # fmt: skip
     found = {}
     for name in names:
         try:
@@ -101,6 +105,11 @@ def _versions() -> dict[str, str]:
 def made_with() -> dict[str, Any]:
     """The revision of this library and the versions of the packages that numbers depend on."""
     return {"revision": _revision(), "versions": _versions()}
+
+
+def ran() -> dict[str, Any]:
+    """Return what the running stage is: its command, modules, inputs and fingerprint, and :func:`made_with`."""
+    return {"inputs": identity.used(), **(made.get() or {}), "code": code.get(), **made_with()}
 
 
 def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapping[str, Any]) -> None:
@@ -118,9 +127,7 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
         "schema": VERSION,
         "sealed": True,
         "origin": origin,
-        **(made.get() or {}),
-        "code": code.get(),
-        **made_with(),
+        **ran(),
     }
     schema = SCHEMAS[kind].with_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
     groups = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from posterity.artifacts.identity import use
 from posterity.assets import checksum
 from posterity.assets.declared import DECLARED, Asset, load, parse
 from posterity.errors import PosterityError
@@ -16,6 +17,7 @@ def _present(root: Path, name: str, file: str) -> Path:
     if not path.is_file():
         raise PosterityError(f"asset {name!r} is not at {path}; run `posterity fetch {name}`")
     checksum.verify(path)
+    use(path)
     return path
 
 

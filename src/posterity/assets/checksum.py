@@ -10,7 +10,7 @@ from pathlib import Path
 from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 
-__all__ = ["note", "verify"]
+__all__ = ["note", "noted", "verify"]
 
 
 def note(path: Path, digest: str | None = None) -> None:
@@ -20,13 +20,18 @@ def note(path: Path, digest: str | None = None) -> None:
     write_bytes(_beside(path), f"{digest or sha256(path)}\n".encode())
 
 
+def noted(path: Path) -> str:
+    """Return what :func:`note` wrote down; empty where it did not."""
+    beside = _beside(path)
+    return beside.read_text(encoding="utf-8", errors="replace").strip() if beside.is_file() else ""
+
+
 def verify(path: Path, declared: str = "") -> None:
     """Raises PosterityError when the file is not what it was when it came.
 
     Nothing is known of a file without a note, unless it is kept as it was ``declared``.
     """
-    beside = _beside(path)
-    expected = beside.read_text(encoding="utf-8", errors="replace").strip() if beside.is_file() else declared
+    expected = noted(path) or declared
     if expected and sha256(path) != expected:
         raise PosterityError(f"{path} is damaged (its SHA-256 is not the one it came with); delete it, fetch it again")
 

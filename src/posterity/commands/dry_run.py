@@ -10,21 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from posterity.configuration.current import Difference
 from posterity.errors import PosterityError
 
-__all__ = ["Dry", "JobHere", "differences", "dry_run", "leaves", "shown"]
+__all__ = ["Dry", "JobHere", "dry_run", "leaves"]
 
 _STAGES = {"train_prior": "train", "convert_prior": "convert", "study_simulated": "study"}
 """Rules whose names are not those of their stages."""
+_OTHER = {"gather": "other files belong to the experiment than in its list"}
+"""Why a job is forced that has no other reason."""
 _CODE = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class JobHere:
-    """A job of the workflow in this folder, and what Snakemake has noted of its last run.
+    """A job of the workflow in this folder, and what Snakemake and its output tell of its last run.
 
     ``before`` and ``now`` are its settings, ``code`` the fingerprints then and now; what was not noted is
-    empty. ``updated`` are inputs that are newer or were replaced, ``waits`` those that other jobs make first.
+    empty. ``updated`` are inputs that are newer or were replaced, ``waits`` those that other jobs make first,
+    ``versions`` the packages that are others now: (name, then, now).
     """
 
     stage: str
@@ -40,6 +44,7 @@ class JobHere:
     before: Mapping[str, Any] = field(default_factory=dict)
     now: Mapping[str, Any] = field(default_factory=dict)
     code: tuple[str, str] = ("", "")
+    versions: Sequence[tuple[str, str, str]] = ()
     other: str = ""
 
     @property
@@ -48,22 +53,24 @@ class JobHere:
 
     @property
     def cause(self) -> str:
-        """The first of "new", "settings", "code", "inputs", "other" that makes the job run; "" when it does not."""
+        """Empty, or the first of "new", "settings", "code", "inputs", "versions", "other" that makes the job run."""
         if not self.runs:
             return ""
         causes = {
             "new": self.missing, "settings": self.before != self.now and self.before,
             "code": self.code[0] and self.code[0] != self.code[1], "inputs": self.updated or self.waits,
+            "versions": self.versions,
         }  # fmt: skip
         return next((cause for cause, found in causes.items() if found), "other")
 
 
 @dataclass(frozen=True)
 class Dry:
-    """All jobs that lead to the targets, and the configuration's plan."""
+    """All jobs that lead to the targets, the configuration's plan, and what has changed since outputs were made."""
 
     jobs: list[JobHere]
     plan: Any
+    since: Mapping[str, Difference] = field(default_factory=dict)
 
     def made_from(self, job: JobHere) -> list[str]:
         """The job's inputs, and in place of a list of files what it lists."""
@@ -111,17 +118,24 @@ def dry_run(targets: Sequence[str], configs: Sequence[Path], snakefile: Path = P
 
 def _read(workflow: Any) -> Dry:
     dag = workflow.dag
-    jobs = [_job(dag, workflow.persistence, job) for job in dag.jobs if job.output]
-    return Dry(jobs, workflow.globals["plan"])
+    since: dict[str, Difference] = workflow.globals["SINCE"]
+    jobs = [
+        _job(dag, workflow.persistence, job, since.get(str(job.output[0]), Difference()))
+        for job in dag.jobs
+        if job.output
+    ]
+    return Dry(jobs, workflow.globals["plan"], since)
 
 
-def _job(dag: Any, records: Any, job: Any) -> JobHere:
+def _job(dag: Any, records: Any, job: Any, since: Difference) -> JobHere:
     reason, change = dag.reason(job), records.params_changed(job)
     # of what did not change there is one value, which is that of then and now
     same = [p for p in records._params(job) if p not in change.only_new]
     before, code_before, _ = _params([*change.only_old, *same])
     now, code_now, _ = _params(records._params(job))
-    noted = any(records.metadata(f) for f in job.output)
+    if not any(records.metadata(f) for f in job.output):
+        before, code_before = {}, ""
+    missing = sorted({*map(str, reason.missing_output), *(map(str, job.output[:1]) if since.deleted else ())})
     return JobHere(
         _STAGES.get(job.rule.name, job.rule.name),
         dict(job.wildcards.items()),
@@ -130,13 +144,14 @@ def _job(dag: Any, records: Any, job: Any) -> JobHere:
         str(job.benchmark or ""),
         next((text for f in job.output if (text := records.shellcmd(f))), None) or str(job.shellcmd or ""),
         bool(dag.needrun(job)),
-        sorted(map(str, reason.missing_output)),
-        sorted(map(str, reason.updated_input)),
+        missing,
+        sorted({*map(str, reason.updated_input), *since.inputs}),
         sorted(map(str, reason.updated_input_run)),
-        before if noted else {},
+        before if since.settings is None else since.settings,
         now,
-        (code_before if noted else "", code_now),
-        str(reason) if reason else "",
+        since.code or (code_before, code_now),
+        since.versions if since.versions_followed else (),
+        _OTHER.get(job.rule.name, str(reason)) if reason.forced else str(reason) if reason else "",
     )
 
 
@@ -155,15 +170,6 @@ def _params(recorded: Sequence[str]) -> tuple[dict[str, Any], str, list[str]]:
     return settings, code, rest
 
 
-def differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted name, value then, value now) of every setting that differs; None for one that is not there."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for name in dict.fromkeys([*before, *now]):
-            yield from differences(before.get(name), now.get(name), f"{path}.{name}".lstrip("."))
-    elif before != now:
-        yield path, before, now
-
-
 def leaves(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of every setting."""
     if isinstance(settings, Mapping) and settings:
@@ -171,9 +177,3 @@ def leaves(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(value, f"{path}.{name}".lstrip("."))
     elif path:
         yield path, settings
-
-
-def shown(value: Any) -> str:
-    """A setting's value in one short piece of text."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."

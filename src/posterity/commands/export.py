@@ -1,26 +1,23 @@
-"""``posterity export`` packs an experiment; ``posterity redraw`` draws its figures from that alone."""
+"""``posterity export`` packs an experiment that is finished and current."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from posterity.commands.dry_run import Dry, JobHere, dry_run
 from posterity.commands.plan import Configs, Workflow
+from posterity.commands.redraw import DRAWN, MANIFEST, inside
 from posterity.errors import PosterityError
 
-__all__ = ["export", "redraw"]
+__all__ = ["export"]
 
-_MANIFEST = "provenance.json"
-_DRAWN = ("table", "figure")
 _README = """\
 Experiment {experiment}: {title}
 
@@ -49,6 +46,8 @@ def export(
 
     Example: posterity export diversity --output diversity.zip
     """
+    from posterity.artifacts.digest import sha256
+
     configs = configfile or [Path("config/config.yaml")]
     found = dry_run([experiment.replace("-", "_")], configfile or [], snakefile)
     if experiment not in [*found.plan.experiments, *found.plan.on_request]:
@@ -63,7 +62,7 @@ def export(
     products = [
         replace(job, inputs=found.made_from(job))
         for job in found.jobs
-        if job.stage in _DRAWN and job.key["experiment"] == experiment
+        if job.stage in DRAWN and job.key["experiment"] == experiment
     ]
     files = _files(found, products)
     title = found.plan.titles[experiment]
@@ -71,12 +70,12 @@ def export(
         "experiment": experiment,
         "title": title,
         "products": [_product(job) for job in products],
-        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
+        "files": {name: sha256(path) for name, path in files.items()},
         **_made_with(),
     }
-    about = {"experiment": experiment, "title": title, "manifest": _MANIFEST, "archive": output.name}
+    about = {"experiment": experiment, "title": title, "manifest": MANIFEST, "archive": output.name}
     readme = _README.format(target=experiment.replace("-", "_"), **about)
-    texts = {"README.txt": readme, _MANIFEST: json.dumps(manifest, indent=1, ensure_ascii=False)}
+    texts = {"README.txt": readme, MANIFEST: json.dumps(manifest, indent=1, ensure_ascii=False)}
     _pack(output, files, texts | _configuration(configs))
     size = output.stat().st_size / 1e6
     typer.echo(f"{output}: {len(products)} tables and figures, {len(files)} files, {size:.1f} MB")
@@ -87,20 +86,17 @@ def _files(found: Dry, products: Sequence[JobHere]) -> dict[str, Path]:
     paths = [p for job in products for p in (*job.inputs, *job.outputs)]
     paths += [str(Path(p).with_suffix(s)) for job in products for p in job.outputs[:1] for s in (".csv", ".md")]
     paths += [p for job in found.jobs if job.stage == "prepare" and {*job.outputs} & {*paths} for p in job.outputs]
-    return {_inside(p): Path(p) for p in dict.fromkeys(paths) if Path(p).is_file() and not p.endswith("sheet.png")}
-
-
-def _inside(path: str) -> str:
-    """The name in the archive: never absolute, never above."""
-    parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..", ".")]
-    return "/".join(parts)
+    return {inside(p): Path(p) for p in dict.fromkeys(paths) if Path(p).is_file() and not p.endswith("sheet.png")}
 
 
 def _product(job: JobHere) -> dict[str, Any]:
-    settings = dict(job.now)
-    inputs = [_inside(p) for p in job.inputs if p.endswith(".parquet")]
-    return {"stage": job.stage, "settings": settings, "code": job.code[1], "inputs": inputs,
-            "output": _inside(job.outputs[0])}  # fmt: skip
+    """A table or figure: what it was made with, as its file says where it does."""
+    from posterity.artifacts.origin import recorded
+
+    about = recorded(Path(job.outputs[0]))
+    inputs = [inside(p) for p in job.inputs if p.endswith(".parquet")]
+    return {"stage": job.stage, "settings": dict(job.now), "code": about.get("code", job.code[1]), "inputs": inputs,
+            "output": inside(job.outputs[0]), "versions": about.get("versions", {})}  # fmt: skip
 
 
 def _made_with() -> dict[str, Any]:
@@ -133,57 +129,3 @@ def _pack(output: Path, files: Mapping[str, Path], texts: Mapping[str, str]) -> 
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_STORED if name.endswith((".parquet", ".png")) else zipfile.ZIP_DEFLATED
             archive.writestr(entry, content.read_bytes() if isinstance(content, Path) else content)
-
-
-def redraw(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="What `posterity export` wrote.")],
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where tables and figures go.")],
-) -> None:
-    """Draw an exported experiment's tables and figures again, from the archive alone.
-
-    Tells which are not, byte by byte, those in the archive; other versions of the packages may draw otherwise.
-
-    Example: posterity redraw diversity.zip --output redrawn
-    """
-    from posterity.commands.stages import run_stage
-
-    with tempfile.TemporaryDirectory() as folder:
-        manifest = _unpack(archive, Path(folder))
-        other: list[str] = []
-        for product in manifest["products"]:
-            target = output / product["output"]
-            inputs = [Path(folder, name) for name in product["inputs"]]
-            run_stage(product["stage"], product["settings"], inputs=inputs, output=target)
-            other += _others(product, Path(folder), output)
-        count = len(manifest["products"])
-    for name in other:
-        typer.echo(f"not the same as in the archive: {output / name}")
-    typer.echo(f"{count} tables and figures in {output}, {count - len(other)} the same as in the archive")
-
-
-def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
-    """The files are those that were packed, to the last bit."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            manifest: dict[str, Any] = json.loads(opened.read(_MANIFEST))
-            for name in manifest["files"]:
-                opened.extract(name, folder)
-    except FileNotFoundError:
-        raise PosterityError(f"{archive} does not exist") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise PosterityError(f"{archive} is not a whole archive of `posterity export` ({error})") from error
-    named = [name for product in manifest["products"] for name in (product["output"], *product["inputs"])]
-    if any(_inside(name) != name for name in named) or any(p["stage"] not in _DRAWN for p in manifest["products"]):
-        raise PosterityError(f"{archive} is no archive of `posterity export`: it names files outside itself")
-    for name, digest in manifest["files"].items():
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-            raise PosterityError(f"{archive}: {name} is not what was packed")
-    return manifest
-
-
-def _others(product: Mapping[str, Any], packed: Path, drawn: Path) -> Iterator[str]:
-    """The product's name if it came out otherwise; of tables what is compared is their text."""
-    suffixes = (".csv", ".md") if product["stage"] == "table" else (".svg", ".png")
-    names = [str(Path(product["output"]).with_suffix(suffix)) for suffix in suffixes]
-    if any((packed / name).read_bytes() != (drawn / name).read_bytes() for name in names):
-        yield names[0]

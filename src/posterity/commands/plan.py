@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from posterity.commands.dry_run import Dry, JobHere, differences, dry_run, shown
+from posterity.commands.check import versions_told
+from posterity.commands.dry_run import Dry, JobHere, dry_run
+from posterity.configuration.current import differences, shown
 
 __all__ = ["Configs", "Workflow", "modules_changed", "plan"]
 
@@ -17,7 +19,7 @@ Configs = Annotated[
     list[Path] | None, typer.Option(metavar="PATH...", help="Files merged in order, as snakemake takes them.")
 ]
 Workflow = Annotated[Path, typer.Option(metavar="PATH", help="The workflow.")]
-_CAUSES = ("new", "settings", "code", "inputs", "other")
+_CAUSES = ("new", "settings", "code", "inputs", "versions", "other")
 _ORDER = (
     "fetch", "prepare", "degrade", "train", "convert", "posterior", "sample", "select", "measure", "distance",
     "study", "analyse", "table", "figure", "report",
@@ -38,10 +40,8 @@ def plan(
     """
     found = dry_run([target.replace("-", "_") if "/" not in target else target for target in targets or []],
                     configfile or [], snakefile)  # fmt: skip
-    if not found.running:
-        typer.echo("nothing to do")
-        return
-    for line in [*_table(found), *_settings(found.running), *_code(found.running)]:
+    told = [*_table(found), *_settings(found.running), *_code(found.running), *_versions(found.running)]
+    for line in [*(told if found.running else ["nothing to do"]), *versions_told(found.since.values())]:
         typer.echo(line)
 
 
@@ -104,6 +104,18 @@ def _code(jobs: Sequence[JobHere]) -> Iterator[str]:
         yield "code that changed"
     for (stage, modules), names in changes.items():
         yield f"  {stage}: {modules} ({_some(names)})"
+
+
+def _versions(jobs: Sequence[JobHere]) -> Iterator[str]:
+    """Every package that is another now, with how many jobs depend on it."""
+    changes: dict[tuple[str, str, str], list[str]] = {}
+    for job in jobs:
+        for change in job.versions:
+            changes.setdefault(change, []).append(job.name)
+    if changes:
+        yield "packages that changed"
+    for (name, then, now), names in changes.items():
+        yield f"  {name} {then} → {now} ({_some(names)})"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from posterity import json_reader
+from posterity.artifacts.origin import CARD
 from posterity.commands.datasets import prepared
 from posterity.commands.group import ManyCommand
 from posterity.commands.plan import Workflow
@@ -39,22 +41,34 @@ def _run(stage: str, settings: str, **paths: Any) -> None:
 
 def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
     """Runs a stage in this process; what it writes says with which code and how to make it again."""
-    from posterity.artifacts import store
+    from posterity.artifacts import identity, origin, store
     from posterity.configuration.fingerprint import fingerprint, parts
     from posterity.stages import _memory
 
     _memory.keep()
     if "output" in paths:
         store.refuse(paths["output"])
+    identity.start(_read(paths))
     run = import_module(f"posterity.stages.{stage}").run
     try:
         store.code.set(fingerprint(stage, resolved))
         store.made.set({"command": _command(stage, resolved, paths), "modules": parts(stage, resolved)})
         run(resolved, **paths)
+        if "output" in paths:
+            origin.note(paths["output"], resolved)
     except KeyError as error:
         if not _looked_up_settings(error):
             raise
         raise PosterityError(f"--settings lacks {error}; `posterity {stage} --help` has an example") from error
+
+
+def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
+    """The files among a stage's paths that it reads; the card of a network's weights lies beside them."""
+    for name, value in paths.items():
+        given = [p for p in (value if isinstance(value, list) else [value]) if isinstance(p, Path)]
+        # of the folder of assets a stage notes what it takes
+        yield from given if name not in ("output", "assets") else ()
+        yield from (p.with_name(CARD) for p in given if name == "weights")
 
 
 def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str:

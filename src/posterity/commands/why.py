@@ -9,9 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from posterity.artifacts.digest import sha256
-from posterity.commands.dry_run import Dry, JobHere, differences, dry_run, leaves, shown
+from posterity.artifacts.identity import identity
+from posterity.artifacts.origin import recorded
+from posterity.commands.check import versions_told
+from posterity.commands.dry_run import Dry, JobHere, dry_run, leaves
 from posterity.commands.plan import Configs, Workflow, modules_changed
+from posterity.configuration.current import differences, shown
 from posterity.errors import PosterityError
 
 __all__ = ["why"]
@@ -28,7 +31,7 @@ def why(
 
     Example: posterity why results/tables/diversity/cost.parquet
     """
-    about = _about(file)
+    about = recorded(file)
     job, found, problem = None, None, ""
     try:
         found = dry_run([str(file)], configfile or [], snakefile)
@@ -42,16 +45,6 @@ def why(
     lines += _rerun(job, found) if job and found else [f"whether it would be made again is unknown: {problem}"]
     for line in lines:
         typer.echo(line)
-
-
-def _about(file: Path) -> dict[str, Any]:
-    """The metadata in the file; nothing where it has none or is damaged."""
-    from posterity.artifacts import store
-
-    try:
-        return store.provenance(file) if file.suffix == ".parquet" and file.exists() else {}
-    except PosterityError:
-        return {}
 
 
 def _made_from(
@@ -69,7 +62,7 @@ def _made_from(
         yield f"  code: {code}" + (f" at revision {about['revision'][:12]}" if about.get("revision") else "")
     if about.get("versions"):
         yield "  with: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items() if v != "absent")
-    hashes = about.get("origin", {}).get("inputs") or {}
+    hashes = about.get("inputs") or {}
     for path in [*hashes, *(p for p in inputs if p not in hashes)]:
         yield f"  input: {path}{_state(Path(path), hashes.get(path), file)}"
 
@@ -79,7 +72,7 @@ def _state(path: Path, digest: str | None, made: Path) -> str:
     if not path.exists():
         return " (not there now)"
     if digest:
-        return "" if sha256(path) == digest else " (other content now)"
+        return "" if identity(path) == digest else " (other content now)"
     return " (newer)" if path.stat().st_mtime > made.stat().st_mtime else ""
 
 
@@ -95,6 +88,7 @@ def _again(about: Mapping[str, Any], job: JobHere | None, configs: Sequence[Path
 
 def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
     if not job.runs:
+        yield from versions_told([found.since[job.outputs[0]]] if job.outputs[0] in found.since else [])
         yield "up to date: snakemake would not make it again"
         return
     yield "snakemake would make it again, because"
@@ -108,6 +102,8 @@ def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
         yield f"  the library's code is another: {modules or f'{job.code[0]} → {job.code[1]}'}"
     for path in job.updated:
         yield f"  input {path} has changed"
+    for name, then, now in job.versions:
+        yield f"  package {name}: {then} → {now}"
     for path, reason in _waits(job, found).items():
         yield f"  input {path} is made again: {reason}"
     if job.cause == "other":
@@ -137,5 +133,6 @@ def _reason(job: JobHere) -> str:
     if job.cause == "settings":
         name, before, now = next(differences(job.before, job.now))
         return f"setting {name}: {shown(before)} → {shown(now)}"
-    words = {"new": "it does not exist", "code": "the library's code is another", "inputs": "its inputs changed"}
+    words = {"new": "it does not exist", "code": "the library's code is another", "inputs": "its inputs changed",
+             "versions": "packages are others"}  # fmt: skip
     return words.get(job.cause, job.other)

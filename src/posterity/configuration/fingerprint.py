@@ -20,7 +20,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-__all__ = ["fingerprint", "modules", "parts"]
+__all__ = ["fingerprint", "modules", "parts", "printed"]
 
 _PACKAGE = "posterity"
 _ROOT = Path(__file__).parents[1]
@@ -43,6 +43,18 @@ def parts(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
     found = modules((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
     digests = {name: hashlib.sha256(_tree(name)[0].encode() + _carried(name)) for name in found}
     return {name.partition(".")[2] or name: digest.hexdigest()[:8] for name, digest in digests.items()}
+
+
+def printed(stage: str, name: str) -> dict[str, str]:
+    """Return {"published": a short hash of all published numbers} for a table or figure that shows some, else nothing.
+
+    They are data and no code, so they count as a setting.
+    """
+    from posterity.tables import published
+
+    if published.__name__ not in modules((f"{_PACKAGE}.{stage}s.{name}",)):
+        return {}
+    return {"published": published.digest()}
 
 
 def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from posterity.assets.declared import DECLARED, parse
 from posterity.configuration import toys, training
 from posterity.configuration.checks import Checked, checked
-from posterity.configuration.fingerprint import fingerprint
+from posterity.configuration.fingerprint import fingerprint, printed
 from posterity.configuration.needs import Needs
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import settle
@@ -54,6 +54,8 @@ class Plan:
 
     follow_code: bool = field(default=True, kw_only=True)
     """Whether an edit of the library reruns what it touches."""
+    follow_versions: bool = field(default=False, kw_only=True)
+    """Whether another version of a package reruns what depends on it."""
     titles: dict[str, str] = field(default_factory=dict, kw_only=True)
     """Those of the experiments."""
     data: str
@@ -150,7 +152,7 @@ def resolve(
         _downstream(plan, c, name)
     benchmarks = Path(plan.results, "benchmarks")
     plan.needs = Needs(c.config["resources"], frozenset(plan.weights), c.config["jobs_per_gpu"], benchmarks)
-    plan.follow_code = c.config["follow_code"]
+    plan.follow_code, plan.follow_versions = c.config["follow_code"], c.config["follow_versions"]
     plan.titles = {name: c.experiments[name]["title"] for name in c.planned}
     titles = " · ".join(plan.titles[name] for name in plan.experiments)
     plan.add("report", (), {"title": titles, "experiments": plan.experiments})
@@ -270,7 +272,7 @@ def _downstream(plan: Plan, c: Checked, name: str) -> None:
     plan.runs[name] = list(dict.fromkeys(k for p, r in c.runs(name) for k in c.combinations(p, r, Problems())))
     for stage in ("table", "figure"):
         for one, options in c.products(experiment.get(f"{stage}s", []), f"{stage}s").items():
-            plan.add(stage, (name, one), {"experiment": name, stage: one, **options})
+            plan.add(stage, (name, one), {"experiment": name, stage: one, **options, **printed(stage, one)})
     study = experiment.get("study")
     if study is None:
         return

@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from posterity.artifacts import store
+from posterity.artifacts.origin import changed
 from posterity.errors import PosterityError
 from posterity.picture_reader import opened
 from posterity.report.grids import Shown, shown
@@ -130,13 +131,19 @@ def _words(path: Path, content: bytes) -> tuple[str, str]:
 
 
 def _facts(frames: Frames) -> list[tuple[str, str]]:
-    """Versions and revisions that the inputs were made with."""
+    """Versions and revisions that the inputs were made with, and which of them are out of date."""
     revisions = sorted({a.about["revision"] for a in frames.artifacts if "revision" in a.about})
     versions: dict[str, set[str]] = {}
     for artifact in frames.artifacts:
         for name, version in artifact.about.get("versions", {}).items():
             versions.setdefault(name, set()).add(version)
     out = [("revision", ", ".join(r[:12] for r in revisions))] if revisions else []
+    old = [
+        f"{a.path} (made from other inputs: {', '.join(files)})"
+        for a in frames.artifacts
+        if (files := changed(a.about))
+    ]
+    out += [("out of date", "; ".join(old))] if old else []
     return out + [(name, ", ".join(sorted(found))) for name, found in sorted(versions.items())]
 
 

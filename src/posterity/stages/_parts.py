@@ -120,7 +120,7 @@ class Parts:
         _log.info("had been made before, and was not heard of")
         return True
 
-    def publish(self, rows: Iterable[Mapping[str, Any]], **origin: Any) -> None:
+    def publish(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Writes the output, and deletes all parts; it gets a second name in their place.
 
         That takes no room as long as the output is there, and the workflow deletes it when it has noted its jobs
@@ -128,13 +128,12 @@ class Parts:
 
         Arguments:
             rows: of all items.
-            origin: what determines them beside the settings.
 
         Raises:
             Again: the workflow that asked for them has ended, so nobody would note the output; the parts stay.
         """
         _workflow.waits_for(self._output)
-        store.write(self._output, self._kind, rows, {"settings": self._settings, **origin})
+        store.write(self._output, self._kind, rows, {"settings": self._settings})
         try:
             self._whole.unlink(missing_ok=True)
             os.link(self._output, self._whole)

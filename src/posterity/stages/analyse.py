@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 from posterity import json_reader
 from posterity.artifacts import store
-from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 from posterity.study.analyse import score
 from posterity.study.design import limit
@@ -32,8 +30,8 @@ def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], out
         responses: files that the page saved (.json), spreadsheets (.csv) and artifacts "responses" (.parquet).
     """
     asked = store.read(questions, "questions").to_pylist()
-    inputs, broken = {str(questions): sha256(questions)}, list[str]()
-    given = list(_named(responses, inputs, broken))
+    broken = list[str]()
+    given = list(_named(responses, broken))
     if broken:
         raise PosterityError("\n".join(listed(broken, "files that cannot be read")))
     checked = check(given, asked, limit(store.provenance(questions)), bool(settings.get("partial", False)))
@@ -44,22 +42,19 @@ def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], out
         raise PosterityError(f"there is no answer to {questions} that can be analysed{why}; "
                              "give the files that its page saved as --responses")  # fmt: skip
     rows = score(asked, checked.rows, int(settings.get("replicates", 10000)), int(settings.get("seed", 0)))
-    origin = {"settings": settings, "inputs": inputs, "participants": checked.participants, "set aside": checked.aside}
+    origin = {"settings": settings, "participants": checked.participants, "set aside": checked.aside}
     store.write(output, "tables", rows, origin)
     _log.info("answers of %d participants are analysed", checked.participants)
 
 
-def _named(responses: list[Path], inputs: dict[str, str], broken: list[str]) -> Iterator[Named]:
-    """Every file is read once; its hash goes to ``inputs``, what is wrong with it to ``broken``."""
+def _named(responses: list[Path], broken: list[str]) -> Iterator[Named]:
+    """Every file is read once; what is wrong with it goes to ``broken``."""
     for path in dict.fromkeys(responses):
         try:
             if path.suffix == ".parquet":
                 yield from ((str(path), row) for row in store.read(path, "responses").to_pylist())
-                inputs[str(path)] = sha256(path)
             elif path.suffix in _TEXTS:
-                content = json_reader.bounded(path)
-                inputs[str(path)] = hashlib.sha256(content).hexdigest()
-                yield from _TEXTS[path.suffix](content, str(path))
+                yield from _TEXTS[path.suffix](json_reader.bounded(path), str(path))
             else:
                 valid = ", ".join((*_TEXTS, ".parquet"))
                 raise PosterityError(f"responses {path} end in {path.suffix!r}, expected one of {valid}")

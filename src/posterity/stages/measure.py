@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from posterity.artifacts import images, store
-from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
 from posterity.stages._metric_rows import Rows, attempted
@@ -81,8 +80,7 @@ def run(
             rows += found
         if "fid" in wanted and pools:
             rows += _fid(pools, truths, count, assets)
-        inputs = {str(p): sha256(p) for p in given}
-        parts.publish(rows, inputs=inputs)
+        parts.publish(rows)
 
 
 def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:

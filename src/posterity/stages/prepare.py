@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import store
-from posterity.artifacts.digest import sha256
 from posterity.assets import checksum
 from posterity.datasets.sheet import sheet
 from posterity.errors import PosterityError
@@ -37,17 +35,9 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     checksum.verify(asset)
     make = import_module(f"posterity.datasets.{kind}").prepare
     made = make(asset, str(settings.get("select")), size, settings.get("count"))
-    origin = {"settings": settings, "inputs": {asset.name: _digest(asset)}}
+    origin = {"settings": settings}
     folder = output.parent
     store.write_bytes(folder / "LICENSE.txt", made.license.encode())
     store.write_bytes(folder / "sheet.png", sheet(made.items))
     store.write(folder / "regions.parquet", "regions", made.region_rows(str(name)), origin)
     store.write(output, "items", made.rows(str(name)), origin)
-
-
-def _digest(source: Path) -> str:
-    """SHA-256 of an archive; of a folder, of its files' names and sizes."""
-    if source.is_file():
-        return sha256(source)
-    found = sorted((path.relative_to(source).as_posix(), path.stat().st_size) for path in source.rglob("*"))
-    return hashlib.sha256("\n".join(f"{name} {size}" for name, size in found).encode()).hexdigest()

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from posterity import subsets
 from posterity.artifacts import images, store
-from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
 
 __all__ = ["FEATURES", "run"]
@@ -49,8 +48,7 @@ def run(
             chosen = _choose(rule, data, count, rng) if data else range(len(pool))
             key = {k: pool[0][k] for k in _KEYS}
             rows += [key | {"subset": name, "rank": r, "sample": pool[i]["sample"]} for r, i in enumerate(chosen)]
-    inputs = {p.name: sha256(p) for p in (samples, measurements)}
-    store.write(output, "subsets", rows, {"settings": settings, "inputs": inputs})
+    store.write(output, "subsets", rows, {"settings": settings})
 
 
 def _rule(name: str, chosen: Mapping[str, Any], kind: str) -> subsets.Rule:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import store
-from posterity.artifacts.digest import sha256
 from posterity.study import design as designs
 from posterity.study import page
 from posterity.study.design import STUDIES, Key
@@ -40,7 +39,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path, assets: P
         "README.txt": page.readme(rows, design, ran_by).encode(),
         "schema.json": page.schema(),
     }
-    origin = {"settings": settings, "engine": ran_by, "inputs": {str(p): sha256(p) for p in inputs}}
+    origin = {"settings": settings, "engine": ran_by}
     # all files are written before the first takes its place; the key comes last
     with ExitStack() as stack:
         store.write(stack.enter_context(store.replacing(output)), "questions", [p.row for p in tried] + rows, origin)

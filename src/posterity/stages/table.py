@@ -27,7 +27,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
         raise PosterityError(f"table {name!r} does not exist; choose one of {', '.join(tables.NAMES)}") from None
     frames = Frames(inputs, f"table {name}", settings)
     records = [{"experiment": experiment, "table": name, **cell.record()} for cell in table.cells(frames)]
-    origin = {"settings": settings, "inputs": frames.hashes(), "rows": list(table.ROWS)}
+    origin = {"settings": settings, "rows": list(table.ROWS)}
     origin |= {"title": table.TITLE, "caption": table.CAPTION}
     store.write(output, "tables", records, origin)
     store.write_bytes(output.with_suffix(".csv"), text.csv_text(records).encode())

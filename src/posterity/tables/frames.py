@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from posterity.artifacts import store
-from posterity.artifacts.digest import sha256
 from posterity.artifacts.schemas import SCHEMAS
 from posterity.errors import PosterityError
 
@@ -80,10 +79,6 @@ class Frames:
         return PosterityError(
             f"{self.wanted} needs {kind} artifacts{at}; the inputs hold {given}{f', none {none}' if none else ''}"
         )
-
-    def hashes(self) -> dict[str, str]:
-        """SHA-256 of every file that was considered."""
-        return {str(a.path): sha256(a.path) for a in self.artifacts}
 
 
 def _open(path: Path) -> Artifact:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["label", "per_run", "restored", "value"]
+__all__ = ["digest", "label", "per_run", "restored", "value"]
 
 _LABELS = {"ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "mat": "MAT"}
 _RESTORED = {"mgps": "MGPS", "dps": "DPS", "pgdm": "PGDM", "ddnm": "DDNM", "diffpir": "DiffPIR", "reddiff": "RED-diff"}
 
 
+_FOLDER = Path(__file__).parents[3] / "resources" / "papers"
+
+
+@cache
+def digest() -> str:
+    """Return a short hash of all published numbers, whatever the order and layout of their files."""
+    content = repr(sorted((k, v) for path in _FOLDER.glob("*.csv") for k, v in _lines(path)))
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
 @cache
 def _numbers() -> dict[tuple[str, str, str, str], float]:
     """(paper, table, row, column) → value of resources/papers; empty where posterity was installed without them."""
-    folder = Path(__file__).parents[3] / "resources" / "papers"
-    return {k: v for path in sorted(folder.glob("*.csv")) for k, v in _lines(path)}
+    return {k: v for path in sorted(_FOLDER.glob("*.csv")) for k, v in _lines(path)}
 
 
 def _lines(path: Path) -> Iterator[tuple[tuple[str, str, str, str], float]]:

@@ -1,0 +1,60 @@
+"""What a file of the workflow says of how it was made, within it or in a hidden file beside it.
+
+Artifacts say it in their metadata. Figures, pages, networks and what was fetched have no room for it: of them it is in
+``.NAME.made.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from posterity import json_reader
+from posterity.artifacts.identity import identity
+from posterity.errors import PosterityError
+
+__all__ = ["CARD", "again", "changed", "note", "recorded"]
+
+CARD = "card.json"
+"""What lies beside the weights of a network and belongs to them."""
+
+
+def note(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write down how a finished file was made, where it cannot say so itself; it is not to be made again any more."""
+    from posterity.artifacts import store
+
+    if path.suffix != ".parquet" and path.exists():
+        about = {"origin": {"settings": settings}, **store.ran()}
+        store.write_bytes(_beside(path), json.dumps(about, sort_keys=True, ensure_ascii=False).encode())
+    again(path).unlink(missing_ok=True)
+
+
+def recorded(path: Path) -> dict[str, Any]:
+    """Return what a file says of how it was made; nothing where it is absent, unreadable or says nothing."""
+    from posterity.artifacts import store
+
+    if not path.exists():
+        return {}
+    try:
+        about = store.provenance(path) if path.suffix == ".parquet" else json_reader.read(_beside(path))
+    except PosterityError:
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def changed(about: Mapping[str, Any]) -> list[str]:
+    """Return the files that an artifact was made from and that hold something else now; one that is gone is none."""
+    inputs = about.get("inputs")
+    known = inputs.items() if isinstance(inputs, Mapping) else ()
+    return [path for path, was in known if Path(path).exists() and identity(Path(path)) != was]
+
+
+def again(path: Path) -> Path:
+    """The mark of a file that was deleted because it was damaged, and that the next run makes again."""
+    return path.with_name(f".{path.name}.again")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.made.json")

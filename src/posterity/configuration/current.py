@@ -1,0 +1,147 @@
+"""Tells whether a file is what the configuration asks for now, by what the file itself says of how it was made.
+
+The one answer to that question: the workflow, ``check``, ``plan``, ``why`` and ``export`` ask here. Snakemake's own
+records are lost with ``.snakemake``, and know of a large file only its time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posterity.artifacts.origin import again, changed, recorded
+from posterity.configuration.paths import fields, pattern
+
+if TYPE_CHECKING:
+    from posterity.configuration.resolve import Job, Plan
+
+__all__ = ["BESIDE", "Difference", "difference", "differences", "output", "shown"]
+
+BESIDE = {"prepare": ("regions.parquet",), "study": ("simulated.parquet",)}
+"""Artifacts that a stage writes beside its first output."""
+
+_ANY_CODE = ("train",)
+"""Stages whose results are kept whatever code and packages they were made with: they take hours."""
+
+_IMAGES = ("torch", "torchvision", "numpy", "pillow")
+_PACKAGES: Mapping[str, Sequence[str]] = {
+    "prepare": ("numpy", "pillow"),
+    "degrade": _IMAGES,
+    "posterior": _IMAGES,
+    "sample": (*_IMAGES, "diffusers"),
+    "select": (*_IMAGES, "scikit-learn", "scipy"),
+    "measure": (*_IMAGES, "scipy", "lpips", "pyiqa", "POT"),
+    "distance": ("torch", "numpy", "scipy", "POT"),
+    "analyse": ("numpy",),
+    "table": ("numpy",),
+}
+"""By stage the packages that its numbers depend on."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What has changed since a file was made; it is stale where anything that is followed has.
+
+    ``settings`` are those of then, None where they are still the same, ``code`` the fingerprints of then and now.
+    ``versions`` are (package, then, now); whether they make the file stale is ``versions_followed``.
+    """
+
+    settings: Mapping[str, Any] | None = None
+    now: Mapping[str, Any] = field(default_factory=dict)
+    code: tuple[str, str] | None = None
+    inputs: Sequence[str] = ()
+    versions: Sequence[tuple[str, str, str]] = ()
+    versions_followed: bool = False
+    deleted: bool = False
+
+    @property
+    def stale(self) -> bool:
+        return bool(
+            self.settings is not None
+            or self.code
+            or self.inputs
+            or self.deleted
+            or (self.versions_followed and self.versions)
+        )
+
+    def reasons(self) -> Iterator[str]:
+        """Each reason in a few words."""
+        if self.deleted:
+            yield "was damaged and is deleted"
+        if self.settings is not None:
+            names = ", ".join(name for name, _, _ in differences(self.settings, self.now))
+            yield f"made with other settings ({names})" if self.settings else "does not tell its settings"
+        if self.code:
+            yield "made by other code"
+        if self.inputs:
+            yield f"made from other inputs ({', '.join(self.inputs)})"
+        if self.versions and self.versions_followed:
+            yield f"made with other packages ({', '.join(f'{n} {then} → {now}' for n, then, now in self.versions)})"
+
+
+def output(job: Job, plan: Plan) -> Path:
+    """Where a job's first output is."""
+    if job.stage == "fetch":
+        asset = job.settings["asset"]
+        return Path(plan.data, "assets", asset["name"], asset["file"])
+    named = dict(zip(fields(job.stage), job.key, strict=True))
+    return Path(pattern(job.stage, plan.data, plan.results).format(**named))
+
+
+def difference(job: Job, plan: Plan) -> Difference:
+    """Compare how a job's output was made with how the job would make it now.
+
+    Of a file that is absent, or that says nothing of itself, there is no difference to tell.
+    """
+    path = output(job, plan)
+    about = recorded(path)
+    now = json.loads(job.json)
+    deleted = again(path).exists() and not all(p.exists() for p in (path, *_beside(job, path)))
+    if not about:
+        return Difference(deleted=deleted)
+    made = about.get("origin", {}).get("settings")
+    code = str(about.get("code", ""))
+    follow = plan.follow_code and job.stage not in _ANY_CODE
+    return Difference(
+        None if made == now else made if isinstance(made, Mapping) else {},
+        now,
+        (code, job.code) if follow and code != job.code else None,
+        changed(about),
+        list(_versions(job.stage, about)),
+        plan.follow_versions,
+        deleted,
+    )
+
+
+def _beside(job: Job, path: Path) -> Iterator[Path]:
+    for name in BESIDE.get(job.stage, ()):
+        if job.stage != "study" or job.settings["simulate"]:
+            yield path.with_name(name)
+
+
+def _versions(stage: str, about: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(package, version then, version now) of each that the stage's numbers depend on and that is another now."""
+    from posterity.artifacts import store
+
+    made, now = about.get("versions", {}), store.made_with()["versions"]
+    for name in _PACKAGES.get(stage, ()):
+        if made.get(name, now[name]) != now[name]:
+            yield name, str(made[name]), now[name]
+
+
+def differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted name, value then, value now) of every setting that differs; None for one that is not there."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in dict.fromkeys([*before, *now]):
+            yield from differences(before.get(name), now.get(name), f"{path}.{name}".lstrip("."))
+    elif before != now:
+        yield path, before, now
+
+
+def shown(value: Any) -> str:
+    """A setting's value in one short piece of text."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,90 @@
+"""A small experiment that is really run, for tests of what is done with results."""
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+import yaml
+from typer.testing import CliRunner
+
+from posterity.artifacts import images, store
+from posterity.assets import checksum
+from posterity.cli import app
+from posterity.commands.dry_run import dry_run
+from posterity.configuration import load, resolve
+
+ROOT = Path(__file__).parents[2]
+SNAKEFILE = ROOT / "Snakefile"
+SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+ORDER = ["degrade", "posterior", "sample", "measure", "gather", "table", "figure"]
+D = "openmoji-smileys"
+TINY = {
+    "title": "Tiny",
+    "count": 2,
+    "runs": [
+        {"dataset": D, "tasks": ["sr4"], "prior": "kernel", "samplers": ["ddnm", "ddnm_guided", "exact"],
+         "samples": 3, "items": 2},
+    ],
+    "metrics": ["lr_psnr", "residual_rms", "tv", "sliced_wasserstein"],
+    "tables": ["exact_posterior", "cost"],
+    "figures": ["exact_distance", "fig07_guidance_gallery"],
+}  # fmt: skip
+
+
+def posterity(folder, *words):
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(app, list(map(str, words)))
+
+
+def prepared(folder):
+    """A data set of six tiny pictures, as the stages `fetch` and `prepare` would have left it."""
+    asset = folder / "data" / "assets" / "openmoji" / yaml.safe_load((ROOT / "resources/assets.yaml").read_text())[
+        "openmoji"]["file"]  # fmt: skip
+    asset.parent.mkdir(parents=True)
+    asset.write_bytes(b"not needed any more")
+    os.utime(asset, (1e9, 1e9))
+    checksum.note(asset)
+    place = folder / "data" / "datasets" / D
+    x = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    row = {"dataset": D, "group": "g", "attributes": ["red"]}
+    rows = [row | {"item": f"i{k}", "name": f"item {k}", "split": "prior" if k % 2 else "test",
+                   "image": images.encode(x[k])} for k in range(6)]  # fmt: skip
+    with contextlib.chdir(folder):
+        job = resolve(load([Path("config/config.yaml")]), assets=ROOT / "resources/assets.yaml").job("prepare", D)
+    store.code.set(job.code)
+    origin = {"settings": job.settings}
+    store.write(place / "items.parquet", "items", rows, origin)
+    mask = {"dataset": D, "region": "whole", "mask": images.encode(torch.ones(1, 16, 16))}
+    store.write(place / "regions.parquet", "regions", [mask], origin)
+    (place / "LICENSE.txt").write_text("CC BY-SA 4.0")
+    (place / "sheet.png").write_bytes(b"")
+
+
+def experiment(folder):
+    """The experiment "tiny" in a folder, every job by the command that Snakemake would run, in this process."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "config" / "experiments" / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    (folder / "config" / "config.yaml").write_text("experiments: [tiny]")
+    prepared(folder)
+    assert {stage for stage, _ in carried_out(folder)} == set(ORDER)
+    return folder
+
+
+def carried_out(folder):
+    """Do what Snakemake would do, and return (stage, name) of every job."""
+    with contextlib.chdir(folder):
+        todo = sorted(dry_run(["tiny"], [], SNAKEFILE).running, key=lambda job: (ORDER.index(job.stage), job.name))
+    for job in todo:
+        if job.stage == "gather":
+            subprocess.run([SNAKEMAKE, "-s", SNAKEFILE, *job.outputs, "-c1", "--quiet", "all"], cwd=folder, check=True)
+            continue
+        command = re.sub(r" > \S+ 2>&1$", "", job.command)
+        done = posterity(folder, *[word for word in shlex.split(command) if word != "exec"][1:])
+        assert done.exit_code == 0, done.output
+    return [(job.stage, job.name) for job in todo]
