@@ -16,7 +16,7 @@ import yaml
 
 from posterity.errors import PosterityError
 
-__all__ = ["MOST_BYTES", "MOST_DEPTH", "MOST_VALUES", "Unreadable", "parse", "read"]
+__all__ = ["MOST_BYTES", "MOST_DEPTH", "MOST_VALUES", "Unreadable", "parse", "read", "text"]
 
 MOST_BYTES = 1_000_000
 MOST_DEPTH = 40
@@ -117,7 +117,16 @@ def read(path: Path) -> Any:
     """The content of a file; None when it is empty.
 
     Raises:
-        Unreadable: when it is not there, is not UTF-8, is too large, or is not YAML of plain values.
+        Unreadable: as :func:`text` and :func:`parse` do.
+    """
+    return parse(text(path), str(path))
+
+
+def text(path: Path) -> str:
+    """Return what a file holds, before it is parsed.
+
+    Raises:
+        Unreadable: when it is not there, is not UTF-8 or is too large.
     """
     try:
         with path.open("rb") as file:
@@ -127,10 +136,9 @@ def read(path: Path) -> Any:
     if len(content) > MOST_BYTES:
         raise Unreadable(str(path), f"is larger than {MOST_BYTES // 1_000_000} MB, too much for a configuration")
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         raise Unreadable(str(path), "is not UTF-8 text") from None
-    return parse(text, str(path))
 
 
 def parse(text: str, name: str) -> Any:

@@ -392,10 +392,11 @@ def test_the_published_scale_is_planned_without_its_files(folder, name):
 def test_files_that_are_read_are_there(folder):
     """Those that the workflow fetches come with it."""
     task = {"operator": "nonlinear_blur", "weights": "none.pth"}
-    (line,) = lines(folder, {"tasks": {"new": task}}, run(tasks=["new"], samplers=["dps"]))
+    large = {"datasets": {"openmoji-smileys": {"size": 128}}}
+    (line,) = lines(folder, large | {"tasks": {"new": task}}, run(tasks=["new"], samplers=["dps"]))
     assert line == "config: experiments.mine.runs[0].tasks[0] = 'new': needs 'none.pth': is not there"
     fetched = {"tasks": {"new": task | {"weights": "data/assets/blur_encoder/GOPRO_wVAE.pth"}}}
-    assert not lines(folder, fetched, run(tasks=["new"], samplers=["dps"]))
+    assert not lines(folder, large | fetched, run(tasks=["new"], samplers=["dps"]))
     study = {"comparisons": [{"study": "coverage", "approach": "fps"}], "responses": ["none.json"]}
     (line,) = lines(folder, {}, run(subsets=["fps"]) | {"study": study})
     assert line == "config: experiments.mine.study.responses[0] = 'none.json': is not there"

@@ -10,13 +10,14 @@ from posterity.stages import degrade
 from posterity.stages.sample import _agreement, _finite
 
 
-def test_without_a_measured_entry_there_is_no_misfit():
+def test_a_mask_that_hides_everything_in_one_row_is_no_operator():
     keep = torch.zeros(2, 1, 4, 4)
     keep[1, :, :2] = 1
-    operator, x = Inpainting(keep, (3, 4, 4)), torch.zeros(2, 3, 4, 4)
+    with pytest.raises(PosterityError, match="a mask hides every pixel of 4×4"):
+        Inpainting(keep, (3, 4, 4))
+    operator, x = Inpainting(keep[1:], (3, 4, 4)), torch.zeros(1, 3, 4, 4)
     decibels, rms = (_finite(v) for v in _agreement(operator, operator(x + 0.2), x))
-    assert decibels[0] is None and decibels[1] == pytest.approx(20, abs=1e-4)
-    assert rms[0] is None and rms[1] == pytest.approx(0.2)
+    assert decibels == [pytest.approx(20, abs=1e-4)] and rms == [pytest.approx(0.2)]
 
 
 def test_a_misfit_beyond_the_range_of_floats_is_no_number():

@@ -43,11 +43,12 @@ def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
     """Runs a stage in this process; what it writes says with which code and how to make it again."""
     from posterity.artifacts import identity, origin, store
     from posterity.configuration.fingerprint import fingerprint, parts
-    from posterity.stages import _memory
+    from posterity.stages import _memory, _settings
 
     _memory.keep()
     if "output" in paths:
         store.refuse(paths["output"])
+    _settings.check(stage, resolved)
     identity.start(_read(paths))
     run = import_module(f"posterity.stages.{stage}").run
     try:

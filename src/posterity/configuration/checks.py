@@ -129,11 +129,16 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
     _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
     _training(c, problems)
     hidden = [k for k in schema("parts")["task"]["inpaint"]["properties"] if k not in ("operator", "sigma_y")]
-    for name, task in c.tasks.items():
+    for name, task in list(c.tasks.items()):
         if task["operator"] == "inpaint" and sum(k in task for k in hidden) != 1:
             problems.say(f"tasks.{name}", f"an inpainting task takes exactly one of {', '.join(hidden)}")
+            del c.tasks[name]
     every = {"prior": c.config["priors"], "task": c.config["tasks"], "dataset": c.config["datasets"]}
     c.samplers = catalogue(c.config["samplers"], every, problems)
+    keys = schema("parts")["sampler"]["properties"]
+    broken = [s for name, s in c.config["samplers"].items() if name not in c.samplers and isinstance(s, Mapping)]
+    if any(set(definition) - set(keys) for definition in broken):
+        problems.unread("samplers")  # what a key with another name would have defined is not told to be unknown
     for name, value in definitions.items():
         _name(f"experiments.{name}", name, problems)
         _target(name, definitions, problems)

@@ -20,7 +20,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-__all__ = ["fingerprint", "modules", "parts", "printed"]
+__all__ = ["code", "fingerprint", "modules", "parts", "printed"]
 
 _PACKAGE = "posterity"
 _ROOT = Path(__file__).parents[1]
@@ -36,6 +36,11 @@ Found = tuple[str, tuple[str, ...]]
 def fingerprint(stage: str, settings: Mapping[str, Any]) -> str:
     """Of the modules behind ``stage`` and behind what its settings name."""
     return _digest((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
+
+
+def code(*names: str) -> str:
+    """Return the hash of these modules and all that they import."""
+    return _digest(names)
 
 
 def parts(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:

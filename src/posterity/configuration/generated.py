@@ -16,7 +16,10 @@ def schemas() -> dict[str, str]:
 
     from posterity import samplers, subsets
     from posterity.priors.training import Training
+    from posterity.stages._references import REFERENCES
 
     rules = {name: {"settings": TypeAdapter(subsets.find(name)).json_schema()} for name in subsets.names()}
-    contents = {"samplers": samplers.schema(), "subsets": rules, "training": TypeAdapter(Training).json_schema()}
+    references = {name: {"settings": TypeAdapter(cls).json_schema()} for name, cls in REFERENCES.items()}
+    contents = {"samplers": samplers.schema(), "subsets": rules, "references": references}
+    contents["training"] = TypeAdapter(Training).json_schema()
     return {n: json.dumps(c, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for n, c in contents.items()}

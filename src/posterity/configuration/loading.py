@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,16 @@ def _named(out: dict[str, Any], given: Mapping[str, Any], problems: Problems) ->
         problems.say(", ".join(given), f"{said}; lay one of these over the configuration, or name it in `experiments`")
 
 
+@lru_cache(maxsize=512)
+def _parsed(text: str, name: str) -> Any:
+    """What a text stands for; nobody changes it, so that one process reads a text once."""
+    return yaml_reader.parse(text, name)
+
+
 def _read(path: Path, problems: Problems) -> dict[str, Any] | None:
     """The mapping in a file; None, and a line, when there is none to be had."""
     try:
-        content = yaml_reader.read(path)
+        content = _parsed(yaml_reader.text(path), str(path))
     except Unreadable as error:
         problems.say(str(path), error.reason)
         return None

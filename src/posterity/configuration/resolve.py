@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import DECLARED, parse
-from posterity.configuration import toys, training
+from posterity.configuration import possible, toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint, printed
 from posterity.configuration.needs import Needs
@@ -129,6 +129,12 @@ def resolve(
     default = list(c.config["experiments"])
     plan = Plan(c.config["data"], c.config["results"], default, [n for n in c.planned if n not in default])
     pools, shown, items = _pools(c, problems), _shown(c, problems), _items(c, problems)
+    problems.stop()
+    possible.check(c, pools, problems)
+    problems.stop()
+    for name in c.planned:
+        for stage, one, options in possible.check_products(c, name, pools, shown, problems):
+            plan.add(stage, (name, one), {"experiment": name, stage: one, **options, **printed(stage, one)})
     problems.stop()
     for name, asset in c.assets.items():
         plan.add("fetch", (name,), {"asset": asset})
@@ -270,9 +276,6 @@ def _networks(plan: Plan, c: Checked) -> None:
 def _downstream(plan: Plan, c: Checked, name: str) -> None:
     experiment = c.experiments[name]
     plan.runs[name] = list(dict.fromkeys(k for p, r in c.runs(name) for k in c.combinations(p, r, Problems())))
-    for stage in ("table", "figure"):
-        for one, options in c.products(experiment.get(f"{stage}s", []), f"{stage}s").items():
-            plan.add(stage, (name, one), {"experiment": name, stage: one, **options, **printed(stage, one)})
     study = experiment.get("study")
     if study is None:
         return

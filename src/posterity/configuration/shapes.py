@@ -50,12 +50,26 @@ def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems) -> bool:
     """Adds a line for every mistake in ``value``, for the first of very many; true when there was none."""
-    errors = sorted(_validator()(against).iter_errors(value), key=lambda e: list(map(str, e.path)))
+    errors = _causes(sorted(_validator()(against).iter_errors(value), key=lambda e: list(map(str, e.path))))
     for error in errors[:_MANY]:
         _tell(error, path, problems)
     if len(errors) > _MANY:
         problems.say(path or "the configuration", f"{len(errors) - _MANY} more mistakes")
     return not errors
+
+
+def _causes(errors: list[Any]) -> list[Any]:
+    """Without those that follow from another one at the same place.
+
+    What has the wrong type breaks bounds too, and a key that was renamed is unknown and missing.
+    """
+    rules = {(tuple(e.absolute_path), e.validator) for e in errors}
+    return [
+        e
+        for e in errors
+        if not (e.validator != "type" and (tuple(e.absolute_path), "type") in rules)
+        and not (e.validator == "required" and (tuple(e.absolute_path), "additionalProperties") in rules)
+    ]
 
 
 @cache
@@ -100,7 +114,9 @@ def _tell(error: Any, root: str, problems: Problems) -> None:
     if rule in ("additionalProperties", "unevaluatedProperties"):
         valid = list(error.schema.get("properties", {}))
         for key in [key for key in value if key not in valid][:_MANY]:
-            hint = meant(key, valid) or f"; valid: {', '.join(valid) or 'none'}"
+            lacks = [k for k in error.schema.get("required", ()) if k not in value]
+            hint = meant(key, lacks or valid) or f"; valid: {', '.join(valid) or 'none'}"
+            hint += f"; {', '.join(map(repr, lacks))} is missing" if lacks else ""
             problems.add(f"{path}.{key}".lstrip("."), value[key], f"unknown key{hint}")
     elif rule == "propertyNames":
         problems.say(f"{path}.{value}" if path else str(value), "a name is lower-case letters, digits, '_' and '-'")

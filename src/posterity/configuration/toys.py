@@ -17,18 +17,25 @@ _SIZES = {"instances": 8, "samples": 200, "directions": 500, "first": 0}
 
 def check(path: str, section: Mapping[str, Any], problems: Problems) -> None:
     """Adds a line for every name and setting that does not exist."""
-    methods = [*shapes.schema("samplers"), *REFERENCES]
+    methods = shapes.schema("samplers") | {name: shapes.schema("references")[name] for name in REFERENCES}
     problems.known(f"{path}.prior", section["prior"], TOYS, "closed-form prior")
+    if not section.get("samplers") and not section.get("sweeps"):
+        problems.say(path, "names neither `samplers` nor `sweeps`")
     for i, method in enumerate(section.get("samplers", [])):
         problems.known(f"{path}.samplers[{i}]", method, methods, "method")
+        if method == "recursion" and section["prior"] != "gaussian":
+            problems.add(f"{path}.samplers[{i}]", method, "follows the moments of the closed-form prior gaussian alone")
     for name, sweep in section.get("sweeps", {}).items():
         at = f"{path}.sweeps.{name}"
         if name in section.get("samplers", []):
             problems.say(at, "this name is taken by a sampler")
-        if problems.known(f"{at}.method", sweep["method"], methods, "method") and sweep["method"] not in REFERENCES:
-            shape = shapes.schema("samplers")[sweep["method"]]["settings"]
-            shape = {k: v for k, v in shape.items() if k != "required"}
-            if shapes.check(sweep.get("settings", {}), shape, f"{at}.settings", problems):
+        if sweep["method"] == "recursion" and section["prior"] != "gaussian":
+            problems.add(f"{at}.method", "recursion", "follows the moments of the closed-form prior gaussian alone")
+        if problems.known(f"{at}.method", sweep["method"], methods, "method"):
+            shape = {k: v for k, v in methods[sweep["method"]]["settings"].items() if k != "required"}
+            taken = shape.get("properties", {})
+            known = all(problems.known(f"{at}.vary", name, taken, "setting") for name in sweep["vary"])
+            if shapes.check(sweep.get("settings", {}), shape, f"{at}.settings", problems) and known:
                 for value in sweep["values"]:
                     shapes.check(dict.fromkeys(sweep["vary"], value), shape, f"{at}.values", problems)
 

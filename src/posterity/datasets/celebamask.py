@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from posterity.assets.archives import Archive, opened
 from posterity.datasets import pictures, regions
-from posterity.datasets.items import DataSet, Item
+from posterity.datasets.items import DataSet, Item, Outline
 from posterity.errors import PosterityError
 
-__all__ = ["prepare"]
+__all__ = ["outline", "prepare"]
+
+_TOTAL = 30_000
 
 _LICENSE = """\
 Photographs of CelebAMask-HQ (C.-H. Lee, Z. Liu, L. Wu and P. Luo, MaskGAN: Towards Diverse and Interactive Facial
@@ -18,7 +21,12 @@ non-commercial research and education only; do not redistribute them. Changes: r
 """
 
 
-def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+def outline(select: str | None, count: int | None = None) -> Outline:
+    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    return replace(pictures.outlined(select, "celebamask", _TOTAL, count), regions=regions.faces)
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
     """The faces, all of split "test", with the boxes around eyes and mouth as regions.
 
     Arguments:

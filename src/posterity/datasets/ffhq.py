@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from posterity.assets.archives import opened
 from posterity.datasets import pictures, regions
-from posterity.datasets.items import DataSet, Item
+from posterity.datasets.items import DataSet, Item, Outline
 
-__all__ = ["prepare"]
+__all__ = ["outline", "prepare"]
+
+_TOTAL = 70_000
 
 _LICENSE = """\
 Photographs of Flickr-Faces-HQ (T. Karras, S. Laine and T. Aila, A Style-Based Generator Architecture for Generative
@@ -18,7 +21,12 @@ on Flickr by its author under a licence that the data set's ffhq-dataset-v2.json
 """
 
 
-def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+def outline(select: str | None, count: int | None = None) -> Outline:
+    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    return replace(pictures.outlined(select, "ffhq", _TOTAL, count), regions=regions.faces, described=False)
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
     """The faces, all of split "test", with the boxes around eyes and mouth as regions.
 
     Arguments:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from posterity.assets.archives import opened
 from posterity.datasets import pictures
-from posterity.datasets.items import DataSet, Item
+from posterity.datasets.items import DataSet, Item, Outline
 
-__all__ = ["prepare"]
+__all__ = ["outline", "prepare"]
+
+_TOTAL = 50_000
 
 _LICENSE = """\
 Validation photographs of ImageNet (O. Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, 2015).
@@ -18,7 +20,12 @@ not redistribute them. Changes: centre-cropped and resized to {size}x{size} pixe
 """
 
 
-def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+def outline(select: str | None, count: int | None = None) -> Outline:
+    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    return pictures.outlined(select, "imagenet", _TOTAL, count)
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
     """The photographs, all of split "test"; the class is their attribute where a folder names it.
 
     Arguments:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DataSet", "Item", "alternate_split", "shuffled", "split"]
+__all__ = ["DataSet", "Item", "Outline", "alternate_split", "shuffled", "split"]
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -66,6 +66,31 @@ class DataSet:
             for item, regions in every
             for name, mask in regions.items()
         ]
+
+
+def _no_regions(size: int) -> dict[str, Mask]:  # noqa: ARG001 - the signature of those that have some
+    return {}
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a data set before it is prepared.
+
+    Arguments:
+        most: test items that it has at most.
+        splits: those that its items are in.
+        regions: size in pixels → the masks that all items share.
+        own: names of masks that every item has of its own.
+        labels: split and attributes of every item, where they are known; else None.
+        described: whether items differ in what their attributes say.
+    """
+
+    most: int
+    splits: Sequence[str] = ("test",)
+    regions: Callable[[int], Mapping[str, Mask]] = _no_regions
+    own: Sequence[str] = ()
+    labels: Sequence[Mapping[str, Any]] | None = None
+    described: bool = True
 
 
 def _image(levels: Pixels) -> dict[str, object]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from posterity.assets import archives
 from posterity.datasets import pictures
-from posterity.datasets.items import DataSet, Item
+from posterity.datasets.items import DataSet, Item, Outline
 from posterity.errors import PosterityError
 
-__all__ = ["CATEGORIES", "prepare"]
+__all__ = ["CATEGORIES", "outline", "prepare"]
 
-CATEGORIES = ("bedroom", "church", "cat")
+CATEGORIES = {"bedroom": 3_033_042, "church": 126_227, "cat": 1_657_266}
+"""Photographs of the training archives."""
 _FILE = r"([0-9a-f]{40})\.(?:webp|jpe?g|png)"
 _LICENSE = """\
 Photographs of LSUN (F. Yu, A. Seff, Y. Zhang, S. Song, T. Funkhouser and J. Xiao, LSUN: Construction of a Large-scale
@@ -24,7 +26,16 @@ centre-cropped and resized to {size}x{size} pixels.
 Get = Callable[[str], bytes]
 
 
-def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+def outline(select: str | None, count: int | None = None) -> Outline:
+    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    category, _, part = (select or "").partition("-")
+    if category not in CATEGORIES:
+        valid = ", ".join(CATEGORIES)
+        raise PosterityError(f"select is {select!r}, expected one of {valid}, or a published list like bedroom-flash")
+    return replace(pictures.outlined(part or "all", category, CATEGORIES[category], count), described=False)
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
     """The photographs, all of split "test".
 
     Arguments:
@@ -35,10 +46,8 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
         size: height and width in pixels.
         count: only so many of them, a fixed choice.
     """
-    category, _, part = select.partition("-")
-    if category not in CATEGORIES:
-        valid = ", ".join(CATEGORIES)
-        raise PosterityError(f"select is {select!r}, expected one of {valid}, or a published list like bedroom-flash")
+    outline(select, count)
+    category, _, part = (select or "").partition("-")
     items = []
     with _photographs(source) as (keys, get):
         for key in pictures.chosen(keys, part or "all", category, count):

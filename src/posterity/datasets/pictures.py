@@ -13,10 +13,10 @@ from PIL import Image, ImageOps
 
 from posterity import picture_reader
 from posterity.assets.archives import Archive
-from posterity.datasets.items import Mask, Pixels, shuffled
+from posterity.datasets.items import Mask, Outline, Pixels, shuffled
 from posterity.errors import PosterityError
 
-__all__ = ["chosen", "cropped", "cropped_mask", "members", "published", "square"]
+__all__ = ["chosen", "cropped", "cropped_mask", "members", "outlined", "published", "square"]
 
 
 def square(content: bytes, size: int, name: str) -> Pixels:
@@ -51,7 +51,20 @@ def members(archive: Archive, path: Path, pattern: str, id_of: Callable[[re.Matc
     return found
 
 
-def chosen(ids: Iterable[str], select: str, dataset: str, count: int | None) -> list[str]:
+def outlined(select: str | None, dataset: str, total: int, count: int | None) -> Outline:
+    """Return what is known of a choice out of a data set of ``total`` photographs, all of split "test".
+
+    Raises:
+        PosterityError: when ``select`` is neither "all" nor a published list.
+    """
+    lists = published().get(dataset, {})
+    if select not in ("all", *lists):
+        raise PosterityError(f"select is {select!r}, expected one of {', '.join(('all', *lists))}")
+    most = total if select == "all" else len(lists[select])
+    return Outline(most if count is None else min(most, count))
+
+
+def chosen(ids: Iterable[str], select: str | None, dataset: str, count: int | None) -> list[str]:
     """The ids that are prepared, sorted.
 
     Arguments:
@@ -61,9 +74,8 @@ def chosen(ids: Iterable[str], select: str, dataset: str, count: int | None) -> 
         count: only so many of them, a fixed choice.
     """
     known, lists = set(ids), published().get(dataset, {})
-    if select not in ("all", *lists):
-        raise PosterityError(f"select is {select!r}, expected one of {', '.join(('all', *lists))}")
-    wanted = known if select == "all" else set(lists[select])
+    outlined(select, dataset, len(known), count)
+    wanted = known if select == "all" else set(lists[str(select)])
     if missing := sorted(wanted - known):
         raise PosterityError(f"{dataset}: {len(missing)} of the {len(wanted)} items of {select!r} are not there: "
                              f"{missing[0]}, …")  # fmt: skip

@@ -22,6 +22,8 @@ _SKIPPED = ("exact_again",)  # looks like the first one
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """Rows are tasks, a few items each; columns are the truth, the measurement and a sample of each sampler."""
     runs = {tuple(a.key[k] for k in ("dataset", "task", "prior", "sampler")): a for a in frames.of("samples")}
+    if not runs:
+        raise frames.missing("samples")
     ours = {s for *_, s in runs} - set(_SKIPPED)
     samplers = [*(s for s in restoration.SAMPLERS if s in ours), *sorted(ours - set(restoration.SAMPLERS))]
     places = {key[:3] for key in runs}

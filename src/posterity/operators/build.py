@@ -30,6 +30,9 @@ from posterity.operators.superresolution import BicubicSR
 
 __all__ = ["FAMILIES", "Family", "build", "draw"]
 
+_WIDEST = 1000
+"""Pixels of a blur's width; the kernel ends long before."""
+
 Task = Mapping[str, Any]
 Shape = tuple[int, ...]
 T = TypeVar("T")
@@ -60,7 +63,8 @@ def _mask(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tenso
 def _width(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
     """A fixed σ, or one that is uniform between two."""
     width = task["width"]
-    drawn = rng.uniform(*span("width", width, 0)) if isinstance(width, list | tuple) else finite("width", width, 0)
+    several = isinstance(width, list | tuple)
+    drawn = rng.uniform(*span("width", width, 0, _WIDEST)) if several else finite("width", width, 0, _WIDEST)
     return {"width": torch.tensor([drawn], dtype=torch.float32)}
 
 

@@ -17,6 +17,8 @@ from posterity.operators.base import SVD, Operator
 
 __all__ = ["Dense", "normal_matrix"]
 
+_MOST = 2**26
+"""Numbers in the largest factor of a matrix's SVD: 512 MiB in double precision."""
 _RELATIVE = 1e-12
 """Singular values below this share of the largest are 0, unless the matrix is less precise than that."""
 
@@ -24,6 +26,8 @@ _RELATIVE = 1e-12
 def normal_matrix(measured: int, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
     """Independent N(0, 1) entries, (1, measured, d) in float32."""
     d, measured = torch.Size(shape).numel(), whole("measured", measured)
+    if max(measured, d) * d > _MOST:
+        raise PosterityError(f"a matrix of {measured} rows for {d} unknowns does not fit into memory with its SVD")
     return torch.from_numpy(rng.standard_normal((1, measured, d)).astype(np.float32))
 
 

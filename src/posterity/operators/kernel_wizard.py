@@ -95,9 +95,18 @@ def load_encoder(path: Path) -> Encoder:
     return network.eval().requires_grad_(False)
 
 
+def _divisible(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return ``shape``; raise :class:`PosterityError` unless the encoder takes it."""
+    channels, height, width = shape
+    if channels != 3 or height % _REDUCTION or width % _REDUCTION:
+        found = f"{channels}×{height}×{width}"
+        raise PosterityError(f"the encoder takes 3 channels and sides divisible by 128, not {found}")
+    return shape
+
+
 def code(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
     """k = 1.2 N(0, I), (1, 512, H/128, W/128) in float32."""
-    _, height, width = shape
+    _, height, width = _divisible(shape)
     sides = (1, _CODE, height // _REDUCTION, width // _REDUCTION)
     return torch.from_numpy((1.2 * rng.standard_normal(sides)).astype(np.float32))
 
@@ -120,11 +129,7 @@ class NonlinearBlur(Operator):
     resample: bool = False
 
     def __post_init__(self) -> None:
-        channels, height, width = self.signal_shape
-        if channels != 3 or height % _REDUCTION or width % _REDUCTION:
-            raise PosterityError(
-                f"the encoder takes 3 channels and sides divisible by 128, not {channels}×{height}×{width}"
-            )
+        _divisible(self.signal_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         k = 1.2 * torch.randn_like(self.code) if self.resample else self.code

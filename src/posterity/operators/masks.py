@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.errors import PosterityError
 from posterity.operators._batch import take
 from posterity.operators.base import SVD, Operator
 
@@ -49,6 +50,12 @@ class Inpainting(Operator):
     keep: Tensor
     signal_shape: tuple[int, ...]
     has = frozenset({"linear", "adjoint", "pinv", "svd", "mask"})
+
+    def __post_init__(self) -> None:
+        # on a GPU this would wait for it; masks are made on the CPU
+        if self.keep.device.type == "cpu" and not self.keep.flatten(1).any(1).all():
+            height, width = self.keep.shape[-2:]
+            raise PosterityError(f"a mask hides every pixel of {height}×{width}; it must leave a part")
 
     def forward(self, x: Tensor) -> Tensor:
         return self.keep * x

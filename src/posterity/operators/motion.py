@@ -23,10 +23,14 @@ from posterity.operators.convolution import correlate, correlate_adjoint
 
 __all__ = ["MotionBlur", "motion_kernel"]
 
+_LARGEST = 1023
+
 
 def motion_kernel(size: int, intensity: float, rng: np.random.Generator) -> Tensor:
     """A kernel (size, size) in float32, ≥ 0 and summing to 1; ``intensity`` in [0, 1] bends the path."""
-    if whole("size", size, 3) % 2 == 0:
+    if whole("size", size, 3) > _LARGEST:
+        raise PosterityError(f"size is {size}, expected at most {_LARGEST} pixels")
+    if size % 2 == 0:
         raise PosterityError(f"size is {size}, expected an odd number of pixels: a kernel has a centre")
     intensity = finite("intensity", intensity, 0, 1)
     points = _path(size, intensity, rng)

@@ -14,6 +14,8 @@ from posterity.operators.base import Operator
 __all__ = ["PhaseRetrieval"]
 
 _TINY = 1e-12
+_MOST = 64
+"""Largest oversampling, 17 times the side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class PhaseRetrieval(Operator):
     signal_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        finite("oversampling", self.oversampling, 0, above=True)
+        finite("oversampling", self.oversampling, 0, _MOST, above=True)
         if 0 in self.padding:
             _, height, width = self.signal_shape
             raise PosterityError(f"oversampling {self.oversampling:g} adds no pixel to {height}×{width}; it needs more")

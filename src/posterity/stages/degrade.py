@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
+from posterity.stages._origins import agree
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from posterity.datasets.items import Outline
+    from posterity.operators.base import Operator
+
+__all__ = ["rehearse", "run"]
+
+_REHEARSALS = 8
+"""Masks that are tried before any image is there; other operators differ little from item to item."""
 
 
 def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -> None:
@@ -25,6 +35,7 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
     from posterity.diffusion.noise import generator
     from posterity.operators.build import build
 
+    agree({"dataset": settings["dataset"]}, items, regions)
     dataset, task, seed = settings["dataset"], settings["task"], int(settings["seed"])
     areas = store.read(regions, "regions").to_pylist()
     chosen = _chosen(store.read(items, "items", ["item", "split"]).to_pylist(), settings)
@@ -36,7 +47,7 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
         key = (seed, dataset, item["item"], task["name"])
         variant, parameters = _own_parameters(task, tuple(x.shape[1:]), masks, generator(*key, "mask"))
         operator = build(task, tuple(x.shape[1:]), parameters)
-        y = operator(x)
+        y = _applied(operator, x, f"task {task['name']} on item {item['item']}")
         n = generator(*key, "noise").standard_normal(tuple(y.shape), dtype=np.float32)
         y = y + float(task["sigma_y"]) * operator.where_measured(y) * torch.from_numpy(n).double()
         rows.append(
@@ -54,6 +65,51 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
             }
         )
     store.write(output, "measurements", rows, {"settings": settings})
+
+
+def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
+    """Make measurements of a grey ramp as :func:`run` makes those of a data set.
+
+    Arguments:
+        task: its settings, with its name.
+        outline: of the data set, which need not be there.
+        size: pixels a side.
+
+    Raises:
+        PosterityError: when the operator cannot be built for such images, or a mask is not the data set's.
+    """
+    import numpy as np
+    import torch
+
+    from posterity.operators.build import build
+
+    shape, masks = (3, size, size), {k: images.encode(_white(m)) for k, m in outline.regions(size).items()}
+    # of masks that every item has of its own only the names are known
+    inside = np.zeros((size, size), dtype=bool)
+    inside[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True
+    masks |= {name: images.encode(_white(inside)) for name in outline.own}
+    x = torch.linspace(-1, 1, size, dtype=torch.float64).expand(1, *shape)
+    for number in range(_REHEARSALS if task["operator"] == "inpaint" else 1):
+        _, parameters = _own_parameters(task, shape, masks, np.random.default_rng(number))
+        # an operator that is a network needs its weights, which people bring
+        if "weights" not in task and task["operator"] != "dense":
+            operator = build(task, shape, parameters)
+            operator.display(_applied(operator, x, f"task {task['name']}"))
+
+
+def _white(inside: Any) -> Tensor:
+    """A mask (H, W) as the image (1, H, W) that is kept of it."""
+    import torch
+
+    return torch.from_numpy(inside)[None].double() * 2 - 1
+
+
+def _applied(operator: Operator, x: Tensor, what: str) -> Tensor:
+    """A(x), which must be finite."""
+    y = operator(x)
+    if not bool(y.isfinite().all()):
+        raise PosterityError(f"{what}: the measurement is not finite; the operator's settings are too extreme")
+    return y
 
 
 def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:

@@ -9,34 +9,25 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
 from posterity.stages._parts import Parts
+from posterity.stages._references import REFERENCES, Reference, Result, noise, seen
+from posterity.stages._settings import built
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from posterity.certificates.cases import Instance
     from posterity.certificates.toys import Toy
     from posterity.samplers.base import Cost
 
 __all__ = ["REFERENCES", "run"]
 
 _log = logging.getLogger(__name__)
-_PRIOR_DRAWS = 2000
-
-
-@dataclass(frozen=True)
-class _Result:
-    """One number; ``diverged`` is the share of draws that were replaced by draws of the prior."""
-
-    value: float
-    cost: Cost
-    diverged: float = 0.0
 
 
 def run(settings: Mapping[str, Any], *, output: Path) -> None:
@@ -65,7 +56,7 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
         parts.publish(rows)
 
 
-def _instance(settings: Mapping[str, Any], runs: list[Callable[..., _Result]], number: int) -> list[dict[str, Any]]:
+def _instance(settings: Mapping[str, Any], runs: list[Callable[..., Result]], number: int) -> list[dict[str, Any]]:
     from posterity.certificates.toys import TOYS
 
     toy = TOYS[settings["prior"]](int(settings["dim"]), number, int(settings["seed"]))
@@ -83,54 +74,42 @@ def _instance(settings: Mapping[str, Any], runs: list[Callable[..., _Result]], n
     return rows
 
 
-def _runner(entry: Mapping[str, Any]) -> Callable[..., _Result]:
+def _runner(entry: Mapping[str, Any]) -> Callable[..., Result]:
     """What computes the entry's number of a toy."""
     from posterity import samplers
 
     method, given = entry["method"], entry["settings"]
     if method in REFERENCES:
-        return lambda toy, settings, number: REFERENCES[method](toy, settings, number, **given)
+        return partial(_referred, built(REFERENCES[method], given, f"method {method}"))
     try:
-        sampler = samplers.find(method)(**given)
+        sampler = built(samplers.find(method), given, f"sampler {method}")
     except KeyError:
         valid = ", ".join([*samplers.names(), *REFERENCES])
         raise PosterityError(f"method {method!r} does not exist; choose one of {valid}") from None
-    except (TypeError, ValueError) as error:
-        raise PosterityError(f"sampler {method}: {' '.join(str(error).split())}") from error
 
-    def restore(toy: Toy, settings: Mapping[str, Any], number: int) -> _Result:
+    def restore(toy: Toy, settings: Mapping[str, Any], number: int) -> Result:
         import torch
 
         from posterity.certificates import evidence
 
         rows = torch.zeros(int(settings["samples"]), dtype=torch.long)
-        x, cost = evidence.restore(sampler, _seen(toy, settings, number), rows, _noise(settings, number))
+        x, cost = evidence.restore(sampler, seen(toy, settings, number), rows, noise(settings, number))
         return _compared(toy, settings, number, x, cost)
 
     return restore
 
 
-def _seen(toy: Toy, settings: Mapping[str, Any], number: int) -> Instance:
-    from posterity.certificates.cases import seen
-
-    return seen(toy, _PRIOR_DRAWS, "distance", settings["seed"], number)
+def _referred(reference: Reference, toy: Toy, settings: Mapping[str, Any], number: int) -> Result:
+    return reference.result(toy, settings, number, _compared)
 
 
-def _noise(settings: Mapping[str, Any], number: int) -> Any:
-    """The same for every sampler, so that comparisons are paired."""
-    from posterity.certificates.probing import Streams
-
-    count = int(settings["samples"])
-    return Streams(1_000_000 * int(settings["seed"]) + number, [""] * count, range(count))
-
-
-def _compared(toy: Toy, settings: Mapping[str, Any], number: int, x: Tensor, cost: Cost) -> _Result:
+def _compared(toy: Toy, settings: Mapping[str, Any], number: int, x: Tensor, cost: Cost) -> Result:
     """Draws (S, d) against the exact posterior."""
     from posterity.certificates.evidence import Pools
 
-    pools = Pools.of(_seen(toy, settings, number), x[None], (settings["seed"], number))
+    pools = Pools.of(seen(toy, settings, number), x[None], (settings["seed"], number))
     value = _STATISTICS[settings["prior"]](pools, int(settings["directions"]))
-    return _Result(value, cost, float(pools.diverged.double().mean()))
+    return Result(value, cost, float(pools.diverged.double().mean()))
 
 
 def _sliced_wasserstein(pools: Any, directions: int) -> float:
@@ -158,52 +137,3 @@ def _w2(pools: Any, directions: int) -> float:  # noqa: ARG001 - moments need no
 
 
 _STATISTICS: Mapping[str, Callable[..., float]] = {"mixture": _sliced_wasserstein, "gaussian": _w2}
-
-
-def _prior(toy: Toy, settings: Mapping[str, Any], number: int) -> _Result:
-    """Draws that never look at y."""
-    from posterity.samplers.base import Cost
-
-    x = toy.components.draw(int(settings["samples"]), "instead", settings["seed"], number)
-    return _compared(toy, settings, number, x, Cost())
-
-
-def _exact_score(toy: Toy, settings: Mapping[str, Any], number: int, steps: int = 1000) -> _Result:
-    """The ancestral sampler with the posterior's own denoiser."""
-    import time
-
-    from posterity.certificates.ancestral import ancestral, as_prior
-    from posterity.samplers.base import Cost
-
-    exact, began = _seen(toy, settings, number).exact, time.perf_counter()
-    x = ancestral(as_prior(exact, toy.prior), _noise(settings, number), steps).flatten(1)  # type: ignore[arg-type]
-    return _compared(toy, settings, number, x, Cost(1, steps, seconds=time.perf_counter() - began))
-
-
-def _recursion(
-    toy: Toy,
-    settings: Mapping[str, Any],  # noqa: ARG001
-    number: int,  # noqa: ARG001
-    eta: float = 0.5,
-    steps: int = 100,
-    backward: str = "ddpm",
-    potential: str = "dps",
-) -> _Result:
-    """Moments of midpoint guidance with exact fits, for a Gaussian."""
-    from posterity.certificates.recursion import Recursion, posterior, proportional, wasserstein
-    from posterity.priors.gaussian import Gaussian
-    from posterity.samplers.base import Cost
-
-    if not isinstance(toy.prior, Gaussian):
-        raise PosterityError("method recursion is for the Gaussian alone; moments say little about a mixture")
-    exact = posterior(toy.prior, toy.matrix, toy.y[0], toy.sigma_y)
-    followed = Recursion(toy.prior, toy.matrix, toy.y[0], toy.sigma_y, steps, backward, potential)
-    return _Result(wasserstein(followed.moments(proportional(eta)), exact), Cost())
-
-
-REFERENCES: Mapping[str, Callable[..., _Result]] = {
-    "prior": _prior,
-    "exact_score": _exact_score,
-    "recursion": _recursion,
-}
-"""What can be named like a method: bounds from both sides, and the recursion, which draws nothing."""

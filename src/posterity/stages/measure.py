@@ -13,6 +13,7 @@ from posterity.artifacts import images, store
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
 from posterity.stages._metric_rows import Rows, attempted
+from posterity.stages._origins import agree
 from posterity.stages._parts import Parts
 
 if TYPE_CHECKING:
@@ -45,7 +46,12 @@ def run(
     unknown = [m for m in wanted if m not in METRICS]
     if unknown:
         raise PosterityError(f"metric {unknown[0]!r} does not exist; choose out of {', '.join(METRICS)}")
+    agree({}, samples, measurements, subsets, posterior)
+    agree({}, *((measurements, posterior, reference) if reference else ()))
     pools = _by_item(samples, "samples")
+    for item, pool in pools.items():
+        if count > len(pool):
+            raise PosterityError(f"count: {count} is more than the {len(pool)} samples of item {item!r} in {samples}")
     truths = {r["item"]: r["truth"] for r in store.read(measurements, "measurements", ["item", "truth"]).to_pylist()}
     shown = _by_item(subsets, "subsets") if subsets else {}
     exact = _by_item(posterior, "posterior") if posterior else None

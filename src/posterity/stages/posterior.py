@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import store
 from posterity.errors import PosterityError
+from posterity.stages._origins import agree
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from posterity.datasets.items import Outline
+
+__all__ = ["rehearse", "run"]
 
 _LEAST = 1e-4
 
@@ -20,6 +25,7 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, measurements: P
     from posterity.priors.base import NoClosedForm
     from posterity.stages._problem import load
 
+    agree(settings, items, regions, measurements)
     measured = load(settings, items, regions, measurements)
     try:
         exact = measured.prior.posterior(measured.operator, measured.y, measured.sigma_y)
@@ -34,3 +40,21 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, measurements: P
         shared = key | {"item": item, "log_evidence": evidence}
         rows += [shared | {"mode": int(k), "probability": float(weights[k])} for k in (weights > _LEAST).nonzero()]
     store.write(output, "posterior", rows, {"settings": settings})
+
+
+def rehearse(prior: Mapping[str, Any], outline: Outline, size: int) -> None:
+    """Make of a data set that need not be there what a closed-form prior needs beside its images.
+
+    Raises:
+        PosterityError: when the split, the attribute or the regions of its settings are not the data set's.
+    """
+    import torch
+
+    from posterity.priors import _settings
+
+    labels = outline.labels
+    rule = "uniform" if labels is None else prior.get("weights", "uniform")
+    _settings.weights(rule, prior["split"], labels or [{"split": split, "attributes": ()} for split in outline.splits])
+    if "regions" in prior:
+        masks = {name: torch.from_numpy(inside) for name, inside in outline.regions(size).items()}
+        _settings.partition(prior["regions"], masks)

@@ -34,7 +34,7 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
         raise PosterityError(f"{asset} does not exist; run `posterity fetch {asset.parent.name}`")
     checksum.verify(asset)
     make = import_module(f"posterity.datasets.{kind}").prepare
-    made = make(asset, str(settings.get("select")), size, settings.get("count"))
+    made = make(asset, settings.get("select"), size, settings.get("count"))
     origin = {"settings": settings}
     folder = output.parent
     store.write_bytes(folder / "LICENSE.txt", made.license.encode())

@@ -14,7 +14,9 @@ from posterity.artifacts import images, store
 from posterity.errors import PosterityError
 from posterity.stages._crew import crew
 from posterity.stages._interruption import between_items
+from posterity.stages._origins import agree
 from posterity.stages._parts import Parts
+from posterity.stages._settings import built
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,6 +47,8 @@ def run(
         why = f"N/A: the weights of {settings['prior']['name']} are not there; `posterity doctor` tells where they are"
         store.write(output, "samples", [], {"settings": settings, "reason": why})
         return
+    _sampler(settings["sampler"])
+    agree(settings, items, regions, measurements)
     files = (items, regions, measurements, *([weights] if weights else []))
     measured = _load(settings, *files)
     with Parts(output, "samples", settings, files) as parts, between_items() as pause:
@@ -100,14 +104,13 @@ def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
     from posterity.guidance import Diversity
 
     try:
-        sampler = samplers.find(settings["method"])(**settings["settings"])
-        guidance = Diversity(**settings["guidance"]) if settings.get("guidance") else None
+        method = samplers.find(settings["method"])
     except KeyError:
         valid = ", ".join(samplers.names())
         raise PosterityError(f"sampler method {settings['method']!r} does not exist; choose one of {valid}") from None
-    except (TypeError, ValueError) as error:
-        raise PosterityError(f"sampler {settings['name']}: {' '.join(str(error).split())}") from error
-    return sampler, guidance
+    sampler = built(method, settings["settings"], f"sampler {settings['name']}")
+    given = settings.get("guidance")
+    return sampler, built(Diversity, given, f"sampler {settings['name']}, guidance") if given else None
 
 
 def _fitting(

@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from posterity import subsets
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
+from posterity.stages._origins import agree
+from posterity.stages._settings import built
 
-__all__ = ["FEATURES", "run"]
+__all__ = ["FEATURES", "rehearse", "run", "unfit"]
 
 FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
+_REHEARSED = 500
+"""Samples of the largest pool that is tried."""
 _KEYS = ("dataset", "task", "item", "prior", "sampler")
 Array = NDArray[np.floating[Any]]
 
@@ -36,11 +41,16 @@ def run(
     if kind not in FEATURES:
         raise PosterityError(f"features {kind!r} do not exist; choose one of {', '.join(FEATURES)}")
     rules = {name: _rule(name, chosen, kind) for name, chosen in settings["subsets"].items()}
+    agree({}, samples, measurements, items)
     pools = store.read(samples, "samples", columns=[*_KEYS, "sample", "image"])
+    if wrong := unfit(kind, _side(pools)):
+        raise PosterityError(wrong)
     extract = _extractor(kind, measurements, assets, items)
     rows: list[dict[str, Any]] = []
     for item in pc.unique(pools["item"]).to_pylist():
         pool = sorted(pools.filter(pc.equal(pools["item"], item)).to_pylist(), key=lambda r: r["sample"])
+        if count > len(pool):
+            raise PosterityError(f"count: {count} is more than the {len(pool)} samples of item {item!r} in {samples}")
         data = extract(item, pool) if len(pool) > count and rules else None
         for name, rule in rules.items():
             # a generator of its own for each item: other items and rules cannot change the draws
@@ -51,19 +61,43 @@ def run(
     store.write(output, "subsets", rows, {"settings": settings})
 
 
+def unfit(kind: str, size: int) -> str | None:
+    """Return why images with sides of ``size`` pixels have no such features; None when they have."""
+    from posterity.metrics.images import too_small
+
+    small = too_small("lpips", (size, size)) if kind == "lpips" else None
+    return small and f"features {kind!r}: {small.removeprefix('N/A: ')}"
+
+
+def _side(pools: pa.Table) -> int:
+    """The shorter side of the pools' images; 0 where there is none."""
+    first = pools["image"].slice(0, 1).to_pylist()
+    return min(images.decode(first[0]).shape[-2:]) if first else 0
+
+
+def rehearse(rule: Mapping[str, Any], kind: str, pool: int, count: int) -> None:
+    """Choose ``count`` of ``pool`` random numbers, as :func:`run` chooses samples.
+
+    Raises:
+        PosterityError: when the rule's settings are impossible, or leave too few samples to choose from.
+    """
+    made = _rule(rule["method"], rule, kind)
+    if count < pool <= _REHEARSED and made.reads == "distances":
+        places = np.random.default_rng(0).normal(size=pool)
+        _choose(made, {"distances": abs(places[:, None] - places)}, count, np.random.default_rng(0))
+
+
 def _rule(name: str, chosen: Mapping[str, Any], kind: str) -> subsets.Rule:
     given = {k: v for k, v in chosen.items() if k != "method"}
     method = chosen.get("method", name)
     if method == "uniformization" and kind == "lpips":
         given.setdefault("dimension", 5)  # the published code's choice for perceptual distances
     try:
-        return subsets.find(method)(**given)
+        return built(subsets.find(method), given, f"subset {name}")
     except KeyError:
         raise PosterityError(
             f"subset method {method!r} does not exist; choose one of {', '.join(subsets.names())}"
         ) from None
-    except ValueError as error:
-        raise PosterityError(f"subset {name}: {' '.join(str(error).split())}") from error
 
 
 def _choose(rule: subsets.Rule, data: dict[str, Array], count: int, rng: np.random.Generator) -> list[int]:
@@ -96,7 +130,10 @@ def _extractor(kind: str, measurements: Path, assets: Path, items: Path | None) 
             raise PosterityError("features 'attributes' need the data set's items.parquet, which was not given")
         known = store.read(items, "items").to_pylist()
         known = [r for r in known if r["split"] == "prior"] or known
-        model = fit(images.stack([r["image"] for r in known]), [r["attributes"] or [] for r in known])
+        try:
+            model = fit(images.stack([r["image"] for r in known]), [r["attributes"] or [] for r in known])
+        except ValueError as error:
+            raise PosterityError(f"features 'attributes' of {items}: {error}") from error
         return lambda _item, pool: both(model.logits(stacked(pool)))
     from posterity.assets import anycost, vgg16
 

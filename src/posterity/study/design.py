@@ -100,9 +100,9 @@ class Design(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     experiment: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     count: int = Field(5, ge=1)
-    questions: int = Field(50, ge=1)
-    seed: int = Field(0, ge=0)
-    simulate: int = Field(0, ge=0)
+    questions: int = Field(50, ge=1, le=10_000)
+    seed: int = Field(0, ge=0, lt=2**63)
+    simulate: int = Field(0, ge=0, le=10_000)
     comparisons: tuple[Comparison, ...] = Field(min_length=1)
 
 

@@ -21,9 +21,9 @@ class KMeansRule(Rule):
     """K-means with k-means++ starts; deterministic, since the state of its generator is a setting."""
 
     reads: ClassVar[Literal["features", "distances"]] = "features"
-    restarts: int = Field(10, ge=1)
-    iterations: int = Field(300, ge=1)
-    random_state: int = Field(0, ge=0)
+    restarts: int = Field(10, ge=1, le=1000)
+    iterations: int = Field(300, ge=1, le=100_000)
+    random_state: int = Field(0, ge=0, le=2**32 - 1)
 
     def choose(self, data: Array, count: int, rng: np.random.Generator) -> list[int]:
         """(N, d) features → ``count`` indices; a member that is taken gives way to the next nearest."""

@@ -1,0 +1,179 @@
+"""Checks that what an experiment asks for can be: operators and priors on its images, items, subsets, products.
+
+All parts are valid by themselves here; what they say about each other is tried with the stages' own code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posterity import json_reader
+from posterity.configuration import products, toys, trials
+from posterity.configuration.checks import Checked
+from posterity.configuration.problems import Problems
+from posterity.configuration.products import Made
+from posterity.configuration.samplers import settle
+from posterity.configuration.shapes import check as fits
+from posterity.configuration.shapes import schema
+from posterity.errors import PosterityError
+from posterity.stages import _settings
+
+if TYPE_CHECKING:
+    from posterity.datasets.items import Outline
+
+__all__ = ["check", "check_products"]
+
+Key = tuple[str, ...]
+
+
+def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
+    """Add a line for everything that a job of the planned experiments could not do.
+
+    Arguments:
+        c: the checked configuration.
+        pools: (dataset, task, prior, sampler) → how many samples are drawn.
+        problems: gets the lines.
+    """
+    outlines: dict[str, Outline] = {}
+    for name, dataset in c.datasets.items():
+        try:
+            outlines[name] = trials.outline(dataset)
+        except PosterityError as error:
+            problems.say(f"datasets.{name}", str(error))
+    _items(c, outlines, problems)
+    _tasks(c, outlines, problems)
+    for name in c.planned:
+        for at, run in c.runs(name):
+            if run["dataset"] in outlines:
+                _run(c, at, run, outlines[run["dataset"]], problems)
+                _chosen(c, at, run, pools, c.experiments[name].get("count", 5), problems)
+    trials.keep()
+    for name, prior in c.priors.items():
+        for dataset in prior.get("train", {}).get("datasets", {}):
+            split = prior["train"].get("split", "prior")
+            if dataset in outlines and split not in ("all", *outlines[dataset].splits):
+                said = f"dataset {dataset!r} has no such split (it has {', '.join(outlines[dataset].splits)})"
+                problems.add(f"priors.{name}.train.split", split, said)
+
+
+def _items(c: Checked, outlines: Mapping[str, Outline], problems: Problems) -> None:
+    """The number that holds where a run gives none, against the smallest dataset that it holds for."""
+    runs = [run for name in c.planned for _, run in c.runs(name) if run["dataset"] in outlines and "items" not in run]
+    least = min(runs, key=lambda run: outlines[run["dataset"]].most, default=None)
+    if least is not None and c.config["items"] > (most := outlines[least["dataset"]].most):
+        problems.add("items", c.config["items"], f"dataset {least['dataset']!r} has {most} test items at most")
+
+
+def _tasks(c: Checked, known: Collection[str], problems: Problems) -> None:
+    """Try every task on the images of every dataset that it is run on; a line for what has most of the failures."""
+    runs = [run for name in c.planned for _, run in c.runs(name) if run["dataset"] in known]
+    pairs = dict.fromkeys((task, run["dataset"]) for run in runs for task in run["tasks"])
+    failed = {pair: said for pair in pairs if (said := trials.task(c.tasks[pair[0]], c.datasets[pair[1]]))}
+    while failed:
+        counts = Counter(name for pair in failed for name in enumerate(pair))
+        (of_dataset, name), _ = counts.most_common(1)[0]
+        here = {pair: said for pair, said in failed.items() if pair[of_dataset] == name}
+        failed = {pair: said for pair, said in failed.items() if pair not in here}
+        (task, dataset), said = next(iter(here.items()))
+        size = c.datasets[dataset]["size"]
+        others = [pair[1 - of_dataset] for pair in here][1:]
+        more = f"; nor can {', '.join(others)}" if others else ""
+        if of_dataset:
+            problems.add(f"datasets.{name}.size", size, f"task {task!r} cannot be done: {said}{more}")
+        else:
+            problems.say(f"tasks.{name}", f"for images of dataset {dataset!r}, {size}×{size}: {said}{more}")
+
+
+def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems: Problems) -> None:
+    """What one run asks of its dataset."""
+    name, dataset = run["dataset"], c.datasets[run["dataset"]]
+    images = f"of dataset {name!r}, {dataset['size']}×{dataset['size']}"
+    if run.get("items", 1) > outline.most:
+        problems.add(f"{at}.items", run["items"], f"dataset {name!r} has {outline.most} test items at most")
+    prior = c.priors.get(run["prior"], {})
+    if prior.get("kind") in ("kernel", "blocks", "gaussian") and (wrong := trials.partition(prior, dataset)):
+        problems.say(f"priors.{run['prior']}", f"for images {images}: {wrong}")
+    own = prior.get("kind") == "network" and "weights" in prior and "train" not in prior
+    shape = _signal_shape(Path(prior["weights"])) if own else None
+    if shape not in (None, [3, dataset["size"], dataset["size"]]):
+        problems.add(f"{at}.prior", run["prior"], f"its card is for signals of shape {shape}, not for images {images}")
+    if run.get("subsets"):
+        features = run.get("features", "attributes")
+        wrong = trials.features(features, dataset["size"])
+        if features == "attributes" and not outline.described:
+            wrong = f"the items of dataset {name!r} do not differ in attributes; choose other features"
+        if wrong:
+            problems.add(f"{at}.features", features, wrong)
+
+
+def _signal_shape(weights: Path) -> list[int] | None:
+    """What the card beside the weights says; None where there is none to be read, which the job tells in one line."""
+    try:
+        card = json_reader.read(weights.with_name("card.json")) if weights.name else None
+    except json_reader.Unreadable:
+        return None
+    return card.get("signal_shape") if isinstance(card, dict) else None
+
+
+def _chosen(
+    c: Checked, at: str, run: Mapping[str, Any], pools: Mapping[Key, int], count: int, problems: Problems
+) -> None:
+    """What the rules of a run choose from."""
+    methods, features = schema("subsets"), run.get("features", "attributes")
+    sizes = sorted({pools[key] for key in c.combinations(at, run, Problems())})
+    for name, rule in c.rules(run.get("subsets", [])).items():
+        given = {k: v for k, v in rule.items() if k != "method"}
+        if rule["method"] not in methods or not fits(given, methods[rule["method"]]["settings"], at, Problems()):
+            continue  # has a line already
+        for size in sizes:
+            if wrong := trials.rule(rule, features, size, count):
+                problems.say(f"{at}.subsets.{name}", f"out of {size} samples: {wrong}")
+
+
+def check_products(
+    c: Checked, name: str, pools: Mapping[Key, int], shown: Mapping[Key, Mapping[str, Any]], problems: Problems
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield (stage, name, options) of an experiment's tables and figures, and add a line for those that cannot be made.
+
+    ``all`` leaves them out.
+    """
+    experiment = c.experiments[name]
+    made = _made(c, name, pools, shown)
+    for package in ("tables", "figures"):
+        wanted = experiment.get(package, [])
+        stage = package.removesuffix("s")
+        for one, options in c.products(wanted, package).items():
+            try:
+                _settings.check(stage, {"experiment": name, stage: one, **options})
+            except PosterityError as error:
+                for line in str(error).splitlines():
+                    problems.say(f"experiments.{name}.{package}.{one}", line.removeprefix("--settings: "))
+                continue
+            lack = products.lacking(package, one, made.within(options))
+            if lack is None:
+                yield stage, one, options
+            elif wanted != "all":
+                problems.add(
+                    f"experiments.{name}.{package}",
+                    one,
+                    f"needs {lack}, which the experiment does not make{_of(options)}",
+                )
+
+
+def _of(options: Mapping[str, Any]) -> str:
+    """What restricts a product to a part of the experiment, in words."""
+    return f" of {', '.join(f'{key} {value}' for key, value in options.items())}" if options else ""
+
+
+def _made(c: Checked, name: str, pools: Mapping[Key, int], shown: Mapping[Key, Mapping[str, Any]]) -> Made:
+    keys = [key for at, run in c.runs(name) for key in c.combinations(at, run, Problems())]
+    known = {key: settle(c.samplers[key[3]], key[2], key[1], key[0]) for key in keys}
+    of_toys = {one: len(job["runs"]) for _, section in c.toys(name) for one, job in toys.jobs(section).items()}
+    subsets = {key: shown[key]["subsets"] for key in keys if shown[key]["subsets"]}
+    exact = [key for key in keys if c.closed_form(key[1], key[2])]
+    metrics = {metric for key in keys for metric in shown[key]["metrics"]}
+    comparisons = c.experiments[name].get("study", {}).get("comparisons", [])
+    return Made(known, pools, subsets, exact, metrics, of_toys, comparisons)

@@ -1,0 +1,190 @@
+"""What a table or figure is made of: which experiments can have it, told before any job runs.
+
+The tables and figures themselves raise the same when their inputs lack it; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+__all__ = ["Made", "lacking"]
+
+_POOL = 20
+"""Samples of the smallest pool whose distribution is looked at: :data:`posterity.tables.pools.LEAST`."""
+_TEN = (
+    "pool4", "pool16", "inpaint_centre_noisy", "inpaint_half_noisy", "deblur_gauss", "deblur_gauss_256",
+    "deblur_gauss_svd_256", "deblur_motion", "deblur_motion_256", "jpeg2", "phase", "deblur_nonlinear",
+    "deblur_spatial", "hdr",
+)  # fmt: skip
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an experiment makes.
+
+    Arguments:
+        samplers: (dataset, task, prior, sampler) → the sampler as it is resolved for this run.
+        pools: how many samples of each; the most that any experiment asks for.
+        subsets: the rules that choose out of each.
+        exact: runs of tasks whose posterior the prior has in closed form.
+        metrics: names.
+        toys: names of jobs on closed-form problems, and how many settings each runs.
+        comparisons: of its study.
+    """
+
+    samplers: Mapping[Key, Mapping[str, Any]]
+    pools: Mapping[Key, int]
+    subsets: Mapping[Key, Collection[str]]
+    exact: Collection[Key]
+    metrics: Collection[str]
+    toys: Mapping[str, int]
+    comparisons: Collection[Mapping[str, Any]] = ()
+
+    def within(self, options: Mapping[str, Any]) -> Made:
+        """Return what is left of it where options of a product restrict dataset, task, prior or sampler."""
+        wanted = [options.get(name) for name in ("dataset", "task", "prior", "sampler")]
+        allowed = [[one] if isinstance(one, str) else one for one in wanted]
+        fits = [key for key in self.samplers if all(a is None or k in a for k, a in zip(key, allowed, strict=True))]
+        return replace(
+            self,
+            samplers={key: self.samplers[key] for key in fits},
+            subsets={key: self.subsets[key] for key in fits if key in self.subsets},
+            exact=[key for key in self.exact if key in fits],
+        )
+
+
+def lacking(package: str, name: str, made: Made) -> str | None:
+    """Return what a table or figure needs and the experiment does not make, in words; None when it makes it."""
+    test, words = _NEEDS[package][name]
+    return None if test(made) else words
+
+
+def _run(made: Made) -> bool:
+    return bool(made.samplers)
+
+
+def _measured(*families: str, names: Collection[str] = ()) -> Callable[[Made], bool]:
+    """True of metrics of a task that begins so, or has one of the names."""
+
+    def test(made: Made) -> bool:
+        return bool(made.metrics) and any(task.startswith(families) or task in names for _, task, *_ in made.samplers)
+
+    return test
+
+
+def _pooled(fits: Callable[[str], bool] = lambda task: True) -> Callable[[Made], bool]:
+    return lambda made: any(made.pools[key] >= _POOL and fits(key[1]) for key in made.samplers)
+
+
+def _chosen(*rules: str) -> Callable[[Made], bool]:
+    return lambda made: any(set(rules) <= set(found) and found for found in made.subsets.values())
+
+
+def _partners(made: Made) -> bool:
+    return any((*key[:3], f"{key[3]}_guided") in made.samplers for key in made.samplers)
+
+
+def _swept(vary: str) -> Callable[[Made], bool]:
+    """True of one sampler with two values of guidance's strength (eta) or reach, and the other one fixed."""
+
+    def test(made: Made) -> bool:
+        found: dict[str, set[str]] = defaultdict(set)
+        for key, sampler in made.samplers.items():
+            if guidance := sampler["guidance"]:
+                reach = [guidance.get("threshold"), guidance.get("rms")]
+                fixed, varied = (reach, guidance["eta"]) if vary == "eta" else (guidance["eta"], reach)
+                like = [*key[:3], sampler["method"], sampler["settings"], fixed]
+                found[json.dumps(like, sort_keys=True)].add(json.dumps(varied))
+        return any(len(values) > 1 for values in found.values())
+
+    return test
+
+
+def _exact(made: Made) -> bool:
+    reference = any(sampler["method"] == "exact" for sampler in made.samplers.values())
+    modes = bool(made.exact) and bool({"tv", "modes_shown"} & {*made.metrics})
+    return modes or (reference and "sliced_wasserstein" in made.metrics)
+
+
+def _two_priors(made: Made) -> bool:
+    found = defaultdict(set)
+    for dataset, task, prior, sampler in made.samplers:
+        if not sampler.startswith("exact"):
+            found[dataset, task, sampler].add(prior)
+    return any(len(priors) > 1 for priors in found.values())
+
+
+def _saturating(made: Made) -> bool:
+    noiseless = [(task, sampler) for _, task, _, sampler in made.samplers if not task.endswith("noisy")]
+    return any(sampler == "dps" and task.startswith(("inpaint", "sr")) for task, sampler in noiseless)
+
+
+def _compared(fits: Callable[[Mapping[str, Any]], bool]) -> Callable[[Made], bool]:
+    return lambda made: any(fits(one) for one in made.comparisons)
+
+
+def _always(made: Made) -> bool:  # noqa: ARG001 - the signature of those that need something
+    return True
+
+
+Need = tuple[Callable[[Made], bool], str]
+_LARGE = f"a pool of at least {_POOL} samples"
+_PAIR = "a sampler and its guided partner on one task"
+_ETA = "one sampler with two strengths (eta) of guidance"
+_REACH = "one sampler with two reaches (threshold or rms) of guidance"
+_PLAIN: Need = (lambda made: 1 in made.toys.values(), "closed-form problems with `samplers`")
+_SWEEP: Need = (lambda made: any(n > 1 for n in made.toys.values()), "closed-form problems with `sweeps`")
+_COVERAGE: Need = (_compared(lambda one: one["study"] == "coverage"), "a study of coverage")
+_NEEDS: Mapping[str, Mapping[str, Need]] = {
+    "tables": {
+        "super_resolution": (_measured("sr"), "metrics of a task sr…"),
+        "inpainting": (_measured("inpaint"), "metrics of a task inpaint…"),
+        "eta_sweep": (_swept("eta"), _ETA),
+        "threshold_sweep": (_swept("reach"), _REACH),
+        "subsets": (lambda made: _chosen()(made) and bool({"diversity", "coverage", "modes_shown"} & {*made.metrics}),
+                    "subsets, and one of the metrics diversity, coverage, modes_shown"),
+        "exact_posterior": (_exact, "tv, modes_shown or sliced_wasserstein, and a posterior in closed form"),
+        "guidance": (lambda made: bool(made.metrics) and _partners(made), f"metrics of {_PAIR}"),
+        "quality": (_measured(""), "metrics of a run"),
+        "restoration": (_measured(names=_TEN), "metrics of one of the ten inverse problems, like pool4"),
+        "cost": (_run, "a run"),
+        "kurtosis": (_pooled(), _LARGE),
+        "toy_distance": _PLAIN,
+        "toy_sweeps": _SWEEP,
+    },
+    "figures": {
+        "fig01_teaser": (_chosen("random", "fps"), "the subsets random and fps of one run"),
+        "fig02_projection_histogram": (_pooled(), _LARGE),
+        "fig03_kurtosis": (_pooled(), _LARGE),
+        "fig04_toy": (_always, ""),
+        "fig05_subsets_gallery": (_chosen("random", "kmeans", "uniformization", "fps"),
+                                  "the subsets random, kmeans, uniformization and fps of one run"),
+        "fig06_study_subsets": (_compared(lambda one: one["approach"] != "guided"), "a study that compares subsets"),
+        "fig07_guidance_gallery": (_partners, _PAIR),
+        "fig08_study_guidance": (_compared(lambda one: one["approach"] == "guided"), "a study that compares `guided`"),
+        "fig09_toy_fps": (_always, ""),
+        "fig10_toy_uniformization": (_always, ""),
+        "fig11_discard_super_resolution": (_pooled(lambda task: task.startswith("sr")), f"{_LARGE} of a task sr…"),
+        "fig12_discard_inpainting": (_pooled(lambda task: task.startswith("inpaint")), f"{_LARGE} of a task inpaint…"),
+        "fig13_discard_natural": (_pooled(lambda task: task.startswith("inpaint") and task != "inpaint_face"),
+                                  f"{_LARGE} of a task inpaint… other than inpaint_face"),
+        "fig14_dps_artifacts": (_saturating, "the sampler dps on a task inpaint… or sr… without noise"),
+        "fig15_eta_gallery": (_swept("eta"), _ETA),
+        "fig16_threshold_gallery": (_swept("reach"), _REACH),
+        "fig17_diversity_coverage": _COVERAGE,
+        "fig18_distance_similarity": _COVERAGE,
+        "hierarchy": (_pooled(), _LARGE),
+        "exact_distance": (_exact, "tv, modes_shown or sliced_wasserstein, and a posterior in closed form"),
+        "restorations": (_run, "a run"),
+        "priors": (_two_priors, "one sampler under two priors on one task"),
+        "toy_samplers": _PLAIN,
+        "toy_sweeps": _SWEEP,
+    },
+}  # fmt: skip
+"""{package: {name: (what an experiment must make, the same in words)}}."""

@@ -1,0 +1,139 @@
+"""Tries what a configuration asks for with the code that the stages run, on images that say nothing.
+
+So what `check` says is what a job would meet, and no rule is written twice. That code needs torch, which takes seconds
+to import, and reading a configuration should not: verdicts are kept beside this module's bytecode, under a hash of all
+code that they depend on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posterity.configuration.fingerprint import code
+from posterity.configuration.shapes import schema
+from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    from posterity.datasets.items import Outline
+
+__all__ = ["features", "keep", "outline", "partition", "rule", "task"]
+
+_KEPT = Path(cache_from_source(__file__)).with_suffix(".json")
+_NEW: list[str] = []
+"""Verdicts that are not written yet."""
+_MANY = 10_000
+"""Verdicts that are kept."""
+
+
+def outline(dataset: Mapping[str, Any]) -> Outline:
+    """Return what is known of a data set before it is prepared; an impossible selection raises PosterityError."""
+    made: Outline = import_module(f"posterity.datasets.{dataset['kind']}").outline(
+        dataset.get("select"), dataset.get("count")
+    )
+    return made
+
+
+def task(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
+    """Return why images of the data set cannot be degraded so; None when they can."""
+
+    def attempt() -> None:
+        from posterity.stages.degrade import rehearse
+
+        rehearse({"name": "of the configuration", **settings}, outline(dataset), dataset["size"])
+
+    said = _verdict("task", [settings, *_about(dataset)], ("degrade",), attempt)
+    return said and said.replace("task of the configuration: ", "")
+
+
+def partition(prior: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
+    """Return why a closed-form prior cannot be made of the data set; None when it can, as far as can be known."""
+
+    def attempt() -> None:
+        from posterity.stages.posterior import rehearse
+
+        rehearse(prior, outline(dataset), dataset["size"])
+
+    about = {k: v for k, v in prior.items() if k not in ("bandwidth", "about")}
+    return _verdict("prior", [about, *_about(dataset)], ("posterior",), attempt)
+
+
+def features(kind: str, size: int) -> str | None:
+    """Return why images of this size have no such features; None when they have."""
+    if kind != "lpips":
+        return None
+
+    def attempt() -> None:
+        from posterity.stages.select import unfit
+
+        if wrong := unfit(kind, size):
+            raise PosterityError(wrong)
+
+    return _verdict("features", [kind, size], ("select",), attempt)
+
+
+def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str | None:
+    """Return why the rule of a subset cannot choose ``count`` of a pool by features of this kind; None when it can."""
+
+    def attempt() -> None:
+        from posterity.stages.select import rehearse
+
+        rehearse(settings, kind, pool, count)
+
+    return _verdict("rule", [settings, kind, pool, count], ("select",), attempt)
+
+
+def _about(dataset: Mapping[str, Any]) -> list[Any]:
+    """What a data set's outline and the shape of its images depend on."""
+    return [dataset.get(key) for key in ("kind", "select", "size", "count")]
+
+
+def _verdict(noun: str, asked: list[Any], stages: tuple[str, ...], attempt: Callable[[], None]) -> str | None:
+    """The line of the PosterityError that ``attempt`` raises, or None; remembered under what was ``asked``."""
+    text = json.dumps([noun, *asked, [_code(stage) for stage in stages]], sort_keys=True, default=repr)
+    key, kept = hashlib.sha256(text.encode()).hexdigest()[:32], _kept()
+    if key not in kept:
+        if len(kept) >= _MANY:
+            kept.clear()
+        try:
+            attempt()
+            kept[key] = None
+        except PosterityError as error:
+            kept[key] = " ".join(str(error).split())
+        _NEW.append(key)
+    return kept[key]
+
+
+@cache
+def _code(stage: str) -> str:
+    """Hash of the code behind a stage and behind what data sets say of themselves."""
+    kinds = schema("parts")["dataset"]["properties"]["kind"]["enum"]
+    return code(f"posterity.stages.{stage}", *(f"posterity.datasets.{kind}" for kind in kinds))
+
+
+@cache
+def _kept() -> dict[str, str | None]:
+    try:
+        return dict(json.loads(_KEPT.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def keep() -> None:
+    """Write down new verdicts for the next process; one that may not write here tries again what it needs."""
+    if not _NEW:
+        return
+    _NEW.clear()
+    beside = _KEPT.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(_kept()), encoding="utf-8")
+        beside.replace(_KEPT)

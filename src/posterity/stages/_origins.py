@@ -1,0 +1,51 @@
+"""What input artifacts say of their own origin, compared with what a stage is told that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from posterity.artifacts import store
+from posterity.artifacts.schemas import SCHEMAS
+from posterity.errors import PosterityError
+
+__all__ = ["agree"]
+
+_NAMES = ("dataset", "task", "prior", "sampler")
+
+
+def agree(settings: Mapping[str, Any], *inputs: Path | None) -> None:
+    """Raise PosterityError where an input is of another dataset, task, prior or sampler than it must be.
+
+    Arguments:
+        settings: of the stage; under each of these nouns the name, or a mapping with the name, that all inputs must
+            have; nouns that are not there must be the same in all inputs.
+        inputs: artifacts, of which each names some of these; None for those that are not given.
+    """
+    said = {name: (value, "--settings") for name, value in _named(settings).items()}
+    for path in (path for path in inputs if path is not None):
+        for name, value in _named(_origin(path)).items():
+            expected, where = said.setdefault(name, (value, str(path)))
+            if value != expected:
+                raise PosterityError(f"{path} is of {name} {value!r}, but {where} {_says(where)} {name} {expected!r}")
+
+
+def _origin(path: Path) -> dict[str, Any]:
+    """What the first row is about, or, where there is none, the settings that the artifact was made with."""
+    about = store.provenance(path)
+    columns = [name for name in _NAMES if name in SCHEMAS[about["kind"]].names] if about.get("kind") in SCHEMAS else []
+    if columns and (rows := store.read(path, about["kind"], columns=columns).slice(0, 1).to_pylist()):
+        return dict(rows[0])
+    settings = about.get("origin", {}).get("settings")
+    return dict(settings) if isinstance(settings, Mapping) else {}
+
+
+def _says(where: str) -> str:
+    return "say" if where == "--settings" else "is of"
+
+
+def _named(settings: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: settings.get(name) for name in _NAMES}
+    named = {k: v.get("name") if isinstance(v, Mapping) else v for k, v in found.items()}
+    return {name: value for name, value in named.items() if isinstance(value, str)}

@@ -1,0 +1,115 @@
+"""What the closed-form problems can name like a method: bounds from both sides, and the recursion, which draws nothing.
+
+Each is a class with typed settings, from which the configuration's schema is generated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import Field
+
+from posterity.errors import PosterityError
+from posterity.samplers.base import Cost, settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from posterity.certificates.cases import Instance
+    from posterity.certificates.toys import Toy
+
+__all__ = ["REFERENCES", "Reference", "Result", "noise", "seen"]
+
+_PRIOR_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number; ``diverged`` is the share of draws that were replaced by draws of the prior."""
+
+    value: float
+    cost: Cost
+    diverged: float = 0.0
+
+
+def seen(toy: Toy, settings: Mapping[str, Any], number: int) -> Instance:
+    """Return the instance as certificates see it."""
+    from posterity.certificates import cases
+
+    return cases.seen(toy, _PRIOR_DRAWS, "distance", settings["seed"], number)
+
+
+def noise(settings: Mapping[str, Any], number: int) -> Any:
+    """Return the noise of an instance, the same for every sampler, so that comparisons are paired."""
+    from posterity.certificates.probing import Streams
+
+    count = int(settings["samples"])
+    return Streams(1_000_000 * int(settings["seed"]) + number, [""] * count, range(count))
+
+
+Compared = Callable[["Toy", Mapping[str, Any], int, "Tensor", Cost], Result]
+"""(toy, settings of the stage, number of the instance, draws (S, d), their cost) → their distance."""
+
+
+class Reference(Protocol):
+    """Typed settings with one method."""
+
+    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
+        """Return the number of one instance."""
+
+
+@settings
+class Prior:
+    """Draws that never look at y."""
+
+    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
+        """Return the distance of the prior."""
+        x = toy.components.draw(int(settings["samples"]), "instead", settings["seed"], number)
+        return compared(toy, settings, number, x, Cost())
+
+
+@settings
+class ExactScore:
+    """The ancestral sampler with the posterior's own denoiser."""
+
+    steps: int = Field(1000, ge=2, le=1000, description="levels of the schedule that are visited")
+
+    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
+        """Return the distance of its draws."""
+        from posterity.certificates.ancestral import ancestral, as_prior
+
+        exact, began = seen(toy, settings, number).exact, time.perf_counter()
+        prior = as_prior(exact, toy.prior)  # type: ignore[arg-type]
+        x = ancestral(prior, noise(settings, number), self.steps).flatten(1)
+        return compared(toy, settings, number, x, Cost(1, self.steps, seconds=time.perf_counter() - began))
+
+
+@settings
+class FollowedMoments:
+    """Moments of midpoint guidance with exact fits, for a Gaussian."""
+
+    eta: float = Field(0.5, ge=0, le=1, description="midpoint, as a share of the level")
+    steps: int = Field(100, ge=3, le=1000, description="levels of the grid")
+    backward: Literal["ddpm", "exact"] = "ddpm"
+    potential: Literal["dps", "exact"] = "dps"
+
+    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:  # noqa: ARG002
+        """Return the distance between Gaussians, which needs no draws."""
+        from posterity.certificates.recursion import Recursion, posterior, proportional, wasserstein
+        from posterity.priors.gaussian import Gaussian
+
+        if not isinstance(toy.prior, Gaussian):
+            raise PosterityError("method recursion is for the Gaussian alone; moments say little about a mixture")
+        exact = posterior(toy.prior, toy.matrix, toy.y[0], toy.sigma_y)
+        followed = Recursion(toy.prior, toy.matrix, toy.y[0], toy.sigma_y, self.steps, self.backward, self.potential)
+        return Result(wasserstein(followed.moments(proportional(self.eta)), exact), Cost())
+
+
+REFERENCES: Mapping[str, type[Any]] = {
+    "prior": Prior,
+    "exact_score": ExactScore,
+    "recursion": FollowedMoments,
+}

@@ -1,0 +1,208 @@
+"""The settings of every stage as types, checked once, before a stage reads or writes anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from posterity.errors import PosterityError
+
+__all__ = ["built", "check"]
+
+T = TypeVar("T")
+_SHOWN = 5
+"""Mistakes that are told."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Where = Name | list[Name] | None
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Open(BaseModel):
+    """What takes further keys, which the library checks where it builds the thing."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Fetch(_Settings):
+    asset: dict[str, Any]
+
+
+class _Prepare(_Settings):
+    dataset: Name
+    kind: str
+    size: Annotated[int, Field(ge=8, le=1024)]
+    select: str | None = None
+    count: Count | None = None
+
+
+class _Task(_Open):
+    name: Name
+    operator: str
+    sigma_y: Annotated[float, Field(ge=0, le=2)]
+
+
+class _Degrade(_Settings):
+    dataset: Name
+    task: _Task
+    items: Count
+    seed: Seed
+
+
+class _Train(_Settings):
+    prior: Name
+    datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    split: Literal["all", "prior", "test"]
+    training: dict[str, Any]
+    about: str = ""
+    license: str | None = None
+
+
+class _Convert(_Settings):
+    prior: Name
+    family: str
+    about: str = ""
+    sha256: str | None = None
+    settings: dict[str, Any] = {}
+    license: str | None = None
+
+
+class _Prior(_Open):
+    name: Name
+    kind: str
+
+
+class _Posterior(_Settings):
+    dataset: Name
+    task: Name
+    prior: _Prior
+
+
+class _Sampler(_Settings):
+    name: Name
+    method: str
+    settings: dict[str, Any] = {}
+    guidance: dict[str, Any] | None = None
+
+
+class _Sample(_Posterior):
+    sampler: _Sampler
+    samples: Annotated[int, Field(ge=1, le=100_000)]
+    seed: Seed
+
+
+class _Select(_Settings):
+    count: Count
+    subsets: dict[Name, dict[str, Any]]
+    features: str = "vgg"
+    seed: Seed = 0
+
+
+class _Measure(_Settings):
+    count: Count
+    metrics: list[str]
+    seed: Seed = 0
+
+
+class _Run(_Settings):
+    method: str
+    settings: dict[str, Any] = {}
+
+
+class _Distance(_Settings):
+    prior: Literal["mixture", "gaussian"]
+    dim: Annotated[int, Field(ge=2, le=10_000)]
+    name: Name
+    runs: Annotated[list[_Run], Field(min_length=1)]
+    first: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    instances: Annotated[int, Field(ge=1, le=100_000)]
+    samples: Annotated[int, Field(ge=2, le=100_000)]
+    directions: Annotated[int, Field(ge=1, le=1_000_000)]
+    seed: Seed
+
+
+class _Product(_Settings):
+    experiment: Name
+    dataset: Where = None
+    task: Where = None
+    prior: Where = None
+    sampler: Where = None
+    published: str | None = None
+
+
+class _Table(_Product):
+    table: str
+
+
+class _Figure(_Product):
+    figure: str
+    items: Count | None = None
+
+
+class _Report(_Settings):
+    title: str
+    experiments: list[Name]
+
+
+class _Analyse(_Settings):
+    seed: Seed = 0
+    replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    partial: bool = False
+
+
+_OF: Mapping[str, type[BaseModel]] = {
+    "fetch": _Fetch, "prepare": _Prepare, "degrade": _Degrade, "train": _Train, "convert": _Convert,
+    "posterior": _Posterior, "sample": _Sample, "select": _Select, "measure": _Measure, "distance": _Distance,
+    "table": _Table, "figure": _Figure, "report": _Report, "analyse": _Analyse,
+}  # fmt: skip
+"""By stage; the study's are those of :mod:`posterity.study.design`."""
+
+
+def check(stage: str, settings: Mapping[str, Any]) -> None:
+    """Raise PosterityError, a line for each mistake, unless these can be the settings of the stage."""
+    if stage in _OF:
+        built(_OF[stage], settings, "--settings")
+
+
+def built(cls: type[T], given: Mapping[str, Any], what: str) -> T:
+    """Return ``cls`` with the settings ``given``, each of its own type: neither true nor "1" is the number 1.
+
+    Raises:
+        PosterityError: a line for each of the first mistakes, beginning with ``what``.
+    """
+    adapter: TypeAdapter[T] = TypeAdapter(cls)
+    try:
+        return adapter.validate_json(json.dumps(given), strict=True)
+    except ValidationError as error:
+        missing = [_place(one) for one in error.errors() if one["type"] == "missing"]
+        # alternatives that a value does not fit are one mistake
+        others: dict[tuple[str, str], str] = {}
+        for one in error.errors():
+            if one["type"] != "missing":
+                others.setdefault((str(one["loc"][:1]), f"{one['input']!r:.200}"), _line(one))
+        told = [f"{what}: {line}" for line in others.values()]
+        if missing:
+            told.insert(0, f"{what} lacks {', '.join(map(repr, missing))}")
+        more = [f"{what}: {len(told) - _SHOWN} more mistakes"] if len(told) > _SHOWN else []
+        raise PosterityError("\n".join(told[:_SHOWN] + more)) from error
+
+
+def _place(error: Any) -> str:
+    return ".".join(map(str, error["loc"]))
+
+
+def _line(error: Any) -> str:
+    """``KEY = VALUE: what is wrong``."""
+    key = _place(error)
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"unknown key {key!r}"
+    said = str(error["msg"]).removeprefix("Value error, ").replace("\n", " ")
+    return f"{key} = {error['input']!r:.60}: {said}" if key else said

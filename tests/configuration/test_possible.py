@@ -1,0 +1,215 @@
+"""What a job could not do is told by `check`, in one line, by the code that the job would have met."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from posterity import figures, tables
+from posterity.configuration import ConfigurationError, merge, products, resolve
+from posterity.configuration.products import Made
+from posterity.errors import PosterityError
+from posterity.stages.prepare import KINDS
+from posterity.tables.frames import Frames
+from posterity.tables.pools import LEAST
+from posterity.tables.restoration import PROBLEMS
+
+ROOT = Path(__file__).parents[2]
+RUN = {"dataset": "openmoji-smileys", "tasks": ["sr16"], "prior": "kernel", "samplers": ["ddnm"]}
+TOY = {"prior": "gaussian", "dims": [4]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("possible") / "config"
+    shutil.copytree(ROOT / "config", made)
+    return made
+
+
+def lines(folder, config, experiment):
+    mine = {"title": "Mine", "runs": [RUN]} | experiment
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump(mine))
+    try:
+        resolve(merge({"experiments": ["mine"], "items": 2}, config), folder, ROOT / "resources" / "assets.yaml")
+    except ConfigurationError as error:
+        return [line.removeprefix("config: ") for line in error.lines]
+    return []
+
+
+def run(**changes):
+    return {"runs": [RUN | changes]}
+
+
+@pytest.mark.parametrize(
+    ("task", "size", "said"),
+    [
+        ({"operator": "inpaint", "pixels": [0.8, 0.7]}, 64, "expected the smaller number first"),
+        ({"operator": "inpaint", "pixels": [1, 1]}, 64, "hides every pixel"),
+        ({"operator": "inpaint", "box": [0.75, 0.25, 0.25, 0.75]}, 64, "is empty"),
+        ({"operator": "inpaint", "box": [0, 0, 1, 1]}, 64, "hides every pixel"),
+        ({"operator": "inpaint", "box": [0.5, 0.5, 0.501, 0.501]}, 64, "hides no pixel"),
+        ({"operator": "inpaint", "random_box": [0.9, 0.2]}, 64, "do not fit"),
+        ({"operator": "inpaint", "expand": 0}, 64, "hides every pixel"),
+        ({"operator": "inpaint", "window": [0.99, 1]}, 64, "no mask in 1000 draws"),
+        ({"operator": "inpaint", "regions": ["nose"]}, 64, "there is no mask for region 'nose'; regions: eyes"),
+        ({"operator": "inpaint", "objects": ["parts"]}, 64, "there is no mask for region 'parts'"),
+        ({"operator": "sr", "factor": 32}, 48, "factor 32 must divide the sides"),
+        ({"operator": "pool", "factor": 32}, 48, "factor 32 must divide the sides"),
+        ({"operator": "hadamard", "ratio": 3}, 64, "must be a power of 2 that ratio 3 divides"),
+        ({"operator": "hadamard", "ratio": 2}, 48, "must be a power of 2"),
+        ({"operator": "jpeg", "quality": 50}, 40, "sides divisible by 16"),
+        ({"operator": "motion_blur", "size": 4, "intensity": 0.5}, 64, "expected an odd number of pixels"),
+        ({"operator": "motion_blur", "size": 100001, "intensity": 0.5}, 64, "expected at most 1023 pixels"),
+        ({"operator": "blur", "width": [3, 1]}, 64, "expected the smaller number first"),
+        ({"operator": "blur", "width": 1.0e300}, 64, "at most 1000"),
+        ({"operator": "phase", "oversampling": 0.001}, 64, "adds no pixel"),
+        ({"operator": "phase", "oversampling": 1000000}, 64, "at most 64"),
+        ({"operator": "dense", "measured": 1000000}, 64, "does not fit into memory"),
+        ({"operator": "nonlinear_blur", "weights": "resources/assets.yaml"}, 64, "sides divisible by 128"),
+    ],
+)  # fmt: skip
+def test_an_operator_that_cannot_be_on_the_images_of_a_run(folder, task, size, said):
+    changes = {"tasks": {"new": task}, "datasets": {"openmoji-smileys": {"size": size}}}
+    (line,) = lines(folder, changes, run(tasks=["new"], samplers=["dps"]))
+    assert line.startswith("tasks.new: for images of dataset 'openmoji-smileys', ") and said in line
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ({"select": "smileys-nosuch"}, "select is 'smileys-nosuch', expected one of smileys, people"),
+        ({"count": 4}, "count is 4, but a data set of OpenMoji is prepared whole; leave it out"),
+        ({"kind": "lsun", "select": "dog"}, "select is 'dog', expected one of bedroom, church, cat"),
+        ({"kind": "lsun", "select": "cat-flash"}, "select is 'flash', expected one of all"),
+        ({"kind": "celebamask", "select": "nosuch"}, "select is 'nosuch', expected one of all, flash"),
+        ({"kind": "partimagenet", "select": "all"}, "select is 'all', expected one of train, val, test"),
+        ({"kind": "photos", "select": "half"}, "select is 'half', expected 'all'"),
+    ],
+)
+def test_a_selection_that_selects_nothing(folder, dataset, said):
+    (line,) = lines(folder, {"datasets": {"openmoji-smileys": dataset}}, {})
+    assert line.startswith(f"datasets.openmoji-smileys: {said}")
+
+
+def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
+    from importlib import import_module
+
+    selected = {"openmoji": "people", "partimagenet": "val", "lsun": "church"}
+    for kind in KINDS:
+        found = import_module(f"posterity.datasets.{kind}").outline(selected.get(kind, "all"), None)
+        assert found.most > 0 and "test" in found.splits
+
+
+@pytest.mark.parametrize(
+    ("changes", "experiment", "said"),
+    [
+        ({"items": 10_000_000}, {}, "items = 10000000: dataset 'openmoji-smileys' has 23 test items at most"),
+        ({"items": 10**9}, {}, "items = 1000000000: must be at most 10000000"),
+        ({}, run(items=24), "experiments.mine.runs[0].items = 24: dataset 'openmoji-smileys' has 23 test items"),
+        ({}, run(samples=10**9), "experiments.mine.runs[0].samples = 1000000000: must be at most 100000"),
+        ({}, {"toys": [TOY | {"samplers": ["dps"], "instances": 10**9}]},
+         "experiments.mine.toys[0].instances = 1000000000: must be at most 100000"),
+        ({}, {"toys": [TOY]}, "experiments.mine.toys[0]: names neither `samplers` nor `sweeps`"),
+        ({}, run(samples=6, subsets={"uniformization": {"keep_fraction": 0.5}}),
+         "experiments.mine.runs[0].subsets.uniformization: out of 6 samples: keep_fraction 0.5 leaves 3 samples"),
+        ({}, run(samples=20, subsets={"fps": {"first": 2}}),
+         "experiments.mine.runs[0].subsets.fps: out of 20 samples: count 5 is not between 1 and the pool's 2"),
+        ({"datasets": {"openmoji-smileys": {"size": 8}}},
+         run(tasks=["sr4"], samples=9, subsets=["fps"], features="lpips"),
+         "experiments.mine.runs[0].features = 'lpips': features 'lpips': LPIPS needs sides of 16 px"),
+        ({}, {"runs": [RUN | {"dataset": "photos", "samples": 9, "subsets": ["fps"]}]},
+         "experiments.mine.runs[0].features = 'attributes': the items of dataset 'photos' do not differ"),
+        ({"priors": {"kernel": {"split": "prior"}}}, run(dataset="ffhq"),
+         "priors.kernel: for images of dataset 'ffhq', 256×256: prior split 'prior' is none of"),
+        ({"priors": {"blocks": {"regions": ["nose"]}}}, run(prior="blocks", tasks=["inpaint_box"]),
+         "priors.blocks: for images of dataset 'openmoji-smileys', 64×64: prior region 'nose' is none of"),
+        ({}, run(prior="blocks", tasks=["inpaint_box"], dataset="openmoji-people"),
+         "priors.blocks: for images of dataset 'openmoji-people', 64×64: prior region 'eyes_large' is none of"),
+        ({"priors": {"kernel": {"weights": {"attribute": "wings", "share": 0.5}}}}, {},
+         "priors.kernel: for images of dataset 'openmoji-smileys', 64×64: prior weights: attribute 'wings' parts no"),
+    ],
+)  # fmt: skip
+def test_more_than_there_is_or_other_than_there_is(folder, changes, experiment, said):
+    (line,) = lines(folder, changes, experiment)
+    assert line.startswith(said), line
+
+
+@pytest.mark.parametrize("value", [True, [], float("nan"), float("inf"), "0.5", -1, 2, None, {}])
+def test_a_sweep_of_a_reference_takes_what_the_reference_takes(folder, value):
+    sweep = {"method": "recursion", "vary": ["eta"], "values": [0.25, value]}
+    (line,) = lines(folder, {}, {"toys": [TOY | {"sweeps": {"mine": sweep}}]})
+    assert line.startswith("experiments.mine.toys[0].sweeps.mine.values.eta = "), line
+
+
+def test_a_reference_that_cannot_follow_a_mixture(folder):
+    sweep = {"method": "recursion", "vary": ["eta"], "values": [0.25, 0.5]}
+    (line,) = lines(folder, {}, {"toys": [TOY | {"prior": "mixture", "sweeps": {"mine": sweep}}]})
+    assert line.startswith("experiments.mine.toys[0].sweeps.mine.method = 'recursion': follows the moments of")
+    sweep = {"method": "prior", "vary": ["steps"], "values": [1, 2]}
+    (line,) = lines(folder, {}, {"toys": [TOY | {"sweeps": {"mine": sweep}}]})
+    assert line.startswith("experiments.mine.toys[0].sweeps.mine.vary = 'steps': unknown setting")
+
+
+def test_small_images_have_metrics_that_are_not_available_and_are_no_mistake(folder):
+    small = {"datasets": {"openmoji-smileys": {"size": 8}}}
+    assert not lines(folder, small, run(tasks=["sr4"]) | {"metrics": ["ssim", "lpips", "niqe", "coverage"]})
+
+
+@pytest.mark.parametrize(
+    ("experiment", "said"),
+    [
+        ({"tables": ["toy_distance"]}, "tables = 'toy_distance': needs closed-form problems with `samplers`"),
+        ({"tables": ["guidance"], "metrics": ["psnr"]}, "tables = 'guidance': needs metrics of a sampler and its"),
+        ({"tables": ["inpainting"], "metrics": ["psnr"]}, "tables = 'inpainting': needs metrics of a task inpaint…"),
+        ({"tables": ["quality"]}, "tables = 'quality': needs metrics of a run"),
+        ({"tables": ["subsets"], "metrics": ["diversity"]}, "tables = 'subsets': needs subsets"),
+        ({"figures": ["hierarchy"]}, "figures = 'hierarchy': needs a pool of at least 20 samples"),
+        ({"figures": ["fig05_subsets_gallery"]}, "figures = 'fig05_subsets_gallery': needs the subsets random, kmeans"),
+        ({"figures": ["toy_sweeps"]}, "figures = 'toy_sweeps': needs closed-form problems with `sweeps`"),
+        ({"figures": ["fig15_eta_gallery"]}, "figures = 'fig15_eta_gallery': needs one sampler with two strengths"),
+    ],
+)  # fmt: skip
+def test_a_table_or_figure_of_what_the_experiment_does_not_make(folder, experiment, said):
+    (line,) = lines(folder, {}, experiment)
+    assert line.startswith(f"experiments.mine.{said}") and line.endswith("which the experiment does not make")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"nosuch": 1}, "unknown key 'nosuch'"),
+        ({"items": -1}, "items = -1: "),
+        ({"task": 3}, "task"),
+        ({"sampler": "dps"}, "needs a run, which the experiment does not make of sampler dps"),
+    ],
+)
+def test_an_option_that_a_figure_does_not_have(folder, options, said):
+    (line,) = lines(folder, {}, {"figures": {"restorations": options}})
+    assert line.startswith("experiments.mine.figures") and said in line
+    assert not lines(folder, {}, {"figures": {"restorations": {"items": 2, "sampler": ["ddnm"]}}})
+
+
+def test_all_tables_are_those_that_can_be_made(folder):
+    assert not lines(folder, {}, {"tables": "all", "metrics": ["psnr"]})
+    (folder / "experiments" / "mine.yaml").write_text(
+        yaml.safe_dump({"title": "Mine", "runs": [RUN], "tables": "all", "metrics": ["psnr"]})
+    )
+    planned = resolve({"experiments": ["mine"], "items": 2}, folder, ROOT / "resources" / "assets.yaml")
+    assert {name for _, name in planned.keys("table")} == {"super_resolution", "quality", "cost"}
+
+
+def test_what_products_need_is_what_they_miss():
+    """Without anything made, exactly those that say so are refused, and each refuses an empty set of artifacts."""
+    nothing = Made({}, {}, {}, (), (), {})
+    for package, module in (("tables", tables), ("figures", figures)):
+        for name in module.NAMES:
+            lack = products.lacking(package, name, nothing)
+            product, frames = module.find(name), Frames([], name)
+            try:
+                product.cells(frames) if package == "tables" else product.draw(frames, {})
+            except (PosterityError, ValueError):
+                assert lack, name
+            else:
+                assert lack is None, name
+    assert LEAST == products._POOL and set(PROBLEMS) == set(products._TEN)
