@@ -3,20 +3,24 @@
 import io
 import json
 import logging
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from posterity import samplers
 from posterity.artifacts import store
 from posterity.certificates import panel, record
 from posterity.certificates.finding import Finding
 from posterity.cli import app
 from posterity.errors import PosterityError
-from posterity.stages import verify
+from posterity.stages import _kept, verify
 
 RUN = CliRunner()
+STORED = Path(__file__).parents[2] / "resources/certificates"
+
 SAMPLER = """
 import math
 
@@ -64,7 +68,7 @@ def diverging(tmp_path):
 def test_everything_is_written_and_read_again(tmp_path):
     repaint = quick("repaint", jump_length=2, jump_repeat=1)
     asked = settings(quick("ddnm"), quick("dps"), "exact", repaint, tasks=("inpaint", "denoise"))
-    found, failed = verify.run(asked, output=tmp_path, expectations=tmp_path / "none")
+    found, failed = verify.run(asked, output=tmp_path, expectations=STORED)
     assert not failed
     names = ["ddnm", "dps", "exact", "repaint"]
     assert [(c.task, c.sampler) for c in found] == [(t, s) for t in ("inpaint", "denoise") for s in names]
@@ -89,7 +93,8 @@ def test_everything_is_written_and_read_again(tmp_path):
     assert badge["message"] in ElementTree.parse(tmp_path / "badge.svg").getroot()[0].text
     assert Image.open(tmp_path / "cost_error.png").text["Title"] == "Error against cost"
     assert {p.name for p in tmp_path.iterdir()} == {
-        "certificates.parquet", "junit.xml", "badge.json", "badge.svg", "cost_error.svg", "cost_error.png",
+        "certificates.parquet", "certificates.json", "junit.xml", "badge.json", "badge.svg", "cost_error.svg",
+        "cost_error.png",
     }  # fmt: skip
 
 
@@ -181,7 +186,9 @@ def test_a_narrow_terminal_gets_fewer_columns_and_cuts_none(width, last):
 def test_a_log_has_a_line_a_certificate(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         verify.run(settings("exact", quick("ddnm")), output=tmp_path, expectations=tmp_path)
-    assert [r.message.split(":")[0] for r in caplog.records] == ["exact, gaussian, inpaint", "ddnm, gaussian, inpaint"]
+    estimate, *cases = [r.message.split(":")[0] for r in caplog.records]
+    assert estimate.startswith("2 cases, about ")
+    assert cases == ["exact, gaussian, inpaint", "ddnm, gaussian, inpaint"]
 
 
 def test_a_bug_in_a_persons_sampler_is_caught(tmp_path, monkeypatch):
@@ -201,6 +208,42 @@ def test_a_bug_in_a_persons_sampler_is_caught(tmp_path, monkeypatch):
         spread[name], coupling[name] = told["spread/overall"], told["coupling/batch"]
     assert spread["damped"][0] < 0.75 * spread["plain"][0] and spread["damped"][1] == "approximate"
     assert coupling["plain"][1] == "exact" and coupling["coupled"][1] == "approximate"
+
+
+WRONG = {
+    "ignores": (SAMPLER.replace("x0 = x0 + A.pinv(y - A(x0))", "pass"), "y is not read"),
+    "collapses": (SAMPLER.replace('noise("', '0 * noise("'), "hardly any spread"),
+    "halved": (SAMPLER.replace("111", "20").replace('noise("step"', '0.5 * noise("step"'), "hardly any spread"),
+    "guesses": (
+        "import torch\n" + SAMPLER.replace("x0 = x0 + A.pinv(y - A(x0))", "pass").replace(
+            'noise("init", 0)', 'torch.randn(len(y), 1, 4, 4).double()'), "y is not read",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_posterior_sampler_is_named_so(name, tmp_path):
+    text, told = WRONG[name]
+    assert text != SAMPLER
+    (tmp_path / f"{name}.py").write_text(text)
+    words = ("--prior", "mixture", "--task", "inpaint_noisy", "--tier", "small", "--output", tmp_path)
+    done = call("--sampler", tmp_path / f"{name}.py", *words)
+    assert done.exit_code == 1
+    (why,) = [line for line in done.stdout.splitlines() if line.startswith("not a posterior sampler: ")]
+    assert f"{name}, mixture, inpaint_noisy: " in why and told in why
+    case = next(ElementTree.parse(tmp_path / "junit.xml").getroot().iter("testcase"))
+    assert case.find("failure").get("message") == "not a posterior sampler" and told in case.find("failure").text
+
+
+def test_published_methods_keep_their_word(tmp_path, monkeypatch):
+    """Far from exact in few steps, and samplers of a posterior all the same."""
+    monkeypatch.setitem(panel.TIERS, "small", panel.Tier(32, 31, 500, 3, frozenset({"c2st", "trajectory"})))
+    asked = settings("dps", "ddrm", "mgps", "reddiff", "copaint", priors=("gaussian", "mixture"), tasks=("pool_noisy",))
+    asked["samplers"] = [
+        {"method": e["method"], "settings": dict(samplers.find(e["method"]).quick)} for e in asked["samplers"]
+    ]
+    found, failed = verify.run(asked | {"tier": "small"}, output=tmp_path, expectations=STORED)
+    assert not failed and {c.verdict for c in found} == {"approximate"}
 
 
 def test_an_error_in_a_persons_sampler_has_its_line(tmp_path):
@@ -240,7 +283,12 @@ def test_mistakes_are_one_line_and_nothing_is_written(words, told, tmp_path, mon
 
 def test_a_tier_is_a_word_and_a_setting_goes_to_all_that_have_it(monkeypatch, tmp_path):
     asked = {}
-    monkeypatch.setattr(verify, "run", lambda s, **_: asked.update(s) or ([], []))
+
+    def run(settings, *, output, **_):
+        asked.update(settings)
+        _kept.Kept(0, "").write(output / verify.KEPT)
+
+    monkeypatch.setattr(verify, "run", run)
     assert call("--all", "--standard", "--steps", "9", "--set", "scale=1e-1", "--output", tmp_path).exit_code == 0
     chosen = {e["method"]: e["settings"] for e in asked["samplers"]}
     assert asked["tier"] == "standard" and chosen["exact"] == {}

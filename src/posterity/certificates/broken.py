@@ -289,7 +289,9 @@ FAULTS: dict[str, Fault] = {
     "noise over √2": Fault(WeakNoise(), ("spread", "moments", "calibration", "c2st")),
     "sd × 0.9": Fault(Scaled(), ("spread", "calibration", "moments"), prior="gaussian"),
     "mean shifted": Fault(Shifted(), ("moments", "mmse", "calibration"), prior="gaussian"),
-    "returns the prior": Fault(ReturnsPrior(), ("residual", "calibration", "sliced_wasserstein", "hallucination")),
+    "returns the prior": Fault(
+        ReturnsPrior(), ("reading", "residual", "calibration", "sliced_wasserstein", "hallucination")
+    ),
     "weights skewed": Fault(SkewedWeights(), ("modes",)),
     "a mode dropped": Fault(DroppedMode(), ("modes",)),
     "antithetic pool": Fault(Antithetic(), ("coupling",), prior="gaussian"),

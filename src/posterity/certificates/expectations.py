@@ -9,6 +9,7 @@ from typing import Any
 
 from posterity.certificates.finding import Band
 from posterity.certificates.panel import Certificate
+from posterity.certificates.remarks import NONSENSE
 
 __all__ = ["Expectation", "Key", "learn", "parse", "unexpected"]
 
@@ -58,7 +59,7 @@ def learn(runs: Sequence[Certificate]) -> Expectation:
 
 
 def unexpected(certificate: Certificate, expectation: Expectation | None) -> bool:
-    """Whether this is a failure: it regressed, or it diverged and is not known to."""
+    """True if this is a failure: it regressed, diverged and is not known to, or is no posterior sampler."""
     if certificate.verdict == "diverged":
         return expectation is None or not expectation.diverges
-    return certificate.verdict == "regressed"
+    return certificate.verdict in ("regressed", NONSENSE)

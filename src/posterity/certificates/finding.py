@@ -134,7 +134,7 @@ def _against(finding: Finding, band: Band, plain: str) -> str:
 
 
 def overall(each: Sequence[str]) -> str:
-    """The verdict of a panel: its worst."""
+    """Return the verdict of a panel: its worst."""
     for verdict in ("diverged", "regressed", "improved", "approximate", "open", "exact"):
         if verdict in each:
             return verdict

@@ -5,11 +5,11 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from posterity.certificates import cases, statistics
+from posterity.certificates import cases, remarks, statistics
 from posterity.certificates.cases import Case, Instance
 from posterity.certificates.evidence import Evidence, draw
 from posterity.certificates.finding import Band, Finding, overall, verdicts
@@ -18,7 +18,7 @@ from posterity.errors import PosterityError
 from posterity.priors.base import NoClosedForm
 from posterity.samplers.base import Cost, Guidance, Sampler
 
-__all__ = ["TIERS", "Certificate", "Tier", "case", "certify"]
+__all__ = ["TIERS", "Certificate", "Tier", "case", "certify", "missing"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Certificate:
         sampler, prior, task, tier, seed: what was run.
         findings: of all statistics.
         verdicts: one for each finding.
-        verdict: the worst of them, "diverged" or "n/a".
+        verdict: the worst of them, "not a posterior sampler", "diverged" or "n/a".
         forwards, backwards: network evaluations and gradients of one restoration.
         seconds: that the draws took, all rows together.
         peak_bytes: highest memory of the process so far, or of the GPU.
         rows: restorations drawn.
-        reason: why there are no findings, or what diverged.
+        reason: why there are no findings, what diverged, or why this is no posterior sampler.
     """
 
     sampler: str
@@ -68,12 +68,14 @@ def certify(
     *,
     seed: int = 0,
     expected: Mapping[str, Band] | None = None,
+    known: Collection[str] = (),
     guidance: Guidance | None = None,
 ) -> Certificate:
     """Draws from ``sampler`` and examines it.
 
     A sampler that cannot do the task gets the verdict "n/a" and the reason; one of whose draws some are
-    not finite or far away, "diverged" and their share.
+    not finite or far away, "diverged" and their share; one that does not read y, does not spread or does not
+    answer to y, "not a posterior sampler" and which of it.
 
     Arguments:
         name: for people.
@@ -82,6 +84,7 @@ def certify(
         tier: key of ``TIERS``.
         seed: of all noise.
         expected: stored bands by ``Finding.key``.
+        known: what is not held against a published method (:func:`posterity.certificates.remarks.known`).
         guidance: diversity guidance to run it with.
 
     Raises:
@@ -89,26 +92,36 @@ def certify(
     """
     if tier not in TIERS:
         raise PosterityError(f"tier {tier!r} is not one that verify knows; choose one of {', '.join(TIERS)}")
-    known = (name, case.prior_name, case.task_name, tier, seed)
-    reason = _missing(sampler, case.instances[0])
+    about = (name, case.prior_name, case.task_name, tier, seed)
+    reason = missing(sampler, case.instances[0])
     spent, began = size(tier, case.prior_name), time.perf_counter()
     try:
         evidence, cost = (None, Cost()) if reason else _gather(sampler, case, spent, seed, guidance)
     except (PosterityError, NoClosedForm, NotImplementedError) as refusal:
         evidence, cost, reason = None, Cost(), str(refusal)
     if evidence is None:
-        return Certificate(*known, (), (), "n/a", 0, 0, 0.0, 0, 0, reason)
+        return Certificate(*about, (), (), "n/a", 0, 0, 0.0, 0, 0, reason)
     seconds = time.perf_counter() - began
     wanted = [name for name in statistics.names() if name not in evidence.tier.without]
-    findings = (_diverged(evidence), *(f for name in wanted for f in statistics.find(name)(evidence)))
+    findings = _remarked(_diverged(evidence), *(f for name in wanted for f in statistics.find(name)(evidence)))
     each = tuple(verdicts(findings, expected))
-    verdict = overall(each)
+    verdict, why = overall(each), remarks.nonsense(findings, known)
+    if why:
+        verdict, reason = remarks.NONSENSE, why
     if evidence.diverged > 0:
         verdict, reason = "diverged", f"{evidence.diverged:.2%} of the draws are not finite or 1000 sd away"
     rows = cost.restorations
     return Certificate(
-        *known, findings, each, verdict, cost.forwards, cost.backwards, seconds, _peak(cost), rows, reason
+        *about, findings, each, verdict, cost.forwards, cost.backwards, seconds, _peak(cost), rows, reason
     )  # fmt: skip
+
+
+def _remarked(*findings: Finding) -> tuple[Finding, ...]:
+    """Return the findings; the sliced distance has in its note what it hardly sees."""
+    hidden = remarks.hidden(findings)
+    return tuple(
+        replace(f, note=f"{f.note}; {hidden}") if hidden and f.key == "sliced_wasserstein" else f for f in findings
+    )
 
 
 def _diverged(evidence: Evidence) -> Finding:
@@ -116,8 +129,8 @@ def _diverged(evidence: Evidence) -> Finding:
     return Finding("diverged", "", evidence.diverged, 0.0, 0.0, 0.0, note="share of draws, replaced by the prior's")
 
 
-def _missing(sampler: Sampler, instance: Instance) -> str:
-    """What the sampler needs that the case has not."""
+def missing(sampler: Sampler, instance: Instance) -> str:
+    """Return what the sampler needs that the case has not, or ""."""
     noise = "noise" if instance.sigma_y > 0 else "noiseless"
     lacking = sorted(sampler.needs - instance.operator.has - {noise, "posterior"})
     return f"needs {', '.join(lacking)}" if lacking else ""

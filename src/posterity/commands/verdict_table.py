@@ -6,9 +6,9 @@ import math
 import sys
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posterity.certificates import remarks
 from posterity.certificates.finding import Finding
 from posterity.certificates.panel import Certificate
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["HEADLINES", "STYLES", "cell", "show", "table"]
+__all__ = ["HEADLINES", "STYLES", "cell", "line", "show", "table"]
 
 HEADLINES = {
     "sliced W": "sliced_wasserstein", "spread": "spread/overall", "modes": "modes/tv",
@@ -26,20 +26,24 @@ HEADLINES = {
 """Column → ``Finding.key``, the more telling first: a narrow terminal leaves the last ones out."""
 STYLES = {
     "exact": "green", "open": "default", "approximate": "yellow", "improved": "cyan", "regressed": "bold red",
-    "diverged": "bold red", "n/a": "dim", "reported": "default",
+    "diverged": "bold red", remarks.NONSENSE: "bold red", "n/a": "dim", "reported": "default",
 }  # fmt: skip
 LEGEND = """\
 exact: every 95 % interval lies inside its margin. open: some do not, and more draws would tell. approximate: some are
-outside. regressed, improved: left the stored band. within: statistics that are exact. No rejection is no proof.
-sliced W: distance to exact draws, in floors (1: as near as other exact draws). spread: variance over the exact one.
+outside. not a posterior sampler: y not read, no spread, or no nearer to y than the prior. regressed, improved: left the
+stored band. within: statistics that are exact. No rejection is no proof.
+sliced W: distance to exact draws, in floors (1: as near as other exact draws). †: the
+residual is off by an order, which that distance hardly sees. spread: variance over the exact one.
 modes: total variation of mode weights. cover 0.8: truths inside the 80 % region. batch: change of a row with its batch.
 mean: error of the mean over that of the exact one. residual: ‖y - Ax‖² over its exact mean. W2: of Gaussian moments.
 NFE, back: network evaluations of one restoration, forwards and backwards. s: seconds of all. ±: standard error."""
+_TOLD = ("sliced W", "spread", "residual")
+"""Headlines of a line in the log."""
 _LOG_WIDTH, _NOTHING = 200, 1e-12
 
 
-def show(certificates: Sequence[Certificate], failed: Sequence[Certificate], output: Path, whole: bool = False) -> None:
-    """Prints the table, what it means, what failed and where the files are; ``whole`` panels too."""
+def show(certificates: Sequence[Certificate], failed: Sequence[Certificate], whole: bool = False) -> None:
+    """Prints the table, what it means and what failed; ``whole`` panels too."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH, highlight=False)
@@ -50,9 +54,17 @@ def show(certificates: Sequence[Certificate], failed: Sequence[Certificate], out
     for c in failed:
         wrong = [f.key for f, v in zip(c.findings, c.verdicts, strict=True) if v == "regressed"]
         console.print(
-            f"{c.verdict}: {c.sampler}, {c.prior}, {c.task}: {', '.join(wrong) or c.reason}", style="bold red"
+            f"{c.verdict}: {c.sampler}, {c.prior}, {c.task}: {c.reason or ', '.join(wrong)}", style="bold red"
         )
-    console.print(f"Everything: {output / 'certificates.parquet'}. Beside it cost_error.svg, junit.xml, badge.svg.")
+
+
+def line(c: Certificate) -> str:
+    """Return what a log says of a case as soon as it is finished."""
+    if c.verdict == "n/a":
+        return f"{c.sampler}, {c.prior}, {c.task}: N/A, {c.reason}"
+    told = {f.key: f for f in c.findings if f.value is not None}
+    numbers = [f"{name} {_text(told[HEADLINES[name]])}" for name in _TOLD if HEADLINES[name] in told]
+    return ", ".join([f"{c.sampler}, {c.prior}, {c.task}: {c.verdict}", *numbers, f"{c.seconds:.1f} s"])
 
 
 def _fitting(console: Console, certificates: Sequence[Certificate]) -> Table:
@@ -90,6 +102,8 @@ def _row(c: Certificate, keys: Sequence[str]) -> list[str]:
     told = {f.key: (f, v) for f, v in zip(c.findings, c.verdicts, strict=True)}
     within = [f.equivalent for f in c.findings if f.decides and f.value is not None]
     numbers = [cell(*told[key]) if key in told else "–" for key in keys]
+    if keys and remarks.hidden(c.findings):
+        numbers[0] += " †"
     cost = [str(c.forwards), str(c.backwards), f"{c.seconds:.1f}"]
     verdict = f"[{STYLES[c.verdict]}]{c.verdict}[/]"
     return [f"  {c.sampler}", verdict, f"{sum(within)}/{len(within)}", *numbers, *cost]
@@ -116,10 +130,13 @@ def _panel(c: Certificate) -> Table:
 
 def cell(finding: Finding, verdict: str) -> str:
     """Value ± error, in floors where nothing but the floor says what is small."""
-    if finding.value is None:
-        return "–"
+    return "–" if finding.value is None else f"[{STYLES[verdict]}]{_text(finding)}[/]"
+
+
+def _text(finding: Finding) -> str:
+    assert finding.value is not None
     unit = finding.floor if finding.statistic == "sliced_wasserstein" and finding.floor else 1.0
-    return f"[{STYLES[verdict]}]{_number(finding.value / unit, (finding.error or 0.0) / unit)}[/]"
+    return _number(finding.value / unit, (finding.error or 0.0) / unit)
 
 
 def _number(value: float, error: float) -> str:

@@ -40,6 +40,10 @@ def verify(
     seed: Annotated[int, typer.Option(help="Of measurements and noise.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cases at a time; as many as cores by default.")] = None,
     whole: Annotated[bool, typer.Option("--panel", help="Print every statistic of every row.")] = False,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Print the table of a certificates.json again.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print that file in place of the table.")] = False,
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="For what is written.")] = Path("results/verify"),
     expectations: Annotated[Path, typer.Option(metavar="FOLDER", help="What is known of each method.")] = Path(
         "resources/certificates"
@@ -50,10 +54,16 @@ def verify(
 ) -> None:
     """Measure samplers against exact posteriors.
 
-    Exits with 1 when one regressed, or diverged and was not known to.
+    Exits with 1 when one is no posterior sampler, regressed, or diverged and was not known to.
+
+    Every finished case is kept: after an interruption the same command goes on.
 
     Example: posterity verify ddrm --prior mixture --task inpaint --quick
     """
+    if source is not None:
+        if samplers or everyone or file:
+            raise PosterityError(f"--from {source} prints what was found; leave out samplers, --all and --sampler")
+        _print(source, whole, as_json)
     if not (samplers or everyone or file):
         raise PosterityError("name samplers, or give --all, or a file of your own with --sampler")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -79,11 +89,32 @@ def verify(
     settings |= {"dim": dim, "tier": tier, "seed": seed}
     store.code.set(fingerprint("verify", settings))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    found, failed = stage.run(
-        settings, output=output, expectations=expectations, update=update_expectations, jobs=jobs or cores
-    )
-    verdict_table.show(found, failed, output, whole)
-    raise typer.Exit(1 if failed else 0)
+    places = {"output": output, "expectations": expectations}
+    try:
+        stage.run(settings, **places, update=update_expectations, jobs=jobs or cores, line=verdict_table.line)
+    except KeyboardInterrupt:
+        if (output / stage.KEPT).is_file():
+            _print(output / stage.KEPT, whole, as_json, leave=False)
+        raise
+    if not as_json:
+        typer.echo(f"Everything: {output / 'certificates.parquet'}. Beside it cost_error.svg, junit.xml, badge.svg.")
+    _print(output / stage.KEPT, whole, as_json)
+
+
+def _print(path: Path, whole: bool, as_json: bool, leave: bool = True) -> None:
+    """Prints the cases of a file as a table or as they are, and leaves with 1 if one of them failed."""
+    from posterity.commands import verdict_table
+    from posterity.stages import _kept
+
+    kept = _kept.read(path)
+    if as_json:
+        typer.echo(kept.text(), nl=False)
+    else:
+        verdict_table.show(kept.certificates, kept.failed, whole)
+    if not kept.complete:
+        typer.echo(f"{len(kept.cases)} of {kept.total} cases; the same command as before makes the others", err=True)
+    if leave:
+        raise typer.Exit(1 if kept.failed else 0)
 
 
 def _parse(given: list[str]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def junit(certificates: Sequence[Certificate], failed: Collection[Certificate]) 
         case = ElementTree.SubElement(suite, "testcase", place)
         lines = [f"{v}: {told(f)}" for f, v in zip(c.findings, c.verdicts, strict=True)]
         if c in failed:
-            wrong = [line for line in lines if line.startswith("regressed")] or [c.reason]
+            wrong = [c.reason] if c.reason else [line for line in lines if line.startswith("regressed")]
             ElementTree.SubElement(case, "failure", {"message": c.verdict}).text = "\n".join(wrong)
         elif c.verdict == "n/a":
             ElementTree.SubElement(case, "skipped", {"message": c.reason})

@@ -42,13 +42,14 @@ def jobs(total: int) -> Iterator[Callable[[str], None]]:
     from tqdm import tqdm
 
     with tqdm(
-        total=total, leave=False, disable=None, bar_format="{n_fmt}/{total_fmt} {bar:30} {elapsed} {desc}"
+        total=total, leave=False, disable=None, bar_format="{n_fmt}/{total_fmt} {bar:30} {elapsed}, {remaining} left"
     ) as bar:
 
         def done(what: str) -> None:
             if bar.disable:
                 _log.info("%s", what)
-            bar.set_description_str(what, refresh=False)
+            else:
+                bar.write(what, file=sys.stderr)
             bar.update()
 
         yield done

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import multiprocessing
+import signal
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from queue import Empty
 from typing import Any
 
-from posterity.certificates import panel
+from posterity.certificates import panel, remarks
 from posterity.certificates.cases import Case, tasks
 from posterity.certificates.expectations import Expectation, Key
 from posterity.certificates.panel import Certificate
@@ -15,11 +22,15 @@ from posterity.errors import PosterityError
 from posterity.stages import _memory, _user_file
 from posterity.stages._subjects import Subject, subject
 
-__all__ = ["Found", "places", "subjects", "survey"]
+__all__ = ["Found", "Name", "Work", "places", "subjects", "survey", "work"]
 
 Known = Mapping[Key, Expectation]
 Found = tuple[Key, list[Certificate]]
 """What was examined, and the certificate of every seed."""
+Name = tuple[str, str, str, str]
+"""(sampler, settings as canonical JSON, prior, task)."""
+_LOOK = 1.0
+"""Seconds between two looks at whether a process failed."""
 
 
 def subjects(settings: Mapping[str, Any]) -> list[Subject]:
@@ -34,63 +45,131 @@ def places(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(prior, task) for prior in settings["priors"] for task in tasks(prior) if task in settings["tasks"]]
 
 
-def survey(
-    settings: Mapping[str, Any], seeds: Sequence[int], known: Known, done: Callable[[str], None], jobs: int
-) -> Iterator[Found]:
-    """Examines every sampler on every prior and task, in that order.
+@dataclass(frozen=True)
+class Work:
+    """All samplers on one prior and task, but for what is ``finished``; the rest is as in :func:`work`."""
+
+    settings: Mapping[str, Any]
+    place: tuple[str, str]
+    seeds: Sequence[int]
+    known: Known
+    compare: bool
+    finished: frozenset[Name]
+
+    @property
+    def left(self) -> list[Subject]:
+        """Return the samplers that are to be examined."""
+        return [s for s in subjects(self.settings) if (s.name, s.settings, *self.place) not in self.finished]
+
+
+def work(
+    settings: Mapping[str, Any],
+    seeds: Sequence[int],
+    known: Known,
+    *,
+    compare: bool = True,
+    finished: Collection[Name] = (),
+) -> list[Work]:
+    """Return what there is to do, the places in their order.
 
     Arguments:
         settings: as the stage has them.
         seeds: each is a case and noise of its own.
         known: expectations.
-        done: told of every (sampler, prior, task), in the same order.
-        jobs: cases at a time, each in a process of its own; 1 is this one.
+        compare: whether values are set against the expectations' bands.
+        finished: what is left out.
     """
-    where = places(settings)
+    out = [Work(settings, place, seeds, known, compare, frozenset(finished)) for place in places(settings)]
+    return [one for one in out if one.left]
+
+
+def survey(work: Sequence[Work], jobs: int) -> Iterator[Found]:
+    """Examines so many places at a time, each in a process of its own (1 is this one); yields what is finished."""
     _memory.keep()
-    if min(jobs, len(where)) == 1:
-        for place in where:
-            yield from _told(_examine(settings, place, seeds, known), done)
+    if min(jobs, len(work)) <= 1:
+        for one in work:
+            yield from _examine(one)
         return
-    with ProcessPoolExecutor(min(jobs, len(where)), get_context("spawn"), _alone) as pool:
-        for found in [pool.submit(_all, settings, place, seeds, known) for place in where]:
-            yield from _told(found.result(), done)
+    yield from _together(work, jobs)
 
 
-def _told(found: Iterator[Found] | list[Found], done: Callable[[str], None]) -> Iterator[Found]:
-    for key, runs in found:
-        done(f"{key.sampler}, {key.prior}, {key.task}: {runs[0].verdict}")
-        yield key, runs
+def _together(work: Sequence[Work], jobs: int) -> Iterator[Found]:
+    """Examines several places at a time; when this process is interrupted the others end, too."""
+    context = get_context("spawn")
+    queue = context.Queue()
+    with ProcessPoolExecutor(min(jobs, len(work)), context, _begin, (queue,)) as pool:
+        try:
+            with _deaf():
+                futures = [pool.submit(_put_all, one) for one in work]
+            missing = sum(len(one.left) for one in work)
+            while missing:
+                try:
+                    yield queue.get(timeout=_LOOK)
+                    missing -= 1
+                except Empty:
+                    for future in futures:
+                        if future.done():
+                            future.result()  # raises what went wrong there
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
 
 
-def _alone() -> None:
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that begin within hear no Ctrl-C, which goes to all of them: the first one answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_found: Queue[Found] | None = None
+"""Of a process that examines: where it puts what it has found."""
+
+
+def _begin(queue: Queue[Found]) -> None:
     """Processes share the cores; threads of each would only wait for one another."""
     import torch
 
+    global _found
+    _found = queue
     _memory.keep()
     torch.set_num_threads(1)
 
 
-def _all(settings: Mapping[str, Any], place: tuple[str, str], seeds: Sequence[int], known: Known) -> list[Found]:
-    return list(_examine(settings, place, seeds, known))
+def _put_all(work: Work) -> None:
+    parent = multiprocessing.parent_process()
+    assert _found is not None and parent is not None
+    for found in _examine(work):
+        _found.put(found)
+        if not parent.is_alive():  # nobody would read on
+            return
 
 
-def _examine(
-    settings: Mapping[str, Any], place: tuple[str, str], seeds: Sequence[int], known: Known
-) -> Iterator[Found]:
+def _examine(work: Work) -> Iterator[Found]:
     """All samplers on one prior and task."""
-    tier, dim = settings["tier"], settings["dim"]
-    cases = [panel.case(*place, tier, seed=seed, dim=dim) for seed in seeds]
-    for one in subjects(settings):
-        about = (place[0], cases[0].task_name, cases[0].instances[0].dim, tier)
+    tier, dim = work.settings["tier"], work.settings["dim"]
+    cases = [panel.case(*work.place, tier, seed=seed, dim=dim) for seed in work.seeds]
+    for one in work.left:
+        about = (work.place[0], cases[0].task_name, cases[0].instances[0].dim, tier)
         key = Key(one.name, one.settings, *about)
-        yield key, [_certify(one, case, key, seed, known) for case, seed in zip(cases, seeds, strict=True)]
+        yield key, [_certify(one, case, key, seed, work) for case, seed in zip(cases, work.seeds, strict=True)]
 
 
-def _certify(one: Subject, case: Case, key: Key, seed: int, known: Known) -> Certificate:
-    expected = known[key].bands if key in known else None
+def _certify(one: Subject, case: Case, key: Key, seed: int, work: Work) -> Certificate:
+    expected = work.known[key].bands if work.compare and key in work.known else None
+    # what is about to be stored is known
+    stored = {b for k, e in work.known.items() if k.sampler == one.name for b in e.bands}
+    known = remarks.known(stored) if work.compare else frozenset({"spread"})
     try:
-        return panel.certify(one.name, one.sampler, case, key.tier, seed=seed, expected=expected)
+        return panel.certify(one.name, one.sampler, case, key.tier, seed=seed, expected=expected, known=known)
     except Exception as error:
         if one.file is None or isinstance(error, PosterityError):
             raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +14,36 @@ from posterity.errors import PosterityError
 if TYPE_CHECKING:
     from posterity.certificates.expectations import Expectation, Key
     from posterity.certificates.panel import Certificate
+    from posterity.stages._kept import Kept
 
-__all__ = ["SEEDS", "run"]
+__all__ = ["KEPT", "SEEDS", "run"]
 
+_log = logging.getLogger(__name__)
 SEEDS = 5
 """Runs behind a stored expectation."""
+KEPT = "certificates.json"
+"""The file of finished cases."""
 
 
 def run(
-    settings: dict[str, Any], *, output: Path, expectations: Path, update: bool = False, jobs: int = 1
+    settings: dict[str, Any],
+    *,
+    output: Path,
+    expectations: Path,
+    update: bool = False,
+    jobs: int = 1,
+    line: Callable[[Certificate], str] | None = None,
 ) -> tuple[list[Certificate], list[Certificate]]:
-    """Writes certificates.parquet, junit.xml, badge.json, badge.svg and the figure into ``output``.
+    """Writes certificates.parquet and .json, junit.xml, badge.json, badge.svg and the figure into ``output``.
 
     ``settings`` holds samplers (a list of {method or file, settings}), priors, tasks, dim (or null, or
     that of a toy problem, which has a task of its own), tier and seed. ``expectations`` is the folder with
     what is known of each method; with ``update`` nothing is compared with it, and what the first ``SEEDS``
-    seeds give is stored there. ``jobs`` cases are looked at at a time.
+    seeds give is stored there. ``jobs`` cases are looked at at a time, and ``line`` says of each what the
+    log tells.
+
+    A case is in certificates.json (:data:`KEPT`) as soon as it is finished. After an interruption the same
+    settings and the same code go on from there.
 
     Returns:
         All certificates, by prior and task, and those of them that are failures.
@@ -37,7 +53,7 @@ def run(
     """
     from posterity.certificates import record
     from posterity.certificates.expectations import learn, unexpected
-    from posterity.stages import _expected, _progress, _survey
+    from posterity.stages import _estimate, _expected, _kept, _progress, _survey
 
     _check(settings)
     subjects = _survey.subjects(settings)
@@ -45,22 +61,55 @@ def run(
         raise PosterityError("expectations are kept of posterity's own samplers; update them without --sampler")
     known: dict[Key, Expectation] = {}
     for subject in subjects:
-        known |= _expected.load(expectations, subject.name) if not (subject.file or update) else {}
+        known |= {} if subject.file else _expected.load(expectations, subject.name)
     seeds = list(range(SEEDS)) if update else [int(settings["seed"])]
-    certificates, failed, learned = [], [], {}
-    rows: list[dict[str, Any]] = []
-    total = len(_survey.places(settings)) * len(subjects)
-    with _progress.jobs(total) as done:
-        for key, runs in _survey.survey(settings, seeds, known, done, jobs):
+    order = [(s.name, s.settings, *place) for place in _survey.places(settings) for s in subjects]
+    kept = _begun(output / KEPT, len(order), "" if update else _kept.digest(settings, subjects, known))
+    names = {_name(key) for key in kept.cases}
+    work = _survey.work(settings, seeds, known, compare=not update, finished=names)
+    if names:
+        _log.info("%d of %d cases are finished, in %s", len(names), len(order), output / KEPT)
+    _log.info("%s", _estimate.estimate(work, jobs))
+    kept.write(output / KEPT)
+    learned: dict[Key, Expectation] = {}
+    with _progress.jobs(len(order) - len(names)) as done:
+        for key, runs in _survey.survey(work, jobs):
             if update:
                 known[key] = learned[key] = learn(runs)
-            certificates.append(runs[0])
-            failed += [runs[0]] if unexpected(runs[0], known.get(key)) else []
-            rows += record.rows(runs[0], key.settings, key.dim)
-    for name in {key.sampler for key in learned}:
-        _expected.save(expectations, name, {k: e for k, e in learned.items() if k.sampler == name})
-    _write(output, settings, rows, certificates, failed)
-    return certificates, failed
+            kept.cases[key] = _kept.Case(key, runs[0], unexpected(runs[0], known.get(key)))
+            kept.write(output / KEPT)
+            done((line or _line)(runs[0]))
+    for method in {key.sampler for key in learned}:
+        _expected.save(expectations, method, {k: e for k, e in learned.items() if k.sampler == method})
+    kept.cases = dict(sorted(kept.cases.items(), key=lambda case: order.index(_name(case[0]))))
+    kept.write(output / KEPT)
+    rows = [row for key, case in kept.cases.items() for row in record.rows(case.certificate, key.settings, key.dim)]
+    _write(output, settings, rows, kept.certificates, kept.failed)
+    return kept.certificates, kept.failed
+
+
+def _name(key: Key) -> tuple[str, str, str, str]:
+    """Return under which a case is known before it is made."""
+    return key.sampler, key.settings, key.prior, key.task
+
+
+def _begun(path: Path, total: int, of: str) -> Kept:
+    """Return the cases of a run that was interrupted before its end, when they are of the same; else none."""
+    from posterity.stages import _kept
+
+    empty = _kept.Kept(total, of)
+    if not (of and path.is_file()):
+        return empty
+    try:
+        found = _kept.read(path)
+    except PosterityError as error:
+        _log.warning("begins anew: %s", error)
+        return empty
+    return found if found.of == of and found.total == total and not found.complete else empty
+
+
+def _line(certificate: Certificate) -> str:
+    return f"{certificate.sampler}, {certificate.prior}, {certificate.task}: {certificate.verdict}"
 
 
 def _check(settings: dict[str, Any]) -> None:

@@ -1,0 +1,76 @@
+"""What a panel says beyond its verdicts: that this is no posterior sampler at all, and what one number hides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+
+from posterity.certificates.finding import Finding
+
+__all__ = ["NONSENSE", "hidden", "known", "nonsense"]
+
+NONSENSE = "not a posterior sampler"
+READING = 1 / 20
+"""Squared differences from one y to another, over the exact ones: below it y may not be read."""
+SAME, CHANCE = 1 / 100, 1.1
+"""Standard deviations of the prior, and times the floor: nearer to one another draws are the same."""
+SPREAD = 1 / 6
+"""Variance within modes over the exact one: below it draws are repeated rather than drawn."""
+RESIDUAL, PRIOR = 10.0, 0.9
+"""Times the exact residual, and of that of prior draws: above both the draws do not answer to y."""
+ORDER = math.sqrt(10)
+"""From here on a ratio is nearer to ten than to one."""
+
+_SPREADS = (("spread/overall", SPREAD), ("mmse/spread gap", 10 * math.log10(SPREAD)))
+"""The variance within modes, and where it is not known that of whole pools, in dB."""
+
+
+def nonsense(findings: Sequence[Finding], known: Collection[str] = ()) -> str:
+    """Return why these are not the draws of a posterior sampler, as published methods give them, or "".
+
+    Arguments:
+        findings: of the whole panel.
+        known: names of statistics (:func:`known`) that are not held against this sampler.
+    """
+    values = {f.key: f.value for f in findings if f.value is not None}
+    reasons = []
+    reading, same = values.get("reading/between"), next((f for f in findings if f.key == "reading/same noise"), None)
+    if reading is not None and reading < READING and (same is None or _as_near_as_its_floor(same)):
+        reasons.append(f"y is not read (reading {_shown(reading)}, limit {READING:.2g})")
+    key, limit = next((one for one in _SPREADS if one[0] in values), ("", 0.0))
+    if key and values[key] < limit and "spread" not in known:
+        reasons.append(f"hardly any spread ({key} {_shown(values[key])}, limit {limit:.2g})")
+    prior = values.get("residual/prior")
+    found = next((values[k] for k in ("residual/mean", "residual/violation") if k in values), None)
+    # without noise the exact residual is 0, and everything is more than ten times as much
+    order = "residual/mean" not in values or values["residual/mean"] > RESIDUAL
+    if found is not None and prior is not None and order and found > PRIOR * prior:
+        reasons.append(f"no nearer to y than draws of the prior (residual {_shown(found)}, theirs {_shown(prior)})")
+    return "; ".join(reasons)
+
+
+def known(stored: Iterable[str]) -> frozenset[str]:
+    """Return the statistics that :func:`nonsense` does not hold against a method, from the keys of its stored bands.
+
+    Published methods that seek modes, and others in few steps, hardly spread; where the spread of a method is
+    stored, its bands tell whether that is new.
+    """
+    return frozenset({"spread"} if _SPREADS[0][0] in stored else ())
+
+
+def hidden(findings: Iterable[Finding]) -> str:
+    """Return what the sliced distance hardly sees, a residual off by an order of magnitude, or ""."""
+    ratio = next((f.value for f in findings if f.key == "residual/mean"), None)
+    if ratio is None or 1 / ORDER <= ratio <= ORDER:
+        return ""
+    side = "too wide" if ratio > 1 else "too narrow"
+    return f"the residual is {ratio:.2g} times the exact one: {side} along A, where few of the directions look"
+
+
+def _as_near_as_its_floor(same: Finding) -> bool:
+    """True if draws for two measurements at one noise are no farther apart than draws for one."""
+    return same.value is None or same.value <= SAME + CHANCE * (same.floor or 0.0)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.2g}" if abs(value) >= 0.005 else "0.00"
