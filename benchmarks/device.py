@@ -18,7 +18,7 @@ from torch import Tensor
 from benchmarks.overhead import Row, measure
 from benchmarks.tasks import Method, masked, ours, sampler
 from benchmarks.timing import medians
-from posterity.artifacts import images, store
+from posterity.artifacts import signals, store
 from posterity.assets import vgg16
 from posterity.errors import PosterityError
 from posterity.features.lpips import LPIPS
@@ -87,8 +87,8 @@ def _truth(dataset: str, items: int) -> Tensor:
     path = ROOT / "data/datasets" / dataset / "items.parquet"
     if not path.exists():
         raise PosterityError(f"{path} does not exist; run `snakemake {path.relative_to(ROOT)}` first")
-    rows = store.read(path, "items", ["image", "split"]).to_pylist()
-    return images.stack([row["image"] for row in rows if row["split"] == "test"][:items])
+    rows = store.read(path, "items", ["signal", "split"]).to_pylist()
+    return signals.stack([row["signal"] for row in rows if row["split"] == "test"][:items])
 
 
 def _lpips(net: LPIPS, restored: Tensor, truth: Tensor) -> float:

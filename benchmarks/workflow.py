@@ -141,8 +141,9 @@ def stages(side: int) -> Iterator[Row]:
 
 def _tiny(folder: Path, side: int) -> list[Any]:
     """A workspace with a data set of six pictures, and one job of every stage after it, in order."""
-    from posterity.artifacts import images, store
+    from posterity.artifacts import images, signals, store
     from posterity.commands.dry_run import dry_run
+    from posterity.signals import find
 
     shutil.copytree(ROOT / "config", folder / "config")
     experiment = {
@@ -163,7 +164,7 @@ def _tiny(folder: Path, side: int) -> list[Any]:
     row = {"dataset": DATASET, "group": "g", "attributes": ["red"]}
     x = torch.rand(6, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
     rows = [row | {"item": f"i{k}", "name": f"{k}", "split": "prior" if k % 2 else "test",
-                   "image": images.encode(x[k])} for k in range(6)]  # fmt: skip
+                   "signal": signals.encode(x[k], find("image"))} for k in range(6)]  # fmt: skip
     store.write(place / "items.parquet", "items", rows, {})
     mask = {"dataset": DATASET, "region": "whole", "mask": images.encode(torch.ones(1, side, side))}
     store.write(place / "regions.parquet", "regions", [mask], {})

@@ -212,7 +212,7 @@ def _items():
     from posterity.artifacts import images
 
     row = {"dataset": "d", "item": "i", "name": "i", "group": "g", "split": "test", "attributes": []}
-    return [row | {"image": images.encode(torch.zeros(3, 8, 8))}]
+    return [row | {"signal": images.encode(torch.zeros(3, 8, 8))}]
 
 
 def test_check_tells_all_mistakes_and_fails(monkeypatch, tmp_path):

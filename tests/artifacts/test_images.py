@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posterity.artifacts.images import decode, encode, stack
+from posterity.artifacts.images import decode, encode
+from posterity.artifacts.signals import stack
 from posterity.errors import PosterityError
 
 

@@ -22,11 +22,11 @@ def rows(count: int, size: int) -> Iterator[dict[str, Any]]:
     """Rows whose pictures are of ``size`` bytes, the first eight of which say the number."""
     blob = b"x" * (size - 8)
     for k in range(count):
-        yield {"item": f"i{k % 3}", "sample": k, "image": {"bytes": k.to_bytes(8, "big") + blob, "path": None}}
+        yield {"item": f"i{k % 3}", "sample": k, "signal": {"bytes": k.to_bytes(8, "big") + blob, "path": None}}
 
 
 def numbers(table: pa.Table) -> list[int]:
-    return [int.from_bytes(image["bytes"].as_py()[:8], "big") for image in table["image"]]
+    return [int.from_bytes(image["bytes"].as_py()[:8], "big") for image in table["signal"]]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_row_groups_come_back_as_one_table(grouped: Path) -> None:
 
 
 def test_rows_are_chosen_group_by_group(grouped: Path) -> None:
-    table = store.read(grouped, "samples", ["item", "image"], among={"item": ["i1", "absent"]})
+    table = store.read(grouped, "samples", ["item", "signal"], among={"item": ["i1", "absent"]})
     assert numbers(table) == [1, 4, 7, 10, 13, 16, 19] and set(table["item"].to_pylist()) == {"i1"}
     assert store.read(grouped, "samples", among={"item": []}).num_rows == 0
 
@@ -74,8 +74,8 @@ def test_pictures_of_more_than_two_gibibytes(tmp_path: Path) -> None:
     table = store.read(path, "samples")
     assert table.nbytes > 1 << 31 and numbers(table) == list(range(count))
     del table
-    table = store.read(path, "samples", ["image"])
-    assert table.nbytes > 1 << 31 and table.column_names == ["image"] and table.num_rows == count
+    table = store.read(path, "samples", ["signal"])
+    assert table.nbytes > 1 << 31 and table.column_names == ["signal"] and table.num_rows == count
     del table
     assert store.read(path, "samples", ["sample"])["sample"].to_pylist() == list(range(count))
 
@@ -85,10 +85,10 @@ def test_more_than_two_gibibytes_in_one_row_group(tmp_path: Path) -> None:
     """Artifacts were written so until groups had a bound."""
     path, count, blob = tmp_path / "samples.parquet", 2080, b"x" * MIB
     schema = SCHEMAS["samples"].with_metadata({b"posterity": b'{"kind": "samples", "schema": %d}' % store.VERSION})
-    whole = pa.Table.from_pylist([{"sample": k, "image": {"bytes": blob}} for k in range(count)], schema=schema)
+    whole = pa.Table.from_pylist([{"sample": k, "signal": {"bytes": blob}} for k in range(count)], schema=schema)
     seal.write([whole], schema, path)
     assert pq.read_metadata(path).num_row_groups == 1
     del whole
     table = store.read(path, "samples")
     assert table.nbytes > 1 << 31 and table["sample"].to_pylist() == list(range(count))
-    assert table["image"][count - 1]["bytes"].as_py() == blob
+    assert table["signal"][count - 1]["bytes"].as_py() == blob

@@ -17,7 +17,7 @@ from posterity.errors import PosterityError
 def artifact(tmp_path: Path) -> Path:
     path = tmp_path / "items.parquet"
     x = torch.rand(4, 3, 8, 8) * 2 - 1
-    rows = [{"dataset": "d", "item": f"i{k}", "image": images.encode(x[k])} for k in range(4)]
+    rows = [{"dataset": "d", "item": f"i{k}", "signal": images.encode(x[k])} for k in range(4)]
     store.write(path, "items", rows, {"settings": {"a": 1}})
     return path
 

@@ -68,7 +68,7 @@ def inputs(tmp_path_factory):
     for sampler in ("ddnm", "ddnm_guided"):
         drawn = looks if sampler == "ddnm" else looks[5:10]
         rows = [
-            run | {"sampler": sampler, "item": item, "sample": s, "image": {"bytes": _face((skin + n) % 5, mouth)}}
+            run | {"sampler": sampler, "item": item, "sample": s, "signal": {"bytes": _face((skin + n) % 5, mouth)}}
             for n, item in enumerate(items) for s, (skin, mouth) in enumerate(drawn)
         ]  # fmt: skip
         store.write(root / f"{sampler}.parquet", "samples", rows, {})

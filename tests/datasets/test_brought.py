@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posterity.artifacts import images, store
+from posterity.artifacts import images, signals, store
 from posterity.datasets.items import shuffled
 from posterity.datasets.pictures import published
 from posterity.errors import PosterityError
@@ -69,7 +69,7 @@ def made(source, folder, **settings):
 
 
 def levels(row):
-    return ((images.decode(row["image"]) + 1) * 127.5).round().int().permute(1, 2, 0).numpy()
+    return ((signals.decode(row["signal"]) + 1) * 127.5).round().int().permute(1, 2, 0).numpy()
 
 
 ATTRIBUTES = "CelebAMask-HQ/CelebAMask-HQ-attribute-anno.txt"

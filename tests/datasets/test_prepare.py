@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from posterity.artifacts import images, store
+from posterity.artifacts import images, signals, store
 from posterity.errors import PosterityError
 from posterity.stages import prepare
 
@@ -44,9 +44,9 @@ def rows(path):
 def test_items(made, name, count, size):
     items = rows(made[name])
     assert len(items) == len({i["item"] for i in items}) == count
-    pictures = images.stack([i["image"] for i in items])
+    pictures = signals.stack([i["signal"] for i in items])
     assert pictures.shape == (count, 3, size, size) and pictures.min() == -1 and pictures.max() == 1
-    assert len({i["image"]["bytes"] for i in items}) == count  # no twins across the splits
+    assert len({i["signal"]["bytes"] for i in items}) == count  # no twins across the splits
     assert all(i["dataset"] == name and i["name"] and i["attributes"] and i["group"] for i in items)
     assert all(len(set(i["attributes"])) == len(i["attributes"]) for i in items)
     sides = {(i["subject"], i["split"]) for i in items}
@@ -87,7 +87,7 @@ def test_smileys_are_aligned(made):
     base = {"yellow": (252, 234, 43), "red": (234, 90, 71), "orange": (226, 112, 34), "green": (177, 204, 51),
             "blue": (146, 211, 245), "white": (255, 255, 255)}  # fmt: skip
     for item in items:
-        picture = np.array(Image.open(io.BytesIO(item["image"]["bytes"]))).astype(int)
+        picture = np.array(Image.open(io.BytesIO(item["signal"]["bytes"]))).astype(int)
         assert (picture[ring].mean(-1) < 128).mean() >= 0.4, item["item"]
         nearest = [
             min(base, key=lambda b, p=p: np.abs(np.array(base[b]) - p).sum())
@@ -124,7 +124,7 @@ def test_regions(made):
 
 def test_regions_hold_what_differs(made):
     """Pupils and sunglasses lie in the small eye region, mouths in the small mouth region."""
-    items = {i["item"]: images.decode(i["image"]) for i in rows(made["openmoji-smileys"])}
+    items = {i["item"]: signals.decode(i["signal"]) for i in rows(made["openmoji-smileys"])}
     table = store.read(made["openmoji-smileys"].with_name("regions.parquet"), "regions").to_pylist()
     region = {r["region"]: images.decode(r["mask"])[0] > 0 for r in table}
 

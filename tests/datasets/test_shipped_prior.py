@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from posterity.artifacts import images, store
+from posterity.artifacts import signals, store
 from posterity.priors.kernel import Kernel
 from posterity.priors.loading import load
 from posterity.stages import prepare
@@ -56,8 +56,8 @@ def test_subjects_that_it_has_not_seen_are_denoised_nearly_as_well_as_those_it_h
     schedule = network.schedule
     t = min(range(len(schedule)), key=lambda t: abs((1 / schedule.alpha_bar(t) - 1) ** 0.5 - sigma))
     a = schedule.alpha_bar(t)
-    seen = images.stack([r["image"] for r in people if r["split"] == "prior"])
-    unseen = images.stack([r["image"] for r in people if r["split"] == "test"])
+    seen = signals.stack([r["signal"] for r in people if r["split"] == "prior"])
+    unseen = signals.stack([r["signal"] for r in people if r["split"] == "test"])
     remembers = Kernel(seen, torch.ones(len(seen)), 0.05)
 
     def left(prior, x):

@@ -28,7 +28,7 @@ def inputs(tmp_path):
     for prior, sampler in (("kernel", "ddnm"), ("network", "ddnm"), ("kernel", "exact"), ("kernel", "dps")):
         key = place | {"prior": prior, "sampler": sampler}
         fits = {"lr_psnr": 60.0, "residual_rms": 0.0, "mode": None}
-        rows = [key | cost | fits | {"item": "a", "sample": s, "image": flat(GREY[prior])} for s in range(2)]
+        rows = [key | cost | fits | {"item": "a", "sample": s, "signal": flat(GREY[prior])} for s in range(2)]
         paths.append(tmp_path / f"{prior}-{sampler}.parquet")
         store.write(paths[-1], "samples", rows, {"settings": {}})
     return paths

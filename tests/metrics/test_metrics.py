@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from posterity.metrics import images, sets
+from posterity.signals import find
 
 
 def test_psnr_of_a_constant_error():
@@ -67,9 +68,9 @@ def test_grey_is_three_equal_channels(metric):
     ("metric", "least"), [("ssim", 11), ("ssim_luma", 11), ("lpips", 16), ("diversity", 16), ("niqe", 96), ("psnr", 1)]
 )
 def test_images_that_are_too_small(metric, least):
-    assert images.too_small(metric, (2, 3, least, 200)) is None
+    assert images.undefined(metric, find("image"), (2, 3, least, 200)) is None
     if least > 1:
-        said = images.too_small(metric, (2, 3, 200, least - 1))
+        said = images.undefined(metric, find("image"), (2, 3, 200, least - 1))
         assert said.startswith("N/A: ") and f"{least} px, the image is 200×{least - 1}" in said
 
 

@@ -8,6 +8,8 @@ from posterity.artifacts import images, store
 from posterity.errors import PosterityError
 from posterity.stages import measure, select
 
+SHAPED = {"signal_kind": "image", "signal_shape": [3, 32, 32]}
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -27,14 +29,14 @@ def made(tmp_path_factory):
         root / "m",
         "measurements",
         [
-            key | {"item": i, "parameters": save({"keep": keep}), "truth": images.encode(x[0])}
+            key | SHAPED | {"item": i, "parameters": save({"keep": keep}), "truth": images.encode(x[0])}
             for i, x in pictures.items()
         ],
         {},
     )
     store.write(
         root / "s", "samples",
-        [run | {"item": i, "sample": k, "image": images.encode(x[k]), "lr_psnr": 50.0, "mode": k % 2}
+        [run | {"item": i, "sample": k, "signal": images.encode(x[k]), "lr_psnr": 50.0, "mode": k % 2}
          for i, x in pictures.items() for k in range(8)], {},
     )  # fmt: skip
     probabilities = [run | {"item": i, "mode": k, "probability": 0.5} for i in pictures for k in range(2)]
@@ -78,11 +80,13 @@ def test_unknown_names_are_told(made):
 def pool(folder, truths, samples, **columns):
     """Measurements and samples of items {name: truth} and {name: [image, …]} in ``folder``."""
     key = {"dataset": "d", "task": "t"}
-    rows = [key | {"item": i, "truth": images.encode(x)} for i, x in truths.items()]
+    rows = [
+        key | SHAPED | {"item": i, "signal_shape": list(x.shape), "truth": images.encode(x)} for i, x in truths.items()
+    ]
     store.write(folder / "m", "measurements", rows, {})
     run = key | {"prior": "p", "sampler": "s"}
     rows = [
-        run | {"item": i, "sample": k, "image": images.encode(x)} | columns
+        run | {"item": i, "sample": k, "signal": images.encode(x)} | columns
         for i, pictures in samples.items() for k, x in enumerate(pictures)
     ]  # fmt: skip
     store.write(folder / "s", "samples", rows, {})

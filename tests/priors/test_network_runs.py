@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 
 from posterity import samplers
-from posterity.artifacts import images, store
+from posterity.artifacts import images, signals, store
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
@@ -121,7 +121,7 @@ SETTINGS: dict[str, Any] = {
 def inputs(tmp_path: Path) -> dict[str, Path]:
     """Four items and their measurements, as the stages before write them."""
     pictures = torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    rows = [{"dataset": "d", "item": f"i{k}", "split": "test", "image": images.encode(x)}
+    rows = [{"dataset": "d", "item": f"i{k}", "split": "test", "signal": images.encode(x)}
             for k, x in enumerate(pictures)]  # fmt: skip
     store.write(tmp_path / "items.parquet", "items", rows, {})
     store.write(tmp_path / "regions.parquet", "regions", [], {})
@@ -149,7 +149,7 @@ def test_stage_sample_reads_the_network_from_its_file(inputs: dict[str, Path]) -
     assert len(rows) == 8 and all(row["mode"] is None and row["forwards"] == 5 for row in rows)
     # a noiseless measurement is kept: to the precision of the network's state
     assert min(row["lr_psnr"] for row in rows) > 60
-    assert [row["image"] for row in run(inputs, scale=0.5)] != [row["image"] for row in rows]
+    assert [row["signal"] for row in run(inputs, scale=0.5)] != [row["signal"] for row in rows]
 
 
 HUNGRY = """
@@ -182,6 +182,6 @@ def test_a_batch_that_is_too_large_for_the_memory_is_halved(
     assert import_module("posterity.samplers.hungry").sizes == [8, 8, 4, 4]
     assert [r["item"] for r in few] == [r["item"] for r in whole]
     for a, b in zip(few, whole, strict=True):
-        assert (images.decode(a["image"]) - images.decode(b["image"])).abs().max() <= 1 / 127
+        assert (signals.decode(a["signal"]) - signals.decode(b["signal"])).abs().max() <= 1 / 127
     with pytest.raises(PosterityError, match="the 2 samples of one item do not fit"):
         run(inputs, sampler=hungry | {"settings": {"rows": 1}})

@@ -157,7 +157,7 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
 def folder(tmp_path: Path) -> Path:
     """Items of a data set, as stage "prepare" writes them."""
     rows = [
-        {"dataset": "squares", "item": f"i{k}", "split": "test" if k % 4 == 0 else "prior", "image": images.encode(x)}
+        {"dataset": "squares", "item": f"i{k}", "split": "test" if k % 4 == 0 else "prior", "signal": images.encode(x)}
         for k, x in enumerate(pictures())
     ]
     store.write(tmp_path / "items.parquet", "items", rows, {})

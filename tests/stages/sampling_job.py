@@ -36,7 +36,7 @@ def inputs(folder: Path, items: Sequence[str], size: int) -> Path:
     """Random images of size x size and their measurements, as the files ``INPUTS`` of the folder."""
     x = torch.rand(len(items), 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     rows = [
-        {"dataset": "d", "item": item, "split": "test", "image": images.encode(one)}
+        {"dataset": "d", "item": item, "split": "test", "signal": images.encode(one)}
         for item, one in zip(items, x, strict=True)
     ]
     store.write(folder / "items.parquet", "items", rows, {})

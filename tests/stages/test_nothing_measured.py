@@ -38,7 +38,7 @@ def test_a_misfit_beyond_the_range_of_floats_is_no_number():
 )
 def test_no_measurement_is_made(tmp_path, task, said):
     picture = images.encode(torch.zeros(3, 16, 16))
-    store.write(tmp_path / "items", "items", [{"dataset": "d", "item": "a", "split": "test", "image": picture}], {})
+    store.write(tmp_path / "items", "items", [{"dataset": "d", "item": "a", "split": "test", "signal": picture}], {})
     masks = {"none": torch.full((1, 16, 16), -1.0), "all": torch.ones(1, 16, 16)}
     rows = [{"dataset": "d", "region": name, "item": None, "mask": images.encode(m)} for name, m in masks.items()]
     store.write(tmp_path / "regions", "regions", rows, {})

@@ -24,7 +24,7 @@ def inputs(tmp_path_factory):
     for sampler, count in (("ddnm", 14), ("ddnm_guided", 5)):
         guided = sampler.endswith("_guided")
         rows = [
-            RUN | {"sampler": sampler, "item": item, "sample": s, "image": images.encode(_picture(n, s, guided))}
+            RUN | {"sampler": sampler, "item": item, "sample": s, "signal": images.encode(_picture(n, s, guided))}
             for n, item in enumerate(ITEMS) for s in range(count)
         ]  # fmt: skip
         store.write(root / f"{sampler}.parquet", "samples", rows, {})

@@ -50,6 +50,7 @@ def made(root: Path) -> dict[str, list[Path]]:
         }
         write("measurements", f"{dataset}-{task}", [
             measurement | {"item": i, "sigma_y": 0.0, "parameters": save({"keep": keep}) if "inpaint" in task else None,
+                           "signal_kind": "image", "signal_shape": list(x.shape),
                            "truth": images.encode(x), "display": images.encode(x * keep)} for i, x in truths.items()
         ], {"task": {"name": task, "operator": "inpaint" if "inpaint" in task else "sr"}})  # fmt: skip
         write("posterior", f"{dataset}-{task}", [
@@ -74,7 +75,7 @@ def made(root: Path) -> dict[str, list[Path]]:
     write("items", "faces", [
         {"dataset": "faces", "item": f"p{n}", "name": f"p{n}", "group": "g", "split": "prior",
          "attributes": ["open"] if n % 2 else ["shut"],
-         "image": images.encode(torch.full((3, SIDE, SIDE), 0.5 - (n % 2)) + 0.01 * n)} for n in range(12)
+         "signal": images.encode(torch.full((3, SIDE, SIDE), 0.5 - (n % 2)) + 0.01 * n)} for n in range(12)
     ])  # fmt: skip
     _study(files, write)
     _distances(write)
@@ -130,7 +131,7 @@ def _samples(run, truths, keep, sampler):
             shift = float(rng.standard_t(3)) * 0.2
             picture = x * keep + (1 - keep) * (x + shift).clamp(-1, 1)
             rows.append(run | {
-                "item": item, "sample": s, "image": images.encode(picture), "lr_psnr": 60.0, "residual_rms": 0.001,
+                "item": item, "sample": s, "signal": images.encode(picture), "lr_psnr": 60.0, "residual_rms": 0.001,
                 "mode": int(shift > 0.1), "forwards": 100 if sampler.startswith("ddnm") else 250,
                 "backwards": 250 if sampler.startswith("dps") else 0, "decodes": 0,
                 "seconds": 2.0 if sampler.startswith("ddnm") else 5.0, "peak_bytes": 1 << 20,
@@ -190,12 +191,13 @@ def problems(root: Path) -> list[Path]:
     for task, about in tasks.items():
         key = {"dataset": "faces", "task": task}
         write("measurements", task, [
-            key | {"item": i, "sigma_y": 0.05, "y_shape": [3], "truth": truth, "display": truth} for i in ITEMS
+            key | {"item": i, "sigma_y": 0.05, "y_shape": [3],
+                   "signal_shape": [3, SIDE, SIDE], "truth": truth, "display": truth} for i in ITEMS
         ], {"task": {"name": task, "sigma_y": 0.05, **about}})  # fmt: skip
         for n, sampler in enumerate(("exact", "ddnm", "mgps") if task == "pool4" else ("mgps",)):
             run, about_run = key | {"prior": "kernel", "sampler": sampler}, {"sampler": {"method": sampler}}
             samples = [
-                run | {"item": i, "sample": s, "image": images.encode(torch.full((3, SIDE, SIDE), s / 2 - n / 3))}
+                run | {"item": i, "sample": s, "signal": images.encode(torch.full((3, SIDE, SIDE), s / 2 - n / 3))}
                 for i in ITEMS for s in range(3)
             ]  # fmt: skip
             write("samples", f"{task}-{sampler}", samples, about_run)

@@ -54,7 +54,7 @@ def prepared(folder):
     x = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     row = {"dataset": D, "group": "g", "attributes": ["red"]}
     rows = [row | {"item": f"i{k}", "name": f"item {k}", "split": "prior" if k % 2 else "test",
-                   "image": images.encode(x[k])} for k in range(6)]  # fmt: skip
+                   "signal": images.encode(x[k])} for k in range(6)]  # fmt: skip
     with contextlib.chdir(folder):
         job = resolve(load([Path("config/config.yaml")]), assets=ROOT / "resources/assets.yaml").job("prepare", D)
     store.code.set(job.code)

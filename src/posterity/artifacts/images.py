@@ -1,4 +1,4 @@
-"""PNG bytes ↔ tensors in [-1, 1]."""
+"""Images and masks: PNG bytes ↔ tensors in [-1, 1]."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from posterity.picture_reader import opened
 
-__all__ = ["decode", "encode", "stack"]
+__all__ = ["decode", "encode"]
 
 
 def encode(x: Tensor) -> dict[str, object]:
@@ -31,8 +31,3 @@ def decode(image: dict[str, object] | None, name: str = "image") -> Tensor:
         levels = np.array(found)
     tensor = torch.from_numpy(levels).to(torch.float32) / 127.5 - 1
     return tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)
-
-
-def stack(images: list[dict[str, object]]) -> Tensor:
-    """Images of one size → (N, C, H, W) float32 in [-1, 1]."""
-    return torch.stack([decode(image) for image in images])

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-__all__ = ["IMAGE", "SCHEMAS", "VERSION"]
+__all__ = ["IMAGE", "SCHEMAS", "SIGNAL", "VERSION"]
 
-VERSION = 3
+VERSION = 4
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A PNG as `datasets` and Parquet viewers understand it."""
+
+SIGNAL = pa.struct(
+    [
+        *IMAGE,
+        ("values", pa.list_(pa.float32())),
+        ("shape", pa.list_(pa.int32())),
+        ("kind", pa.string()),
+        ("unit", pa.string()),
+        ("rate", pa.float64()),
+    ]
+)
+"""A signal of any kind: an image as a PNG, others as float32 in mV or another unit, ``rate`` samples per second."""
 
 _MEASUREMENT_KEY = [("dataset", pa.string()), ("task", pa.string()), ("item", pa.string())]
 _RUN_KEY = [*_MEASUREMENT_KEY, ("prior", pa.string()), ("sampler", pa.string())]
@@ -25,13 +37,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("split", pa.string()),
             ("subject", pa.string()),
             ("attributes", pa.list_(pa.string())),
-            ("image", IMAGE),
+            ("signal", SIGNAL),
         ]
     ),
     # data/datasets/{dataset}/regions.parquet; white (255) = inside the region; item is null for what all items share
     "regions": pa.schema([("dataset", pa.string()), ("region", pa.string()), ("item", pa.string()), ("mask", IMAGE)]),
     # results/measurements/{dataset}/{task}.parquet; y is float32, row-major in y_shape;
-    # parameters is the safetensors of the operator's own parameters (its mask, its kernel)
+    # parameters is the safetensors of the operator's own parameters (its mask, its kernel); truth is null where
+    # nobody knows it
     "measurements": pa.schema(
         [
             *_MEASUREMENT_KEY,
@@ -40,8 +53,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("y", pa.list_(pa.float32())),
             ("y_shape", pa.list_(pa.int32())),
             ("parameters", pa.binary()),
-            ("truth", IMAGE),
-            ("display", IMAGE),
+            ("signal_kind", pa.string()),
+            ("signal_rate", pa.float64()),
+            ("signal_shape", pa.list_(pa.int32())),
+            ("truth", SIGNAL),
+            ("display", SIGNAL),
         ]
     ),
     # results/samples/{dataset}/{task}/{prior}/{sampler}.parquet; the float columns were computed
@@ -50,7 +66,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             *_RUN_KEY,
             ("sample", pa.int32()),
-            ("image", IMAGE),
+            ("signal", SIGNAL),
             ("lr_psnr", pa.float64()),
             ("residual_rms", pa.float64()),
             ("mode", pa.int32()),

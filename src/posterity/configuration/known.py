@@ -36,7 +36,7 @@ CLOSED_FORM: dict[str, frozenset[str]] = {
 """Operators for which a kind of prior has an exact posterior."""
 
 METRICS = (
-    "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
+    "mae", "rmse", "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
     "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein", "fid",
 )  # fmt: skip
 TOYS = ("mixture", "gaussian")

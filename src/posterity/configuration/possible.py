@@ -6,7 +6,7 @@ All parts are valid by themselves here; what they say about each other is tried 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,8 @@ def _items(c: Checked, outlines: Mapping[str, Outline], problems: Problems) -> N
         problems.add("items", c.config["items"], f"dataset {least['dataset']!r} has {most} test items at most")
 
 
-def _tasks(c: Checked, known: Collection[str], problems: Problems) -> None:
-    """Try every task on the images of every dataset that it is run on; a line for what has most of the failures."""
+def _tasks(c: Checked, known: Mapping[str, Outline], problems: Problems) -> None:
+    """Try every task on the signals of every dataset that it is run on; a line for what has most of the failures."""
     runs = [run for name in c.planned for _, run in c.runs(name) if run["dataset"] in known]
     pairs = dict.fromkeys((task, run["dataset"]) for run in runs for task in run["tasks"])
     failed = {pair: said for pair in pairs if (said := trials.task(c.tasks[pair[0]], c.datasets[pair[1]]))}
@@ -84,25 +84,25 @@ def _tasks(c: Checked, known: Collection[str], problems: Problems) -> None:
         if of_dataset:
             problems.add(f"datasets.{name}.size", size, f"task {task!r} cannot be done: {said}{more}")
         else:
-            problems.say(f"tasks.{name}", f"for images of dataset {dataset!r}, {size}×{size}: {said}{more}")
+            problems.say(f"tasks.{name}", f"for {known[dataset].words(size)}, of dataset {dataset!r}: {said}{more}")
 
 
 def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems: Problems) -> None:
     """What one run asks of its dataset."""
     name, dataset = run["dataset"], c.datasets[run["dataset"]]
-    images = f"of dataset {name!r}, {dataset['size']}×{dataset['size']}"
+    these = f"{outline.words(dataset['size'])}, of dataset {name!r}"
     if run.get("items", 1) > outline.most:
         problems.add(f"{at}.items", run["items"], f"dataset {name!r} has {outline.most} test items at most")
     prior = c.priors.get(run["prior"], {})
     if prior.get("kind") in ("kernel", "blocks", "gaussian") and (wrong := trials.partition(prior, dataset)):
-        problems.say(f"priors.{run['prior']}", f"for images {images}: {wrong}")
+        problems.say(f"priors.{run['prior']}", f"for {these}: {wrong}")
     own = prior.get("kind") == "network" and "weights" in prior and "train" not in prior
     shape = _signal_shape(Path(prior["weights"])) if own else None
-    if shape not in (None, [3, dataset["size"], dataset["size"]]):
-        problems.add(f"{at}.prior", run["prior"], f"its card is for signals of shape {shape}, not for images {images}")
+    if shape not in (None, list(outline.kind.shape(dataset["size"]))):
+        problems.add(f"{at}.prior", run["prior"], f"its card is for signals of shape {shape}, not for {these}")
     if run.get("subsets"):
         features = run.get("features", "attributes")
-        wrong = trials.features(features, dataset["size"])
+        wrong = trials.features(features, dataset)
         if features == "attributes" and not outline.described:
             wrong = f"the items of dataset {name!r} do not differ in attributes; choose other features"
         if wrong:

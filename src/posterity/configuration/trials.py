@@ -43,7 +43,7 @@ def outline(dataset: Mapping[str, Any]) -> Outline:
 
 
 def task(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
-    """Return why images of the data set cannot be degraded so; None when they can."""
+    """Return why signals of the data set cannot be degraded so; None when they can."""
 
     def attempt() -> None:
         from posterity.stages.degrade import rehearse
@@ -66,18 +66,17 @@ def partition(prior: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | Non
     return _verdict("prior", [about, *_about(dataset)], ("posterior",), attempt)
 
 
-def features(kind: str, size: int) -> str | None:
-    """Return why images of this size have no such features; None when they have."""
-    if kind != "lpips":
-        return None
+def features(kind: str, dataset: Mapping[str, Any]) -> str | None:
+    """Return why signals of the data set have no such features; None when they have."""
 
     def attempt() -> None:
         from posterity.stages.select import unfit
 
-        if wrong := unfit(kind, size):
+        of = outline(dataset).kind
+        if wrong := unfit(kind, of, of.shape(dataset["size"])):
             raise PosterityError(wrong)
 
-    return _verdict("features", [kind, size], ("select",), attempt)
+    return _verdict("features", [kind, *_about(dataset)], ("select",), attempt)
 
 
 def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str | None:
@@ -92,7 +91,7 @@ def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str |
 
 
 def _about(dataset: Mapping[str, Any]) -> list[Any]:
-    """What a data set's outline and the shape of its images depend on."""
+    """What a data set's outline and the shape of its signals depend on."""
     return [dataset.get(key) for key in ("kind", "select", "size", "count")]
 
 

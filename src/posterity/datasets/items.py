@@ -5,20 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posterity import signals
+from posterity.signals import Kind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
 __all__ = ["DataSet", "Item", "Outline", "alternate_split", "shuffled", "split"]
 
 Pixels = NDArray[np.uint8]
+Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image.
+    """One signal.
 
     Arguments:
         id: unique in its data set.
@@ -26,7 +33,7 @@ class Item:
         group: what a blockwise prior must not mix (base colour, skin tone).
         split: "prior" or "test".
         attributes: what can be seen.
-        pixels: (H, W, 3), eight bits.
+        signal: of an image its pixels (H, W, 3) in eight bits, else the values (leads, time) in the kind's unit.
         regions: masks (H, W) of this item alone, true inside.
         subject: what the item shows; items of one subject are on the same side of the split. Empty: the item is
             the only one of its subject.
@@ -37,26 +44,36 @@ class Item:
     group: str
     split: str
     attributes: Sequence[str]
-    pixels: Pixels
+    signal: Pixels | Values
     regions: Mapping[str, Mask] = field(default_factory=dict)
     subject: str = ""
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Items, the regions that all of them share (masks (H, W), true inside) and the licence's text."""
+    """Items of one kind of signals, the regions that all of them share (masks (H, W), true inside) and the licence."""
 
     items: Sequence[Item]
     license: str
     regions: dict[str, Mask] = field(default_factory=dict)
+    kind: Kind = field(default_factory=lambda: signals.find("image"))
 
     def rows(self, dataset: str) -> list[dict[str, Any]]:
         """Rows of the artifact "items"."""
         return [
             {"dataset": dataset, "item": i.id, "name": i.name, "group": i.group, "split": i.split,
-             "subject": i.subject or i.id, "attributes": list(i.attributes), "image": _image(i.pixels)}
+             "subject": i.subject or i.id, "attributes": list(i.attributes), "signal": self._signal(i)}
             for i in self.items
         ]  # fmt: skip
+
+    def _signal(self, item: Item) -> dict[str, Any]:
+        import torch
+
+        from posterity.artifacts.signals import encode
+
+        if item.signal.dtype == np.uint8:
+            return encode(_unit(item.signal), self.kind)
+        return encode(torch.from_numpy(item.signal), self.kind)
 
     def region_rows(self, dataset: str) -> list[dict[str, Any]]:
         """Rows of the artifact "regions", those of all items first; white is inside."""
@@ -83,6 +100,7 @@ class Outline:
         own: names of masks that every item has of its own.
         labels: split and attributes of every item, where they are known; else None.
         described: whether items differ in what their attributes say.
+        kind: of its signals.
     """
 
     most: int
@@ -91,14 +109,25 @@ class Outline:
     own: Sequence[str] = ()
     labels: Sequence[Mapping[str, Any]] | None = None
     described: bool = True
+    kind: Kind = field(default_factory=lambda: signals.find("image"))
+
+    def words(self, size: int) -> str:
+        """Say what signals these are, "images, 64×64"."""
+        sides = self.kind.shape(size)
+        return f"{self.kind.noun}s, {'×'.join(map(str, sides[-2:]))}"
 
 
 def _image(levels: Pixels) -> dict[str, object]:
-    import torch
-
     from posterity.artifacts import images
 
-    return images.encode(torch.from_numpy(levels.copy()).permute(2, 0, 1).double() / 127.5 - 1)
+    return images.encode(_unit(levels))
+
+
+def _unit(levels: NDArray[Any]) -> Tensor:
+    """(H, W, C) in eight bits → (C, H, W) in [-1, 1]."""
+    import torch
+
+    return torch.from_numpy(levels.copy()).permute(2, 0, 1).double() / 127.5 - 1
 
 
 def _number(id: str) -> int:

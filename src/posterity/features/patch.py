@@ -1,4 +1,4 @@
-"""The restored pixels themselves."""
+"""The restored entries themselves."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from torch import Tensor
 __all__ = ["patch"]
 
 
-def patch(images: Tensor, keep: Tensor | None) -> NDArray[np.floating[Any]]:
-    """(N, C, H, W) and ``keep`` (1, H, W), 1 = measured → (N, C·hidden); all pixels without a mask."""
-    flat = images.flatten(2)
+def patch(x: Tensor, keep: Tensor | None) -> NDArray[np.floating[Any]]:
+    """Return the hidden entries of signals (N, *signal) as (N, hidden); all entries without a mask.
+
+    Arguments:
+        x: signals.
+        keep: a measurement's own mask, (1, …) broadcastable to (1, *signal); 1 is measured.
+    """
     if keep is not None and bool((keep < 0.5).any()):
-        flat = flat[:, :, (keep.reshape(-1) < 0.5)]
-    return flat.flatten(1).double().numpy()
+        hidden: NDArray[np.floating[Any]] = x[:, keep[0].expand(x.shape[1:]) < 0.5].double().numpy()
+        return hidden
+    return x.flatten(1).double().numpy()

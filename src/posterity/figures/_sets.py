@@ -26,7 +26,7 @@ def with_rules(frames: Frames, *rules: str) -> Artifact:
 
 def chosen(frames: Frames, key: Mapping[str, str]) -> dict[tuple[str, str], list[Picture]]:
     """(item, rule) → pictures in the order of choice."""
-    pool = {(r.item, r.sample): r.image for r in choose.pool(frames, key).itertuples()}
+    pool = {(r.item, r.sample): r.signal for r in choose.pool(frames, key).itertuples()}
     rows = frames.frame("subsets", ("item", "subset", "rank", "sample"), **key).sort_values("rank")
     out: dict[tuple[str, str], list[Picture]] = {}
     for r in rows.itertuples():

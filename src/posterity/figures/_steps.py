@@ -23,7 +23,7 @@ def draw(frames: Frames, settings: Mapping[str, Any], vary: str, label: Callable
     for number, item in enumerate(choose.items(pictures, settings, 2)):
         for k, (step, pool) in enumerate(zip(steps, pools, strict=True)):
             truth, seen = pictures[item] if k == 0 else (None, None)
-            shown = [gallery.pixels(i) for i in pool[pool["item"] == item]["image"][:_SHOWN]]
+            shown = [gallery.pixels(i) for i in pool[pool["item"] == item]["signal"][:_SHOWN]]
             rows.append(gallery.Row(label(step), [[truth], [seen], shown], apart=k == 0 and number > 0))
     kept = f"reach {fixed}" if vary == "eta" else f"eta {fixed}"
     caption = (

@@ -23,8 +23,8 @@ def first(frames: Frames, what: str, fits: Callable[[Artifact], bool] = lambda _
 
 
 def pool(frames: Frames, key: Mapping[str, str]) -> pd.DataFrame:
-    """Item, sample and image of one run."""
-    return frames.frame("samples", ("item", "sample", "image"), **key).sort_values(["item", "sample"])
+    """Return item, sample and signal of one run."""
+    return frames.frame("samples", ("item", "sample", "signal"), **key).sort_values(["item", "sample"])
 
 
 def measured(frames: Frames, key: Mapping[str, str]) -> dict[str, tuple[Picture, Picture]]:

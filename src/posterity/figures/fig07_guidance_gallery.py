@@ -29,7 +29,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         sets = [choose.pool(frames, run) for run in (vanilla, key)]
         for n, item in enumerate(chosen):
             truth, seen = pictures[item]
-            left, right = ([gallery.pixels(i) for i in s[s["item"] == item]["image"][:_SHOWN]] for s in sets)
+            left, right = ([gallery.pixels(i) for i in s[s["item"] == item]["signal"][:_SHOWN]] for s in sets)
             label = style.name(vanilla["sampler"]) if n == 0 else ""
             rows.append(gallery.Row(label, [[truth], left, [seen], right], apart=n == 0 and k > 0))
     caption = (

@@ -27,7 +27,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         pictures = choose.measured(frames, key)
         ranked: dict[str, list[tuple[float, gallery.Picture]]] = {}
         for r in choose.pool(frames, key).itertuples():
-            picture = gallery.pixels(r.image)
+            picture = gallery.pixels(r.signal)
             excess = _saturated(picture) - _saturated(pictures[r.item][0])
             ranked.setdefault(r.item, []).append((excess, picture))
         worst = sorted(ranked, key=lambda i: -max(e for e, _ in ranked[i]))[: int(settings.get("items", 2))]

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from posterity.artifacts import signals
 from posterity.figures import style
-from posterity.picture_reader import opened
+from posterity.signals import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Picture", "Row", "absent", "draw", "pixels"]
 
-Picture = NDArray[np.uint8]
-_CELL = 0.64  # inches that one picture takes: 128 dots of the PNG, twice 64 pixels
-_GAP, _BLOCK = 1 / 16, 0.25  # between pictures and between blocks, in pictures
+_CELL = 0.64  # inches of a picture's height: 128 dots of the PNG, twice 64 pixels
+_GAP, _BLOCK = 1 / 16, 0.25  # between pictures and between blocks, in heights of a picture
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,9 @@ class Row:
     apart: bool = False
 
 
-def pixels(image: dict[str, Any]) -> Picture:
-    """``IMAGE`` struct → (H, W, 3) levels."""
-    with opened(image["bytes"], "a picture of the gallery", ("PNG",)) as found:
-        return np.asarray(found.convert("RGB"))
+def pixels(signal: dict[str, Any]) -> Picture:
+    """``SIGNAL`` struct → (H, W, 3) levels."""
+    return signals.picture(signal, "a picture of the gallery")
 
 
 def absent(height: int, width: int) -> Picture:
@@ -54,23 +52,23 @@ def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> 
     """The gallery with a heading over each block.
 
     Arguments:
-        rows: all with blocks of the same sizes.
-        headings: one a block.
-        room: between blocks, in pictures.
+        rows: all with blocks of the same sizes, and pictures of one size.
+        headings: one per block.
+        room: between blocks, in heights of a picture.
     """
     sizes = [len(b) for b in rows[0].blocks]
-    own = next(p.shape[0] for row in rows for block in row.blocks for p in block if p is not None)
+    own, across = next(p.shape[:2] for row in rows for block in row.blocks for p in block if p is not None)
     grow = -(-64 // own)  # small pictures enlarged by whole pixels, so that gaps are even
-    side = own * grow
-    left, tops, width, height = _places(sizes, [r.apart for r in rows], room)
+    side, wide, aspect = own * grow, across * grow, across / own
+    left, tops, width, height = _places(sizes, [r.apart for r in rows], room, aspect)
     sheet = np.zeros((round(height * side), round(width * side), 4), np.uint8)
     for row, top in zip(rows, tops, strict=True):
         for block, start in zip(row.blocks, left, strict=True):
             for k, picture in enumerate(block):
                 if picture is not None:
-                    y, x = round(top * side), round((start + k * (1 + _GAP)) * side)
-                    sheet[y : y + side, x : x + side, :3] = picture.repeat(grow, 0).repeat(grow, 1)
-                    sheet[y : y + side, x : x + side, 3] = 255
+                    y, x = round(top * side), round((start + k * (aspect + _GAP)) * side)
+                    sheet[y : y + side, x : x + wide, :3] = picture.repeat(grow, 0).repeat(grow, 1)
+                    sheet[y : y + side, x : x + wide, 3] = 255
     # whole hundredths of an inch, so that at 200 dots an inch every picture is exactly as many dots
     margin = round(0.058 * max(len(r.label) for r in rows) + 0.2, 2)
     total_width, total_height = width * _CELL + margin + 0.1, height * _CELL + 0.4
@@ -84,16 +82,18 @@ def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> 
     for row, top in zip(rows, tops, strict=True):
         ax.text(-0.12, top + 0.5, row.label, ha="right", va="center", fontsize=7)
     for heading, start, size in zip(headings, left, sizes, strict=True):
-        ax.text(start + (size + (size - 1) * _GAP) / 2, -0.12, heading, ha="center", va="bottom", fontsize=7)
+        ax.text(start + (size * aspect + (size - 1) * _GAP) / 2, -0.12, heading, ha="center", va="bottom", fontsize=7)
     return figure
 
 
-def _places(sizes: Sequence[int], apart: Sequence[bool], room: float) -> tuple[list[float], list[float], float, float]:
-    """Left edges of blocks, top edges of rows, width and height, in pictures."""
+def _places(
+    sizes: Sequence[int], apart: Sequence[bool], room: float, aspect: float
+) -> tuple[list[float], list[float], float, float]:
+    """Return left edges of blocks, top edges of rows, width and height, in heights of a picture."""
     left, x = [], 0.0
     for size in sizes:
         left.append(x)
-        x += size + (size - 1) * _GAP + room
+        x += size * aspect + (size - 1) * _GAP + room
     tops, y = [], 0.0
     for k, far in enumerate(apart):
         y += (_BLOCK if far else _GAP) if k else 0.0

@@ -51,5 +51,5 @@ def _problems(frames: Frames) -> list[tuple[tuple[str, str, str], list[str]]]:
 
 
 def _samples(pool: Any, item: str) -> list[gallery.Picture | None]:
-    shown: list[gallery.Picture | None] = [gallery.pixels(i) for i in pool[pool.item == item].image[:_SHOWN]]
+    shown: list[gallery.Picture | None] = [gallery.pixels(i) for i in pool[pool.item == item].signal[:_SHOWN]]
     return shown + [None] * (_SHOWN - len(shown))

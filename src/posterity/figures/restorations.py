@@ -53,7 +53,7 @@ def _pool(frames: Frames, key: Mapping[str, str]) -> dict[str, Any]:
     rows = choose.pool(frames, key)
     if key["task"] == "phase":
         rows = rows.merge(restoration.best(_metrics(frames, key)))
-    return {r.item: r.image for r in rows.drop_duplicates("item").itertuples()}
+    return {r.item: r.signal for r in rows.drop_duplicates("item").itertuples()}
 
 
 def _metrics(frames: Frames, key: Mapping[str, str]) -> pd.DataFrame:

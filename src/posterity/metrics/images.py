@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from posterity.imports import lean
+from posterity.signals import Kind
 
 __all__ = [
     "CONSISTENT_DB",
@@ -30,7 +31,7 @@ __all__ = [
     "ssim_luma",
     "ssim_mirror",
     "ssim_zeros",
-    "too_small",
+    "undefined",
 ]
 
 CONSISTENT_DB = 45.0
@@ -50,8 +51,10 @@ _LEAST = {
 """Shortest side that a metric can be computed of, in pixels, and why."""
 
 
-def too_small(metric: str, shape: Sequence[int]) -> str | None:
-    """Why images of ``shape`` (…, H, W) have no such metric; None where they have."""
+def undefined(metric: str, kind: Kind, shape: Sequence[int]) -> str | None:
+    """Return why signals of this kind and ``shape`` (…, H, W) have no such metric; None where they have."""
+    if kind.name != "image":
+        return f"N/A: {metric} is a number about images, this is an {kind.noun}"
     least, why = _LEAST.get(metric, (1, ""))
     height, width = shape[-2:]
     return None if min(height, width) >= least else f"N/A: {why} {least} px, the image is {height}×{width}"

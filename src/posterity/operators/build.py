@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from posterity.errors import PosterityError
-from posterity.operators import kernel_wizard, mask_shapes, spatial_blur
+from posterity.operators import kernel_wizard, lead_masks, mask_shapes, spatial_blur
 from posterity.operators._settings import finite, span, whole
 from posterity.operators.averaging import AverageSR
 from posterity.operators.base import Operator
@@ -46,16 +46,21 @@ class Family:
         build: (task, shape of a signal, parameters) → operator in float64.
         draw: (task, shape of a signal, generator) → what one measurement has of its own, each
             (1, …) in float32, the precision it is stored in; None for families without parameters.
+        any_signal: true for what works on signals of any shape, not on images (C, H, W) alone.
     """
 
     build: Callable[[Task, Shape, Mapping[str, Tensor]], Operator]
     draw: Callable[[Task, Shape, np.random.Generator], dict[str, Tensor]] | None = None
+    any_signal: bool = False
 
 
 def _mask(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
-    name = next((name for name in task if name in mask_shapes.SHAPES), None)
+    known = mask_shapes.SHAPES if len(shape) == 3 else lead_masks.SHAPES
+    name = next((name for name in task if name in known), None)
     if name is None:
-        raise PosterityError(f"operator inpaint needs one of {', '.join(mask_shapes.SHAPES)}")
+        raise PosterityError(f"a signal of shape {shape} needs one of {', '.join(known)}")
+    if len(shape) == 2:
+        return {"keep": lead_masks.SHAPES[name](task[name], shape[1], rng)[None]}
     _, height, width = shape
     return {"keep": mask_shapes.SHAPES[name](height, width, task[name], rng)[None]}
 
@@ -79,11 +84,11 @@ def _nonlinear(task: Task, shape: Shape, own: Mapping[str, Tensor]) -> Operator:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "inpaint": Family(lambda task, shape, own: Inpainting(own["keep"].double(), shape), _mask),
+    "inpaint": Family(lambda task, shape, own: Inpainting(own["keep"].double(), shape), _mask, any_signal=True),
     "sr": Family(lambda task, shape, own: BicubicSR(whole("factor", task["factor"]), shape)),
     "pool": Family(lambda task, shape, own: AverageSR(whole("factor", task["factor"]), shape)),
     "colorize": Family(lambda task, shape, own: Colorization(shape)),
-    "denoise": Family(lambda task, shape, own: Denoising(shape)),
+    "denoise": Family(lambda task, shape, own: Denoising(shape), any_signal=True),
     "blur": Family(lambda task, shape, own: GaussianBlur.of(own["width"], shape), _width),
     "blur_truncated": Family(lambda task, shape, own: TruncatedBlur.of(own["width"], shape), _width),
     "motion_blur": Family(lambda task, shape, own: MotionBlur(own["kernel"].double(), shape), _motion),
@@ -124,19 +129,22 @@ def build(
 
     Settings that are impossible, or impossible for this shape, raise :class:`PosterityError`.
     """
-    return _told(task, lambda family: family.build(task, shape, parameters).to(dtype, device))
+    return _told(task, shape, lambda family: family.build(task, shape, parameters).to(dtype, device))
 
 
 def draw(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
     """The parameters of one new measurement, each (1, …); they are all that ``build`` needs beside the task."""
-    return _told(task, lambda family: family.draw(task, shape, rng) if family.draw else {})
+    return _told(task, shape, lambda family: family.draw(task, shape, rng) if family.draw else {})
 
 
-def _told(task: Task, make: Callable[[Family], T]) -> T:
+def _told(task: Task, shape: Shape, make: Callable[[Family], T]) -> T:
     """Apply ``make`` to the task's family; its errors name the family."""
     name = str(task.get("operator"))
     if name not in FAMILIES:
         raise PosterityError(f"operator {name!r} does not exist; choose one of {', '.join(FAMILIES)}")
+    if len(shape) != 3 and not FAMILIES[name].any_signal:
+        valid = ", ".join(name for name, family in FAMILIES.items() if family.any_signal)
+        raise PosterityError(f"operator {name} is of images; a signal of shape {shape} can have {valid}")
     try:
         return make(FAMILIES[name])
     except PosterityError as error:

@@ -1,4 +1,4 @@
-"""Inpainting in image form: y = M ⊙ x, with noise on the kept pixels alone (spec of masks, form a)."""
+"""Inpainting: y = M ⊙ x, with noise on the kept entries alone."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ class _MaskSVD(SVD):
 
 @dataclass(frozen=True, eq=False)
 class Inpainting(Operator):
-    """Keeps the pixels where ``keep`` is 1.
+    """Keeps the entries where ``keep`` is 1.
 
     Arguments:
-        keep: mask in {0, 1} with shape (B, 1, H, W), or (1, 1, H, W) shared by all rows.
-        signal_shape: (C, H, W).
+        keep: mask in {0, 1}, (B, …) or (1, …) shared by all rows, where … broadcasts to the signal's shape:
+            (1, H, W) hides pixels of an image, (leads, 1) leads of an ECG, (1, time) a stretch of all its leads.
+        signal_shape: (C, H, W) or (leads, time).
     """
 
     keep: Tensor
@@ -72,7 +73,7 @@ class Inpainting(Operator):
 
     @property
     def unknowns(self) -> Tensor:
-        return self.signal_shape[0] * (1 - self.keep).flatten(1).sum(1)
+        return (1 - self.keep.expand(-1, *self.signal_shape)).flatten(1).sum(1)
 
     def rows(self, index: Tensor) -> Inpainting:
         return Inpainting(take(self.keep, index), self.signal_shape)

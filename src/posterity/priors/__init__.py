@@ -19,7 +19,7 @@ __all__ = ["build"]
 _KEYS = {
     "kernel": {"bandwidth", "split", "weights"},
     "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
-    "gaussian": {"split"},
+    "gaussian": {"split", "covariance"},
     "network": {"label", "precision", "compile"},
     "restorer": {"family"},
 }
@@ -37,7 +37,8 @@ def build(
     """The prior that ``settings`` describe: closed-form, made from a data set, or a network from a file.
 
     Settings (``kind`` decides which apply; ``name`` is ignored):
-        kind: "kernel", "blocks", "gaussian" (stationary), "network" or "restorer".
+        kind: "kernel", "blocks", "gaussian", "network" or "restorer".
+        covariance: of a gaussian, "stationary" (the same everywhere in the signal) or "dense".
         bandwidth: h in the units of x; 0.1 for kernel, 0.05 for blocks.
         split: "all" items or those of one split ("prior", "test").
         weights: "uniform", or {"attribute": NAME, "share": p}: the items with that attribute have
@@ -52,10 +53,10 @@ def build(
 
     Arguments:
         settings: see above.
-        images: (K, C, H, W) in [-1, 1]; the modes of the prior are row numbers of it, for every split.
+        images: signals (K, *signal); the modes of the prior are row numbers of it, for every split.
         labels: the rows of items.parquet, in the order of ``images``.
         regions: masks (H, W) by name.
-        shape: (C, H, W) of the signals that the prior must speak of.
+        shape: (*signal) of the signals that the prior must speak of.
         weights: safetensors of a network, with its card beside it, or a restorer's published file.
         device: where a network computes; closed forms compute on the CPU.
     """
@@ -75,9 +76,7 @@ def build(
 
     shares = _settings.weights(settings.get("weights", "uniform"), settings.get("split", "all"), labels)
     if kind == "gaussian":
-        from posterity.priors.stationary import StationaryGaussian
-
-        return StationaryGaussian.estimate(images[shares > 0].double())
+        return _gaussian(settings.get("covariance", "stationary"), images[shares > 0].double())
     bandwidth = settings.get("bandwidth", 0.1 if kind == "kernel" else 0.05)
     if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or bandwidth <= 0:
         raise PosterityError(f"prior bandwidth {bandwidth!r} is not a positive number in the units of x")
@@ -89,6 +88,19 @@ def build(
 
     partition = _settings.partition(settings.get("regions", ()), regions)
     return Blocks(images, shares, bandwidth, _settings.groups(settings.get("groups", "none"), images), partition)
+
+
+def _gaussian(covariance: str, known: Tensor) -> Prior:
+    """Return the Gaussian with the moments of signals (K, *signal)."""
+    if covariance == "stationary":
+        from posterity.priors.stationary import StationaryGaussian
+
+        return StationaryGaussian.estimate(known)
+    if covariance == "dense":
+        from posterity.priors.gaussian import Gaussian
+
+        return Gaussian.estimate(known)
+    raise PosterityError(f"prior covariance {covariance!r} is none of stationary, dense")
 
 
 def _network(

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 
 from posterity.diffusion.schedule import Schedule
+from posterity.errors import PosterityError
 from posterity.priors.mixture import Mixture
 
 __all__ = ["Gaussian"]
+
+_LARGEST = 4096
+"""Entries of a signal: its covariance has 128 MiB, and the eigenvectors take half a minute."""
 
 
 class Gaussian(Mixture):
@@ -25,6 +29,22 @@ class Gaussian(Mixture):
     def __init__(self, mean: Tensor, covariance: Tensor, schedule: Schedule | None = None) -> None:
         super().__init__(torch.ones(1), mean[None], covariance, schedule)
         self.mean, self.covariance = mean.double(), self.covariances[0]
+
+    @classmethod
+    def estimate(cls, known: Tensor, schedule: Schedule | None = None) -> Gaussian:
+        """Return the Gaussian with the mean and the covariance of signals (K, *signal).
+
+        Raises:
+            PosterityError: for signals whose covariance would not fit into memory.
+        """
+        flat = known.double().flatten(1)
+        if flat.shape[1] > _LARGEST:
+            raise PosterityError(
+                f"a dense covariance of signals of {flat.shape[1]} entries is too large; at most {_LARGEST}, "
+                "or covariance: stationary"
+            )
+        centred = flat - flat.mean(0)
+        return cls(known.double().mean(0), centred.T @ centred / len(flat), schedule)
 
     def gain(self, t: int) -> Tensor:
         """G_t = √a Σ (aΣ + (1-a)I)⁻¹, the Jacobian of the denoiser, (d, d)."""

@@ -24,12 +24,15 @@ _FLAT = 1e-10
 
 
 def _forward(x: Tensor) -> Tensor:
-    """(B, C, H, W) → (B, H, W//2+1, C), orthonormal."""
-    return torch.fft.rfft2(x, norm="ortho").permute(0, 2, 3, 1)
+    """(B, C, H, W) or (B, C, T) → (B, H, W//2+1, C), orthonormal; H = 1 for a signal of one axis."""
+    plane = x.unsqueeze(2) if x.ndim == 3 else x
+    return torch.fft.rfft2(plane, norm="ortho").permute(0, 2, 3, 1)
 
 
-def _backward(f: Tensor, size: tuple[int, int]) -> Tensor:
-    return torch.fft.irfft2(f.permute(0, 3, 1, 2), s=size, norm="ortho")
+def _backward(f: Tensor, size: tuple[int, ...]) -> Tensor:
+    plane = size if len(size) == 2 else (1, *size)
+    x = torch.fft.irfft2(f.permute(0, 3, 1, 2), s=plane, norm="ortho")
+    return x if len(size) == 2 else x.squeeze(2)
 
 
 def _apply(matrices: Tensor, f: Tensor) -> Tensor:
@@ -46,23 +49,23 @@ class StationaryGaussian(Prior):
     """N(mean, Σ) with Σ = F* S F: one Hermitian C×C matrix S a frequency, F the orthonormal FFT.
 
     Arguments:
-        mean: (C,), constant over the image.
+        mean: (C,), constant over the signal.
         spectrum: power in squared units of x, (C, C, H, W//2+1) complex or real with cross-channel
             terms, or (C, H, W//2+1) for independent channels.
-        size: (H, W); W cannot be told from the half spectrum.
+        size: (H, W), or (T,) for a signal (C, T), whose spectrum has H = 1; W cannot be told from the half spectrum.
         schedule: noise schedule; linear by default.
     """
 
-    def __init__(self, mean: Tensor, spectrum: Tensor, size: tuple[int, int], schedule: Schedule | None = None) -> None:
-        channels, (height, width) = len(mean), size
+    def __init__(self, mean: Tensor, spectrum: Tensor, size: tuple[int, ...], schedule: Schedule | None = None) -> None:
+        channels, (height, width) = len(mean), size if len(size) == 2 else (1, *size)
         if spectrum.ndim == 3:
             spectrum = torch.diag_embed(spectrum.movedim(0, -1)).permute(2, 3, 0, 1)
         if spectrum.shape != (channels, channels, height, width // 2 + 1):
             raise ValueError(f"spectrum {tuple(spectrum.shape)} does not fit {channels} channels of {height}×{width}")
         self.schedule = schedule or Schedule.linear()
-        self.signal_shape = (channels, height, width)
+        self.signal_shape = (channels, *size)
         self.dtype = torch.float64
-        self.mean = mean.double()[:, None, None].expand(self.signal_shape)
+        self.mean = mean.double().view(-1, *[1] * len(size)).expand(self.signal_shape)
         self.spectrum = self._hermitian(spectrum.to(torch.complex128).permute(2, 3, 0, 1), width)
 
     @staticmethod
@@ -76,7 +79,7 @@ class StationaryGaussian(Prior):
 
     @classmethod
     def estimate(cls, images: Tensor, size: int | None = None, schedule: Schedule | None = None) -> StationaryGaussian:
-        """The maximum-likelihood prior of images (K, C, H, W), averaged down to ``size``² if given.
+        """The maximum-likelihood prior of signals (K, C, H, W) or (K, C, T), images averaged to ``size``² if given.
 
         The mean image periodogram, without a window: a window would hide the jump at the border, which
         a periodic model does not know, but it would also change the variance of a pixel and smear
@@ -85,10 +88,10 @@ class StationaryGaussian(Prior):
         images = images.double()
         if size is not None and tuple(images.shape[2:]) != (size, size):
             images = torch.nn.functional.interpolate(images, size=(size, size), mode="area")
-        mean = images.mean(dim=(0, 2, 3))
-        f = _forward(images - mean[:, None, None])
+        mean = images.mean(dim=(0, *range(2, images.ndim)))
+        f = _forward(images - mean.view(-1, *[1] * (images.ndim - 2)))
         spectrum = torch.einsum("bhwc,bhwd->cdhw", f, f.conj()) / len(images)
-        return cls(mean, spectrum, (images.shape[2], images.shape[3]), schedule)
+        return cls(mean, spectrum, tuple(images.shape[2:]), schedule)
 
     @cached_property
     def eigen(self) -> tuple[Tensor, Tensor]:
@@ -96,10 +99,10 @@ class StationaryGaussian(Prior):
         return _eigh(self.spectrum)
 
     def filter(self, x: Tensor, response: Tensor) -> Tensor:
-        """Applies real weights (H, W//2+1, C), given in the eigenbasis of Σ, to a signal (B, C, H, W)."""
+        """Apply real weights (H, W//2+1, C), given in the eigenbasis of Σ, to signals (B, *signal)."""
         vectors = self.eigen[1]
         turned = response * _apply(vectors.mH, _forward(x))
-        return _backward(_apply(vectors, turned), self.signal_shape[1:])  # type: ignore[arg-type]
+        return _backward(_apply(vectors, turned), self.signal_shape[1:])
 
     def denoise(self, x_t: Tensor, t: int) -> Tensor:
         """E[x0 | x_t] = m + √a Σ (aΣ + (1-a)I)⁻¹ (x_t - √a m)."""
@@ -113,26 +116,35 @@ class StationaryGaussian(Prior):
         operator, y = operator.to(self.dtype, y.device), y.double()
         if not {"linear", "adjoint"} <= operator.has:
             raise NoClosedForm(f"{type(operator).__name__} is not linear, so that a Gaussian has no closed form")
-        matrix = _channel_matrix(operator, y)
-        if matrix is not None:
-            return _StationaryPosterior(self, matrix, y, sigma_y)
+        found = _channel_matrix(operator, y)
+        if found is not None:
+            matrix, seen = found
+            return _StationaryPosterior(self, matrix[seen], y[:, seen], sigma_y)
         values = self.eigen[0]
         inverse = 1 / (values + sigma_y**2).clamp(min=_FLAT * float(values.max()))
         covariance, root, approximate = (partial(self.filter, response=r) for r in (values, values.sqrt(), inverse))
         return SolvedPosterior(self.mean, covariance, root, approximate, operator, y, sigma_y)
 
 
-def _channel_matrix(operator: Operator, y: Tensor) -> Tensor | None:
-    """M (n, C) when A multiplies the channels of every pixel by M; None otherwise."""
-    channels, height, width = operator.signal_shape
+def _channel_matrix(operator: Operator, y: Tensor) -> tuple[Tensor, Tensor] | None:
+    """(M, measured) when A multiplies the channels of every place by M (n, C); None otherwise.
+
+    ``measured`` (n,) is false for the channels of y that hold no measurement, such as the leads that a task hides.
+    """
+    channels, place = operator.signal_shape[0], operator.signal_shape[1:]
     shape = (len(y), *operator.signal_shape)
-    if y.ndim == 4 and y.shape[2:] == (height, width):
-        columns = [operator(torch.eye(channels)[c].double()[:, None, None].expand(shape)) for c in range(channels)]
-        matrix = torch.stack([column[0, :, 0, 0] for column in columns], dim=1)
-        x = probe(operator.signal_shape).expand(shape)
-        if torch.allclose(operator(x), torch.einsum("nc,bchw->bnhw", matrix, x), rtol=0, atol=1e-9):
-            return matrix
-    return None
+    if y.shape[2:] != place:
+        return None
+    units = torch.eye(channels).double().view(channels, channels, *[1] * len(place))
+    matrix = torch.stack([operator(unit.expand(shape))[0].flatten(1)[:, 0] for unit in units], dim=1)
+    x = probe(operator.signal_shape).expand(shape)
+    if not torch.allclose(operator(x), torch.einsum("nc,bc...->bn...", matrix, x), rtol=0, atol=1e-9):
+        return None
+    where = operator.where_measured(y) > 0
+    measured = where[0].flatten(1)[:, 0]
+    if not bool((where == measured.view(1, -1, *[1] * len(place))).all()):
+        return None
+    return matrix, measured
 
 
 class _StationaryPosterior(ExactPosterior):
@@ -150,8 +162,8 @@ class _StationaryPosterior(ExactPosterior):
         values, vectors = torch.linalg.eigh((covariance + covariance.mH) / 2)
         values = values.where(values > _RELATIVE * prior.eigen[0].max(), 0.0)
         self._root = (vectors * values.sqrt()[..., None, :]) @ vectors.mH
-        self._residual = _forward(y - torch.einsum("nc,chw->nhw", matrix, prior.mean))
-        self._size = prior.signal_shape[1], prior.signal_shape[2]
+        self._residual = _forward(y - torch.einsum("nc,c...->n...", matrix, prior.mean))
+        self._size = prior.signal_shape[1:]
         self._mean = prior.mean + _backward(_apply(gain, self._residual), self._size)
 
     @property
@@ -169,7 +181,7 @@ class _StationaryPosterior(ExactPosterior):
         seen = self._values > 0
         values = self._values.where(seen, 1.0)
         terms = (seen * (turned / values + (2 * math.pi * values).log())).sum(-1)
-        width = self._size[1]
+        width = self._size[-1]
         count = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
         count[[0, width // 2] if width % 2 == 0 else [0]] = 1.0
         return -(terms * count).sum(dim=(1, 2)) / 2

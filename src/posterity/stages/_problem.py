@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from posterity import priors
+from posterity import priors, signals
 from posterity.artifacts import images, store
+from posterity.artifacts.signals import decode
 from posterity.errors import PosterityError
 from posterity.operators.base import Operator
 from posterity.operators.build import build
 from posterity.priors.base import Prior
+from posterity.signals import Kind
 from posterity.stages import _device
 
 __all__ = ["Measured", "load"]
@@ -30,6 +32,7 @@ class Measured:
     sigma_y: float
     operator: Operator
     prior: Prior
+    kind: Kind
 
 
 def load(
@@ -45,11 +48,12 @@ def load(
     rows = store.read(measurements, "measurements").to_pylist()
     if not rows:
         raise PosterityError(f"{measurements} holds no measurements")
-    shape = tuple(images.decode(rows[0]["truth"], f"the truth of {rows[0]['item']}").shape)
+    shape = tuple(rows[0]["signal_shape"])
+    kind = signals.find(rows[0]["signal_kind"], rows[0]["signal_rate"])
     # what only closed forms are made of; of a large data set it would fill the memory
     labels = [] if settings["prior"].get("kind") in ("network", "restorer") else store.read(items, "items").to_pylist()
-    found = [images.decode(r.pop("image"), f"item {r['item']} of {items}") for r in labels]
-    pictures = torch.stack(found).double() if found else torch.zeros(0, *shape)
+    found = [decode(r.pop("signal"), f"item {r['item']} of {items}") for r in labels]
+    known = torch.stack(found).double() if found else torch.zeros(0, *shape)
     masks = [r for r in store.read(regions, "regions").to_pylist() if r["item"] is None]
     areas = {r["region"]: images.decode(r["mask"], f"mask {r['region']}")[0] > 0 for r in masks}
     task = store.provenance(measurements)["origin"]["settings"]["task"]
@@ -58,11 +62,12 @@ def load(
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
     # a closed form is computed on the CPU and must not keep a GPU from others
     device = _device.best() if settings["prior"]["kind"] == "network" else torch.device("cpu")
-    prior = priors.build(settings["prior"], pictures, labels, areas, shape, weights, device)
+    prior = priors.build(settings["prior"], known, labels, areas, shape, weights, device)
     return Measured(
         [r["item"] for r in rows],
         y.to(prior.device, prior.dtype),
         rows[0]["sigma_y"],
         build(task, shape, parameters, prior.dtype, prior.device),
         prior,
+        kind,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posterity.artifacts import images, store
+from posterity.artifacts import images, signals, store
 from posterity.errors import PosterityError
 from posterity.stages._origins import agree
 
@@ -43,7 +43,8 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
     rows = []
     for item in (found[name] for name in chosen):
         masks = {r["region"]: r["mask"] for r in areas if r["item"] in (None, item["item"])}
-        x = images.decode(item["image"], f"item {item['item']} of {items}").double()[None]
+        name = f"item {item['item']} of {items}"
+        kind, x = signals.kind_of(item["signal"], name), signals.decode(item["signal"], name).double()[None]
         key = (seed, dataset, item["item"], task["name"])
         variant, parameters = _own_parameters(task, tuple(x.shape[1:]), masks, generator(*key, "mask"))
         operator = build(task, tuple(x.shape[1:]), parameters)
@@ -60,8 +61,11 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
                 "y": y.flatten().float().numpy(),
                 "y_shape": list(y.shape[1:]),
                 "parameters": save({k: v.float().contiguous() for k, v in parameters.items()}) if parameters else None,
-                "truth": item["image"],
-                "display": images.encode(operator.display(y)[0]),
+                "signal_kind": kind.name,
+                "signal_rate": kind.rate,
+                "signal_shape": list(x.shape[1:]),
+                "truth": item["signal"],
+                "display": signals.encode(operator.display(y)[0], kind),
             }
         )
     store.write(output, "measurements", rows, {"settings": settings})
@@ -73,7 +77,7 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
     Arguments:
         task: its settings, with its name.
         outline: of the data set, which need not be there.
-        size: pixels a side.
+        size: pixels a side, or samples in time.
 
     Raises:
         PosterityError: when the operator cannot be built for such images, or a mask is not the data set's.
@@ -83,7 +87,7 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
 
     from posterity.operators.build import build
 
-    shape, masks = (3, size, size), {k: images.encode(_white(m)) for k, m in outline.regions(size).items()}
+    shape, masks = outline.kind.shape(size), {k: images.encode(_white(m)) for k, m in outline.regions(size).items()}
     # of masks that every item has of its own only the names are known
     inside = np.zeros((size, size), dtype=bool)
     inside[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True

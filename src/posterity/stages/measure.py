@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from posterity.artifacts import images, store
+from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
 from posterity.stages._metric_rows import Rows, attempted
 from posterity.stages._origins import agree
 from posterity.stages._parts import Parts
+from posterity.stages._target import Target
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "run"]
 
 METRICS = (
-    "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
+    "mae", "rmse", "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
     "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein", "fid",
 )  # fmt: skip
 _FID_LEAST = 50
 """Items; the published tables use 1000, and with fewer the bias of FID is larger than what it should tell apart."""
 _UNRECORDED = "N/A: no entry of y is measured, or the misfit is not finite"
+_UNKNOWN = "N/A: nobody knows the truth of this measurement"
 _REFERENCED = ("psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma")
 _PERCEPTUAL = ("lpips", "diversity", "coverage")
 _KEYS = ("dataset", "task", "item", "prior", "sampler")
@@ -52,7 +54,8 @@ def run(
     for item, pool in pools.items():
         if count > len(pool):
             raise PosterityError(f"count: {count} is more than the {len(pool)} samples of item {item!r} in {samples}")
-    truths = {r["item"]: r["truth"] for r in store.read(measurements, "measurements", ["item", "truth"]).to_pylist()}
+    columns = ["item", "truth", "parameters", "signal_kind", "signal_rate", "signal_shape"]
+    measured = {r["item"]: r for r in store.read(measurements, "measurements", columns).to_pylist()}
     shown = _by_item(subsets, "subsets") if subsets else {}
     exact = _by_item(posterior, "posterior") if posterior else None
     references = _by_item(reference, "samples") if reference and "sliced_wasserstein" in wanted else None
@@ -61,10 +64,11 @@ def run(
     def one(item: str, pool: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pool.sort(key=lambda r: r["sample"])
         out = Rows({k: pool[0][k] for k in _KEYS})
-        x = images.stack([r["image"] for r in pool])
-        _singles(out, wanted, pool[:count], x[:count], images.decode(truths[item])[None], assets)
+        about = Target.of(measured[item])
+        x = signals.stack([r["signal"] for r in pool])
+        _singles(out, wanted, pool[:count], x[:count], about, assets)
         if net:
-            _perceptual(out, wanted, pool, x, truths[item], shown.get(item, []), count, net)
+            _perceptual(out, wanted, pool, x, about, shown.get(item, []), count, net)
         _pooled(out, wanted, pool, None if exact is None else exact.get(item, []), count, shown.get(item, []))
         if "sliced_wasserstein" in wanted:
             _sliced(out, x[:count], references.get(item) if references else None, int(settings.get("seed", 0)))
@@ -79,13 +83,13 @@ def run(
             found = parts.read(item)
             if found is None:
                 pause(f"{number} of {len(pools)} items")
-                if item not in truths:
+                if item not in measured:
                     raise PosterityError(f"item {item!r} of {samples} has no measurement in {measurements}")
                 found = one(item, pool)
                 parts.write(item, found)
             rows += found
         if "fid" in wanted and pools:
-            rows += _fid(pools, truths, count, assets)
+            rows += _fid(pools, measured, count, assets)
         parts.publish(rows)
 
 
@@ -114,20 +118,27 @@ def _lpips(assets: Path) -> Any:
     return LPIPS(vgg16(assets))
 
 
-def _singles(out: Rows, wanted: list[str], pool: list[dict[str, Any]], x: Tensor, truth: Tensor, assets: Path) -> None:
+def _singles(out: Rows, wanted: list[str], pool: list[dict[str, Any]], x: Tensor, about: Target, assets: Path) -> None:
+    from posterity.metrics import errors
     from posterity.metrics import images as single
 
     numbers = [r["sample"] for r in pool]
+    unknown = _UNKNOWN if about.truth is None else None
     for metric in (m for m in _REFERENCED if m in wanted):
-        compute = partial(_of_places, getattr(single, metric), x, truth)
-        out.each(metric, numbers, compute, single.too_small(metric, x.shape))
+        beside = None if about.truth is None else about.truth[None]
+        compute = partial(_of_places, getattr(single, metric), x, beside)
+        out.each(metric, numbers, compute, single.undefined(metric, about.kind, x.shape) or unknown)
+    for metric in (m for m in ("mae", "rmse") if m in wanted):
+        compute = partial(_of_places, partial(getattr(errors, metric), missing=about.missing), x, about.truth)
+        out.each(metric, numbers, compute, unknown)
     if "niqe" in wanted:
-        small = single.too_small("niqe", x.shape)
+        small = single.undefined("niqe", about.kind, x.shape)
         parameters = Path() if small else _niqe(assets)
         out.each("niqe", numbers, partial(_of_places, single.niqe, x, parameters), small)
     for column in (m for m in ("lr_psnr", "residual_rms") if m in wanted):
         for row in pool:
-            reason = _UNRECORDED if row[column] is None else None
+            of_images = single.undefined(column, about.kind, x.shape) if column == "lr_psnr" else None
+            reason = of_images or _UNRECORDED if row[column] is None else None
             out.add(column, row[column], sample=row["sample"], reason=reason)
 
 
@@ -146,27 +157,34 @@ def _perceptual(
     wanted: list[str],
     pool: list[dict[str, Any]],
     x: Any,
-    truth: Any,
+    about: Target,
     shown: list[dict[str, Any]],
     count: int,
     net: Any,
 ) -> None:
-    """LPIPS to the truth, diversity and coverage, all out of one matrix whose last row is the truth."""
+    """LPIPS to the truth, diversity and coverage, all out of one matrix whose last row is the truth.
+
+    Diversity and coverage of what is no image are of RMS differences over the missing entries.
+    """
     import numpy as np
     import torch
 
+    from posterity.metrics import errors, sets
     from posterity.metrics import images as single
-    from posterity.metrics import sets
 
     whole = bool({"coverage"} & set(wanted)) or bool(shown)
     used = len(pool) if whole else min(count, len(pool))
-    target = images.decode(truth)[None].expand(-1, x.shape[1], -1, -1)
-    small = single.too_small("lpips", x.shape)
-    every, reason = attempted("lpips", net.pairs, torch.cat([x[:used], target]), reason=small)
+    known = x[:used] if about.truth is None else torch.cat([x[:used], about.truth[None].expand_as(x[:1])])
+    small = single.undefined("lpips", about.kind, x.shape)
+    if about.kind.name == "image":
+        every, reason = attempted("lpips", net.pairs, known, reason=small)
+    else:
+        every, reason = attempted("diversity", errors.pairs, known, about.missing)
     place = {r["sample"]: i for i, r in enumerate(pool)}
     if "lpips" in wanted:
         for k, row in enumerate(pool[:count]):
-            out.add("lpips", None if every is None else float(every[-1, k]), sample=row["sample"], reason=reason)
+            why = small or reason or (_UNKNOWN if about.truth is None else None)
+            out.add("lpips", None if every is None or why else float(every[-1, k]), sample=row["sample"], reason=why)
     chosen: dict[str | None, list[int]] = {None: list(range(min(count, used)))}
     for row in sorted(shown, key=lambda r: (r["subset"], r["rank"])):
         chosen.setdefault(row["subset"], []).append(place[row["sample"]])
@@ -209,28 +227,33 @@ def _sliced(out: Rows, x: Any, reference: list[dict[str, Any]] | None, seed: int
     from posterity.metrics import sets
 
     def distance() -> float:
-        other = images.stack([r["image"] for r in reference or ()])
+        other = signals.stack([r["signal"] for r in reference or ()])
         return sets.sliced_wasserstein(x.flatten(1).numpy(), other.flatten(1).numpy(), seed)
 
     out.whole("sliced_wasserstein", distance, reason=None if reference else "N/A: no exact samples to compare with")
 
 
-def _fid(pools: dict[str, list[dict[str, Any]]], truths: dict[str, Any], count: int, assets: Path) -> list[Any]:
+def _fid(pools: dict[str, list[dict[str, Any]]], measured: dict[str, Any], count: int, assets: Path) -> list[Any]:
     """One row about all items, whose item is null: FID of the first ``count`` samples of each against the truths."""
     from posterity.assets import inception as weights
 
     one = next(iter(pools.values()))[0]
     out, path = Rows({k: one[k] for k in _KEYS} | {"item": None}), weights(assets)
-    if path is None:
-        out.add("fid", None, reason="N/A: no Inception weights; `posterity fetch inception` brings them")
-        return out.rows
-    if len(pools) < _FID_LEAST:
-        out.add("fid", None, reason=f"N/A: FID compares distributions and needs {_FID_LEAST} items or more")
+    kind = signals.kind_of(one["signal"])
+    reason = None
+    if kind.name != "image":
+        reason = f"N/A: fid is a number about images, this is an {kind.noun}"
+    elif len(pools) < _FID_LEAST:
+        reason = f"N/A: FID compares distributions and needs {_FID_LEAST} items or more"
+    elif any(measured[item]["truth"] is None for item in pools):
+        reason = _UNKNOWN
+    if path is None or reason is not None:
+        out.add("fid", None, reason=reason or "N/A: no Inception weights; `posterity fetch inception` brings them")
         return out.rows
     from posterity.features.inception import inception
     from posterity.metrics.sets import frechet
 
-    shown = images.stack([row["image"] for pool in pools.values() for row in pool[:count]])
-    target = images.stack([truths[item] for item in pools])
+    shown = signals.stack([row["signal"] for pool in pools.values() for row in pool[:count]])
+    target = signals.stack([measured[item]["truth"] for item in pools])
     out.whole("fid", lambda: frechet(inception(shown, path), inception(target, path)))
     return out.rows

@@ -13,7 +13,7 @@ from posterity.errors import PosterityError
 
 __all__ = ["KINDS", "run"]
 
-KINDS = ("openmoji", "photos", "celebamask", "partimagenet", "ffhq", "imagenet", "lsun")
+KINDS = ("openmoji", "photos", "celebamask", "partimagenet", "ffhq", "imagenet", "lsun", "ecg_generated")
 """The modules of :mod:`posterity.datasets` that prepare one kind of data set each."""
 
 
@@ -21,7 +21,8 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     """Writes the artifacts "items" and, beside it, "regions" (none: no rows), sheet.png and LICENSE.txt.
 
     Arguments:
-        settings: ``dataset``, ``kind`` (one of ``KINDS``), ``select``, ``size`` in pixels, and perhaps ``count``.
+        settings: ``dataset``, ``kind`` (one of ``KINDS``), ``select``, ``size`` in pixels or samples,
+            and perhaps ``count``.
         asset: the fetched archive, or a folder that a person has unpacked.
         output: items.parquet.
     """
@@ -29,7 +30,9 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     if kind not in KINDS:
         raise PosterityError(f"kind of data set {name!r} is {kind!r}, expected one of {', '.join(KINDS)}")
     if type(size) is not int or not 8 <= size <= 1024:
-        raise PosterityError(f"size of data set {name!r} is {size!r}, expected a number of pixels from 8 to 1024")
+        raise PosterityError(
+            f"size of data set {name!r} is {size!r}, expected a number of pixels or samples from 8 to 1024"
+        )
     if not asset.exists():
         raise PosterityError(f"{asset} does not exist; run `posterity fetch {asset.parent.name}`")
     checksum.verify(asset)
@@ -38,6 +41,6 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     origin = {"settings": settings}
     folder = output.parent
     store.write_bytes(folder / "LICENSE.txt", made.license.encode())
-    store.write_bytes(folder / "sheet.png", sheet(made.items))
+    store.write_bytes(folder / "sheet.png", sheet(made))
     store.write(folder / "regions.parquet", "regions", made.region_rows(str(name)), origin)
     store.write(output, "items", made.rows(str(name)), origin)

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posterity.artifacts import images, store
+from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
 from posterity.stages._crew import crew
 from posterity.stages._interruption import between_items
@@ -168,6 +168,8 @@ def _restore(
         bad = names[int((~done.x.flatten(1).isfinite().all(1)).nonzero()[0])]
         raise PosterityError(f"sampler {settings['sampler']['name']} diverged on item {bad}; use a smaller step size")
     lr_psnr, rms = (_finite(v) for v in _agreement(operator, y, done.x))
+    if measured.kind.bounds is None:  # a peak signal needs a peak
+        lr_psnr = [None] * len(names)
     try:
         modes: list[int | None] = prior.posterior(operator, y, measured.sigma_y).mode_of(done.x).tolist()
     except NoClosedForm:
@@ -177,8 +179,8 @@ def _restore(
     cost = {k: getattr(done.cost, k) for k in ("forwards", "backwards", "decodes", "peak_bytes")}
     rows = [
         key | cost
-        | {"item": names[b], "sample": numbers[b], "image": images.encode(done.x[b]), "lr_psnr": lr_psnr[b],
-           "residual_rms": rms[b], "mode": modes[b], "seconds": done.cost.seconds / len(names)}
+        | {"item": names[b], "sample": numbers[b], "signal": signals.encode(done.x[b], measured.kind),
+           "lr_psnr": lr_psnr[b], "residual_rms": rms[b], "mode": modes[b], "seconds": done.cost.seconds / len(names)}
         for b in range(len(names))
     ]  # fmt: skip
     return {measured.items[i]: [r for r in rows if r["item"] == measured.items[i]] for i in chosen}

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from posterity import subsets
-from posterity.artifacts import images, store
+from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
+from posterity.signals import Kind
 from posterity.stages._origins import agree
 from posterity.stages._settings import built
 
 __all__ = ["FEATURES", "rehearse", "run", "unfit"]
 
 FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
+_OF_IMAGES = ("vgg", "lpips", "anycost")
+_OF_ALL = tuple(name for name in FEATURES if name not in _OF_IMAGES)
 _REHEARSED = 500
 """Samples of the largest pool that is tried."""
 _KEYS = ("dataset", "task", "item", "prior", "sampler")
@@ -42,8 +44,9 @@ def run(
         raise PosterityError(f"features {kind!r} do not exist; choose one of {', '.join(FEATURES)}")
     rules = {name: _rule(name, chosen, kind) for name, chosen in settings["subsets"].items()}
     agree({}, samples, measurements, items)
-    pools = store.read(samples, "samples", columns=[*_KEYS, "sample", "image"])
-    if wrong := unfit(kind, _side(pools)):
+    pools = store.read(samples, "samples", columns=[*_KEYS, "sample", "signal"])
+    first = pools["signal"].slice(0, 1).to_pylist()
+    if first and (wrong := unfit(kind, signals.kind_of(first[0]), signals.decode(first[0]).shape)):
         raise PosterityError(wrong)
     extract = _extractor(kind, measurements, assets, items)
     rows: list[dict[str, Any]] = []
@@ -61,18 +64,14 @@ def run(
     store.write(output, "subsets", rows, {"settings": settings})
 
 
-def unfit(kind: str, size: int) -> str | None:
-    """Return why images with sides of ``size`` pixels have no such features; None when they have."""
-    from posterity.metrics.images import too_small
+def unfit(features: str, kind: Kind, shape: Sequence[int]) -> str | None:
+    """Return why signals (*signal) of this kind and shape have no such features; None when they have."""
+    from posterity.metrics.images import undefined
 
-    small = too_small("lpips", (size, size)) if kind == "lpips" else None
-    return small and f"features {kind!r}: {small.removeprefix('N/A: ')}"
-
-
-def _side(pools: pa.Table) -> int:
-    """The shorter side of the pools' images; 0 where there is none."""
-    first = pools["image"].slice(0, 1).to_pylist()
-    return min(images.decode(first[0]).shape[-2:]) if first else 0
+    if features in _OF_IMAGES and kind.name != "image":
+        return f"features {features!r} are of images, these are {kind.noun}s; choose {', '.join(_OF_ALL)}"
+    small = undefined("lpips", kind, shape) if features == "lpips" else None
+    return small and f"features {features!r}: {small.removeprefix('N/A: ')}"
 
 
 def rehearse(rule: Mapping[str, Any], kind: str, pool: int, count: int) -> None:
@@ -116,7 +115,7 @@ def _extractor(kind: str, measurements: Path, assets: Path, items: Path | None) 
         return {"features": short, "distances": pca.distances(short)}
 
     def stacked(pool: list[dict[str, Any]]) -> Any:
-        return images.stack([r["image"] for r in pool])
+        return signals.stack([r["signal"] for r in pool])
 
     if kind == "patch":
         from posterity.features.patch import patch
@@ -131,7 +130,7 @@ def _extractor(kind: str, measurements: Path, assets: Path, items: Path | None) 
         known = store.read(items, "items").to_pylist()
         known = [r for r in known if r["split"] == "prior"] or known
         try:
-            model = fit(images.stack([r["image"] for r in known]), [r["attributes"] or [] for r in known])
+            model = fit(signals.stack([r["signal"] for r in known]), [r["attributes"] or [] for r in known])
         except ValueError as error:
             raise PosterityError(f"features 'attributes' of {items}: {error}") from error
         return lambda _item, pool: both(model.logits(stacked(pool)))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from posterity.artifacts import store
+from posterity.artifacts import signals, store
 from posterity.study import design as designs
 from posterity.study import page
 from posterity.study.design import STUDIES, Key
@@ -59,8 +59,8 @@ def _read(inputs: list[Path]) -> tuple[designs.Pools, designs.Chosen]:
     for path in inputs:
         kind = store.provenance(path).get("kind")
         if kind == "samples":
-            for row in store.read(path, kind, columns=[*_RUN, "item", "sample", "image"]).to_pylist():
-                pools[_key(row)][row["item"]][row["sample"]] = row["image"]["bytes"]
+            for row in store.read(path, kind, columns=[*_RUN, "item", "sample", "signal"]).to_pylist():
+                pools[_key(row)][row["item"]][row["sample"]] = signals.png(row["signal"])
         elif kind == "subsets":
             for row in sorted(store.read(path, kind).to_pylist(), key=lambda r: r["rank"]):
                 chosen[_key(row)][row["subset"]][row["item"]].append(row["sample"])

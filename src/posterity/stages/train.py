@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity import json_reader
-from posterity.artifacts import images, store
+from posterity.artifacts import signals, store
 from posterity.errors import Again, PosterityError
 from posterity.imports import NETWORKS, lean
 from posterity.stages import _workflow
@@ -83,8 +83,8 @@ class _Data:
             content = hashlib.sha256()
             pictures, kept = [], []
             for row in found[name]:
-                content.update(row["item"].encode() + row["image"]["bytes"])
-                pictures.append(images.decode(row["image"], f"item {row['item']} of {name}"))
+                content.update(row["item"].encode() + _bytes(row["signal"]))
+                pictures.append(signals.decode(row["signal"], f"item {row['item']} of {name}"))
                 kept.append(settings["split"] in ("all", row["split"]))
             stacked, mask = torch.stack(pictures), torch.tensor(kept)
             if not mask.any():
@@ -98,6 +98,14 @@ class _Data:
         if len(shapes) > 1:
             raise PosterityError(f"the datasets have images of different shapes: {', '.join(map(str, sorted(shapes)))}")
         self.seen, self.unseen, self.weights = torch.cat(seen), torch.cat(unseen), torch.cat(weights)
+
+
+def _bytes(signal: Mapping[str, Any]) -> bytes:
+    """What of a signal its digest is of."""
+    import numpy as np
+
+    content = signal["bytes"]
+    return bytes(content) if content is not None else np.asarray(signal["values"], dtype="<f4").tobytes()
 
 
 def _finished(output: Path, card: Path, digest: str) -> bool:

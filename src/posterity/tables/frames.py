@@ -1,4 +1,4 @@
-"""Any artifacts, grouped by kind, as pandas frames; image columns are read only when asked for."""
+"""Any artifacts, grouped by kind, as pandas frames; signals are read only when asked for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["KEYS", "Artifact", "Frames"]
 
 KEYS = ("dataset", "task", "prior", "sampler")
 """What names a run; artifacts of earlier stages have only the first of them."""
-_PICTURES = {"image", "truth", "display", "mask", "y", "parameters"}
+_LARGE = {"signal", "truth", "display", "mask", "y", "parameters"}
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Frames:
         return sorted(found, key=lambda a: tuple(a.key.get(k, "") for k in KEYS))
 
     def frame(self, kind: str, columns: Sequence[str] | None = None, **where: Any) -> pd.DataFrame:
-        """All rows of a kind, without image columns unless ``columns`` names them; an error if there are none."""
+        """All rows of a kind, without signals unless ``columns`` names them; an error if there are none."""
         found = self.of(kind, **where)
         if not found:
             raise self.missing(kind, where)
-        names = list(columns) if columns else [n for n in SCHEMAS[kind].names if n not in _PICTURES]
+        names = list(columns) if columns else [n for n in SCHEMAS[kind].names if n not in _LARGE]
         tables = [store.read(a.path, kind, columns=names).replace_schema_metadata(None) for a in found]
         return pa.concat_tables(tables).to_pandas()
 

@@ -34,18 +34,18 @@ class Pool:
 
 def attributes(frames: Frames, dataset: str) -> Attributes | None:
     """A predictor of the data set's attributes; None where items are not among the inputs or carry none."""
-    from posterity.artifacts import images
+    from posterity.artifacts import signals
     from posterity.features.attributes import fit
 
     if not frames.of("items", dataset=dataset):
         return None
-    rows = frames.frame("items", ("split", "attributes", "image"), dataset=dataset)
+    rows = frames.frame("items", ("split", "attributes", "signal"), dataset=dataset)
     rows = rows[rows["split"] == "prior"]
     names = [[] if a is None else list(a) for a in rows["attributes"]]
     if not any(names):
         return None
     try:
-        return fit(images.stack(list(rows["image"])), names)
+        return fit(signals.stack(list(rows["signal"])), names)
     except ValueError:  # no attribute is common enough to be learnt
         return None
 
@@ -60,17 +60,17 @@ def large(artifact: Artifact) -> bool:
 
 def pools(frames: Frames, key: Mapping[str, str], model: Attributes | None) -> Iterator[Pool]:
     """The pools of one run, item by item; pixels are the hidden ones where the task hides some."""
-    from posterity.artifacts import images
+    from posterity.artifacts import signals
     from posterity.features.patch import patch
 
     keeps = _keeps(frames, key)
-    rows = frames.frame("samples", ("item", "sample", "image"), **key).sort_values(["item", "sample"])
+    rows = frames.frame("samples", ("item", "sample", "signal"), **key).sort_values(["item", "sample"])
     for item, own in rows.groupby("item"):
-        x = images.stack(list(own["image"]))
+        x = signals.stack(list(own["signal"]))
         features = {"pixels": patch(x, keeps.get(item))}
         if model is not None:
             features["attributes"] = model.logits(x)
-        yield Pool(str(item), own["sample"].tolist(), own["image"].tolist(), features)
+        yield Pool(str(item), own["sample"].tolist(), own["signal"].tolist(), features)
 
 
 def _keeps(frames: Frames, key: Mapping[str, str]) -> dict[str, Any]:

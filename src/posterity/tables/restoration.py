@@ -133,7 +133,7 @@ def _lacking(frames: Frames) -> Any:
     has: dict[str, set[str]] = {}
     for a in frames.of("measurements"):
         task = _settings(a)["task"]
-        one = frames.frame("measurements", ("y_shape", "truth", "parameters"), **a.key).iloc[0]
+        one = frames.frame("measurements", ("signal_shape", "parameters"), **a.key).iloc[0]
         operator = build(task, *_shapes(one))
         has[task["name"]] = set(operator.has) | {"noise" if task["sigma_y"] > 0 else "noiseless"}
 
@@ -149,9 +149,7 @@ def _shapes(row: Any) -> tuple[tuple[int, ...], dict[str, Any]]:
     """(shape of a signal, the operator's own parameters) of a measurement's row."""
     from safetensors.torch import load
 
-    from posterity.artifacts import images
-
-    return tuple(images.decode(row["truth"]).shape), load(row["parameters"]) if row["parameters"] else {}
+    return tuple(row["signal_shape"]), load(row["parameters"]) if row["parameters"] else {}
 
 
 def _sigma_y(frames: Frames, dataset: str, task: str) -> float:

@@ -1,0 +1,1 @@
+"""What is known of electrocardiograms: their leads, rates and beats."""

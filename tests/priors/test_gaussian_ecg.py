@@ -1,0 +1,88 @@
+"""Closed forms on (leads, time): the stationary Gaussian against dense conditioning, and the dense Gaussian."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from posterity.errors import PosterityError
+from posterity.operators.build import build, draw
+from posterity.priors.gaussian import Gaussian
+from posterity.priors.stationary import StationaryGaussian
+
+SHAPE, SIGMA = (8, 12), 0.05
+
+
+def known(count=400, shape=SHAPE):
+    """Coloured noise in coupled leads, (count, leads, time)."""
+    rng = torch.Generator().manual_seed(0)
+    white = torch.randn(count, *shape, generator=rng, dtype=torch.float64)
+    smooth = white + white.roll(1, -1) + 0.5 * white.roll(2, -1)
+    mix = torch.randn(shape[0], shape[0], generator=rng, dtype=torch.float64)
+    return 0.1 * torch.einsum("mn,bnt->bmt", mix, smooth) + 0.2
+
+
+def measured(prior, task):
+    own = draw({"operator": "inpaint", **task}, SHAPE, np.random.default_rng(0))
+    operator = build({"operator": "inpaint", **task}, SHAPE, own)
+    x = known(3)
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    y = operator(x) + SIGMA * operator.where_measured(x) * noise
+    return operator, y, prior.posterior(operator, y, SIGMA)
+
+
+def dense(prior, operator, y):
+    """(mean, log evidence) by conditioning the whole covariance on the measured entries."""
+    d = math.prod(SHAPE)
+    columns = prior.filter(torch.eye(d, dtype=torch.float64).reshape(d, *SHAPE), prior.eigen[0]).reshape(d, d)
+    seen = operator.where_measured(y)[0].flatten() > 0
+    mean = prior.mean.flatten()
+    inner = columns[seen][:, seen] + SIGMA**2 * torch.eye(int(seen.sum()), dtype=torch.float64)
+    rest = y.flatten(1)[:, seen] - mean[seen]
+    moved = (mean + torch.linalg.solve(inner, rest.T).T @ columns[seen]).reshape(-1, *SHAPE)
+    law = torch.distributions.MultivariateNormal(mean[seen], inner)
+    return moved, law.log_prob(y.flatten(1)[:, seen])
+
+
+@pytest.mark.parametrize("task", [{"observed_leads": ["I"]}, {"observed_leads": ["II", "V2", "V6"]}])
+def test_missing_leads_in_closed_form(task):
+    prior = StationaryGaussian.estimate(known())
+    operator, y, exact = measured(prior, task)
+    mean, evidence = dense(prior, operator, y)
+    torch.testing.assert_close(exact.mean, mean, rtol=0, atol=1e-8)
+    torch.testing.assert_close(exact.log_evidence, evidence, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("task", [{"missing_block": "second"}, {"missing_block_per_lead": 0.5}])
+def test_a_missing_block_by_conjugate_gradients(task):
+    prior = StationaryGaussian.estimate(known())
+    operator, y, exact = measured(prior, task)
+    torch.testing.assert_close(exact.mean, dense(prior, operator, y)[0], rtol=0, atol=1e-8)
+
+
+def test_the_same_signal_as_a_picture_of_one_row():
+    """(8, T) and (8, 1, T) are one problem."""
+    x = known()
+    line, row = StationaryGaussian.estimate(x), StationaryGaussian.estimate(x[:, :, None])
+    torch.testing.assert_close(line.denoise(x[:4], 300)[:, :, None], row.denoise(x[:4, :, None], 300))
+
+
+def test_the_dense_gaussian_has_the_moments_of_its_signals():
+    x = known()
+    prior = Gaussian.estimate(x)
+    torch.testing.assert_close(prior.mean, x.mean(0))
+    torch.testing.assert_close(prior.covariance, torch.cov(x.flatten(1).T, correction=0))
+    operator, y, exact = measured(prior, {"observed_leads": ["I"]})
+    seen = operator.where_measured(y)[0].flatten() > 0
+    inner = prior.covariance[seen][:, seen] + SIGMA**2 * torch.eye(int(seen.sum()), dtype=torch.float64)
+    rest = (y - prior.mean).flatten(1)[:, seen]
+    wanted = prior.mean.flatten() + torch.linalg.solve(inner, rest.T).T @ prior.covariance[seen]
+    torch.testing.assert_close(exact.mean.flatten(1), wanted, rtol=0, atol=1e-8)
+
+
+def test_a_dense_covariance_of_whole_records_is_refused():
+    with pytest.raises(PosterityError, match="signals of 7680 entries is too large; at most 4096"):
+        Gaussian.estimate(torch.zeros(2, 8, 960))
