@@ -60,10 +60,13 @@ def test_operators_have_what_the_table_says():
 
 
 def test_masks_are_those_that_can_be_made():
+    from posterity.operators import lead_masks
     from posterity.operators.mask_shapes import FACE_PARTS, SHAPES
 
     inpaint = shapes.schema("parts")["task"]["inpaint"]["properties"]
-    assert set(inpaint) - {"operator", "sigma_y"} == set(SHAPES) - {"face_part"} | {"regions", "objects", "face_parts"}
+    images = set(SHAPES) - {"face_part"} | {"regions", "objects", "face_parts"}
+    assert set(inpaint) - {"operator", "sigma_y"} == images | set(lead_masks.SHAPES)
+    assert inpaint["missing_block"]["enum"] == list(lead_masks.HALVES)
     assert inpaint["face_parts"]["items"]["enum"] == list(FACE_PARTS)
 
 

@@ -95,7 +95,7 @@ def test_a_selection_that_selects_nothing(folder, dataset, said):
 def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
     from importlib import import_module
 
-    selected = {"openmoji": "people", "partimagenet": "val", "lsun": "church"}
+    selected = {"openmoji": "people", "partimagenet": "val", "lsun": "church", "ecg_generated": "beats"}
     for kind in KINDS:
         found = import_module(f"posterity.datasets.{kind}").outline(selected.get(kind, "all"), None)
         assert found.most > 0 and "test" in found.splits
@@ -213,3 +213,19 @@ def test_what_products_need_is_what_they_miss():
             else:
                 assert lack is None, name
     assert LEAST == products._POOL and set(PROBLEMS) == set(products._TEN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "said"),
+    [
+        ({}, {"tasks": ["sr4"]}, "tasks.sr4: for ECGs of dataset 'ecg-beats', 8×70: operator sr is of images"),
+        ({}, {"tasks": ["inpaint_box"]}, "a signal of shape (8, 70) needs one of observed_leads"),
+        ({}, {"features": "vgg"}, "features 'vgg' are of images, these are ECGs; choose patch, attributes"),
+        ({}, {"features": "attributes"}, "do not differ in attributes; choose other features"),
+        ({"datasets": {"ecg-beats": {"select": "rhythm"}}}, {}, "select is 'rhythm', expected one of records, beats"),
+    ],
+)
+def test_what_is_of_images_alone_is_refused_for_ecgs(folder, changes, asked, said):
+    ecg = {"dataset": "ecg-beats", "tasks": ["ecg_from_i"], "prior": "kernel_beats", "features": "patch"}
+    (line,) = lines(folder, changes, run(**ecg | {"samplers": ["exact"], "subsets": ["fps"], "samples": 10} | asked))
+    assert said in line

@@ -84,13 +84,13 @@ def _tasks(c: Checked, known: Mapping[str, Outline], problems: Problems) -> None
         if of_dataset:
             problems.add(f"datasets.{name}.size", size, f"task {task!r} cannot be done: {said}{more}")
         else:
-            problems.say(f"tasks.{name}", f"for {known[dataset].words(size)}, of dataset {dataset!r}: {said}{more}")
+            problems.say(f"tasks.{name}", f"for {known[dataset].words(dataset, size)}: {said}{more}")
 
 
 def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems: Problems) -> None:
     """What one run asks of its dataset."""
     name, dataset = run["dataset"], c.datasets[run["dataset"]]
-    these = f"{outline.words(dataset['size'])}, of dataset {name!r}"
+    these = outline.words(name, dataset["size"])
     if run.get("items", 1) > outline.most:
         problems.add(f"{at}.items", run["items"], f"dataset {name!r} has {outline.most} test items at most")
     prior = c.priors.get(run["prior"], {})

@@ -111,10 +111,10 @@ class Outline:
     described: bool = True
     kind: Kind = field(default_factory=lambda: signals.find("image"))
 
-    def words(self, size: int) -> str:
-        """Say what signals these are, "images, 64×64"."""
+    def words(self, name: str, size: int) -> str:
+        """Say what signals the dataset has, such as "images of dataset 'faces', 64×64"."""
         sides = self.kind.shape(size)
-        return f"{self.kind.noun}s, {'×'.join(map(str, sides[-2:]))}"
+        return f"{self.kind.noun}s of dataset {name!r}, {'×'.join(map(str, sides[-2:]))}"
 
 
 def _image(levels: Pixels) -> dict[str, object]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from posterity.errors import PosterityError
 from posterity.signals.ecg import LEADS
 
-__all__ = ["SHAPES", "missing_block", "missing_block_per_lead", "observed_leads"]
+__all__ = ["HALVES", "SHAPES", "missing_block", "missing_block_per_lead", "observed_leads"]
 
 HALVES = ("first", "second", "random")
 
