@@ -27,8 +27,11 @@ def kernel(shape: tuple[int, ...], images: int, batches: list[int], turns: int) 
     prior, flat = Kernel(data, torch.ones(images), 0.1), data.flatten(1)
     for rows in batches:
         x = torch.randn(rows, *shape, generator=generator, dtype=torch.float64)
+        level = prior.schedule.level(500)
         ours, plain = medians(
-            turns, partial(prior.denoise, x, 500), partial(products, x.view(-1, math.prod(shape)), flat)
+            turns,
+            partial(prior.predict, x, level),
+            partial(products, x.view(-1, math.prod(shape)), flat),
         )
         yield {
             "rows": rows,

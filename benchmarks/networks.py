@@ -12,8 +12,10 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.schedule import Schedule
-from posterity.priors.base import Prior
+from posterity.priors.around import Around
+from posterity.priors.base import Prediction, Prior
 
 __all__ = ["Call", "Recorded", "StandIn", "UNet", "replay"]
 
@@ -42,8 +44,8 @@ class UNet(Prior):
         """Number of weights."""
         return sum(p.numel() for p in self.network.parameters())
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
-        return self.network(x_t, t).sample
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
+        return Prediction(self.network(x_t, level.t).sample)
 
 
 class StandIn(Prior):
@@ -52,8 +54,8 @@ class StandIn(Prior):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.schedule, self.signal_shape, self.dtype = Schedule.linear(), shape, torch.float32
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:  # noqa: ARG002
-        return (0.7 * x_t).tanh()
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:  # noqa: ARG002
+        return Prediction((0.7 * x_t).tanh())
 
 
 @dataclass
@@ -61,33 +63,29 @@ class Call:
     """One evaluation: the shape of its input, whether a graph was built, and how often it was differentiated."""
 
     shape: torch.Size
-    t: int
+    level: Level
     graph: bool
     backwards: int = 0
 
 
-class Recorded(Prior):
+class Recorded(Around):
     """A prior that remembers every question it was asked."""
 
     def __init__(self, prior: Prior) -> None:
-        self.prior, self.schedule, self.signal_shape = prior, prior.schedule, prior.signal_shape
-        self.dtype, self.device = prior.dtype, prior.device
+        super().__init__(prior)
         self.calls: list[Call] = []
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
-        call = Call(x_t.shape, t, x_t.requires_grad)
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
+        call = Call(x_t.shape, level, x_t.requires_grad)
         self.calls.append(call)
-        x0 = self.prior.denoise(x_t, t)
-        if x0.requires_grad:
+        found = self.prior.predict(x_t, level)
+        if found.x0.requires_grad:
 
             def count(_: Tensor) -> None:
                 call.backwards += 1
 
-            x0.register_hook(count)
-        return x0
-
-    def reverse_variance(self, t: int, beta: float, variance: float) -> float | Tensor:
-        return self.prior.reverse_variance(t, beta, variance)
+            found.x0.register_hook(count)
+        return found
 
 
 def replay(prior: Prior, calls: list[Call]) -> None:
@@ -98,6 +96,6 @@ def replay(prior: Prior, calls: list[Call]) -> None:
         graph = call.graph or call.backwards > 0
         with torch.set_grad_enabled(graph):
             x_t = points[call.shape].detach().requires_grad_(graph)
-            x0 = prior.denoise(x_t, call.t)
+            x0 = prior.predict(x_t, call.level).x0
             for _ in range(call.backwards):
                 torch.autograd.grad(x0, x_t, points[call.shape], retain_graph=call.backwards > 1)

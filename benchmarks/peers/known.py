@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +24,7 @@ class InOrder(Noise):
 
     scale: float = 1.0
 
-    def normal(self, purpose: str, step: int, shape: Sequence[int]) -> Tensor:
+    def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
         return self.scale * torch.randn(len(self), *shape, dtype=self.dtype, device=self.device)
 
 

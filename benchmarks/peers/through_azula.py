@@ -53,7 +53,8 @@ class _Denoiser(Denoiser):
         self.arguments = {"steps": len(walk) - 1, "silent": True, "dtype": torch.float64}
 
     def forward(self, x_t: Tensor, t: Tensor) -> DiracPosterior:
-        return DiracPosterior(mean=self.prior.denoise(x_t, self.schedule.walk[self.schedule.position(t)]))
+        level = self.prior.schedule.level(self.schedule.walk[self.schedule.position(t)])
+        return DiracPosterior(mean=self.prior.predict(x_t, level).x0)
 
 
 def _noise(problem: Problem) -> Tensor:
@@ -76,7 +77,7 @@ def pgdm(problem: Problem, walk: Sequence[int], eta: float = 1.0) -> Tensor:
 def diffpir(problem: Problem, walk: Sequence[int], lmbda: float = 1.0) -> Tensor:
     """``DiffPIRDenoiser`` in deterministic DDIM steps, started like our DiffPIR."""
     denoiser = _Denoiser(problem.prior, walk)
-    a_t = problem.alpha_bar(walk[0])
+    a_t = problem.schedule.alpha_bar(walk[0])
     x_t = math.sqrt(a_t) * problem.operator.pinv(problem.y) + math.sqrt(1 - a_t) * _noise(problem)
     fitted = DiffPIRDenoiser(denoiser, problem.y, problem.operator, problem.sigma_y**2, lmbda=lmbda)
     return DDIMSampler(fitted, eta=0.0, **denoiser.arguments)(x_t)

@@ -37,14 +37,14 @@ class _Denoiser(Denoiser):
     def __init__(self, prior: Prior, *, unit_range: bool = False) -> None:
         super().__init__()
         self.prior, self.unit_range = prior, unit_range
-        self._levels = np.array([prior.schedule.sigma_ve(t) for t in range(len(prior.schedule))])
+        self._levels = np.array([prior.schedule.level(t).sigma for t in range(len(prior.schedule))])
 
     def forward(self, x: Tensor, sigma: Tensor | float) -> Tensor:
         level = float(sigma.flatten()[0]) if isinstance(sigma, Tensor) else float(sigma)
         noisy = 2 * x - 1 if self.unit_range else x
         t = int(np.abs(self._levels - (2 * level if self.unit_range else level)).argmin())
         x_t = math.sqrt(self.prior.schedule.alpha_bar(t)) * noisy.to(self.prior.dtype)
-        x0 = self.prior.denoise(x_t, t).to(x.dtype)
+        x0 = self.prior.predict(x_t, self.prior.schedule.level(t)).x0.to(x.dtype)
         return (x0 + 1) / 2 if self.unit_range else x0
 
 
@@ -83,7 +83,7 @@ def pgdm(problem: Problem, walk: Sequence[int], eta: float = 1.0) -> Tensor:
 
 def ddrm(problem: Problem, walk: Sequence[int]) -> Tensor:
     """``DDRM`` at the noise levels of ``walk``, which ends at -1, where deepinv makes no step."""
-    levels = [problem.prior.schedule.sigma_ve(t) for t in walk[:-1]]
+    levels = [problem.prior.schedule.level(t).sigma for t in walk[:-1]]
     return sampling.DDRM(_Denoiser(problem.prior), sigmas=levels)(problem.y, _physics(problem, problem.sigma_y))
 
 

@@ -23,6 +23,12 @@ from posterity.samplers.base import Problem
 from posterity.samplers.mgps import MGPS
 from posterity.stages import distance
 
+
+def denoised(prior, x_t, t):
+    """E[x0 | x_t] at a time of the prior's table."""
+    return prior.predict(x_t, prior.schedule.level(t)).x0
+
+
 SMALL = {"prior": "mixture", "dim": 4, "first": 0, "instances": 3, "samples": 60, "directions": 50, "seed": 0}
 
 
@@ -143,7 +149,7 @@ def test_the_posteriors_own_denoiser_leads_to_the_posterior():
     (score,) = torch.autograd.grad(
         torch.logsumexp(exact.log_weights[0] + law.log_prob(x.flatten(1)[:, None]), 1).sum(), x
     )
-    torch.testing.assert_close(prior.denoise(x, t), (x + (1 - a) * score) / math.sqrt(a))
+    torch.testing.assert_close(denoised(prior, x, t), (x + (1 - a) * score) / math.sqrt(a))
 
 
 def test_sliced_wasserstein_of_shifted_gaussians():

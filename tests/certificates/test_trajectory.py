@@ -10,7 +10,6 @@ from posterity.certificates.conditional import Conditional
 from posterity.certificates.evidence import Evidence, draw
 from posterity.certificates.statistics import trajectory
 from posterity.certificates.tiers import TIERS
-from posterity.diffusion.grids import strided
 from posterity.samplers.base import Sampler
 from posterity.samplers.exact import Exact
 from posterity.samplers.reddiff import REDDiff
@@ -26,11 +25,11 @@ class Path(Sampler):
     def __init__(self, exact, stray=lambda x, z, a: math.sqrt(a) * x + math.sqrt(1 - a) * z):
         self.exact, self.stray = exact, stray
 
-    def run(self, problem, noise, start, guidance, watch):
+    def run(self, problem, noise):
         x = self.exact.draw(len(problem), "path")[0]
-        for step, t in enumerate(reversed(strided(STEPS, len(problem.prior.schedule)))):
-            z = noise.normal("step", step, problem.shape).flatten(1)
-            problem.denoise(self.stray(x, z, problem.alpha_bar(t)).unflatten(1, problem.shape), t)
+        for step, level in enumerate(problem.schedule.grid(STEPS, "strided")):
+            z = noise.normal("step", step).flatten(1)
+            problem.predict(self.stray(x, z, level.alpha_bar).unflatten(1, problem.shape), level)
         return x.unflatten(1, problem.shape)
 
 

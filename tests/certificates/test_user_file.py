@@ -20,8 +20,8 @@ MINE = (
 class Mine(Sampler):
     strength: float = 0.5
 
-    def run(self, problem, noise, start, guidance, watch):
-        return self.strength * noise.normal("init", 0, problem.shape)
+    def run(self, problem, noise):
+        return self.strength * noise.normal("init")
 """
 )
 FUNCTION = """
@@ -76,7 +76,7 @@ def test_a_function_draws_counts_and_sees_rows_alone(file):
         outcome[len(rows)] = samples
     assert (outcome[3].cost.forwards, outcome[3].cost.backwards) == (4, 0)
     assert torch.allclose(outcome[1].x[0], outcome[3].x[0], atol=1e-12)
-    with pytest.raises(PosterityError, match="no place for guidance"):
+    with pytest.raises(PosterityError, match="no noisy state to begin late from"):
         subject.sampler.sample(problem, Noise(0, ["0"], [0]), start=(3, deep.y))
 
 
@@ -87,6 +87,8 @@ def test_what_is_no_sampler(file, tmp_path):
     refused(file("x = 1"), "mine.py defines neither a subclass of posterity.samplers.base.Sampler nor a function")
     refused(file(MINE + "\n@settings\nclass Other(Mine): pass"), "mine.py defines 2 samplers (Mine, Other)")
     refused(file(HEAD + "class Mine(Sampler): pass"), "mine.py: Mine has no method `run`")
+    old = HEAD + "class Mine(Sampler):\n    def run(self, problem, noise, start): pass"
+    refused(file(old), "mine.py: Mine.run(problem, noise, start) must be run(problem, noise)")
     refused(file(MINE, "dps.py"), "dps is a sampler of posterity; give the file another name")
 
 

@@ -89,6 +89,8 @@ def folders(tmp_path):
         ("../x", "a sampler cannot be called '../x'"),
         ("lambda", "a sampler cannot be called 'lambda'"),
         ("base", "a sampler cannot be called 'base'"),
+        ("problem", "a sampler cannot be called 'problem'"),
+        ("level", "a sampler cannot be called 'level'"),
         ("noise", "a sampler cannot be called 'noise'"),
         ("taken", "taken.yaml exists; choose another name or delete it"),
     ],

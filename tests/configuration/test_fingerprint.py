@@ -52,7 +52,7 @@ def test_every_module_that_the_sample_stage_loads_is_counted():
 def test_an_edit_of_the_sampler_is_seen(monkeypatch):
     before = fp.fingerprint("sample", SAMPLE)
     edited(
-        monkeypatch, "posterity.samplers.ddnm", lambda text: text.replace("math.sqrt(1 - a_s)", "math.sqrt(2 - a_s)")
+        monkeypatch, "posterity.samplers.ddnm", lambda text: text.replace("x0 = x0 - residual", "x0 = x0 + residual")
     )
     assert fp.fingerprint("sample", SAMPLE) != before
 

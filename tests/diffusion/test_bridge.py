@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from posterity.diffusion.bridge import Bridge
+from posterity.diffusion.levels import CLEAN
 from posterity.diffusion.schedule import Schedule
 from posterity.diffusion.steps import PosteriorStep
 
 
+def at(level):
+    return Schedule.linear().level(level - 1)
+
+
 def a(level):
-    return Schedule.linear().alpha_bar(level - 1)
+    return at(level).alpha_bar
 
 
 def test_it_is_the_regression_on_both_ends():
@@ -22,7 +27,7 @@ def test_it_is_the_regression_on_both_ends():
     up, down = a(t) / a(s), a(u) / a(t)
     x_t = math.sqrt(up) * x_s + math.sqrt(1 - up) * rng.standard_normal(count)
     x_u = math.sqrt(down) * x_t + math.sqrt(1 - down) * rng.standard_normal(count)
-    bridge = Bridge.between(a(s), a(t), a(u))
+    bridge = Bridge.between(at(s), at(t), at(u))
     coefficients, residual, *_ = np.linalg.lstsq(np.stack([x_u, x_s], axis=1), x_t, rcond=None)
     assert coefficients == pytest.approx([bridge.noisy, bridge.clean], abs=3e-3)
     assert residual[0] / count == pytest.approx(bridge.variance, rel=0.01)
@@ -33,13 +38,13 @@ def test_it_is_the_regression_on_both_ends():
 def test_bridges_compose(middle):
     """Clean → middle and then middle → 400 is clean → 400 at once, in mean and variance."""
     u, k = 500, 400
-    whole, near, far = (Bridge.between(*map(a, levels)) for levels in ((0, k, u), (0, middle, u), (middle, k, u)))
+    whole, near, far = (Bridge.between(*map(at, levels)) for levels in ((0, k, u), (0, middle, u), (middle, k, u)))
     assert far.noisy + far.clean * near.noisy == pytest.approx(whole.noisy, rel=1e-10)
     assert far.clean * near.clean == pytest.approx(whole.clean, rel=1e-10)
     assert far.clean**2 * near.variance + far.variance == pytest.approx(whole.variance, rel=1e-10)
 
 
 def test_from_a_clean_signal_it_is_the_ancestral_step_and_nowhere_it_stays():
-    bridge, step = Bridge.between(1.0, a(300), a(310)), PosteriorStep.between(a(310), a(300))
+    bridge, step = Bridge.between(CLEAN, at(300), at(310)), PosteriorStep.between(at(310), at(300))
     assert bridge == pytest.approx((step.xt_weight, step.x0_weight, step.variance), rel=1e-12)
-    assert Bridge.between(a(300), a(300), a(310)) == (0.0, 1.0, 0.0)
+    assert Bridge.between(at(300), at(300), at(310)) == (0.0, 1.0, 0.0)

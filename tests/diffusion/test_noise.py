@@ -71,3 +71,31 @@ def test_neighbours_in_a_row_and_rows_are_independent():
     for one, other in pairs:
         correlation = torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]
         assert abs(correlation) < 4.5 / one.numel() ** 0.5
+
+
+def test_draws_have_the_shape_that_was_set_unless_another_is_asked_for():
+    shaped = NOISE.shaped((2, 5))
+    assert torch.equal(shaped.normal("step", 4), NOISE.normal("step", 4, (2, 5)))
+    assert torch.equal(shaped.normal("step", 4, (3,)), NOISE.normal("step", 4, (3,)))
+
+
+def test_rows_draw_what_they_draw_in_the_whole():
+    index = torch.tensor([2, 0, 0])
+    few = NOISE.shaped((4,)).rows(index)
+    assert torch.equal(few.normal("step", 1), NOISE.normal("step", 1, (4,))[index])
+    assert torch.equal(few.uniform("mode"), NOISE.uniform("mode")[index])
+
+
+def test_streams_are_independent_and_the_first_is_the_noise_itself():
+    many = Noise(5, ["a"] * 4000, range(4000), shape=(4,))
+    streams = [many.stream(k).normal("init") for k in range(3)]
+    assert torch.equal(streams[0], many.normal("init"))
+    correlation = torch.corrcoef(torch.stack([s.flatten() for s in streams]))
+    assert (correlation - torch.eye(3)).abs().max() < 4 / 16000**0.5
+
+
+def test_draws_of_an_item_are_its_samples_own_however_many_they_are():
+    few, many = (Noise(5, ["a"] * n + ["b"] * n, [*range(n)] * 2, shape=(4,)) for n in (2, 7))
+    one, other = few.of_items().normal("init"), many.of_items().normal("init")
+    assert torch.equal(one[0], one[1]) and torch.equal(one[[0, 2]], other[[0, 7]])
+    assert not torch.equal(one[0], one[2]) and not torch.equal(one[0], few.normal("init")[0])

@@ -1,5 +1,7 @@
 """Step by step the same as azula's samplers where the definitions agree, and what differs where they do not."""
 
+from dataclasses import dataclass, field
+
 import pytest
 import torch
 from benchmarks.peers import known, through_azula
@@ -77,12 +79,13 @@ def test_diffpir_is_the_same_in_deterministic_steps():
     same(ours("diffpir", problem, steps=STEPS, strength=4.0, zeta=0.0, clamp=False), found)
 
 
+@dataclass(frozen=True)
 class Replayed(Noise):
     """Draws that are handed out by name."""
 
-    draws: dict[tuple[str, int], torch.Tensor]
+    draws: dict[tuple[str, int], torch.Tensor] = field(default_factory=dict)
 
-    def normal(self, purpose, step, shape):  # noqa: ARG002
+    def draw(self, purpose, step, shape):  # noqa: ARG002
         return self.draws[purpose, step]
 
 
@@ -92,6 +95,6 @@ def test_repaint_with_one_iteration_is_replacement():
     found = theirs(through_azula.repaint, problem, SPACED, iterations=1)
     torch.manual_seed(3)
     order = [("init", 0), *((purpose, step) for step in range(STEPS) for purpose in ("step", "known", "undo"))]
-    noise = Replayed(0, [""] * 5, range(5))
-    object.__setattr__(noise, "draws", {key: torch.randn(5, *known.SHAPE, dtype=torch.float64) for key in order})
+    draws = {key: torch.randn(5, *known.SHAPE, dtype=torch.float64) for key in order}
+    noise = Replayed(0, [""] * 5, range(5), draws=draws)
     same(ours("replacement", problem, noise=noise, steps=STEPS, clamp=False), found)

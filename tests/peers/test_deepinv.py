@@ -1,6 +1,7 @@
 """Step by step the same as deepinv's samplers where the definitions agree, and what differs where they do not."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from deepinv.models.base import Denoiser
 from deepinv.physics import DecomposablePhysics, GaussianNoise, Inpainting
 
 from posterity import samplers
-from posterity.diffusion.grids import spaced, strided, transitions
+from posterity.diffusion.grids import spaced, strided
 from posterity.diffusion.steps import PosteriorStep
 
 STEPS = 40
@@ -50,9 +51,9 @@ def test_dps_is_ours_with_a_step_that_shrinks_with_beta():
     torch.manual_seed(3)
     noise = known.rows(5)
     x_t, dps = noise.normal("init", 0, known.SHAPE), samplers.find("dps")(steps=STEPS)
-    for t, s in transitions(SPACED):
-        x0, gradient = dps._predict(problem, None, x_t, t, 0.0)
-        move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
+    for t, s in pairwise(SPACED):
+        x0, _, gradient = dps._predict(problem, x_t, problem.schedule.level(t))
+        move = PosteriorStep.between(problem.schedule.level(t), problem.schedule.level(s))
         x_t = move.x0_weight * x0 + move.xt_weight * x_t - 3.0 * move.beta / math.sqrt(1 - move.beta) * gradient
         if s != -1:
             x_t = x_t + math.sqrt(move.variance) * noise.normal("step", t, known.SHAPE)
@@ -83,7 +84,7 @@ def test_ddrm_ignores_directions_with_a_singular_value_below_the_noise_level():
         mask=torch.full((1, *known.SHAPE), 0.25, dtype=torch.float64), noise_model=GaussianNoise(0.3)
     )
     method = sampling.DDRM(
-        through_deepinv._Denoiser(prior), sigmas=[prior.schedule.sigma_ve(t) for t in _strided(20)[:-1]]
+        through_deepinv._Denoiser(prior), sigmas=[prior.schedule.level(t).sigma for t in _strided(20)[:-1]]
     )
     drawn = []
     for value in (-1.0, 1.0):

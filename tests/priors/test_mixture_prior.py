@@ -9,7 +9,13 @@ from torch import Tensor
 from posterity.diffusion.noise import Noise
 from posterity.operators.base import Operator
 from posterity.operators.masks import Inpainting
+from posterity.priors.base import Prior
 from posterity.priors.mixture import Mixture
+
+
+def denoised(prior: Prior, x_t: Tensor, t: int) -> Tensor:
+    """E[x0 | x_t] at a time of the prior's table."""
+    return prior.predict(x_t, prior.schedule.level(t)).x0
 
 
 class Matrix(Operator):
@@ -40,9 +46,9 @@ def mixture(d: int = 2, k: int = 4, shared: bool = False) -> Mixture:
 def test_denoiser_is_the_gradient_of_the_log_marginal(t: int, shared: bool) -> None:
     prior = mixture(3, shared=shared)
     x = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
-    (score,) = torch.autograd.grad(prior.log_marginal(x, t).sum(), x)
+    (score,) = torch.autograd.grad(prior.log_marginal(x, prior.schedule.level(t)).sum(), x)
     a = prior.schedule.alpha_bar(t)
-    torch.testing.assert_close(prior.denoise(x, t), (x + (1 - a) * score) / math.sqrt(a), rtol=0, atol=1e-9)
+    torch.testing.assert_close(denoised(prior, x, t), (x + (1 - a) * score) / math.sqrt(a), rtol=0, atol=1e-9)
 
 
 def test_posterior_against_importance_sampling() -> None:

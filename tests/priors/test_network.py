@@ -13,9 +13,17 @@ from torch import Tensor, nn
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.priors import build
+from posterity.priors.base import Prior
+from posterity.priors.gaussian import Gaussian
+from posterity.priors.loading import SCHEDULES, load
 from posterity.priors.loading import build as bare
-from posterity.priors.loading import load
 from posterity.priors.network import Network
+
+
+def denoised(prior: Prior, x_t: Tensor, t: int) -> Tensor:
+    """E[x0 | x_t] at a time of the prior's table."""
+    return prior.predict(x_t, prior.schedule.level(t)).x0
+
 
 SHAPE = (3, 8, 8)
 SCHEDULE = Schedule.linear()
@@ -58,14 +66,16 @@ def test_predictions_become_the_exact_denoiser(prediction: str, t: int) -> None:
     prior = Network(network, SCHEDULE, SHAPE, prediction)
     x = torch.randn(2, *SHAPE)
     a = SCHEDULE.alpha_bar(t)
-    torch.testing.assert_close(prior.denoise(x, t), math.sqrt(a) * 0.09 / (a * 0.09 + 1 - a) * x, rtol=1e-4, atol=1e-4)
-    expected = 250 * math.log(SCHEDULE.sigma_ve(t)) if prediction == "edm" else t
+    torch.testing.assert_close(
+        denoised(prior, x, t), math.sqrt(a) * 0.09 / (a * 0.09 + 1 - a) * x, rtol=1e-4, atol=1e-4
+    )
+    expected = 250 * math.log(SCHEDULE.level(t).sigma) if prediction == "edm" else t
     assert network.labels == [pytest.approx(expected)]
 
 
 def test_edm_is_not_asked_about_more_noise_than_it_knows() -> None:
     network = Ideal("edm", 0.3)
-    Network(network, SCHEDULE, SHAPE, "edm").denoise(torch.randn(1, *SHAPE), 999)
+    Network(network, SCHEDULE, SHAPE, "edm").predict(torch.randn(1, *SHAPE), SCHEDULE.level(999))
     assert network.labels == [pytest.approx(250 * math.log(80))]
 
 
@@ -83,13 +93,13 @@ def test_gradients_reach_the_image_and_no_weight() -> None:
     prior = Network(filled(), SCHEDULE, SHAPE)
     assert prior.dtype == torch.float32 and not prior.network.training
     x = torch.randn(2, *SHAPE, dtype=torch.float64, requires_grad=True)
-    x0 = prior.denoise(x, 400)
+    x0 = denoised(prior, x, 400)
     assert x0.dtype == torch.float64
     direction = torch.randn(2, *SHAPE, dtype=torch.float64)
     (gradient,) = torch.autograd.grad((x0 * direction).sum(), x)
     step = 1e-2 * torch.randn(2, *SHAPE, dtype=torch.float64)
     with torch.no_grad():
-        change = ((prior.denoise(x + step, 400) - prior.denoise(x - step, 400)) * direction).sum() / 2
+        change = ((denoised(prior, x + step, 400) - denoised(prior, x - step, 400)) * direction).sum() / 2
     assert float((gradient * step).sum()) == pytest.approx(float(change), rel=2e-2)
     assert all(p.grad is None and not p.requires_grad for p in prior.network.parameters())
 
@@ -97,24 +107,60 @@ def test_gradients_reach_the_image_and_no_weight() -> None:
 def test_learned_variance_lies_between_the_two_fixed_ones() -> None:
     prior = Network(filled(out_channels=6), SCHEDULE, SHAPE, learned_variance=True)
     x = torch.randn(2, *SHAPE)
-    x0 = prior.denoise(x, 400)
+    x0, given, evaluations = prior.predict(x, prior.schedule.level(400))
     with torch.no_grad():
         raw = prior.network(x, torch.full((2,), 400.0), return_dict=False)[0]
     a = SCHEDULE.alpha_bar(400)
     torch.testing.assert_close(x0, (x - math.sqrt(1 - a) * raw[:, :3]) / math.sqrt(a))
-    share = (raw[:, 3:] + 1) / 2
-    expected = (share * math.log(0.02) + (1 - share) * math.log(0.01)).exp()
-    torch.testing.assert_close(prior.reverse_variance(400, 0.02, 0.01), expected)
-    assert prior.reverse_variance(400, 0.02, 0.0) == 0.0
-    with pytest.raises(RuntimeError, match="399"):
-        prior.reverse_variance(399, 0.02, 0.01)
+    torch.testing.assert_close(given, (raw[:, 3:] + 1) / 2)
+    assert evaluations == 1 and not given.requires_grad
 
 
 def test_a_class_conditional_network_is_asked_for_its_class() -> None:
     network = filled(num_class_embeds=5)
     x = torch.randn(2, *SHAPE)
-    two, three = (Network(network, SCHEDULE, SHAPE, label=k).denoise(x, 400) for k in (2, 3))
+    two, three = (Network(network, SCHEDULE, SHAPE, label=k).predict(x, SCHEDULE.level(400)).x0 for k in (2, 3))
     assert (two - three).abs().max() > 1e-3
+
+
+def test_rows_are_conditioned_on_their_class_with_a_weight() -> None:
+    network, x, level = filled(num_class_embeds=5), torch.randn(3, *SHAPE), SCHEDULE.level(400.5)
+    prior = Network(network, SCHEDULE, SHAPE, label=0, null_class=4)
+    alone = [Network(network, SCHEDULE, SHAPE, label=k).predict(x, level).x0 for k in range(5)]
+    labels = torch.tensor([2, 0, 3])
+    found = prior.given(labels).predict(x, level)
+    expected = torch.stack([alone[k][row] for row, k in enumerate(labels.tolist())])
+    torch.testing.assert_close(found.x0, expected)
+    assert found.evaluations == 1
+    guided = prior.given(labels, weight=2.5).predict(x, level)
+    torch.testing.assert_close(guided.x0, alone[4] + 2.5 * (expected - alone[4]))
+    assert guided.evaluations == 2
+    few = prior.given(labels, weight=2.5).rows(torch.tensor([2, 0]))
+    torch.testing.assert_close(few.predict(x[[2, 0]], level).x0, guided.x0[[2, 0]])
+    torch.testing.assert_close(prior.predict(x, level).x0, alone[0])  # which is as it was
+
+
+def test_conditioning_that_cannot_be_is_refused() -> None:
+    labels, classes = torch.tensor([1, 2]), Network(filled(num_class_embeds=5), SCHEDULE, SHAPE, label=0)
+    with pytest.raises(PosterityError, match="this network has no classes to be conditioned on"):
+        Network(filled(), SCHEDULE, SHAPE).given(labels)
+    with pytest.raises(PosterityError, match=r"weight 2\.0 needs a null class, which this network lacks; use 1"):
+        classes.given(labels, weight=2.0)
+    with pytest.raises(PosterityError, match="asked about 3 rows and was given classes of 2"):
+        classes.given(labels).predict(torch.randn(3, *SHAPE), SCHEDULE.level(10))
+    with pytest.raises(PosterityError, match="a Gaussian prior has no classes to be conditioned on"):
+        Gaussian(torch.zeros(1, 1, 2), torch.eye(2)).given(labels)
+
+
+def test_a_network_of_edm_is_asked_at_any_noise_level() -> None:
+    """Beyond the linear schedule's table too: at the levels of its own one, and at real times between them."""
+    schedule, network = SCHEDULES["edm"](), Ideal("edm", 0.3)
+    prior, x = Network(network, schedule, SHAPE, "edm"), torch.randn(2, *SHAPE)
+    for sigma in (0.002, 0.0171, 1.0, 31.4, 80.0):
+        a = 1 / (1 + sigma**2)
+        x0 = prior.predict(x, schedule.at_snr(sigma**-2)).x0
+        torch.testing.assert_close(x0, math.sqrt(a) * 0.09 / (a * 0.09 + 1 - a) * x, rtol=1e-4, atol=1e-5)
+        assert network.labels[-1] == pytest.approx(250 * math.log(sigma), abs=1e-3)
 
 
 def write(folder: Any, network: nn.Module, card: dict[str, Any] | None = None, **tensors: Tensor | None) -> Any:
@@ -137,8 +183,10 @@ def test_a_file_gives_the_network_that_was_written(tmp_path: Any) -> None:
     path = write(tmp_path, network)
     prior = build({"kind": "network", "name": "small"}, torch.zeros(0), [], {}, SHAPE, path)
     # in the memory layout that files are loaded in, so that not even rounding differs
-    expected = Network(network.to(memory_format=torch.channels_last), SCHEDULE, SHAPE).denoise(x, 300)
-    assert torch.equal(prior.denoise(x, 300), expected)
+    expected = (
+        Network(network.to(memory_format=torch.channels_last), SCHEDULE, SHAPE).predict(x, SCHEDULE.level(300)).x0
+    )
+    assert torch.equal(denoised(prior, x, 300), expected)
 
 
 def test_half_precision_is_computed_in_single(tmp_path: Any) -> None:
@@ -169,6 +217,7 @@ BIAS = "conv_out.bias"
         ({}, {"weights": "f" * 64}, ["card.json: weights is 'ffff", "expected their SHA-256"]),
         ({}, {"signal_shape": 3}, ["card.json: signal_shape is 3, expected whole numbers"]),
         ({}, {"signal_shape": [3, 8, "8"]}, ["card.json: signal_shape is [3, 8, '8'], expected whole numbers"]),
+        ({}, {"null_class": 1}, ["card.json: null_class is 1, expected none, as the network has no classes"]),
         ({}, {"schedule": ["linear"]}, ["card.json: schedule ['linear'] is none of"]),
     ],
 )

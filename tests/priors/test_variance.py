@@ -1,9 +1,11 @@
 """The loss of a learned variance has its least value at the variance of the exact reverse step."""
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import PosteriorStep
 from posterity.priors._variance import VarianceLoss
 from posterity.priors.network import Network
 
@@ -46,10 +48,11 @@ def test_a_learned_variance_becomes_that_of_the_exact_reverse_step() -> None:
     exact = tilde + (before.sqrt() * beta / (1 - now)) ** 2 * S**2 * (1 - now) / (now * S**2 + 1 - now)
     found = []
     for k, high, low in zip(times, beta.tolist(), tilde.tolist(), strict=True):
-        prior.denoise(x0[:1], k)
-        variance = prior.reverse_variance(k, high, low)
-        assert isinstance(variance, Tensor)
-        found.append(variance.double().mean())
+        step = PosteriorStep.between(SCHEDULE.level(k), SCHEDULE.level(k - 1))
+        assert (step.beta, step.variance) == pytest.approx((high, low))
+        std = step.std(prior.predict(x0[:1], SCHEDULE.level(k)).share)
+        assert isinstance(std, Tensor)
+        found.append(std.double().square().mean())
     shares = [((v.log() - tilde.log()) / (beta.log() - tilde.log())) for v in (torch.stack(found), exact)]
     assert shares[1].min() < 0.2 and shares[1].max() > 0.5, "the test says nothing at the bounds"
     torch.testing.assert_close(*shares, atol=0.03, rtol=0)

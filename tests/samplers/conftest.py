@@ -15,7 +15,7 @@ from posterity.diffusion.schedule import Schedule
 from posterity.operators.masks import Inpainting
 from posterity.operators.pointwise import Colorization, Denoising
 from posterity.operators.superresolution import BicubicSR
-from posterity.priors.base import Prior
+from posterity.priors.base import Prediction, Prior
 from posterity.samplers.base import Problem
 
 SCHEDULE = Schedule.linear()
@@ -30,13 +30,15 @@ class Gaussian(Prior):
         self.signal_shape, self.covariance, self.mean = shape, covariance.double(), mean
 
     def jacobian(self, t):
-        a = self.schedule.alpha_bar(t)
+        return self._jacobian(self.schedule.alpha_bar(t))
+
+    def _jacobian(self, a):
         eye = torch.eye(len(self.covariance), dtype=torch.float64)
         return math.sqrt(a) * torch.linalg.solve(a * self.covariance + (1 - a) * eye, self.covariance)
 
-    def denoise(self, x_t, t):
-        centred = (x_t - math.sqrt(self.schedule.alpha_bar(t)) * self.mean).flatten(1)
-        return self.mean + (centred @ self.jacobian(t).T).view(x_t.shape)
+    def predict(self, x_t, level):
+        centred = (x_t - level.signal * self.mean).flatten(1)
+        return Prediction(self.mean + (centred @ self._jacobian(level.alpha_bar).T).view(x_t.shape))
 
 
 class Oracle(Prior):
@@ -47,9 +49,9 @@ class Oracle(Prior):
     def __init__(self, truth):
         self.truth, self.signal_shape, self.seen = truth, tuple(truth.shape), []
 
-    def denoise(self, x_t, t):
-        self.seen.append((t, x_t.detach().clone()))
-        return self.truth.expand(x_t.shape)
+    def predict(self, x_t, level):
+        self.seen.append((int(level.t), x_t.detach().clone()))
+        return Prediction(self.truth.expand(x_t.shape))
 
 
 class Network(Prior):
@@ -62,18 +64,18 @@ class Network(Prior):
         size = math.prod(shape)
         self.weights = torch.randn(size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
-    def denoise(self, x_t, t):
-        self.times.append(t)
+    def predict(self, x_t, level):
+        self.times.append(int(level.t))
         # A sum over an axis, not a matrix product, whose rounding may depend on the number of rows.
         mixed = (x_t.flatten(1)[:, None] * self.weights / math.sqrt(len(self.weights))).sum(2)
-        return torch.tanh(mixed + math.cos(0.01 * t)).view(x_t.shape)
+        return Prediction(torch.tanh(mixed + math.cos(0.01 * level.t)).view(x_t.shape))
 
 
 @dataclass(frozen=True)
 class Draws(Noise):
     """The same contract with one generator a draw: fast for many thousand rows."""
 
-    def normal(self, purpose, step, shape):
+    def draw(self, purpose, step, shape):
         seed = zlib.crc32(f"{self.seed}/{purpose}/{step}".encode())
         rng = torch.Generator().manual_seed(seed)
         return torch.randn(len(self), *shape, generator=rng, dtype=self.dtype)

@@ -1,13 +1,14 @@
 """What every sampler owes: rows that do not see their batch, honest costs, late starts, settings that are checked."""
 
 import json
+from itertools import pairwise
 
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
 from posterity import samplers
-from posterity.diffusion.grids import spaced, time_travel, transitions
+from posterity.diffusion.grids import spaced, time_travel
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
 from posterity.guidance import Diversity
@@ -114,7 +115,7 @@ FRACTIONS = {
     "ddrm": [s / 1000 for s in range(900, 0, -50)],  # of the next time, and none of it at 0 and -1
     "ddnm": [s / 1000 for s in range(960, 0, -20)],
     "dps": [t / 1000 for t in reversed(spaced(50)) if t > 0],  # of the current time
-    "repaint": [k / 30 for k, after in transitions(time_travel(30, 10, 2)) if k > after and k > 0],  # of the level
+    "repaint": [k / 30 for k, after in pairwise(time_travel(30, 10, 2)) if k > after and k > 0],  # of the level
 }
 
 

@@ -1,6 +1,7 @@
 """CoPaint: the loss falls and ends at its minimiser, rows search for themselves, costs."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,9 +10,21 @@ import torch
 from posterity.diffusion.grids import spaced
 from posterity.samplers.copaint import CoPaint
 
+
+def denoised(prior, x_t, t):
+    """E[x0 | x_t] at a time of the prior's table."""
+    return prior.predict(x_t, prior.schedule.level(t)).x0
+
+
 SHAPE = (3, 4, 4)
 GRID = spaced(250)
 NOW = 100
+
+
+def optimised(bench, sampler, problem, x_t, now=NOW):
+    """The state at level ``now`` of the grid."""
+    level = bench.schedule.level(GRID[now])
+    return sampler._optimise(problem, level, sampler.strengths(bench.schedule)[level], x_t)
 
 
 @pytest.fixture
@@ -34,7 +47,7 @@ def test_many_steps_reach_the_minimiser(bench, prior, name):
     problem, x_t = case(bench, prior, name)
     t, stay = GRID[NOW], 0.1
     found = CoPaint(gradient_steps=2000, rate=5.0, rate_growth=1.0, stay=stay, stay_growth=1.0, clamp=False)
-    x = found._optimise(problem, GRID, NOW, x_t).x
+    x = optimised(bench, found, problem, x_t).x
     operator = problem.operator
     matrix = operator(torch.eye(48, dtype=torch.float64).view(48, *SHAPE)).flatten(1).T @ prior.jacobian(t)
     left = matrix.T @ matrix + stay * torch.eye(48)
@@ -49,7 +62,7 @@ def test_no_step_raises_the_loss(bench, prior, name, rate):
     losses = []
     for count in range(6):
         sampler = CoPaint(gradient_steps=count, rate=rate, clamp=False)
-        losses.append(sampler._optimise(problem, GRID, NOW, x_t).loss)
+        losses.append(optimised(bench, sampler, problem, x_t).loss)
     assert all((after <= before).all() for before, after in pairwise(losses))
     assert (losses[-1] < losses[0]).all()
 
@@ -57,12 +70,12 @@ def test_no_step_raises_the_loss(bench, prior, name, rate):
 def test_every_row_has_its_own_step_size(bench, prior):
     """A row that must shorten its step leaves the other's as it is."""
     problem, x_t = case(bench, prior, "sr")
-    problem.y[0] = problem.operator(prior.denoise(x_t, GRID[NOW]))[0]  # row 0 has nearly nothing to gain
+    problem.y[0] = problem.operator(denoised(prior, x_t, GRID[NOW]))[0]  # row 0 has nearly nothing to gain
     sampler = CoPaint(rate=30.0, stay=1.0, clamp=False)
-    together = sampler._optimise(problem, GRID, NOW, x_t).x
+    together = optimised(bench, sampler, problem, x_t).x
     for row in (0, 1):
         alone = bench.problem(prior, problem.operator, problem.y[[row]])
-        assert torch.allclose(sampler._optimise(alone, GRID, NOW, x_t[[row]]).x[0], together[row], atol=1e-12)
+        assert torch.allclose(optimised(bench, sampler, alone, x_t[[row]]).x[0], together[row], atol=1e-12)
 
 
 def test_step_size_and_distance_grow_as_published(bench):
@@ -72,7 +85,7 @@ def test_step_size_and_distance_grow_as_published(bench):
     problem, x_t = bench.problem(prior, operator, torch.ones(1, 1, 1, 1).double()), torch.zeros(1, 1, 1, 1).double()
     for now in (249, 100, 0):
         t = GRID[now]
-        tried = CoPaint(gradient_steps=1, clamp=False)._optimise(problem, GRID, now, x_t)
+        tried = optimised(bench, CoPaint(gradient_steps=1, clamp=False), problem, x_t, now)
         # L = (1 - √ᾱ x)² + λ x² has slope -2√ᾱ at 0.
         step = 0.02 * 1.012 ** (249 - now) * math.sqrt(a(t) / a(0)) * 2 * math.sqrt(a(t))
         assert tried.x.item() == pytest.approx(step, rel=1e-9)
@@ -82,9 +95,9 @@ def test_step_size_and_distance_grow_as_published(bench):
 
 def test_masked_entries_of_y_count_for_nothing(bench, prior):
     problem, x_t = case(bench, prior, "inpaint")
-    before = CoPaint()._optimise(problem, GRID, NOW, x_t)
-    problem.y = problem.y + 5 * (1 - problem.operator.keep)
-    assert torch.equal(CoPaint()._optimise(problem, GRID, NOW, x_t).x, before.x)
+    before = optimised(bench, CoPaint(), problem, x_t)
+    problem = replace(problem, y=problem.y + 5 * (1 - problem.operator.keep))
+    assert torch.equal(optimised(bench, CoPaint(), problem, x_t).x, before.x)
 
 
 @pytest.mark.parametrize("name", ["inpaint", "sr"])

@@ -73,8 +73,8 @@ def test_batches_of_unequal_size_count_by_their_rows():
 
 def test_a_sampler_that_is_run_again_counts_from_nothing(bench):
     class Once(Sampler):
-        def run(self, problem, noise, start, guidance, watch):
-            return problem.denoise(noise.normal("init", 0, problem.shape), 9)
+        def run(self, problem, noise):
+            return problem.predict(noise.normal("init"), problem.schedule.level(9)).x0
 
     operator = bench.operators(SHAPE)["denoise"]
     y = torch.zeros(ROWS, *SHAPE, dtype=torch.float64)

@@ -57,7 +57,7 @@ def test_injected_and_fresh_noise_add_up(bench, sigma_y, eta):
     branches = set()
     for t in range(0, 1000, 50):
         a_s = bench.schedule.alpha_bar(t)
-        weight, fresh, kept = DDNM(eta=eta)._spectral_weights(singulars, sigma_y, a_s)
+        weight, fresh, kept = DDNM(eta=eta)._spectral_weights(singulars, sigma_y, bench.schedule.level(t))
         injected = math.sqrt(a_s) * sigma_y / singulars[1:]
         assert kept[0] ** 2 + fresh[0] ** 2 == pytest.approx(1 - a_s)
         assert (kept[1:] == 0).all() and ((weight >= 0) & (weight <= 1)).all()

@@ -109,7 +109,7 @@ def test_a_guided_step_uses_the_noise_of_the_guided_prediction(bench):
     for guidance in (None, once):
         options = {"noise": bench.rows(bench.Draws, 2), "start": (100, x_t), "guidance": guidance}
         x.append(bench.restore(DDRM(), prior, Inpainting(nothing, SHAPE), torch.zeros(1, *SHAPE).double(), **options).x)
-    sigma, a = bench.schedule.sigma_ve, bench.schedule.alpha_bar
+    sigma, a = lambda t: bench.schedule.level(t).sigma, bench.schedule.alpha_bar
     root, gain = math.sqrt(1 - 0.85**2), lambda t: prior.jacobian(t)[0, 0].item()
     # The push at 100 → 50 is the only one: guidance rests at the last two steps.
     moved_50 = math.sqrt(a(50)) * (1 - root * sigma(50) / sigma(100))

@@ -56,10 +56,11 @@ def test_the_grid_is_dense_at_low_noise():
 def test_the_weight_of_the_prior_counts_the_noise_in_halves(bench):
     """The source's λ = 4 is the weight of Bayes, σ_y²/σ_t²."""
     problem = bench.problem(bench.Network(SHAPE), Denoising(SHAPE), torch.zeros(1, *SHAPE), 0.1)
-    assert DiffPIR(strength=4.0)._rho(problem, 249) == pytest.approx((0.1 / 0.95294) ** 2, rel=1e-4)
-    assert DiffPIR()._rho(problem, 249) == pytest.approx((0.05 / 0.95294) ** 2, rel=1e-4)
+    level = bench.schedule.level(249)
+    assert DiffPIR(strength=4.0)._rho(problem, level) == pytest.approx((0.1 / 0.95294) ** 2, rel=1e-4)
+    assert DiffPIR()._rho(problem, level) == pytest.approx((0.05 / 0.95294) ** 2, rel=1e-4)
     problem.sigma_y = 0.0
-    assert DiffPIR()._rho(problem, 249) == pytest.approx((0.001 / 0.95294) ** 2, rel=1e-4)
+    assert DiffPIR()._rho(problem, level) == pytest.approx((0.001 / 0.95294) ** 2, rel=1e-4)
 
 
 def test_moments_against_the_recursion(bench):

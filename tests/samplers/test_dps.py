@@ -9,6 +9,12 @@ from posterity.guidance import Diversity
 from posterity.operators.masks import Inpainting
 from posterity.samplers.dps import DPS
 
+
+def denoised(prior, x_t, t):
+    """E[x0 | x_t] at a time of the prior's table."""
+    return prior.predict(x_t, prior.schedule.level(t)).x0
+
+
 SHAPE = (3, 4, 4)
 
 
@@ -27,9 +33,9 @@ class Recorder:
     def __getattr__(self, name):
         return getattr(self.prior, name)
 
-    def denoise(self, x_t, t):
+    def predict(self, x_t, level):
         self.seen.append(x_t.detach().clone())
-        return self.prior.denoise(x_t, t)
+        return self.prior.predict(x_t, level)
 
 
 def first_correction(bench, prior, operator, y, x_t, *, guidance=None, **settings):
@@ -52,7 +58,7 @@ def test_gradient_is_the_analytic_one(bench, prior, name):
     x_t = torch.randn(2, *SHAPE, dtype=torch.float64)
     y = torch.randn_like(operator(x_t))
     found = first_correction(bench, prior, operator, y, x_t)
-    residual = operator.where_measured(y) * (y - operator(prior.denoise(x_t, 500)))
+    residual = operator.where_measured(y) * (y - operator(denoised(prior, x_t, 500)))
     unit = residual / residual.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
     expected = -(operator.adjoint(unit).flatten(1) @ prior.jacobian(500)).view(x_t.shape)
     assert torch.allclose(found, expected, atol=1e-10)
@@ -66,7 +72,7 @@ def test_guidance_couples_the_gradient_unless_detached(bench, prior, detach):
     y = torch.randn_like(operator(x_t))
     guidance = Diversity(eta=0.6)
     found = first_correction(bench, prior, operator, y, x_t, guidance=guidance, detach_guidance=detach)
-    c, x0 = 0.6 * 500 / 1000, prior.denoise(x_t, 500)
+    c, x0 = 0.6 * 500 / 1000, denoised(prior, x_t, 500)
     residual = y - operator(x0 + c * (x0 - x0.flip(0)))
     unit = residual / residual.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
     pull = unit if detach else (1 + c) * unit - c * unit.flip(0)
@@ -124,7 +130,7 @@ def test_the_last_step_is_corrected_too(bench, prior):
     y = torch.randn_like(operator(x_t))
     sampler = DPS(scale=0.5, clamp=False)
     x = bench.restore(sampler, prior, operator, y, noise=bench.rows(bench.Draws, 1), start=(0, x_t)).x
-    x0 = prior.denoise(x_t, 0)
+    x0 = denoised(prior, x_t, 0)
     unit = (y - operator(x0)) / (y - operator(x0)).norm()
     expected = x0 + 0.5 * (operator.adjoint(unit).flatten(1) @ prior.jacobian(0)).view(x_t.shape)
     assert torch.allclose(x, expected, atol=1e-10)

@@ -14,6 +14,12 @@ from posterity.operators.masks import Inpainting
 from posterity.priors.gaussian import Gaussian
 from posterity.samplers.mgps import MGPS, _Normal
 
+
+def denoised(prior, x_t, t):
+    """E[x0 | x_t] at a time of the prior's table."""
+    return prior.predict(x_t, prior.schedule.level(t)).x0
+
+
 QUAD = (1, 1, 4)
 VARIANCE = torch.tensor([1.5, 0.8, 0.3, 1.0], dtype=torch.float64)
 KEEP = torch.tensor([[[[1.0, 0.0, 1.0, 1.0]]]], dtype=torch.float64)
@@ -63,14 +69,14 @@ def test_samples_are_nearest_to_the_posterior_with_a_midpoint_inside(bench):
 def test_a_long_fit_finds_the_best_diagonal_gaussian(bench, parametrisation):
     """Mean of the surrogate, variances 1/(diagonal of its precision), also with correlations."""
     toy = toys.gaussian(8, 1, measured=3)
-    matrix, y, sigma_y, mid = toy.matrix, toy.y[0], 2.0, 400
+    matrix, y, sigma_y, mid = toy.matrix, toy.y[0], 2.0, toy.prior.schedule.level(399)
     problem = bench.problem(toy.prior, toy.operator, toy.y.expand(200, -1), sigma_y)
     sampler, centre = MGPS(rate=0.005, parametrisation=parametrisation), torch.full((200, 1, 1, 8), 0.2).double()
     begin = _Normal(centre, torch.full_like(centre, math.log(0.5)))
-    slope, noise = sampler._slope(problem, mid), bench.rows(bench.Draws, 200)
+    slope, noise = sampler._slope(problem, mid), bench.rows(bench.Draws, 200).shaped((1, 1, 8))
     fit = sampler._fit(noise, "fit", 800, begin, (centre, 0.25), slope)
-    shift = toy.prior.denoise(torch.zeros(1, 1, 1, 8), mid - 1).flatten()
-    seen, missing = matrix @ toy.prior.gain(mid - 1), y - matrix @ shift
+    shift = toy.prior.predict(torch.zeros(1, 1, 1, 8), mid).x0.flatten()
+    seen, missing = matrix @ toy.prior.gain(mid), y - matrix @ shift
     precision = torch.eye(8) / 0.25 + seen.T @ seen / sigma_y**2
     mean = torch.linalg.solve(precision, centre[0].flatten() / 0.25 + seen.T @ missing / sigma_y**2)
     assert torch.allclose(fit.mean.mean(0).flatten(), mean, atol=0.02)
@@ -85,7 +91,9 @@ def test_a_long_warm_fit_finds_the_law_at_level_one(bench):
     x_mid, ratio = torch.full((200, *QUAD), 0.4).double(), a_mid / a
     begin = _Normal(x_mid, torch.full_like(x_mid, math.log(0.5)))
     anchor = (x_mid / math.sqrt(ratio), (1 - ratio) / ratio)
-    fit = sampler._fit(bench.rows(bench.Draws, 200), "fit", 1000, begin, anchor, sampler._warm_slope(problem))
+    fit = sampler._fit(
+        bench.rows(bench.Draws, 200).shaped(QUAD), "fit", 1000, begin, anchor, sampler._warm_slope(problem)
+    )
     marginal = a * VARIANCE + 1 - a
     precision = KEEP.flatten() / SIGMA**2 + 1 / marginal + ratio / (1 - ratio)
     mean = (Y.flatten() / SIGMA**2 + math.sqrt(ratio) * 0.4 / (1 - ratio)) / precision
@@ -99,8 +107,9 @@ def test_slopes_are_the_analytic_ones(bench):
     prior, operator = diagonal()
     problem = bench.problem(prior, operator, Y + 7 * (1 - KEEP), SIGMA)
     x, a = torch.randn(1, *QUAD, dtype=torch.float64), prior.schedule.alpha_bar(0)
-    residual = KEEP * (Y - prior.denoise(x, 399)) / SIGMA**2
-    assert torch.allclose(MGPS()._slope(problem, 400)(x).flatten(), -prior.gain(399) @ residual.flatten())
+    level = prior.schedule.level(399)
+    residual = KEEP * (Y - prior.predict(x, level).x0) / SIGMA**2
+    assert torch.allclose(MGPS()._slope(problem, level)(x).flatten(), -prior.gain(level) @ residual.flatten())
     expected = -KEEP * (Y - x) / SIGMA**2 + x / (a * VARIANCE + 1 - a)
     assert torch.allclose(MGPS()._warm_slope(problem)(x), expected)
 
@@ -111,7 +120,7 @@ def test_one_step_of_a_fit_follows_the_gradient_of_its_loss(bench, monkeypatch):
     monkeypatch.setattr("posterity.samplers.mgps.Adam.step", lambda self, g: steps.append(g) or 0 * g)
     rng = torch.Generator().manual_seed(0)
     mean, log_std, centre = (torch.randn(3, *QUAD, generator=rng, dtype=torch.float64) for _ in range(3))
-    noise, energy = bench.rows(bench.Draws, 3), lambda x: (x**3 / 3).sum()
+    noise, energy = bench.rows(bench.Draws, 3).shaped(QUAD), lambda x: (x**3 / 3).sum()
     MGPS()._fit(noise, "fit", 1, _Normal(mean, log_std), (centre, 0.7), lambda x: x**2)
     mean.requires_grad_()
     log_std.requires_grad_()
@@ -122,7 +131,10 @@ def test_one_step_of_a_fit_follows_the_gradient_of_its_loss(bench, monkeypatch):
 
 
 def test_log_variances_move_half_as_fast(bench):
-    begin, noise = _Normal(torch.zeros(1, *QUAD).double(), torch.zeros(1, *QUAD).double()), bench.rows(bench.Draws, 1)
+    begin, noise = (
+        _Normal(torch.zeros(1, *QUAD).double(), torch.zeros(1, *QUAD).double()),
+        bench.rows(bench.Draws, 1).shaped(QUAD),
+    )
     for parametrisation, distance in (("logstd", 0.03), ("logvar", 0.015)):
         sampler = MGPS(parametrisation=parametrisation)
         fit = sampler._fit(noise, "fit", 1, begin, (begin.mean, 0.1), lambda x: 0 * x)
@@ -175,11 +187,12 @@ def test_a_warm_phase_is_forgotten_by_a_problem_that_does_not_need_one(bench):
 def test_the_network_may_be_shown_the_level_as_in_the_source(bench):
     """Level u is then shown as time u, its prediction read at ᾱ of level u = time u - 1."""
     prior, x = bench.Network(QUAD), torch.randn(1, *QUAD, dtype=torch.float64)
-    problem = bench.problem(prior, Inpainting(KEEP, QUAD), Y, SIGMA)
-    assert torch.equal(MGPS()._denoise(problem, x, 400), prior.denoise(x, 399))
-    shifted = MGPS(time_shift="mgps")._denoise(problem, x, 400)
-    eps = predicted_noise(x, prior.denoise(x, 400), problem.alpha_bar(400))
-    assert torch.allclose(shifted, predicted_x0(x, eps, problem.alpha_bar(399)))
+    problem, level = bench.problem(prior, Inpainting(KEEP, QUAD), Y, SIGMA), bench.schedule.level(399)
+    assert torch.equal(MGPS()._denoise(problem, x, bench.schedule.level(399)), denoised(prior, x, 399))
+    shifted = MGPS(time_shift="mgps")._denoise(problem, x, level)
+    shown = bench.schedule.level(400)
+    eps = predicted_noise(x, prior.predict(x, shown).x0, shown)
+    assert torch.allclose(shifted, predicted_x0(x, eps, level))
     prior.times.clear()
-    MGPS(time_shift="mgps")._denoise(problem, x, 1000)
+    MGPS(time_shift="mgps")._denoise(problem, x, bench.schedule.level(999))
     assert prior.times == [999]

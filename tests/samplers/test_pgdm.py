@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+from posterity.diffusion.levels import Level
 from posterity.operators.pointwise import Denoising
+from posterity.priors.base import Prediction
 from posterity.samplers.pgdm import PGDM
 
 SHAPE = (3, 4, 4)
@@ -49,7 +51,7 @@ def test_the_guidance_is_the_analytic_one(bench, prior, name, sigma_y):
     x_t, a = torch.randn(2, *SHAPE, dtype=torch.float64), bench.schedule.alpha_bar(500)
     y = operator(torch.randn(2, *SHAPE, dtype=torch.float64))
     problem = bench.problem(prior, operator, y, sigma_y)
-    _, x0, found = PGDM()._predict(problem, None, x_t, t, 0.5)
+    _, x0, found = PGDM()._predict(problem, x_t, bench.schedule.level(t))
     matrix = operator(torch.eye(48, dtype=torch.float64).view(48, *SHAPE)).flatten(1).T
     gram = (1 - a) * matrix @ matrix.T + sigma_y**2 * torch.eye(len(matrix))
     weighted = torch.linalg.pinv(gram, hermitian=True) @ (y - operator(x0)).flatten(1).T
@@ -68,7 +70,9 @@ def test_weights(weight):
         "code": math.sqrt(a_t) * math.sqrt(a_s),
         "exact": (math.sqrt(a_s) * (1 - a_t) / math.sqrt(a_t) - kept * math.sqrt(1 - a_t)) / (1 - a_t),
     }
-    assert PGDM(weight=weight)._weight(a_t, a_s, kept) == pytest.approx(expected[weight], rel=1e-12)
+    assert PGDM(weight=weight)._weight(Level(500.0, a_t, 0.5), Level(400.0, a_s, 0.4), kept) == pytest.approx(
+        expected[weight], rel=1e-12
+    )
 
 
 def test_exact_weights_lead_to_the_posterior_of_a_partial_measurement(bench):
@@ -87,7 +91,7 @@ def test_exact_weights_lead_to_the_posterior_of_a_partial_measurement(bench):
 @pytest.mark.parametrize("init", ["measurement", "noise"])
 def test_the_first_state(bench, init):
     operator, prior = bench.operators(SHAPE)["sr"], bench.Oracle(torch.zeros(SHAPE, dtype=torch.float64))
-    prior.denoise = lambda x_t, t: prior.seen.append(x_t.detach()) or 0 * x_t
+    prior.predict = lambda x_t, level: prior.seen.append(x_t.detach()) or Prediction(0 * x_t)
     y, noise = torch.ones(1, 3, 1, 1, dtype=torch.float64), bench.rows(bench.Draws, 2)
     bench.restore(PGDM(steps=2, init=init), prior, operator, y, noise=noise)
     a, z = bench.schedule.alpha_bar(999), noise.normal("init", 0, SHAPE)

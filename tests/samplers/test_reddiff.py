@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from posterity.diffusion.levels import Level
 from posterity.errors import PosterityError
 from posterity.operators.hdr import Clipping
 from posterity.operators.pointwise import Denoising
@@ -42,7 +43,7 @@ def test_with_linear_weights_the_denoiser_pulls_to_its_prediction(bench):
     problem = bench.problem(bench.Network(SHAPE), bench.operators(SHAPE)["denoise"], torch.zeros(2, *SHAPE).double())
     mu, z = torch.randn(2, *SHAPE, dtype=torch.float64), torch.randn(2, *SHAPE, dtype=torch.float64)
     for t in (0, 300, 999):
-        pull, x0 = REDDiff(strength=0.7)._pull(problem, None, mu, t, z)
+        pull, x0 = REDDiff(strength=0.7)._pull(problem, mu, bench.schedule.level(t), z)
         assert torch.allclose(pull, 0.7 * (mu - x0) / 48, atol=1e-12)
 
 
@@ -59,7 +60,8 @@ def test_with_linear_weights_the_denoiser_pulls_to_its_prediction(bench):
     ],
 )
 def test_weights(weighting, expected):
-    assert REDDiff(weighting=weighting, strength=0.5)._weight(1 / 17) == pytest.approx(0.5 * expected)
+    found = REDDiff(weighting=weighting, strength=0.5)._weight(Level(500.0, 1 / 17, 0.5))
+    assert found == pytest.approx(0.5 * expected)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_the_expected_gradient_vanishes_where_it_should(bench, variance, kappa, 
     y, z = torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
     problem = bench.problem(bench.Gaussian((1, 1, 1), variance * torch.eye(1)), Denoising((1, 1, 1)), y)
     # The pull is affine in z, so its mean over z is its value at z = 0.
-    pulls = torch.stack([REDDiff()._pull(problem, None, ratio * y, t, z)[0] for t in range(1000)])
+    pulls = torch.stack([REDDiff()._pull(problem, ratio * y, bench.schedule.level(t), z)[0] for t in range(1000)])
     assert pulls.mean().item() == pytest.approx(0.25 * kappa * ratio, abs=2e-6)
     assert (pulls.mean() + REDDiff._misfit_slope(problem, ratio * y)).item() == pytest.approx(0.0, abs=1e-4)
 
@@ -78,8 +80,8 @@ def test_the_expected_gradient_vanishes_where_it_should(bench, variance, kappa, 
 def test_it_descends_and_starts_at_the_pseudo_inverse(bench):
     operator, prior = bench.operators(SHAPE)["sr"], bench.Network(SHAPE)
     y, seen = operator(torch.rand(1, *SHAPE, dtype=torch.float64)), []
-    denoise, noise = prior.denoise, bench.rows(bench.Draws, 2)
-    prior.denoise = lambda x_t, t: seen.append(x_t) or denoise(x_t, t)
+    predict, noise = prior.predict, bench.rows(bench.Draws, 2)
+    prior.predict = lambda x_t, level: seen.append(x_t) or predict(x_t, level)
     samples = bench.restore(REDDiff(steps=100), prior, operator, y, noise=noise)
     assert prior.times == list(range(990, -1, -10))
     a, z = bench.schedule.alpha_bar(990), noise.normal("step", 0, SHAPE)
@@ -105,8 +107,8 @@ def test_a_late_start_is_refused(bench):
 def test_it_starts_from_noise_where_there_is_no_pseudo_inverse(bench):
     operator, prior = Clipping(2.0, SHAPE), bench.Network(SHAPE)
     y, noise, seen = torch.zeros(1, *SHAPE, dtype=torch.float64), bench.rows(bench.Draws, 2), []
-    denoise = prior.denoise
-    prior.denoise = lambda x_t, t: seen.append(x_t) or denoise(x_t, t)
+    predict = prior.predict
+    prior.predict = lambda x_t, level: seen.append(x_t) or predict(x_t, level)
     bench.restore(REDDiff(steps=2), prior, operator, y, noise=noise)
     a = bench.schedule.alpha_bar(prior.times[0])
     begun = math.sqrt(a) * noise.normal("init", 0, SHAPE) + math.sqrt(1 - a) * noise.normal("step", 0, SHAPE)

@@ -1,11 +1,12 @@
 """Replacement: the published bias of both forms, exactly; what happens to the known pixels; costs."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
-from posterity.diffusion.grids import spaced, transitions
+from posterity.diffusion.grids import spaced
 from posterity.operators.masks import Inpainting
 from posterity.samplers.replacement import Replacement
 
@@ -39,7 +40,7 @@ def test_moments_of_the_blended_form(bench, outcome_of):
     a = bench.schedule.alpha_bar
     prior = bench.Gaussian(PAIR, torch.tensor([[1.0, 0.9], [0.9, 1.0]]))
     mean, covariance = torch.zeros(2).double(), torch.eye(2).double()
-    for t, s in transitions([*reversed(spaced(250))]):
+    for t, s in pairwise([*reversed(spaced(250))]):
         mean[0] = math.sqrt(a(t))
         covariance[0], covariance[:, 0] = 0, 0
         covariance[0, 0] = 1 - a(t)

@@ -7,12 +7,12 @@ that approximate this denoiser.
 
 from __future__ import annotations
 
-import math
+from itertools import pairwise
 
 from torch import Tensor
 
 from posterity.certificates.conditional import Conditional
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import CLEAN
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import PosteriorStep
 from posterity.priors.base import Prior
@@ -31,10 +31,9 @@ def as_prior(exact: Conditional, like: Mixture) -> Mixture:
 def ancestral(prior: Prior, noise: Noise, steps: int = 1000) -> Tensor:
     """Draws by DDPM's reverse steps, (B, *signal); the last one is the denoiser's prediction."""
     x = noise.normal("init", 0, prior.signal_shape)
-    walk = transitions([*reversed(prior.schedule.grid(steps, "spaced")), -1])
-    for step, (t, s) in enumerate(walk):
-        move = PosteriorStep.between(prior.schedule.alpha_bar(t), prior.schedule.alpha_bar(s))
-        x = move.x0_weight * prior.denoise(x, t) + move.xt_weight * x
-        if s != -1:
-            x = x + math.sqrt(move.variance) * noise.normal("step", step, prior.signal_shape)
+    for step, (t, s) in enumerate(pairwise([*prior.schedule.grid(steps, "spaced"), CLEAN])):
+        move = PosteriorStep.between(t, s)
+        x = move.mean(prior.predict(x, t).x0, x)
+        if s != CLEAN:
+            x = x + move.std() * noise.normal("step", step, prior.signal_shape)
     return x

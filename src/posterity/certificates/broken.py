@@ -16,10 +16,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
 from posterity.operators.pointwise import Denoising
 from posterity.priors.base import ExactPosterior
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.samplers.base import Problem, Sampler, settings
 from posterity.samplers.ddrm import DDRM
 from posterity.samplers.dps import DPS
 from posterity.samplers.pgdm import PGDM
@@ -39,11 +40,12 @@ class _Scaled(Noise):
 
     @classmethod
     def of(cls, noise: Noise, factor: float) -> _Scaled:
-        return cls(noise.seed, noise.items, noise.samples, noise.dtype, noise.device, noise, factor)
+        known = noise.seed, noise.items, noise.samples, noise.dtype, noise.device, noise.shape
+        return cls(*known, noise, factor)
 
-    def normal(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:  # type: ignore[override]
+    def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
         assert self.inner is not None
-        return (self.factor if purpose == "step" else 1.0) * self.inner.normal(purpose, step, shape)
+        return (self.factor if purpose == "step" else 1.0) * self.inner.draw(purpose, step, shape)
 
 
 class _Distorted(Sampler):
@@ -51,26 +53,15 @@ class _Distorted(Sampler):
 
     needs = frozenset({"posterior"})
     guidable = False
+    begins_late = False
 
-    def run(
-        self,
-        problem: Problem,
-        noise: Noise,
-        start: Start | None,  # noqa: ARG002
-        guidance: Guidance | None,  # noqa: ARG002
-        watch: Watch | None,  # noqa: ARG002
-    ) -> Tensor:
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
         exact = problem.prior.posterior(problem.operator, problem.y, problem.sigma_y)
-        return self.distort(problem, exact, _stream(noise, 0), noise)
+        return self.distort(problem, exact, noise.stream(1), noise)
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         """Restorations, (B, *signal); ``first`` is the noise of the undistorted draws."""
         raise NotImplementedError
-
-
-def _stream(noise: Noise, index: int) -> Noise:
-    """Independent noise for every index."""
-    return replace(noise, seed=noise.seed + ((index + 1) << 64))
 
 
 @settings
@@ -97,13 +88,14 @@ class WeakNoise(_Distorted):
 class _Opposite(_Scaled):
     """Another noise with the sign of every normal draw turned."""
 
-    def normal(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:  # type: ignore[override]
-        assert self.inner is not None
-        return -self.inner.normal(purpose, step, shape)
-
     @classmethod
     def of(cls, noise: Noise, factor: float = -1.0) -> _Opposite:
-        return cls(noise.seed, noise.items, noise.samples, noise.dtype, noise.device, noise, factor)
+        known = noise.seed, noise.items, noise.samples, noise.dtype, noise.device, noise.shape
+        return cls(*known, noise, factor)
+
+    def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
+        assert self.inner is not None
+        return self.factor * self.inner.draw(purpose, step, shape)
 
     def uniform(self, purpose: str, step: int = 0) -> Tensor:
         assert self.inner is not None
@@ -166,7 +158,7 @@ def _chosen(exact: ExactPosterior, noise: Noise, fits: Callable[[Tensor], Tensor
         again = ~fits(exact.mode_of(x))
         if not bool(again.any()):
             break
-        x[again] = exact.sample(_stream(noise, index))[again]
+        x[again] = exact.sample(noise.stream(index + 1))[again]
     return x
 
 
@@ -191,7 +183,7 @@ class SharedNoise(_Distorted):
     by: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
-        x, common = (exact.sample(n) - exact.mean for n in (first, _stream(noise, 1)))
+        x, common = (exact.sample(n) - exact.mean for n in (first, noise.stream(2)))
         for item in problem.items.unique():
             rows = problem.items == item
             common[rows] = common[rows][:1]
@@ -225,41 +217,34 @@ class Averaged(_Distorted):
     count: Annotated[int, Field(ge=1)] = 8
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
-        return torch.stack([exact.sample(_stream(noise, i)) for i in range(self.count)]).mean(0)
+        return torch.stack([exact.sample(noise.stream(i + 1)) for i in range(self.count)]).mean(0)
 
 
 @settings
 class WeakDDRM(DDRM):
     """DDRM whose steps draw their noise divided by √2."""
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        return super().run(problem, _Scaled.of(noise, 1 / math.sqrt(2)), start, guidance, watch)
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        return super().run(problem, _Scaled.of(noise, 1 / math.sqrt(2)))
 
 
 @settings
 class BatchDPS(DPS):
     """DPS with the gradient of one norm over the whole batch."""
 
-    def _predict(
-        self, problem: Problem, guidance: Guidance | None, x_t: Tensor, t: int, fraction: float
-    ) -> tuple[Tensor, Tensor]:
-        x0, gradient = super()._predict(problem, guidance, x_t, t, fraction)
-        residual = problem.operator.where_measured(problem.y) * (problem.y - problem.operator(x0))
-        norms = residual.flatten(1).norm(dim=1)
+    def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Tensor, Tensor | None, Tensor]:
+        x0, share, gradient = super()._predict(problem, x_t, t)
+        norms = problem.residual(x0).flatten(1).norm(dim=1)
         # d‖(r_1 … r_B)‖ = Σ ‖r_b‖ d‖r_b‖ / ‖(r_1 … r_B)‖
-        return x0, gradient * (norms / norms.norm()).view(-1, *[1] * (x_t.ndim - 1))
+        return x0, share, gradient * (norms / norms.norm()).view(-1, *[1] * (x_t.ndim - 1))
 
 
 @settings
 class NoiselessPGDM(PGDM):
     """ΠGDM that leaves σ_y out, as the official code does."""
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        return super().run(replace(problem, sigma_y=0.0), noise, start, guidance, watch)
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        return super().run(replace(problem, sigma_y=0.0), noise)
 
 
 @dataclass(frozen=True)

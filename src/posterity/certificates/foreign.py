@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from posterity.diffusion.noise import Noise
-from posterity.errors import PosterityError
 from posterity.operators.base import Operator
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch
+from posterity.samplers.base import Problem, Sampler
 
 __all__ = ["Denoiser", "Draws", "Foreign"]
 
@@ -25,16 +24,16 @@ class Denoiser:
     problem: Problem
 
     def __call__(self, x_t: Tensor, t: int) -> Tensor:
-        return self.problem.denoise(x_t, t)
+        return self.problem.predict(x_t, self.problem.schedule.level(t)).x0
 
     @property
     def steps(self) -> int:
         """Times of the prior's schedule."""
-        return len(self.problem.prior.schedule)
+        return len(self.problem.schedule)
 
     def alpha_bar(self, t: int) -> float:
         """ᾱ_t in x_t = √ᾱ_t x0 + √(1-ᾱ_t) ε; ᾱ_{-1} = 1."""
-        return self.problem.alpha_bar(t)
+        return self.problem.schedule.alpha_bar(t)
 
 
 @dataclass(frozen=True)
@@ -48,19 +47,7 @@ class Foreign(Sampler):
     restore: Callable[[Denoiser, Operator, Tensor, float, Draws], Tensor]
 
     guidable = False
+    begins_late = False
 
-    def run(
-        self,
-        problem: Problem,
-        noise: Noise,
-        start: Start | None,
-        guidance: Guidance | None,
-        watch: Watch | None,  # noqa: ARG002 - nobody looks into a foreign loop
-    ) -> Tensor:
-        if guidance is not None or start is not None:
-            raise PosterityError("a foreign sampler has no place for guidance and no time to start at; use it plain")
-
-        def draws(purpose: str, step: int) -> Tensor:
-            return noise.normal(purpose, step, problem.shape)
-
-        return self.restore(Denoiser(problem), problem.operator, problem.y, problem.sigma_y, draws)
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        return self.restore(Denoiser(problem), problem.operator, problem.y, problem.sigma_y, noise.normal)

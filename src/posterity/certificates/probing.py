@@ -9,13 +9,13 @@ without any sampling error. Whether the sampler is affine is checked, not assume
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from posterity.diffusion.noise import Noise, generator
+from posterity.diffusion.noise import Noise, RowsOf, generator
 
 __all__ = ["Impulses", "Moments", "NotAffine", "Streams", "affine_moments", "exact_moments", "rows"]
 
@@ -50,8 +50,16 @@ class Streams(Noise):
     scale: float = 1.0
     other: int = 0
 
-    def normal(self, purpose: str, step: int, shape: Sequence[int]) -> Tensor:
-        draws = generator("streams", self.seed, purpose, step).standard_normal((len(self), *shape))
+    def rows(self, index: Tensor) -> RowsOf:
+        return RowsOf.of(self, index)
+
+    def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
+        if self.shared:
+            number = {item: k for k, item in enumerate(dict.fromkeys(self.items))}
+            key, rows = ("item", self.seed, purpose, step), [number[item] for item in self.items]
+            draws = generator("streams", *key).standard_normal((len(number), *shape))[rows]
+        else:
+            draws = generator("streams", self.seed, purpose, step).standard_normal((len(self), *shape))
         return self.scale * torch.from_numpy(draws).to(device=self.device, dtype=self.dtype)
 
     def uniform(self, purpose: str, step: int = 0) -> Tensor:
@@ -63,15 +71,18 @@ class Streams(Noise):
 class Impulses(Noise):
     """Row 0 draws zeros, row i a single 1 at the i-th scalar that is ever asked for; uniform draws are all 1/2."""
 
-    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    offsets: dict[tuple[object, ...], int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=lambda: [1])
 
-    def normal(self, purpose: str, step: int, shape: Sequence[int]) -> Tensor:
-        size = math.prod(shape)
-        if (purpose, step) not in self.offsets:
-            self.offsets[purpose, step] = self.counts[0]
+    def rows(self, index: Tensor) -> RowsOf:
+        return RowsOf.of(self, index)
+
+    def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
+        size, key = math.prod(shape), (self.seed, self.shared, purpose, step)
+        if key not in self.offsets:
+            self.offsets[key] = self.counts[0]
             self.counts[0] += size
-        first = self.offsets[purpose, step]
+        first = self.offsets[key]
         out = torch.zeros(len(self), size, dtype=self.dtype)
         if first < len(self):  # else this is the run that only counts
             out[first : first + size] = torch.eye(size, dtype=self.dtype)

@@ -34,7 +34,8 @@ BACKWARDS, POTENTIALS = ("ddpm", "exact"), ("dps", "exact")
 def _affine(prior: Gaussian, level: int) -> tuple[Tensor, Tensor]:
     """(G, h) of the denoiser D_level(x) = G x + h."""
     zero = torch.zeros(1, *prior.signal_shape, dtype=torch.float64)
-    return prior.gain(level - 1), prior.denoise(zero, level - 1).flatten()
+    at = prior.schedule.level(level - 1)
+    return prior.gain(at), prior.predict(zero, at).x0.flatten()
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,11 @@ class Recursion:
 
     def _uncertainty(self, level: int) -> Tensor:
         """C = Cov(x0 | x_level)."""
-        a = self.prior.schedule.alpha_bar(level - 1)
-        return self.prior.gain(level - 1) * (1 - a) / math.sqrt(a)
+        at = self.prior.schedule.level(level - 1)
+        return self.prior.gain(at) * (1 - at.alpha_bar) / at.signal
 
     def _bridge(self, s: int, t: int, u: int) -> Bridge:
-        return Bridge.between(*(self.prior.schedule.alpha_bar(level - 1) for level in (s, t, u)))
+        return Bridge.between(*(self.prior.schedule.level(level - 1) for level in (s, t, u)))
 
 
 def proportional(eta: float) -> Callable[[int], int]:

@@ -51,11 +51,15 @@ def _files(name: str, into: Path) -> dict[Path, str]:
     """{where: text}, after everything that could be wrong was looked at."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise PosterityError(f"a sampler cannot be called {name!r}; take lower-case letters, digits and '_'")
+    from posterity.samplers import CONTRACT  # imports torch, for which no other command should wait
+
     template = Path(__file__).parent / "template"
     code, tests = ((template / file).read_text(encoding="utf-8") for file in ("sampler.py", "contract.py"))
     cls = "".join(part.capitalize() for part in name.split("_"))
-    if name == "base" or re.search(rf"\b{cls}\b", code):
-        raise PosterityError(f"a sampler cannot be called {name!r}: the name {cls} or base means something else there")
+    if name in CONTRACT or re.search(rf"\b{cls}\b", code):
+        raise PosterityError(
+            f"a sampler cannot be called {name!r}: the name {name} or {cls} means something else there"
+        )
     for folder in (_CODE, _CONFIG, _TESTS):
         if not (into / folder).is_dir():
             raise PosterityError(f"there is no {into / folder}; run this in the repository or give it with --into")

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
+
 __all__ = ["Bridge"]
 
 
@@ -18,8 +20,9 @@ class Bridge(NamedTuple):
     variance: float
 
     @classmethod
-    def between(cls, a_s: float, a_t: float, a_u: float) -> Bridge:
-        """From ᾱ_s ≥ ᾱ_t > ᾱ_u; ᾱ_s = 1 bridges from a clean signal, ᾱ_t = ᾱ_s stays at x_s."""
+    def between(cls, s: Level, t: Level, u: Level) -> Bridge:
+        """Return the bridge for ᾱ_s ≥ ᾱ_t > ᾱ_u; a clean s bridges from a clean signal, t = s stays at x_s."""
+        a_s, a_t, a_u = s.alpha_bar, t.alpha_bar, u.alpha_bar
         up, rest, whole = 1 - a_t / a_s, 1 - a_u / a_t, 1 - a_u / a_s
         return cls(
             noisy=math.sqrt(a_u / a_t) * up / whole,
@@ -28,9 +31,9 @@ class Bridge(NamedTuple):
         )
 
     def mean(self, x_s: Tensor, x_u: Tensor) -> Tensor:
-        """E[x_t | x_s, x_u]."""
+        """E[x_t | x_s, x_u], all of shape (B, *state)."""
         return self.noisy * x_u + self.clean * x_s
 
     def sample(self, x_s: Tensor, x_u: Tensor, z: Tensor) -> Tensor:
-        """A draw of x_t, with the standard normal z."""
+        """Return a draw of x_t, (B, *state), with the standard normal z."""
         return self.mean(x_s, x_u) + math.sqrt(self.variance) * z

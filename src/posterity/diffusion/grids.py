@@ -1,14 +1,22 @@
-"""Time grids: which times a sampler visits, in which order."""
+"""Time grids: which times a sampler visits, in which order.
+
+Rules make ascending times of a table with T levels; :meth:`posterity.diffusion.schedule.Schedule.grid` turns them
+into levels, the noisiest first.
+"""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
 from posterity.errors import PosterityError
 
-__all__ = ["floored", "spaced", "strided", "time_travel", "transitions"]
+__all__ = ["RULES", "ddim", "floored", "karras", "spaced", "strided", "time_travel", "travelled"]
+
+T = TypeVar("T")
 
 _FEWEST_STRIDES = 8
 """With fewer strides the range of times ends too far below its last: ᾱ of 800 of 1000 linear levels is 0.0015."""
@@ -43,10 +51,40 @@ def spaced(count: int, total: int = 1000) -> list[int]:
     return times
 
 
+def ddim(count: int, total: int = 1000) -> list[int]:
+    """Ascending times 1, 1 + skip, 1 + 2·skip, …: latent diffusion's grid, one time above the strides.
+
+    Counts that are no strides (see :func:`strided`), and ``total`` itself, are :func:`spaced`. In the source the
+    last step leads to time 0, not to a clean signal.
+    """
+    _require(count, total)
+    if total % count or count < _FEWEST_STRIDES or count == total:
+        return spaced(count, total)
+    return [1 + t for t in range(0, total, total // count)]
+
+
 def floored(count: int, total: int) -> list[int]:
     """Ascending levels from 0 to total - 1, evenly spaced and rounded down (Janati et al. 2025)."""
     _require(count, total)
     return [int(level) for level in np.linspace(0, total - 1, count)]
+
+
+def karras(count: int, sigmas: Sequence[float], rho: float = 7.0) -> list[float]:
+    """Return ascending real times whose σ^(1/ρ) are evenly spaced (Karras et al. 2022, Eq. 5).
+
+    Arguments:
+        count: 1 or more, of any size: the times are not those of the table. A single one is the noisiest.
+        sigmas: σ of every time of the table, ascending; between two of them log σ is linear in time.
+        rho: how much denser the grid is at low noise.
+    """
+    if count < 1:
+        raise PosterityError(f"{count} steps: choose 1 or more")
+    if count == 1:
+        return [len(sigmas) - 1]
+    low, high = sigmas[0] ** (1 / rho), sigmas[-1] ** (1 / rho)
+    wanted = np.linspace(low, high, count) ** rho
+    between = np.interp(np.log(wanted[1:-1]), np.log(np.asarray(sigmas)), np.arange(len(sigmas))).tolist()
+    return [0, *between, len(sigmas) - 1]
 
 
 def _require(count: int, total: int) -> None:
@@ -73,6 +111,25 @@ def time_travel(count: int, length: int, repeat: int) -> list[int]:
     return [*walk, -1]
 
 
-def transitions(walk: list[int]) -> list[tuple[int, int]]:
-    """Consecutive pairs (now, next) of a walk."""
-    return list(pairwise(walk))
+def travelled(levels: Sequence[T], length: int, repeat: int) -> list[T]:
+    """Return the walk of :func:`time_travel` over descending levels, of which the last is never travelled from.
+
+    Arguments:
+        levels: the noisiest first, the one where the run ends last.
+        length: levels that a jump goes up.
+        repeat: passes over each stretch; 1 is the plain descent.
+    """
+    last = len(levels) - 1
+    return [levels[last - 1 - index] for index in time_travel(last, length, repeat)]
+
+
+RULES: Mapping[str, Callable[[int, Sequence[float]], Sequence[float]]] = MappingProxyType(
+    {
+        "strided": lambda count, sigmas: strided(count, len(sigmas)),
+        "spaced": lambda count, sigmas: spaced(count, len(sigmas)),
+        "ddim": lambda count, sigmas: ddim(count, len(sigmas)),
+        "floored": lambda count, sigmas: floored(count, len(sigmas)),
+        "karras": karras,
+    }
+)
+"""By name: (number of levels, σ of every time of the table, ascending) → ascending times."""

@@ -57,6 +57,10 @@ class Operator(ABC):
     def __call__(self, x: Tensor) -> Tensor:
         return self.forward(x)
 
+    def __str__(self) -> str:
+        """What errors call it."""
+        return type(self).__name__
+
     def adjoint(self, y: Tensor, /) -> Tensor:
         """Exact transpose, (B, *measurement) → (B, *signal)."""
         raise NotImplementedError(f"{type(self).__name__} has no adjoint")

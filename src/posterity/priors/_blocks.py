@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.schedule import Schedule
 from posterity.operators.base import Operator
-from posterity.priors.base import ExactPosterior, Prior
+from posterity.priors.base import ExactPosterior, Prediction, Prior
 
 __all__ = ["Block", "BlockPrior"]
 
@@ -129,13 +130,13 @@ class BlockPrior(Prior):
         variance = a * self.bandwidth**2 + 1 - a
         return [block.logits(x.flatten(1), a, variance) for block in self.blocks]
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
         """E[x0 | x_t]: two matrix products with the contents, no (B, N, d) differences."""
-        a = self.schedule.alpha_bar(t)
+        a = level.alpha_bar
         gain = math.sqrt(a) * self.bandwidth**2 / (a * self.bandwidth**2 + 1 - a)
         weights = self.responsibilities(self.logits(x_t, a))
         blend = self.assemble([block.blend(w) for block, w in zip(self.blocks, weights, strict=True)])
-        return gain * x_t + (1 - gain * math.sqrt(a)) * blend
+        return Prediction(gain * x_t + (1 - gain * math.sqrt(a)) * blend)
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
         from posterity.priors._block_posterior import BlockPosterior

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.priors.mixture import Mixture
@@ -46,8 +47,8 @@ class Gaussian(Mixture):
         centred = flat - flat.mean(0)
         return cls(known.double().mean(0), centred.T @ centred / len(flat), schedule)
 
-    def gain(self, t: int) -> Tensor:
-        """G_t = √a Σ (aΣ + (1-a)I)⁻¹, the Jacobian of the denoiser, (d, d)."""
-        a = self.schedule.alpha_bar(t)
+    def gain(self, level: Level) -> Tensor:
+        """G = √a Σ (aΣ + (1-a)I)⁻¹, the Jacobian of the denoiser, (d, d)."""
+        a = level.alpha_bar
         values, vectors = self.spectrum.values[0], self.spectrum.vectors[0]
         return (vectors * (math.sqrt(a) * values / (a * values + 1 - a))) @ vectors.T

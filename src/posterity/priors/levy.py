@@ -6,7 +6,7 @@ its increments x is a Gaussian random walk, so a Gibbs sweep draws variances, th
 once. What is averaged over sweeps is not x but E[x | variances, y] (Rao-Blackwell).
 
 Nothing here has a closed form in the strict sense, but all errors are known and can be made small:
-``denoise`` stops when its standard error is below 2 % of the noise level, ``posterior`` reports its own.
+``predict`` stops when its standard error is below 2 % of the noise level, ``posterior`` reports its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise, generator
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
@@ -28,7 +29,7 @@ from posterity.priors._levy.denoise import posterior_covariance_times, posterior
 from posterity.priors._levy.increments import Array, BernoulliLaplace, Gauss, Increments, Laplace, Student
 from posterity.priors._levy.posterior import LevyPosterior, digest
 from posterity.priors._levy.problems import LinearProblem, problems
-from posterity.priors.base import Prior
+from posterity.priors.base import Prediction, Prior
 
 __all__ = [
     "BernoulliLaplace",
@@ -50,7 +51,7 @@ _TOGETHER = 256
 class Levy(Prior):
     """Signals of shape (1, 1, size), images of one row, whose increments are independent.
 
-    ``denoise`` has no noise argument, so its random numbers are a function of (seed, t, the row's own
+    ``predict`` has no noise argument, so its random numbers are a function of (seed, t, the row's own
     numbers to three decimals): the same call gives the same answer, alone or in any batch, nearby points
     share their stream, and rows of a pool have streams, hence errors, of their own. Its Jacobian comes
     from a stream apart, so that a product of prediction and Jacobian, which many samplers form, is not
@@ -61,7 +62,7 @@ class Levy(Prior):
         size: number of samples n of a signal.
         schedule: noise schedule; linear by default.
         seed: of the streams.
-        length: chains of ``denoise``: by default 4 chains of 20 to 500 sweeps, hence 2 000 at most,
+        length: chains of ``predict``: by default 4 chains of 20 to 500 sweeps, hence 2 000 at most,
             until the standard error is below ``tolerance`` times the noise level σ_t/√ᾱ_t everywhere.
         posterior_length: chains of the moments of ``posterior``, whose tolerance is in posterior sds.
 
@@ -107,15 +108,12 @@ class Levy(Prior):
         x0 = torch.cat([self.draw(1, "start", noise.seed, item, sample) for item, sample in rows])
         return t, math.sqrt(a) * x0 + math.sqrt(1 - a) * noise.normal("init", 0, self.signal_shape).to(x0)
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
         """E[x0 | x_t] by Rao-Blackwellised averages over Gibbs chains, and the Jacobian (√ᾱ/(1-ᾱ)) Cov(x0 | x_t).
 
         A row whose numbers are not finite gives NaN. Differentiable once.
         """
-        if self.schedule.alpha_bar(t) == 1.0:
-            return x_t
-        out: Tensor = _Denoise.apply(x_t, self, t)
-        return out
+        return Prediction(x_t if level.alpha_bar == 1.0 else _Denoise.apply(x_t, self, level))
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> LevyPosterior:
         """By Gibbs sampling, for linear operators.
@@ -130,26 +128,26 @@ class Levy(Prior):
     def _made(self, sweeps: int) -> None:
         self.sweeps += sweeps
 
-    def _streams(self, x_t: Array, t: int, purpose: str) -> list[np.random.Generator]:
-        return [generator(purpose, self.seed, t, digest(row)) for row in x_t]
+    def _streams(self, x_t: Array, level: Level, purpose: str) -> list[np.random.Generator]:
+        return [generator(purpose, self.seed, f"{level.t:.12g}", digest(row)) for row in x_t]
 
 
 class _Denoise(torch.autograd.Function):
     """Rows whose numbers are finite, a few hundred at a time."""
 
     @staticmethod
-    def forward(ctx: Any, x_t: Tensor, prior: Levy, t: int) -> Tensor:
+    def forward(ctx: Any, x_t: Tensor, prior: Levy, level: Level) -> Tensor:
         x = x_t.detach().double().flatten(1).cpu().numpy()
-        a, sigma = prior.schedule.alpha_bar(t), prior.schedule.sigma_ve(t)
+        a, sigma = level.alpha_bar, level.sigma
         out, counts = np.full_like(x, np.nan), np.zeros(len(x), dtype=np.int64)
         for rows in _parts(x):
             y = x[rows].T / math.sqrt(a)
-            streams = prior._streams(x[rows], t, "levy denoise")
+            streams = prior._streams(x[rows], level, "levy denoise")
             mean, counts[rows], made = posterior_mean(prior.increments, y, sigma, streams, prior.length)
             out[rows] = mean.T
             prior._made(made)
         ctx.save_for_backward(x_t)
-        ctx.prior, ctx.t, ctx.counts = prior, t, counts
+        ctx.prior, ctx.level, ctx.counts = prior, level, counts
         return torch.from_numpy(out).to(x_t).view_as(x_t)
 
     @staticmethod
@@ -157,13 +155,13 @@ class _Denoise(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         """J is symmetric: Jᵀg = (√ᾱ/(1-ᾱ)) Cov(x0 | x_t) g."""
         (x_t,) = ctx.saved_tensors
-        prior, t = ctx.prior, ctx.t
+        prior, level = ctx.prior, ctx.level
         x = x_t.double().flatten(1).cpu().numpy()
         g = gradient.double().flatten(1).cpu().numpy()
-        a, sigma = prior.schedule.alpha_bar(t), prior.schedule.sigma_ve(t)
+        a, sigma = level.alpha_bar, level.sigma
         out = np.full_like(x, np.nan)
         for rows in _parts(x):
-            y, streams = x[rows].T / math.sqrt(a), prior._streams(x[rows], t, "levy jacobian")
+            y, streams = x[rows].T / math.sqrt(a), prior._streams(x[rows], level, "levy jacobian")
             product, made = posterior_covariance_times(
                 prior.increments, y, g[rows].T, sigma, streams, prior.length, ctx.counts[rows]
             )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,12 +15,17 @@ from posterity import json_reader
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.imports import NETWORKS, lean
-from posterity.priors._prediction import PREDICTIONS
+from posterity.priors._parametrisation import PREDICTIONS, SIGMAS
 from posterity.priors.network import PRECISIONS, Network
 
 __all__ = ["SCHEDULES", "build", "fill", "load", "read"]
 
-SCHEDULES = {"linear": Schedule.linear, "cosine": Schedule.cosine}
+SCHEDULES: dict[str, Callable[[], Schedule]] = {
+    "linear": Schedule.linear,
+    "cosine": Schedule.cosine,
+    "scaled_linear": Schedule.scaled_linear,
+    "edm": lambda: Schedule.of_sigmas(np.geomspace(*SIGMAS, 1000).tolist()),
+}
 _NEEDED = ("architecture", "signal_shape", "prediction", "schedule", "weights")
 
 
@@ -56,6 +62,10 @@ def load(
     if (label is None) != (classes is None) or (classes is not None and not 0 <= int(label or 0) < classes):
         wanted = "takes no label" if classes is None else f"needs a label from 0 to {classes - 1}"
         raise PosterityError(f"{weights} {wanted}, label is {label!r}")
+    null_class = card.get("null_class")
+    if null_class is not None and (type(null_class) is not int or not 0 <= null_class < (classes or 0)):
+        valid = f"a class from 0 to {classes - 1}" if classes else "none, as the network has no classes"
+        raise PosterityError(f"{weights.with_name('card.json')}: null_class is {null_class!r}, expected {valid}")
     return Network(
         # the layout that convolutions are fastest with, also on a CPU
         network.to(device).to(memory_format=torch.channels_last),
@@ -68,6 +78,7 @@ def load(
         card.get("label_factor", 250.0),
         precision,
         compiled,
+        null_class,
     )
 
 

@@ -10,11 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
 from posterity.operators.base import Operator
 from posterity.priors._rows import alike, inverse_cdf, probe
-from posterity.priors.base import ExactPosterior, NoClosedForm, Prior
+from posterity.priors.base import ExactPosterior, NoClosedForm, Prediction, Prior
 
 __all__ = ["Mixture"]
 
@@ -115,14 +116,14 @@ class Mixture(Prior):
         """Means in the eigenbasis of the shared covariance, (K, d)."""
         return self._into(self.means)
 
-    def log_marginal(self, x_t: Tensor, t: int) -> Tensor:
-        """log p_t(x_t), (B,)."""
-        return torch.logsumexp(self._laws(x_t, self.schedule.alpha_bar(t))[0], dim=1)
+    def log_marginal(self, x_t: Tensor, level: Level) -> Tensor:
+        """log p(x_t) at a level, (B, *signal) → (B,)."""
+        return torch.logsumexp(self._laws(x_t, level.alpha_bar)[0], dim=1)
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
         """E[x0 | x_t] = Σ_k r_k (m_k + √a Σ_k (aΣ_k + (1-a)I)⁻¹ (x_t - √a m_k))."""
-        logits, mean = self._laws(x_t, self.schedule.alpha_bar(t))
-        return mean(logits.softmax(1)).unflatten(1, self.signal_shape)
+        logits, mean = self._laws(x_t, level.alpha_bar)
+        return Prediction(mean(logits.softmax(1)).unflatten(1, self.signal_shape))
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
         return _MixturePosterior(self, operator.to(self.dtype, y.device), y.double(), sigma_y)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import math
+import copy
 
 import torch
 from torch import Tensor, nn
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
-from posterity.priors._prediction import Prediction
-from posterity.priors.base import Prior
+from posterity.priors._parametrisation import Parametrisation
+from posterity.priors.base import Prediction, Prior
 
 __all__ = ["PRECISIONS", "Network"]
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """In which a network may multiply."""
+
+_Scales = tuple[float, float, float, float]
+"""Scale of the input, label, skip and out, see :mod:`posterity.priors._parametrisation`."""
 
 
 class Network(Prior):
@@ -27,9 +31,9 @@ class Network(Prior):
     Arguments:
         network: called as ``network(x, label, return_dict=False)[0]`` like the models of `diffusers`, with
             labels (B,); a class-conditional one also takes ``class_labels``, long (B,).
-        schedule: the schedule whose times the network knows; for ``edm``, any.
+        schedule: the schedule whose times the network knows; for ``edm``, any, since it is asked at any σ.
         signal_shape: (C, H, W).
-        prediction: "epsilon", "v" or "edm", see :mod:`posterity.priors._prediction`.
+        prediction: "epsilon", "v" or "edm", see :mod:`posterity.priors._parametrisation`.
         sigma_data: σ_data of an EDM network.
         learned_variance: the network's last C channels interpolate the reverse step's variance
             (Nichol and Dhariwal 2021, Eq. 15).
@@ -37,6 +41,7 @@ class Network(Prior):
         label_factor: an EDM network is asked with this times ln σ.
         precision: a key of ``PRECISIONS``, of the network's products alone: its weights, its answer and all that
             is done with it stay in float32 and float64.
+        null_class: the class that stands for none, on which guidance without a classifier builds.
         compiled: lets torch compile the network, at its first evaluation of every kind; worth it on a GPU.
     """
 
@@ -52,55 +57,79 @@ class Network(Prior):
         label_factor: float = 250.0,
         precision: str = "float32",
         compiled: bool = False,
+        null_class: int | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         if compiled:
             self.network.compile()
-        self.schedule, self.signal_shape, self.label = schedule, signal_shape, label
-        self.learned_variance = learned_variance
+        self.schedule, self.signal_shape = schedule, signal_shape
+        self.learned_variance, self.null_class = learned_variance, null_class
         first = next(network.parameters())
         self.dtype, self.device = first.dtype, first.device
-        alpha_bar = torch.tensor([schedule.alpha_bar(t) for t in range(len(schedule))], dtype=torch.float64)
-        table = Prediction.of(prediction, alpha_bar, torch.arange(len(schedule)), sigma_data, label_factor)
-        self._scale, self._skip, self._out = (column.tolist() for column in (table.scale, table.skip, table.out))
-        # on the device once, so that no step waits for a copy
-        self._labels = table.label.to(self.device, torch.float32)
-        self._last: tuple[int, Tensor] | None = None
+        self._settings = prediction, sigma_data, label_factor
+        self._known: dict[Level, _Scales] = {}
         self._products = PRECISIONS[precision]
+        self._classes: int | Tensor | None = label
+        self._weight = 1.0
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
-        """E[x0 | x_t], (B, *signal) → (B, *signal) in the precision of x_t."""
-        scale = self._scale[t]
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
+        """Return E[x0 | x_t], (B, *signal) → (B, *signal) in the precision of x_t."""
+        if self._weight == 1 or self._classes is None:
+            return Prediction(*self._ask(x_t, level, self._classes))
+        with_class, share = self._ask(x_t, level, self._classes)
+        without, _ = self._ask(x_t, level, self.null_class)
+        return Prediction(without + self._weight * (with_class - without), share, evaluations=2)
+
+    def given(self, labels: Tensor, weight: float = 1.0) -> Network:
+        if self._classes is None:
+            raise PosterityError("this network has no classes to be conditioned on")
+        if weight != 1 and self.null_class is None:
+            raise PosterityError(f"guidance weight {weight} needs a null class, which this network lacks; use 1")
+        out = copy.copy(self)
+        out._classes, out._weight = labels.to(self.device), weight
+        return out
+
+    def rows(self, index: Tensor) -> Network:
+        return self.given(self._classes[index], self._weight) if isinstance(self._classes, Tensor) else self
+
+    def _ask(self, x_t: Tensor, level: Level, classes: int | Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """(E[x0 | x_t], share of a learned variance or None)."""
+        scale, label, skip, out = self._scales(level)
         given = x_t.to(self.dtype) if scale == 1 else (scale * x_t).to(self.dtype)
-        found = self._call(given, self._labels[t].expand(len(x_t)))
+        # filled in on the device, so that no step waits for a copy
+        found = self._call(given, torch.full((len(x_t),), label, dtype=torch.float32, device=self.device), classes)
+        share = None
         if self.learned_variance:
             found, fraction = found.chunk(2, dim=1)
-            self._last = t, fraction.detach()
-        return self._skip[t] * x_t + self._out[t] * found.to(x_t.dtype)
+            share = (fraction.detach() + 1) / 2
+        return skip * x_t + out * found.to(x_t.dtype), share
 
-    def _call(self, x: Tensor, labels: Tensor) -> Tensor:
+    def _scales(self, level: Level) -> _Scales:
+        """The numbers of a level, computed once."""
+        if level not in self._known:
+            kind, sigma_data, label_factor = self._settings
+            alpha_bar, t = (torch.tensor(n, dtype=torch.float64) for n in (level.alpha_bar, level.t))
+            found = Parametrisation.of(kind, alpha_bar, t, sigma_data, label_factor)
+            self._known[level] = found.scale.item(), found.label.item(), found.skip.item(), found.out.item()
+        return self._known[level]
+
+    def _call(self, x: Tensor, labels: Tensor, classes: int | Tensor | None) -> Tensor:
+        options = {"return_dict": False} | ({} if classes is None else {"class_labels": self._of_rows(classes, len(x))})
         try:
             if self._products is self.dtype:
-                return self._ask(x, labels)
+                found: Tensor = self.network(x, labels, **options)[0]
+                return found
             with torch.autocast(self.device.type, self._products):
-                return self._ask(x, labels).to(self.dtype)
+                return self.network(x, labels, **options)[0].to(self.dtype)
         except RuntimeError as error:
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
             reason = str(error).strip().partition("\n")[0]
             raise PosterityError(f"torch cannot compile the network here ({reason}); leave `compile` out") from error
 
-    def _ask(self, x: Tensor, labels: Tensor) -> Tensor:
-        if self.label is None:
-            return self.network(x, labels, return_dict=False)[0]
-        classes = torch.full((len(x),), self.label, device=x.device)
-        return self.network(x, labels, class_labels=classes, return_dict=False)[0]
-
-    def reverse_variance(self, t: int, beta: float, variance: float) -> float | Tensor:
-        """β̃, or between β̃ and β as the network said when it denoised at t (log-linear, (B, *signal))."""
-        if not self.learned_variance or variance <= 0:
-            return variance
-        if self._last is None or self._last[0] != t:
-            raise RuntimeError(f"the variance at time {t} is known once the network has denoised at that time")
-        share = (self._last[1] + 1) / 2
-        return (share * math.log(beta) + (1 - share) * math.log(variance)).exp()
+    def _of_rows(self, classes: int | Tensor, count: int) -> Tensor:
+        if isinstance(classes, int):
+            return torch.full((count,), classes, device=self.device)
+        if len(classes) != count:
+            raise PosterityError(f"the network is asked about {count} rows and was given classes of {len(classes)}")
+        return classes

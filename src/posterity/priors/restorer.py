@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.imports import lean
@@ -38,7 +39,7 @@ class Restorer(Prior):
         first = next(network.parameters())
         self.dtype, self.device = first.dtype, first.device
 
-    def denoise(self, x_t: Tensor, t: int) -> NoReturn:  # noqa: ARG002
+    def predict(self, x_t: Tensor, level: Level) -> NoReturn:  # noqa: ARG002
         """Raises: there is none."""
         raise PosterityError(f"a restorer has no denoiser; use it with the sampler {self.family}")
 

@@ -8,12 +8,13 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
 from posterity.operators.base import Operator
 from posterity.priors._rows import probe
 from posterity.priors._solved import SolvedPosterior
-from posterity.priors.base import ExactPosterior, NoClosedForm, Prior
+from posterity.priors.base import ExactPosterior, NoClosedForm, Prediction, Prior
 
 __all__ = ["StationaryGaussian"]
 
@@ -104,12 +105,12 @@ class StationaryGaussian(Prior):
         turned = response * _apply(vectors.mH, _forward(x))
         return _backward(_apply(vectors, turned), self.signal_shape[1:])
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
         """E[x0 | x_t] = m + √a Σ (aΣ + (1-a)I)⁻¹ (x_t - √a m)."""
-        a = self.schedule.alpha_bar(t)
+        a = level.alpha_bar
         values = self.eigen[0]
         gain = math.sqrt(a) * values / (a * values + 1 - a)
-        return self.mean + self.filter(x_t - math.sqrt(a) * self.mean, gain)
+        return Prediction(self.mean + self.filter(x_t - math.sqrt(a) * self.mean, gain))
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
         """In closed form where A treats all pixels alike; else by conjugate gradients, without the evidence."""

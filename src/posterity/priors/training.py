@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from posterity.diffusion.noise import generator
 from posterity.diffusion.schedule import Schedule
-from posterity.priors._prediction import SIGMAS, Prediction
+from posterity.priors._parametrisation import SIGMAS, Parametrisation
 from posterity.priors._variance import VarianceLoss
 from posterity.priors.network import Network
 
@@ -150,7 +150,7 @@ class Trainer:
             alpha_bar = 1 / (1 + sigma.square())
         else:
             alpha_bar = self._alpha_bars[t]
-        prediction = Prediction.of(how.prediction, alpha_bar, t, how.sigma_data)
+        prediction = Parametrisation.of(how.prediction, alpha_bar, t, how.sigma_data)
         rows = (-1, 1, 1, 1)
         x_t = alpha_bar.sqrt().view(rows) * x0 + (1 - alpha_bar).sqrt().view(rows) * z
         example = prediction.scale.view(rows) * x_t, prediction.target(x0, x_t), prediction.label

@@ -10,12 +10,17 @@ from pydantic import TypeAdapter
 
 from posterity.samplers.base import Sampler
 
-__all__ = ["find", "names", "schema"]
+__all__ = ["CONTRACT", "find", "names", "schema"]
+
+CONTRACT = ("base", "cost", "problem")
+"""Files of this folder that are no sampler."""
 
 
 def names() -> list[str]:
     """Methods that can be named in a configuration."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base" and not m.name.startswith("_"))
+    return sorted(
+        m.name for m in pkgutil.iter_modules(__path__) if m.name not in CONTRACT and not m.name.startswith("_")
+    )
 
 
 def find(name: str) -> type[Sampler]:

@@ -23,15 +23,23 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import cut, predicted_noise, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import predicted_noise, renoise
+from posterity.samplers.base import Problem, Sampler, settings
 
-__all__ = ["CoPaint", "Tried"]
+__all__ = ["CoPaint", "Strengths", "Tried"]
 
 _RETRIES = 60
 """Shorter steps that a line search tries before it stays where it is."""
+
+
+class Strengths(NamedTuple):
+    """Settings at one level: the step size before any retry, and λ."""
+
+    rate: float
+    stay: float
 
 
 class Tried(NamedTuple):
@@ -61,58 +69,58 @@ class CoPaint(Sampler):
     quick = MappingProxyType({"steps": 20})
     standard = MappingProxyType({"steps": 50})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        grid = problem.prior.schedule.grid(self.steps, "spaced")
-        walk = transitions([*reversed(range(self.steps))])
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk, x_t = [(now, nxt) for now, nxt in walk if grid[now] <= start[0]], start[1]
-        for step, (now, nxt) in enumerate(walk):
-            state = self._optimise(problem, grid, now, x_t)
-            x_t, x0 = self._ddim(problem, grid, now, nxt, state, guidance)
-            if watch is not None:
-                watch(step, len(walk), x0)
-        return self._cut(x_t)
+    def times(self, schedule: Schedule) -> list[Level]:
+        return schedule.grid(self.steps, "spaced")
 
-    def _optimise(self, problem: Problem, grid: list[int], now: int, x_t: Tensor) -> Tried:
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        strengths = self.strengths(problem.schedule)
+        x_t = problem.begin(noise)
+        for _, (t, s) in problem.steps(self):
+            # optimise the state
+            state = self._optimise(problem, t, strengths[t], x_t)
+            # deterministic DDIM step
+            x_t = self._ddim(problem, t, s, state)
+        return problem.clip(x_t, self.clamp)
+
+    def strengths(self, schedule: Schedule) -> dict[Level, Strengths]:
+        """Step size and λ of every level: both grow from level to level, and the step size falls with √ᾱ_t."""
+        grid = schedule.grid(self.steps, "spaced")
+        return {
+            t: Strengths(
+                rate=self.rate * self.rate_growth**k * math.sqrt(t.alpha_bar / grid[-1].alpha_bar),
+                stay=self.stay * self.stay_growth**k,
+            )
+            for k, t in enumerate(grid)
+        }
+
+    def _optimise(self, problem: Problem, t: Level, strengths: Strengths, x_t: Tensor) -> Tried:
         """The state after G gradient steps on L from x_t; each row has its own step size."""
-        level, t = len(grid) - 1 - now, grid[now]
-        decay = math.sqrt(problem.alpha_bar(t) / problem.alpha_bar(grid[0]))
-        rate = x_t.new_full((len(x_t), *[1] * (x_t.ndim - 1)), self.rate * self.rate_growth**level * decay)
-        stay = self.stay * self.stay_growth**level
-        tried = self._try(problem, t, x_t, x_t, stay)
+        rate = x_t.new_full((len(x_t), *[1] * (x_t.ndim - 1)), strengths.rate)
+        tried = self._try(problem, t, x_t, x_t, strengths.stay)
         for _ in range(self.gradient_steps):
             before = tried.loss.detach()
             (gradient,) = torch.autograd.grad(tried.loss, tried.x, torch.ones_like(tried.loss))
             worse = torch.ones_like(before, dtype=torch.bool)
             for factor in (1.0, *[0.8] * _RETRIES, 0.0):
                 rate = torch.where(worse.view_as(rate), factor * rate, rate)
-                proposal = self._try(problem, t, tried.x.detach() - rate * gradient, x_t, stay)
+                proposal = self._try(problem, t, tried.x.detach() - rate * gradient, x_t, strengths.stay)
                 worse = ~(proposal.loss.detach() <= before)
                 if not worse.any():
                     break
             tried = proposal
         return Tried(tried.x.detach(), tried.network.detach(), tried.loss.detach())
 
-    def _try(self, problem: Problem, t: int, x: Tensor, x_t: Tensor, stay: float) -> Tried:
+    def _try(self, problem: Problem, t: Level, x: Tensor, x_t: Tensor, stay: float) -> Tried:
         """L at x, which stays near x_t with weight ``stay``."""
         with torch.enable_grad():
             x = x.detach().requires_grad_(self.gradient_steps > 0)
-            network = problem.denoise(x, t)
-            misfit = problem.residual(self._cut(network)).square().flatten(1).sum(1)
+            network = problem.predict(x, t).x0
+            misfit = problem.residual(problem.clip(network, self.clamp)).square().flatten(1).sum(1)
             return Tried(x, network, misfit + stay * (x - x_t).square().flatten(1).sum(1))
 
-    def _ddim(
-        self, problem: Problem, grid: list[int], now: int, nxt: int, state: Tried, guidance: Guidance | None
-    ) -> tuple[Tensor, Tensor]:
-        """(x_s, guided clean prediction) of a deterministic step; eps is the network's own, not cut."""
-        t, a_s = grid[now], problem.alpha_bar(grid[nxt])
-        eps = predicted_noise(state.x, state.network, problem.alpha_bar(t))
-        x0 = problem.guided(guidance, self._cut(state.network), t / len(problem.prior.schedule))
-        x0 = self._cut(x0)
-        return weighted((math.sqrt(a_s), x0), (math.sqrt(1 - a_s), eps)), x0
-
-    def _cut(self, x0: Tensor) -> Tensor:
-        return cut(x0) if self.clamp else x0
+    def _ddim(self, problem: Problem, t: Level, s: Level, state: Tried) -> Tensor:
+        """x_s of a deterministic step; eps is the network's own, not clipped."""
+        eps = predicted_noise(state.x, state.network, t)
+        x0 = problem.guided(problem.clip(state.network, self.clamp), t)
+        x0 = problem.clip(x0, self.clamp)
+        return renoise(s, x0, (s.noise, eps))

@@ -7,17 +7,18 @@ level where it turns. Step size and λ are functions of the level alone: going u
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import time_travel, transitions
+from posterity.diffusion.grids import travelled
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep
-from posterity.samplers.base import Guidance, Problem, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import forward_step
+from posterity.samplers.base import Problem, settings
 from posterity.samplers.copaint import CoPaint
 
 __all__ = ["CoPaintTT"]
@@ -32,29 +33,21 @@ class CoPaintTT(CoPaint):
 
     quick = MappingProxyType({"steps": 20, "jump_length": 5})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        grid = problem.prior.schedule.grid(self.steps, "spaced")
-        walk = transitions(time_travel(self.steps, self.jump_length, self.jump_repeat)[:-1])
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk = walk[next(i for i, (now, _) in enumerate(walk) if grid[now] <= start[0]) :]
-            x_t = start[1]
-        rising = False
-        for step, (now, nxt) in enumerate(walk):
-            if nxt > now:
-                if not rising:
-                    x_t = self._optimise(problem, grid, now, x_t).x
-                x_t, rising = self._undo(problem, noise, step, grid[now], grid[nxt], x_t), True
-                continue
-            state, rising = self._optimise(problem, grid, now, x_t), False
-            x_t, x0 = self._ddim(problem, grid, now, nxt, state, guidance)
-            if watch is not None:
-                watch(step, len(walk), x0)
-        return self._cut(x_t)
+    def times(self, schedule: Schedule) -> list[Level]:
+        levels = [*schedule.grid(self.steps, "spaced"), CLEAN]
+        return travelled(levels, self.jump_length, self.jump_repeat)[:-1]
 
-    def _undo(self, problem: Problem, noise: Noise, step: int, t: int, s: int, x_t: Tensor) -> Tensor:
-        """One forward step from t up to s > t."""
-        beta = PosteriorStep.between(problem.alpha_bar(s), problem.alpha_bar(t)).beta
-        return math.sqrt(1 - beta) * x_t + math.sqrt(beta) * noise.normal("undo", step, problem.shape)
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        strengths = self.strengths(problem.schedule)
+        x_t, rising = problem.begin(noise), False
+        for step, (t, s) in problem.steps(self):
+            # optimise the state, but not on the way up
+            state = None if rising and s.noise > t.noise else self._optimise(problem, t, strengths[t], x_t)
+            rising = s.noise > t.noise
+            if rising:
+                # undo a step
+                x_t = forward_step(x_t if state is None else state.x, noise.normal("undo", step), t, s)
+            elif state is not None:
+                # deterministic DDIM step
+                x_t = self._ddim(problem, t, s, state)
+        return problem.clip(x_t, self.clamp)

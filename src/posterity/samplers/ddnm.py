@@ -18,10 +18,12 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, where
 
-from posterity.diffusion.grids import time_travel, transitions
+from posterity.diffusion.grids import travelled
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import predicted_noise, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import predicted_noise, renoise
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["DDNM"]
 
@@ -43,62 +45,53 @@ class DDNM(Sampler):
     follows = True
     quick = MappingProxyType({"steps": 50})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        grid = problem.prior.schedule.grid(self.steps, "strided")
-        walk = transitions(time_travel(self.steps, self.travel_length, self.travel_repeat))
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk = walk[next(i for i, (now, _) in enumerate(walk) if grid[now] <= start[0]) :]
-            x_t = start[1]
-        x0 = x_t
-        for step, (now, nxt) in enumerate(walk):
-            t, s = grid[now], -1 if nxt == -1 else grid[nxt]
-            if nxt > now:
-                x_t = self._travel(problem, noise, step, s, x0)
+    def times(self, schedule: Schedule) -> list[Level]:
+        levels = [*schedule.grid(self.steps, "strided"), CLEAN]
+        return travelled(levels, self.travel_length, self.travel_repeat)
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        x_t = x0 = problem.begin(noise)
+        for step, (t, s) in problem.steps(self):
+            # time travel: back up from the last clean prediction
+            if s.noise > t.noise:
+                x_t = renoise(s, x0, (s.noise, noise.normal("travel", step)))
                 continue
-            x0 = problem.denoise(x_t, t)
-            eps = predicted_noise(x_t, x0, problem.alpha_bar(t))
-            x0 = problem.guided(guidance, x0, max(s, 0) / len(problem.prior.schedule))
+            # predict
+            network = problem.predict(x_t, t).x0
+            eps = predicted_noise(x_t, network, t)
+            x0 = problem.guided(network, s)
+            # project on the measurement, renoise
             x_t = self._step(problem, noise, step, s, x0, eps)
-            if watch is not None:
-                watch(step, len(walk), x0)
         return x_t
 
-    def _step(self, problem: Problem, noise: Noise, step: int, s: int, x0: Tensor, eps: Tensor) -> Tensor:
-        """Project x0 on the measurement, then renoise to s."""
-        a_s = problem.alpha_bar(s)
+    def _step(self, problem: Problem, noise: Noise, step: int, s: Level, x0: Tensor, eps: Tensor) -> Tensor:
+        """x_s from the clean prediction and the network's noise."""
         operator, svd = problem.operator, problem.operator.svd
         residual = operator.pinv(operator(x0) - problem.y)
         if problem.sigma_y == 0:
             x0 = x0 - residual
-            if s == -1:
+            if s == CLEAN:
                 return x0
-            z = noise.normal("step", step, problem.shape)
-            spread = math.sqrt(1 - a_s)
-            return weighted((math.sqrt(a_s), x0), (spread * self.eta, z), (spread * math.sqrt(1 - self.eta**2), eps))
-        weight, fresh, kept = self._spectral_weights(svd.singulars.to(x0), problem.sigma_y, a_s)
+            z = noise.normal("step", step)
+            return renoise(s, x0, (s.noise * self.eta, z), (s.noise * math.sqrt(1 - self.eta**2), eps))
+        weight, fresh, kept = self._spectral_weights(svd.singulars.to(x0), problem.sigma_y, s)
         x0 = x0 - svd.V(weight * svd.Vt(residual))
-        if s == -1:
+        if s == CLEAN:
             return x0
-        z = noise.normal("step", step, problem.shape)
-        return math.sqrt(a_s) * x0 + svd.V(fresh * svd.Vt(z) + kept * svd.Vt(eps))
+        z = noise.normal("step", step)
+        return s.signal * x0 + svd.V(fresh * svd.Vt(z) + kept * svd.Vt(eps))
 
-    def _spectral_weights(self, s: Tensor, sigma_y: float, a_s: float) -> tuple[Tensor, Tensor, Tensor]:
+    def _spectral_weights(self, singulars: Tensor, sigma_y: float, s: Level) -> tuple[Tensor, Tensor, Tensor]:
         """(λ of the correction, weight of fresh noise, weight of eps) per singular value (Eq. 19)."""
-        a, sigma = math.sqrt(a_s), math.sqrt(1 - a_s)
-        seen = s > 0
-        injected = a * sigma_y / s.where(seen, s.new_ones(()))
-        noisier = seen & (injected > sigma)
+        zero, one = singulars.new_zeros(()), singulars.new_ones(())
+        seen = singulars > 0
+        injected = s.signal * sigma_y / singulars.where(seen, one)
+        noisier = seen & (injected > s.noise)
         cleaner = seen & ~noisier
         root = math.sqrt(1 - self.eta**2)
-        weight = where(noisier, sigma * root / injected.clamp(min=1e-300), s.new_ones(()))
-        fresh = where(cleaner, (sigma**2 - injected**2).clamp(min=0).sqrt(), s.new_full((), sigma * self.eta))
-        kept = where(seen, s.new_zeros(()), s.new_full((), sigma * root))
+        weight = where(noisier, s.noise * root / injected.clamp(min=1e-300), one)
+        fresh = where(
+            cleaner, (s.noise**2 - injected**2).clamp(min=0).sqrt(), singulars.new_full((), s.noise * self.eta)
+        )
+        kept = where(seen, zero, singulars.new_full((), s.noise * root))
         return weight, fresh, kept
-
-    def _travel(self, problem: Problem, noise: Noise, step: int, s: int, x0: Tensor) -> Tensor:
-        """Back up to the larger time s from the last clean prediction."""
-        a_s = problem.alpha_bar(s)
-        return weighted((math.sqrt(a_s), x0), (math.sqrt(1 - a_s), noise.normal("travel", step, problem.shape)))

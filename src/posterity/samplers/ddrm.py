@@ -13,20 +13,37 @@ results are only nearly consistent unless ``final_projection`` is set.
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 from torch import Tensor, where
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import predicted_noise, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import predicted_noise
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["DDRM"]
 
-_Measured = tuple[Tensor, Tensor, Tensor]
-"""What the measurement says, the same in all steps: see ``DDRM._measured``."""
+
+class _Measured(NamedTuple):
+    """The measurement in the singular basis, the same in all steps; all (B, *signal) or broadcastable to it."""
+
+    seen: Tensor
+    """s_i > 0; where it is not, the others mean nothing."""
+    y_bar: Tensor
+    """ȳ = Σ⁺Uᵀy"""
+    sigma_bar: Tensor
+    """Its noise level σ_y/s_i."""
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Measured:
+        svd = problem.operator.svd
+        singulars = svd.singulars.to(problem.y)
+        seen = singulars > 0
+        safe = singulars.where(seen, singulars.new_ones(()))
+        return cls(seen, svd.Ut(problem.y) / safe, problem.sigma_y / safe)
 
 
 @settings
@@ -45,63 +62,49 @@ class DDRM(Sampler):
     needs = frozenset({"svd"})
     follows = True
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        total = len(problem.prior.schedule)
-        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "strided")), -1])
-        measured = self._measured(problem)
-        if start is None:
-            x_t = self._init(problem, noise, walk[0][0], measured)
-        else:
-            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
-        for step, (t, s) in enumerate(walk):
-            x0 = problem.denoise(x_t, t)
-            free = problem.guided(guidance, x0, max(s, 0) / total)
-            z = noise.normal("step", step, problem.shape)
-            x_t = math.sqrt(problem.alpha_bar(s)) * self._step(problem, (t, s), measured, x_t, x0, free, z)
-            if watch is not None:
-                watch(step, len(walk), free)
+    def times(self, schedule: Schedule) -> list[Level]:
+        return [*schedule.grid(self.steps, "strided"), CLEAN]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        svd, measured = problem.operator.svd, _Measured.of(problem)
+        noisiest = self.times(problem.schedule)[0]
+        x_t = problem.begin(noise, lambda z: self._first(problem, measured, noisiest, z))
+        for step, (t, s) in problem.steps(self):
+            # predict; guidance moves what is not measured
+            x0 = problem.predict(x_t, t).x0
+            free = problem.guided(x0, s)
+            # step in the singular basis
+            z = noise.normal("step", step)
+            x_t = s.signal * self._step(problem, (t, s), measured, x_t, x0, free, z)
         if self.final_projection and problem.sigma_y == 0:
-            svd, (seen, y_bar, _) = problem.operator.svd, measured
-            x_t = svd.V(where(seen, y_bar, svd.Vt(x_t)))
+            x_t = svd.V(where(measured.seen, measured.y_bar, svd.Vt(x_t)))
         return x_t
 
-    def _init(self, problem: Problem, noise: Noise, t: int, measured: _Measured) -> Tensor:
+    @staticmethod
+    def _first(problem: Problem, measured: _Measured, t: Level, z: Tensor) -> Tensor:
         """x_T: around the measurement where it is cleaner than σ_T, pure noise elsewhere."""
-        svd, sigma = problem.operator.svd, problem.prior.schedule.sigma_ve(t)
-        z = svd.Vt(noise.normal("init", 0, problem.shape))
-        seen, y_bar, sigma_bar = measured
-        topped_up = y_bar + (sigma**2 - sigma_bar**2).clamp(min=0).sqrt() * z
-        return math.sqrt(problem.alpha_bar(t)) * svd.V(where(seen & (sigma_bar < sigma), topped_up, sigma * z))
+        svd, (seen, y_bar, sigma_bar) = problem.operator.svd, measured
+        z = svd.Vt(z)
+        topped_up = y_bar + (t.sigma**2 - sigma_bar**2).clamp(min=0).sqrt() * z
+        return t.signal * svd.V(where(seen & (sigma_bar < t.sigma), topped_up, t.sigma * z))
 
     def _step(
-        self, problem: Problem, times: tuple[int, int], measured: _Measured, x_t: Tensor, x0: Tensor, free: Tensor,
-        z: Tensor,
+        self, problem: Problem, levels: tuple[Level, Level], measured: _Measured, x_t: Tensor, x0: Tensor,
+        free: Tensor, z: Tensor,
     ) -> Tensor:  # fmt: skip
         """x_s/√ᾱ_s from x_t, its prediction x0, the guided one ``free``, and fresh noise z."""
-        svd, (t, s) = problem.operator.svd, times
-        sigma, root = problem.prior.schedule.sigma_ve(s), math.sqrt(1 - self.eta**2)
-        guided = free is not x0
+        svd, (t, s), (seen, y_bar, sigma_bar) = problem.operator.svd, levels, measured
+        root, guided = math.sqrt(1 - self.eta**2), free is not x0
         x_t, x0, z = svd.Vt(x_t), svd.Vt(x0), svd.Vt(z)
         free = svd.Vt(free) if guided else x0
-        eps = predicted_noise(x_t, free, problem.alpha_bar(t))
-        seen, y_bar, sigma_bar = measured
-        noisier, cleaner = seen & (sigma_bar > sigma), seen & (sigma_bar < sigma)
-        unseen = weighted((1.0, free), (root * sigma, eps))
-        # (Uᵀy - s x0)/σ_y = (ȳ - x0)/σ̄; without noise in y this case never arises.
+        noisier, cleaner = seen & (sigma_bar > s.sigma), seen & (sigma_bar < s.sigma)
+        # not measured: DDIM
+        unseen = predicted_noise(x_t, free, t).mul_(root * s.sigma).add_(free)
+        # measured with more noise than σ_s: drift towards ȳ; (Uᵀy - s x0)/σ_y = (ȳ - x0)/σ̄
         drift = (y_bar - x0) / sigma_bar.where(sigma_bar > 0, sigma_bar.new_ones(()))
-        drifting = x0 + root * sigma * drift
-        replaced = weighted((1 - self.eta_b, x0), (self.eta_b, y_bar))
-        rest = (sigma**2 - (self.eta_b * sigma_bar) ** 2).clamp(min=0).sqrt()
+        drifting = x0 + root * s.sigma * drift
+        # measured with less: set to ȳ
+        replaced = x0.lerp(y_bar, self.eta_b)
+        rest = (s.sigma**2 - (self.eta_b * sigma_bar) ** 2).clamp(min=0).sqrt()
         mean = where(noisier, drifting, where(cleaner, replaced, unseen))
-        return svd.V(mean + where(cleaner, rest, self.eta * sigma) * z)
-
-    @staticmethod
-    def _measured(problem: Problem) -> _Measured:
-        """(s_i > 0, ȳ = Σ⁺Uᵀy, its noise level σ_y/s_i), spectral; the last two mean nothing where s_i = 0."""
-        svd = problem.operator.svd
-        singulars = svd.singulars.to(problem.y)
-        seen = singulars > 0
-        safe = singulars.where(seen, singulars.new_ones(()))
-        return seen, svd.Ut(problem.y) / safe, problem.sigma_y / safe
+        return svd.V(mean + where(cleaner, rest, self.eta * s.sigma) * z)

@@ -23,10 +23,11 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import predicted_noise, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import predicted_noise, renoise
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["DiffPIR"]
 
@@ -47,36 +48,31 @@ class DiffPIR(Sampler):
     follows = True
     quick = MappingProxyType({"steps": 50})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        total, operator = len(problem.prior.schedule), problem.operator
-        walk = transitions(_quadratic(self.steps, total))
-        if start is None:
-            a_t = problem.alpha_bar(walk[0][0])
-            x_t = math.sqrt(a_t) * operator.pinv(problem.y)
-            x_t = x_t + math.sqrt(1 - a_t) * noise.normal("init", 0, problem.shape)
-        else:
-            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
-        for step, (t, s) in enumerate(walk):
-            a_t, a_s = problem.alpha_bar(t), problem.alpha_bar(s)
-            x0 = self._cut(problem.denoise(x_t, t))
-            x0 = self._cut(problem.guided(guidance, x0, t / total))
+    def times(self, schedule: Schedule) -> list[Level]:
+        return [schedule.level(t) for t in _quadratic(self.steps, len(schedule))]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        operator, noisiest = problem.operator, self.times(problem.schedule)[0]
+        around = noisiest.signal * operator.pinv(problem.y)
+        x_t = problem.begin(noise, lambda z: around + noisiest.noise * z)
+        for step, (t, s) in problem.steps(self):
+            # predict
+            x0 = problem.clip(problem.predict(x_t, t).x0, self.clamp)
+            x0 = problem.clip(problem.guided(x0, t), self.clamp)
+            # solve the data half
             x0 = self._fit(problem, x0, self._rho(problem, t))
-            eps, z = predicted_noise(x_t, x0, a_t), noise.normal("step", step, problem.shape)
-            spread = math.sqrt(1 - a_s)
-            kept, fresh = spread * math.sqrt(1 - self.zeta), spread * math.sqrt(self.zeta)
-            x_t = weighted((math.sqrt(a_s), x0), (kept, eps), (fresh, z))
-            if watch is not None:
-                watch(step, len(walk), x0)
+            # renoise
+            eps, z = predicted_noise(x_t, x0, t), noise.normal("step", step)
+            kept, fresh = s.noise * math.sqrt(1 - self.zeta), s.noise * math.sqrt(self.zeta)
+            x_t = renoise(s, x0, (kept, eps), (fresh, z))
         if "mask" in operator.has and problem.sigma_y == 0:
             known = operator.where_measured(problem.y)
             x_t = known * problem.y + (1 - known) * x_t
         return x_t
 
-    def _rho(self, problem: Problem, t: int) -> float:
+    def _rho(self, problem: Problem, t: Level) -> float:
         """ρ_t, weight of the clean prediction against the measurement."""
-        return self.strength * (max(0.001, problem.sigma_y / 2) / problem.prior.schedule.sigma_ve(t)) ** 2
+        return self.strength * (max(0.001, problem.sigma_y / 2) / t.sigma) ** 2
 
     @staticmethod
     def _fit(problem: Problem, x0: Tensor, rho: float) -> Tensor:
@@ -84,9 +80,6 @@ class DiffPIR(Sampler):
         svd = problem.operator.svd
         s, c = svd.singulars.to(x0), svd.Vt(x0)
         return svd.V(c + s * (svd.Ut(problem.y) - s * c) / (s**2 + rho))
-
-    def _cut(self, x0: Tensor) -> Tensor:
-        return x0.clamp(-1, 1) if self.clamp else x0
 
 
 def _quadratic(count: int, total: int) -> list[int]:

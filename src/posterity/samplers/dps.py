@@ -18,10 +18,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep, cut, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import PosteriorStep
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["DPS"]
 
@@ -43,44 +44,39 @@ class DPS(Sampler):
     quick = MappingProxyType({"steps": 50})
     standard = MappingProxyType({"steps": 300})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        total = len(problem.prior.schedule)
-        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "spaced")), -1])
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
-        for step, (t, s) in enumerate(walk):
-            x0, gradient = self._predict(problem, guidance, x_t, t, t / total)
-            move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
-            x_t = weighted((move.x0_weight, x0), (move.xt_weight, x_t), (-self.scale, gradient))
-            if s != -1:
-                variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-                x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)
-            if watch is not None:
-                watch(step, len(walk), x0)
+    def times(self, schedule: Schedule) -> list[Level]:
+        return [*schedule.grid(self.steps, "spaced"), CLEAN]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        x_t = problem.begin(noise)
+        for step, (t, s) in problem.steps(self):
+            # predict x̂0, and how ‖y - A x̂0‖ changes with x_t
+            x0, share, gradient = self._predict(problem, x_t, t)
+            # ancestral step
+            move = PosteriorStep.between(t, s)
+            x_s = move.mean(x0, x_t)
+            if s != CLEAN:
+                x_s = x_s + move.std(share) * noise.normal("step", step)
+            # pull towards the measurement
+            x_t = x_s.sub_(gradient, alpha=self.scale)
         return x_t
 
-    def _predict(
-        self, problem: Problem, guidance: Guidance | None, x_t: Tensor, t: int, fraction: float
-    ) -> tuple[Tensor, Tensor]:
-        """(guided clean prediction, gradient in x_t of the sum of the rows' residual norms), both detached."""
+    def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Tensor, Tensor | None, Tensor]:
+        """(guided x0, share of a learned variance, gradient in x_t of the rows' residual norms), all detached."""
         with torch.enable_grad():
             x_t = x_t.detach().requires_grad_()
-            x0 = self._cut(problem.denoise(x_t, t))
-            guided = problem.guided(guidance, x0, fraction)
-            if guided is not x0:  # a second cut of the same prediction would only cost its gradient again
-                guided = self._cut(x0 + (guided - x0).detach() if self.detach_guidance else guided)
+            network = problem.predict(x_t, t)
+            x0 = problem.clip(network.x0, self.clamp)
+            guided = problem.guided(x0, t)
+            if guided is not x0:  # a second clipping of the same prediction would only cost its gradient again
+                guided = x0 + (guided - x0).detach() if self.detach_guidance else guided
+                guided = problem.clip(guided, self.clamp)
             residual = problem.residual(guided)
             (gradient,) = torch.autograd.grad(residual, x_t, self._direction(residual.detach()))
-        return guided.detach(), gradient
+        return guided.detach(), network.share, gradient
 
     @staticmethod
     def _direction(residual: Tensor) -> Tensor:
-        """Gradient of each row's norm: a unit vector, 0 where the residual vanishes."""
+        """Gradient of each row's norm, (B, *measurement): a unit vector, 0 where the residual vanishes."""
         norms = torch.linalg.vector_norm(residual.flatten(1), dim=1)
         return residual / norms.clamp(min=torch.finfo(norms.dtype).tiny).view(-1, *[1] * (residual.ndim - 1))
-
-    def _cut(self, x0: Tensor) -> Tensor:
-        return cut(x0) if self.clamp else x0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
 from posterity.diffusion.noise import Noise
-from posterity.errors import PosterityError
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["Exact"]
 
@@ -26,19 +24,8 @@ class Exact(Sampler):
 
     needs = frozenset({"posterior"})
     guidable = False
+    begins_late = False
 
-    def run(
-        self,
-        problem: Problem,
-        noise: Noise,
-        start: Start | None,
-        guidance: Guidance | None,
-        watch: Watch | None,  # noqa: ARG002 - there are no steps to watch
-    ) -> Tensor:
-        if guidance is not None or start is not None:
-            raise PosterityError(
-                "sampler exact: has no clean predictions to guide and no time to start at; use it plain"
-            )
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
         posterior = problem.prior.posterior(problem.operator, problem.y, problem.sigma_y)
-        # Seeds are 64-bit at most, so no stream meets another one's seed.
-        return posterior.sample(replace(noise, seed=noise.seed + (self.stream << 64)))
+        return posterior.sample(noise.stream(self.stream))

@@ -14,17 +14,17 @@ before the step instead of the one after it, which is not copied.
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import PosteriorStep, renoise
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["ILVR"]
 
@@ -42,33 +42,27 @@ class ILVR(Sampler):
     quick = MappingProxyType({"steps": 50})
     standard = MappingProxyType({"steps": 250})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        total = len(problem.prior.schedule)
-        grid = problem.prior.schedule.grid(self.steps, "spaced")
-        walk = transitions([*reversed(grid), -1])
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
+    def times(self, schedule: Schedule) -> list[Level]:
+        return [*schedule.grid(self.steps, "spaced"), CLEAN]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
         operator = problem.operator
         reference = operator.pinv(problem.y)
-        for step, (t, s) in enumerate(walk):
-            x0 = self._cut(problem.denoise(x_t, t))
-            x0 = self._cut(problem.guided(guidance, x0, t / total))
-            move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
-            x_t = weighted((move.x0_weight, x0), (move.xt_weight, x_t))
-            if s != -1:
-                variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-                x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)
-            if t > grid[min(self.last, self.steps - 1)]:
-                a_s = problem.alpha_bar(s)
-                z = noise.normal("reference", step, problem.shape)
-                noised = weighted((math.sqrt(a_s), reference), (math.sqrt(1 - a_s), z))
+        levels = self.times(problem.schedule)[:-1]
+        free_from = levels[::-1][min(self.last, self.steps - 1)]
+        x_t = problem.begin(noise)
+        for step, (t, s) in problem.steps(self):
+            # predict
+            network = problem.predict(x_t, t)
+            x0 = problem.clip(network.x0, self.clamp)
+            x0 = problem.clip(problem.guided(x0, t), self.clamp)
+            # ancestral step
+            move = PosteriorStep.between(t, s)
+            x_t = move.mean(x0, x_t)
+            if s != CLEAN:
+                x_t = x_t + move.std(network.share) * noise.normal("step", step)
+            # exchange the low frequencies for those of the noised reference
+            if t.noise > free_from.noise:
+                noised = renoise(s, reference, (s.noise, noise.normal("reference", step)))
                 x_t = x_t + operator.pinv(operator(noised - x_t))
-            if watch is not None:
-                watch(step, len(walk), x0)
         return x_t
-
-    def _cut(self, x0: Tensor) -> Tensor:
-        return x0.clamp(-1, 1) if self.clamp else x0

@@ -16,7 +16,7 @@ from torch import Tensor
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
 from posterity.priors.restorer import Restorer
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["MAT"]
 
@@ -35,12 +35,11 @@ class MAT(Sampler):
 
     needs = frozenset({"mask", "noiseless", "restorer"})
     guidable = False
+    begins_late = False
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        if guidance is not None or start is not None or not isinstance(problem.prior, Restorer):
-            raise PosterityError("sampler mat: is one pass of a restorer, without guidance or a time to start at")
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        if not isinstance(problem.prior, Restorer):
+            raise PosterityError("sampler mat: is one pass of a restorer, which this prior is not")
         network = problem.prior.of("mat").network
         keep = problem.operator.where_measured(problem.y)[:, :1]
         z, seeds = noise.normal("latent", 0, (512,)), noise.uniform("dropout")
@@ -50,7 +49,7 @@ class MAT(Sampler):
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
                 rows.append(network(problem.y[one], keep[one], z[one], label, self.truncation, noise_mode="const"))
-            if watch is not None:
-                watch(row, len(problem), rows[-1])
+            if problem.watch is not None:
+                problem.watch(row, len(problem), rows[-1])
         problem.cost.forward_rows += len(problem)  # a restoration takes one
         return torch.cat(rows)

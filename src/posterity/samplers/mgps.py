@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
@@ -28,10 +29,12 @@ from torch import Tensor
 
 from posterity.diffusion.bridge import Bridge
 from posterity.diffusion.grids import floored
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
+from posterity.diffusion.schedule import Schedule
 from posterity.diffusion.steps import predicted_noise, predicted_x0
 from posterity.samplers._adam import Adam
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["MGPS"]
 
@@ -84,39 +87,35 @@ class MGPS(Sampler):
     quick = MappingProxyType({"steps": 15})
     standard = MappingProxyType({"steps": 50})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        total = len(problem.prior.schedule)
-        grid = floored(self.steps, total)
-        indices, x = [*range(self.steps - 1, 1, -1)], noise.normal("init", 0, problem.shape)
-        if start is not None:
-            indices, x = [i for i in indices if grid[i] - 1 <= start[0]], start[1]
-        guess: Tensor | None = None
-        for step, i in enumerate(indices):
-            u, k = grid[i], grid[i - 1]
-            mid = self.midpoint(k)
-            warm = u >= self.warm_level and mid > 1
+    def times(self, schedule: Schedule) -> list[Level]:
+        return [_level(schedule, u) for u in reversed(floored(self.steps, len(schedule))[1:])]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        schedule, levels = problem.schedule, self.times(problem.schedule)
+        index = {u: len(levels) - position for position, u in enumerate(levels)}  # of the source's grid, clean at 0
+        x, guess = problem.begin(noise), None
+        for _, (u, k) in problem.steps(self):
+            i, number = index[u], self.midpoint(_number(k))
+            mid, warm = _level(schedule, number), _number(u) >= self.warm_level and number > 1
+            # predict
             network = self._denoise(problem, x, u)
-            x0 = problem.guided(guidance, network, u / total)
-            guess = problem.guided(guidance, network if guess is None else guess, u / total)
-            prior = _bridge(problem, 0, mid, u)
-            fit = _Normal.bridged(_bridge(problem, 1 if warm else 0, mid, u), guess, x)
+            guess = problem.guided(network if guess is None else guess, u)
+            x0 = problem.guided(network, u)
+            # fit the midpoint
+            prior = Bridge.between(CLEAN, mid, u)
+            first = _Normal.bridged(Bridge.between(_level(schedule, 1) if warm else CLEAN, mid, u), guess, x)
             anchor = (prior.mean(x0, x), prior.variance)
-            fit = self._fit(noise, f"fit {i}", self.gradient_steps(i), fit, anchor, self._slope(problem, mid))
-            x_mid = fit.draw(noise.normal("midpoint", i, problem.shape))
+            fit = self._fit(noise, f"fit {i}", self.gradient_steps(i), first, anchor, self._slope(problem, mid))
+            # draw it
+            x_mid = fit.draw(noise.normal("midpoint", i))
             guess = self._denoise(problem, x_mid, mid)
+            # in the warm phase, fit and draw level 1 as well
             if warm:
-                fit = _Normal.bridged(_bridge(problem, 0, 1, mid), guess, x_mid)
-                a = _alpha_bar(problem, mid) / _alpha_bar(problem, 1)
-                anchor = (x_mid / math.sqrt(a), (1 - a) / a)
-                fit = self._fit(noise, f"warm fit {i}", self.gradient_steps(i), fit, anchor, self._warm_slope(problem))
-                mid, x_mid = 1, fit.draw(noise.normal("level 1", i, problem.shape))
-                guess = x_mid
-            x = _bridge(problem, mid, k, u).sample(x_mid, x, noise.normal("bridge", i, problem.shape))
-            if watch is not None:
-                watch(step, len(indices), x0)
-        return self._denoise(problem, x, grid[1])
+                guess = x_mid = self._warm(problem, noise, i, mid, x_mid, guess)
+                mid = _level(schedule, 1)
+            # bridge from there to the next level
+            x = Bridge.between(mid, k, u).sample(x_mid, x, noise.normal("bridge", i))
+        return self._denoise(problem, x, levels[-1])
 
     def midpoint(self, k: int) -> int:
         """ℓ of target level k, in 1 … k."""
@@ -144,14 +143,23 @@ class MGPS(Sampler):
         unit = 1.0 if self.parametrisation == "logstd" else 0.5  # d log std / d parameter
         of_mean, of_spread = Adam(self.rate), Adam(self.rate)
         for j in range(count):
-            z = noise.normal(purpose, j, mean.shape[1:])
+            z = noise.normal(purpose, j)
             pull, std = slope(_Normal(mean, log_std).draw(z)), log_std.exp()
             spread_slope = pull * z * std + std**2 / variance - 1
             mean = mean - of_mean.step(pull + (mean - centre) / variance)
             log_std = log_std - unit * of_spread.step(unit * spread_slope)
         return _Normal(mean, log_std)
 
-    def _slope(self, problem: Problem, level: int) -> Callable[[Tensor], Tensor]:
+    def _warm(self, problem: Problem, noise: Noise, i: int, mid: Level, x_mid: Tensor, guess: Tensor) -> Tensor:
+        """A draw of level 1 given the midpoint, by a second fit; (B, *state)."""
+        one = _level(problem.schedule, 1)
+        first = _Normal.bridged(Bridge.between(CLEAN, one, mid), guess, x_mid)
+        a = mid.alpha_bar / one.alpha_bar
+        anchor = (x_mid / math.sqrt(a), (1 - a) / a)
+        fit = self._fit(noise, f"warm fit {i}", self.gradient_steps(i), first, anchor, self._warm_slope(problem))
+        return fit.draw(noise.normal("level 1", i))
+
+    def _slope(self, problem: Problem, level: Level) -> Callable[[Tensor], Tensor]:
         """x ↦ -∇ log N(y; A D_level(x), σ_y² I), through the denoiser."""
 
         def slope(x: Tensor) -> Tensor:
@@ -164,10 +172,10 @@ class MGPS(Sampler):
 
     def _warm_slope(self, problem: Problem) -> Callable[[Tensor], Tensor]:
         """x ↦ -∇ log N(y; A x, σ_y² I) - ∇ log p_1(x): no gradient through the denoiser."""
-        a = _alpha_bar(problem, 1)
+        one = _level(problem.schedule, 1)
 
         def slope(x: Tensor) -> Tensor:
-            score = (math.sqrt(a) * self._denoise(problem, x, 1) - x) / (1 - a)
+            score = (one.signal * self._denoise(problem, x, one) - x) / (1 - one.alpha_bar)
             with torch.enable_grad():
                 x = x.detach().requires_grad_()
                 energy = _energy(problem, x)
@@ -175,13 +183,13 @@ class MGPS(Sampler):
 
         return slope
 
-    def _denoise(self, problem: Problem, x: Tensor, level: int) -> Tensor:
+    def _denoise(self, problem: Problem, x: Tensor, level: Level) -> Tensor:
         """D_level(x)."""
         if self.time_shift == "exact":
-            return problem.denoise(x, level - 1)
-        shown = min(level, len(problem.prior.schedule) - 1)
-        eps = predicted_noise(x, problem.denoise(x, shown), problem.alpha_bar(shown))
-        return predicted_x0(x, eps, _alpha_bar(problem, level))
+            return problem.predict(x, level).x0
+        shown = problem.schedule.level(min(_number(level), len(problem.schedule) - 1))
+        eps = predicted_noise(x, problem.predict(x, shown).x0, shown)
+        return predicted_x0(x, eps, level)
 
 
 def _energy(problem: Problem, x0: Tensor) -> Tensor:
@@ -189,11 +197,11 @@ def _energy(problem: Problem, x0: Tensor) -> Tensor:
     return problem.residual(x0).square().sum() / (2 * problem.sigma_y**2)
 
 
-def _alpha_bar(problem: Problem, level: int) -> float:
-    """ᾱ_[level], 1 at level 0."""
-    return problem.alpha_bar(level - 1)
+def _level(schedule: Schedule, number: int) -> Level:
+    """The source's level of this number: time number - 1, clean at 0; guidance is weighted by number/T."""
+    return replace(schedule.level(number - 1), fraction=number / len(schedule))
 
 
-def _bridge(problem: Problem, s: int, t: int, u: int) -> Bridge:
-    """Between levels s ≤ t < u."""
-    return Bridge.between(*(_alpha_bar(problem, level) for level in (s, t, u)))
+def _number(level: Level) -> int:
+    """The source's number of a level."""
+    return int(level.t) + 1

@@ -15,7 +15,6 @@ The official code leaves σ_y out of g, which is not copied.
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -23,10 +22,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import ddim_noise_split, predicted_noise, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import ddim_noise_split, predicted_noise, renoise
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["PGDM"]
 
@@ -51,43 +51,38 @@ class PGDM(Sampler):
     follows = True
     quick = MappingProxyType({"steps": 50})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        total = len(problem.prior.schedule)
-        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "strided")), -1])
-        if start is None:
-            x_t = self._init(problem, noise, walk[0][0])
-        else:
-            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
-        for step, (t, s) in enumerate(walk):
-            a_t, a_s = problem.alpha_bar(t), problem.alpha_bar(s)
-            network, x0, gradient = self._predict(problem, guidance, x_t, t, t / total)
-            fresh, kept = ddim_noise_split(a_t, a_s, self.eta)
-            eps = predicted_noise(x_t, network, a_t)
-            x_t = weighted((math.sqrt(a_s), x0), (kept, eps), (self._weight(a_t, a_s, kept), gradient))
+    def times(self, schedule: Schedule) -> list[Level]:
+        return [*schedule.grid(self.steps, "strided"), CLEAN]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        noisiest = self.times(problem.schedule)[0]
+        x_t = problem.begin(noise, lambda z: self._first(problem, noisiest, z))
+        for step, (t, s) in problem.steps(self):
+            # predict, and the guidance g
+            network, x0, gradient = self._predict(problem, x_t, t)
+            eps = predicted_noise(x_t, network, t)
+            # DDIM step
+            fresh, kept = ddim_noise_split(t, s, self.eta)
+            x_s = renoise(s, x0, (kept, eps))
             if fresh > 0:
-                x_t = x_t.add_(noise.normal("step", step, problem.shape), alpha=fresh)
-            if watch is not None:
-                watch(step, len(walk), x0)
+                x_s.add_(noise.normal("step", step), alpha=fresh)
+            # guide
+            x_t = x_s.add_(gradient, alpha=self._weight(t, s, kept))
         return x_t
 
-    def _init(self, problem: Problem, noise: Noise, t: int) -> Tensor:
-        z = noise.normal("init", 0, problem.shape)
+    def _first(self, problem: Problem, t: Level, z: Tensor) -> Tensor:
+        """x_T: around the measurement, or pure noise."""
         if self.init == "noise":
             return z
-        a_t = problem.alpha_bar(t)
-        return math.sqrt(a_t) * problem.operator.pinv(problem.y) + math.sqrt(1 - a_t) * z
+        return t.signal * problem.operator.pinv(problem.y) + t.noise * z
 
-    def _predict(
-        self, problem: Problem, guidance: Guidance | None, x_t: Tensor, t: int, fraction: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Tensor, Tensor, Tensor]:
         """(the network's clean prediction, the guided one, g = r² ∇ log p(y | x_t))."""
         with torch.enable_grad():
             x_t = x_t.detach().requires_grad_()
-            network = problem.denoise(x_t, t)
-            x0 = problem.guided(guidance, network.detach(), fraction)
-            (gradient,) = torch.autograd.grad(network, x_t, self._residual(problem, x0, 1 - problem.alpha_bar(t)))
+            network = problem.predict(x_t, t).x0
+            x0 = problem.guided(network.detach(), t)
+            (gradient,) = torch.autograd.grad(network, x_t, self._residual(problem, x0, 1 - t.alpha_bar))
         return network.detach(), x0, gradient
 
     @staticmethod
@@ -100,10 +95,10 @@ class PGDM(Sampler):
         gain = (safe / (safe**2 + problem.sigma_y**2 / r2)).where(seen, s.new_zeros(()))
         return svd.V(gain * (svd.Ut(problem.y) - s * svd.Vt(x0)))
 
-    def _weight(self, a_t: float, a_s: float, kept: float) -> float:
+    def _weight(self, t: Level, s: Level, kept: float) -> float:
         """w_t."""
         if self.weight == "paper":
-            return math.sqrt(a_t)
+            return t.signal
         if self.weight == "code":
-            return math.sqrt(a_t * a_s)
-        return math.sqrt(a_s / a_t) - kept / math.sqrt(1 - a_t)
+            return t.signal * s.signal
+        return s.signal / t.signal - kept / t.noise

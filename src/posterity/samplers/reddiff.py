@@ -22,12 +22,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
 from posterity.diffusion.steps import predicted_noise
-from posterity.errors import PosterityError
 from posterity.samplers._adam import Adam
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["REDDiff"]
 
@@ -60,46 +60,44 @@ class REDDiff(Sampler):
         Field(description="ω, of the noise-to-signal ratio √(1-ᾱ_t)/√ᾱ_t"),
     ] = "linear"
 
+    begins_late = False
     quick = MappingProxyType({"steps": 100})
     standard = MappingProxyType({"steps": 300})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        if start is not None:
-            raise PosterityError("sampler reddiff: optimises an image and has no noisy state to start at; use it plain")
-        times = self._times(noise, problem.prior.schedule)
-        mu, adam = self._init(problem, noise), Adam(self.rate, betas=(0.9, 0.99))
-        for step, t in enumerate(times):
-            pull, x0 = self._pull(problem, guidance, mu, t, noise.normal("step", step, problem.shape))
-            mu = mu - adam.step(self.data_weight * self._misfit_slope(problem, mu) + pull)
-            if watch is not None:
-                watch(step, len(times), x0)
+    def times(self, schedule: Schedule) -> list[Level]:
+        return schedule.grid(self.steps, "strided")
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        mu, adam = self._first(problem, noise), Adam(self.rate, betas=(0.9, 0.99))
+        for step, t in problem.visits(self._visited(problem, noise)):
+            # noise μ, predict, pull towards the prediction
+            pull, _ = self._pull(problem, mu, t, noise.normal("step", step))
+            # pull towards the measurement
+            slope = self._misfit_slope(problem, mu)
+            # one step of Adam
+            mu = mu - adam.step(self.data_weight * slope + pull)
         return mu
 
     @staticmethod
-    def _init(problem: Problem, noise: Noise) -> Tensor:
+    def _first(problem: Problem, noise: Noise) -> Tensor:
         """μ before the first step."""
         if "pinv" in problem.operator.has:
             return problem.operator.pinv(problem.y)
-        return noise.normal("init", 0, problem.shape)
+        return noise.normal("init")
 
-    def _times(self, noise: Noise, schedule: Schedule) -> list[int]:  # noqa: ARG002 - random times need it
-        """The times of the steps."""
-        return schedule.grid(self.steps, "strided")[::-1]
+    def _visited(self, problem: Problem, noise: Noise) -> list[Level]:  # noqa: ARG002 - random levels need it
+        """The level of each step."""
+        return self.times(problem.schedule)
 
-    def _pull(
-        self, problem: Problem, guidance: Guidance | None, mu: Tensor, t: int, z: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _pull(self, problem: Problem, mu: Tensor, t: Level, z: Tensor) -> tuple[Tensor, Tensor]:
         """(w_t (ε - z)/D, the gradient in μ of the denoiser's term; the guided clean prediction)."""
-        a_t = problem.alpha_bar(t)
-        x_t = math.sqrt(a_t) * mu + math.sqrt(1 - a_t) * z
-        x0 = problem.guided(guidance, problem.denoise(x_t, t), t / len(problem.prior.schedule))
-        return self._weight(a_t) * (predicted_noise(x_t, x0, a_t) - z) / mu[0].numel(), x0
+        x_t = t.signal * mu + t.noise * z
+        x0 = problem.guided(problem.predict(x_t, t).x0, t)
+        return self._weight(t) * (predicted_noise(x_t, x0, t) - z) / mu[0].numel(), x0
 
-    def _weight(self, a_t: float) -> float:
+    def _weight(self, t: Level) -> float:
         """w_t."""
-        return self.strength * _WEIGHTINGS[self.weighting](math.sqrt((1 - a_t) / a_t))
+        return self.strength * _WEIGHTINGS[self.weighting](t.sigma)
 
     @staticmethod
     def _misfit_slope(problem: Problem, mu: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ because a network evaluation serves a whole batch at one time.
 
 from __future__ import annotations
 
+from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise, generator
-from posterity.diffusion.schedule import Schedule
-from posterity.samplers.base import settings
+from posterity.samplers.base import Problem, settings
 from posterity.samplers.reddiff import REDDiff
 
 __all__ = ["REDDiffV"]
@@ -18,5 +18,6 @@ __all__ = ["REDDiffV"]
 class REDDiffV(REDDiff):
     """Regularisation by denoising diffusion at random times."""
 
-    def _times(self, noise: Noise, schedule: Schedule) -> list[int]:
-        return generator(noise.seed, "reddiff_v").integers(0, len(schedule), self.steps).tolist()
+    def _visited(self, problem: Problem, noise: Noise) -> list[Level]:
+        times = generator(noise.seed, "reddiff_v").integers(0, len(problem.schedule), self.steps)
+        return [problem.schedule.level(t) for t in times.tolist()]

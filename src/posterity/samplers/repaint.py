@@ -11,17 +11,19 @@ has no threshold because its mask is not there yet, is not copied.
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import time_travel, transitions
+from posterity.diffusion.grids import travelled
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import PosteriorStep, forward_step
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["RePaint"]
 
@@ -43,44 +45,31 @@ class RePaint(Sampler):
     quick = MappingProxyType({"steps": 30, "jump_repeat": 2})
     standard = MappingProxyType({"steps": 100, "jump_repeat": 3})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        grid = problem.prior.schedule.grid(self.steps, "spaced")
-        walk = transitions(time_travel(self.steps, self.jump_length, self.jump_repeat))
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk = walk[next(i for i, (now, _) in enumerate(walk) if grid[now] <= start[0]) :]
-            x_t = start[1]
-        for step, (now, nxt) in enumerate(walk):
-            t, s = grid[now], -1 if nxt == -1 else grid[nxt]
-            if nxt > now:
-                x_t = self._undo(problem, noise, step, t, s, x_t)
+    def times(self, schedule: Schedule) -> list[Level]:
+        grid = schedule.grid(self.steps, "spaced")
+        # guidance is weighted by the number of the level, not by its time
+        numbered = [replace(t, fraction=(self.steps - 1 - k) / self.steps) for k, t in enumerate(grid)]
+        return travelled([*numbered, CLEAN], self.jump_length, self.jump_repeat)
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        x_t = problem.begin(noise)
+        for step, (t, s) in problem.steps(self):
+            # undo a step
+            if s.noise > t.noise:
+                x_t = forward_step(x_t, noise.normal("undo", step), t, s)
                 continue
+            # replace known pixels by the measurement at the noise level of x_t
             if step > 0:
-                x_t = self._replace(problem, noise, step, t, x_t)
-            x0 = self._cut(problem.denoise(x_t, t))
-            x0 = self._cut(problem.guided(guidance, x0, now / self.steps))
-            move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
-            x_t = weighted((move.x0_weight, x0), (move.xt_weight, x_t))
-            if s != -1:
-                variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-                x_t = x_t + variance**0.5 * noise.normal("step", step, problem.shape)
-            if watch is not None:
-                watch(step, len(walk), x0)
+                known = problem.operator.where_measured(problem.y)
+                noised = t.signal * problem.y + t.noise * noise.normal("known", step)
+                x_t = known * noised + (1 - known) * x_t
+            # predict
+            network = problem.predict(x_t, t)
+            x0 = problem.clip(network.x0, self.clamp)
+            x0 = problem.clip(problem.guided(x0, t), self.clamp)
+            # ancestral step
+            move = PosteriorStep.between(t, s)
+            x_t = move.mean(x0, x_t)
+            if s != CLEAN:
+                x_t = x_t + move.std(network.share) * noise.normal("step", step)
         return x_t
-
-    def _replace(self, problem: Problem, noise: Noise, step: int, t: int, x_t: Tensor) -> Tensor:
-        """Known pixels become the measurement at the noise level of x_t."""
-        a_t = problem.alpha_bar(t)
-        known = problem.operator.where_measured(problem.y)
-        noised = math.sqrt(a_t) * problem.y + math.sqrt(1 - a_t) * noise.normal("known", step, problem.shape)
-        return known * noised + (1 - known) * x_t
-
-    def _undo(self, problem: Problem, noise: Noise, step: int, t: int, s: int, x_t: Tensor) -> Tensor:
-        """One forward step from t up to s > t."""
-        beta = PosteriorStep.between(problem.alpha_bar(s), problem.alpha_bar(t)).beta
-        return math.sqrt(1 - beta) * x_t + math.sqrt(beta) * noise.normal("undo", step, problem.shape)
-
-    def _cut(self, x0: Tensor) -> Tensor:
-        return x0.clamp(-1, 1) if self.clamp else x0

@@ -12,17 +12,18 @@ RePaint's resampling repairs in part.
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.diffusion.steps import PosteriorStep, predicted_noise, weighted
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import PosteriorStep, predicted_noise, renoise
+from posterity.priors.base import Prediction
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["Replacement"]
 
@@ -45,45 +46,38 @@ class Replacement(Sampler):
     follows = True
     quick = MappingProxyType({"steps": 50})
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        blended, total = self.form == "blended", len(problem.prior.schedule)
-        levels = [*reversed(problem.prior.schedule.grid(self.steps, "spaced"))]
-        walk = transitions(levels if blended else [*levels, -1])
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
-        for step, (t, s) in enumerate(walk):
-            if blended:
+    def times(self, schedule: Schedule) -> list[Level]:
+        levels = schedule.grid(self.steps, "spaced")
+        return levels if self.form == "blended" else [*levels, CLEAN]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        x_t = problem.begin(noise)
+        for step, (t, s) in problem.steps(self):
+            if self.form == "blended":
+                # replace, then a deterministic DDIM step
                 x_t = self._replace(problem, noise, step, t, x_t)
-            network = problem.denoise(x_t, t)
-            x0 = self._cut(problem.guided(guidance, self._cut(network), t / total))
-            if blended:
-                eps, a_s = predicted_noise(x_t, network, problem.alpha_bar(t)), problem.alpha_bar(s)
-                x_t = weighted((math.sqrt(a_s), x0), (math.sqrt(1 - a_s), eps))
-            else:
-                x_t = self._replace(problem, noise, step, s, self._ancestral(problem, noise, step, t, s, x0, x_t))
-            if watch is not None:
-                watch(step, len(walk), x0)
-        return self._cut(x_t)
+                network, x0 = self._predict(problem, x_t, t)
+                x_t = renoise(s, x0, (s.noise, predicted_noise(x_t, network.x0, t)))
+                continue
+            # ancestral step, then replace
+            network, x0 = self._predict(problem, x_t, t)
+            move = PosteriorStep.between(t, s)
+            x_t = move.mean(x0, x_t)
+            if s != CLEAN:
+                x_t = x_t + move.std(network.share) * noise.normal("step", step)
+            x_t = self._replace(problem, noise, step, s, x_t)
+        return problem.clip(x_t, self.clamp)
 
-    def _ancestral(self, problem: Problem, noise: Noise, step: int, t: int, s: int, x0: Tensor, x_t: Tensor) -> Tensor:
-        """DDPM step from t to s."""
-        move = PosteriorStep.between(problem.alpha_bar(t), problem.alpha_bar(s))
-        mean = weighted((move.x0_weight, x0), (move.xt_weight, x_t))
-        if s == -1:
-            return mean
-        variance = problem.prior.reverse_variance(t, move.beta, move.variance)
-        return mean + variance**0.5 * noise.normal("step", step, problem.shape)
+    def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Prediction, Tensor]:
+        """(the prior's prediction, the clean prediction clipped and guided)."""
+        network = problem.predict(x_t, t)
+        x0 = problem.clip(network.x0, self.clamp)
+        return network, problem.clip(problem.guided(x0, t), self.clamp)
 
-    def _replace(self, problem: Problem, noise: Noise, step: int, t: int, x_t: Tensor) -> Tensor:
-        """Known pixels become the measurement at the noise level of time t; at -1, the measurement itself."""
-        a_t, known = problem.alpha_bar(t), problem.operator.where_measured(problem.y)
-        noised = math.sqrt(a_t) * problem.y
-        if t != -1:
-            noised = noised + math.sqrt(1 - a_t) * noise.normal("known", step, problem.shape)
+    def _replace(self, problem: Problem, noise: Noise, step: int, t: Level, x_t: Tensor) -> Tensor:
+        """Known pixels become the measurement at the noise of level t; clean, the measurement itself."""
+        known = problem.operator.where_measured(problem.y)
+        noised = t.signal * problem.y
+        if t != CLEAN:
+            noised = noised + t.noise * noise.normal("known", step)
         return known * noised + (1 - known) * x_t
-
-    def _cut(self, x0: Tensor) -> Tensor:
-        return x0.clamp(-1, 1) if self.clamp else x0

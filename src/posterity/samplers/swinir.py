@@ -11,7 +11,7 @@ from torch import Tensor
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
 from posterity.priors.restorer import Restorer
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["SwinIR"]
 
@@ -25,12 +25,11 @@ class SwinIR(Sampler):
 
     needs = frozenset({"restorer"})
     guidable = False
+    begins_late = False
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:  # fmt: skip
-        if guidance is not None or start is not None or not isinstance(problem.prior, Restorer):
-            raise PosterityError("sampler swinir: is one pass of a restorer, without guidance or a time to start at")
+    def run(self, problem: Problem, noise: Noise) -> Tensor:  # noqa: ARG002 - it regresses
+        if not isinstance(problem.prior, Restorer):
+            raise PosterityError("sampler swinir: is one pass of a restorer, which this prior is not")
         prior = problem.prior.of("swinir")
         channels, *sides = problem.y.shape[1:]
         if (channels, *(prior.scale * side for side in sides)) != problem.shape:
@@ -41,7 +40,7 @@ class SwinIR(Sampler):
         for number, item in enumerate(items):
             row = int((problem.items == item).nonzero()[0])
             out.append(2 * prior.network((problem.y[row : row + 1] + 1) / 2) - 1)
-            if watch is not None:
-                watch(number, len(items), out[-1])
+            if problem.watch is not None:
+                problem.watch(number, len(items), out[-1])
         problem.cost.forward_rows += len(problem)  # a restoration takes one
         return torch.cat(out)[index]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from posterity.diffusion.levels import CLEAN
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise
 from posterity.imports import lean
@@ -19,13 +20,13 @@ __all__ = ["draw", "grid", "nearest"]
 @torch.no_grad()
 def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
     """Unconditional samples by DDIM with η = 0, (count, *signal)."""
-    x = Noise(seed, ["sheet"] * count, range(count), prior.dtype, prior.device).normal("start", 0, prior.signal_shape)
-    times = [-1, *prior.schedule.grid(steps, "spaced")]
-    for t, s in zip(times[:0:-1], times[-2::-1], strict=True):
-        a_t, a_s = prior.schedule.alpha_bar(t), prior.schedule.alpha_bar(s)
-        x0 = prior.denoise(x, t).clamp(-1, 1)
-        x = math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * predicted_noise(x, x0, a_t)
-    return x.cpu()
+    x = Noise(seed, ["sheet"] * count, range(count), prior.dtype, prior.device).normal("start", 0, prior.state_shape)
+    for t, s in pairwise([*prior.schedule.grid(steps, "spaced"), CLEAN]):
+        x0 = prior.predict(x, t).x0
+        if prior.bounds is not None:
+            x0 = x0.clamp(*prior.bounds)
+        x = s.signal * x0 + s.noise * predicted_noise(x, x0, t)
+    return prior.decode(x).cpu()
 
 
 def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:

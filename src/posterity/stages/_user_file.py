@@ -17,6 +17,7 @@ __all__ = ["load", "where"]
 
 FUNCTION = "restore"
 _TAKES = ("denoise", "A", "y", "sigma_y", "noise")
+_RUN_TAKES = ("problem", "noise")
 
 
 def load(path: Path) -> type[Sampler] | Foreign:
@@ -30,6 +31,9 @@ def load(path: Path) -> type[Sampler] | Foreign:
     found = [c for c in own if issubclass(c, Sampler) and not inspect.isabstract(c)]
     function = getattr(module, FUNCTION, None)
     if len(found) == 1:
+        takes = tuple(inspect.signature(found[0].run).parameters)[1:]
+        if takes != _RUN_TAKES:
+            raise PosterityError(f"{path}: {found[0].__name__}.run({', '.join(takes)}) must be run(problem, noise)")
         return found[0]
     if found:
         names = ", ".join(c.__name__ for c in found)

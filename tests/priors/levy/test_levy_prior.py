@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import kstest, laplace
+from torch import Tensor
 
+from posterity.diffusion.levels import CLEAN
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
 from posterity.diffusion.steps import PosteriorStep
@@ -15,12 +17,18 @@ from posterity.operators.base import Operator
 from posterity.operators.masks import Inpainting
 from posterity.operators.phase import PhaseRetrieval
 from posterity.operators.pointwise import Denoising
-from posterity.priors.base import NoClosedForm
+from posterity.priors.base import NoClosedForm, Prior
 from posterity.priors.levy import BernoulliLaplace, Gauss, Laplace, Length, Levy, Student, problems
 from posterity.samplers.base import Problem
 from posterity.samplers.diffpir import DiffPIR
 from posterity.samplers.dps import DPS
 from posterity.samplers.exact import Exact
+
+
+def denoised(prior: Prior, x_t: Tensor, t: int) -> Tensor:
+    """E[x0 | x_t] at a time of the prior's table."""
+    return prior.predict(x_t, prior.schedule.level(t)).x0
+
 
 LEVEL = Schedule((1 - 1 / (1 + 0.7**2),))
 """One time, of noise level 0.7."""
@@ -51,7 +59,7 @@ def at_level(sigma):
 
 def test_denoiser_and_jacobian_as_by_quadrature(law, quadrature):
     """The Jacobian against differences of quadrature; both over 49 streams, those of points 0.001 apart."""
-    a, sigma, point, step = LEVEL.alpha_bar(0), LEVEL.sigma_ve(0), np.array([0.6, 1.1]), 0.02
+    a, sigma, point, step = LEVEL.alpha_bar(0), LEVEL.level(0).sigma, np.array([0.6, 1.1]), 0.02
 
     def truth(x):
         return quadrature(law, np.eye(2), x / math.sqrt(a), sigma).mean
@@ -60,7 +68,7 @@ def test_denoiser_and_jacobian_as_by_quadrature(law, quadrature):
     prior = Levy(law, 2, LEVEL, length=Length(least=100, most=100, tolerance=1e-9))
     offsets = torch.cartesian_prod(*2 * [0.001 * torch.arange(-3, 4).double()])
     x = (torch.from_numpy(point) + offsets).repeat_interleave(2, dim=0).view(-1, 1, 1, 2).requires_grad_()
-    out = prior.denoise(x, 0).flatten(1)
+    out = denoised(prior, x, 0).flatten(1)
     weight = torch.eye(2).double().repeat(49, 1)
     (slopes,) = torch.autograd.grad((weight * out).sum(), x)
     slopes = slopes.view(49, 2, 2).numpy()
@@ -75,7 +83,7 @@ def test_denoiser_is_within_its_tolerance():
     prior = Levy(Laplace(1.0), 16, LEVEL, length=Length(most=500))
     exact = Levy(Laplace(1.0), 16, LEVEL, seed=1, length=Length(least=3000, most=3000, tolerance=1e-9))
     x_t = math.sqrt(LEVEL.alpha_bar(0)) * (signals(Laplace(1.0), 10, 16) + 0.7 * torch.randn(10, 1, 1, 16).double())
-    error = (prior.denoise(x_t, 0) - exact.denoise(x_t, 0)) / LEVEL.sigma_ve(0)
+    error = (denoised(prior, x_t, 0) - denoised(exact, x_t, 0)) / LEVEL.level(0).sigma
     assert error.square().mean().sqrt() < 0.02
     assert error.abs().max() < 0.08
     assert 10 * 4 * (20 + 12) <= prior.sweeps <= 10 * 4 * (500 + 12)
@@ -83,9 +91,9 @@ def test_denoiser_is_within_its_tolerance():
 
 def test_without_noise_the_denoiser_returns_its_input(law):
     x, schedule = signals(law, 3, 8), at_level(1e-4)
-    out = Levy(law, 8, schedule).denoise(math.sqrt(schedule.alpha_bar(0)) * x, 0)
+    out = Levy(law, 8, schedule).predict(math.sqrt(schedule.alpha_bar(0)) * x, schedule.level(0)).x0
     assert (out - x).abs().max() < 3e-4
-    assert Levy(law, 8, schedule).denoise(x, -1) is x
+    assert Levy(law, 8, schedule).predict(x, CLEAN).x0 is x
 
 
 @pytest.mark.parametrize("law", [Gauss(0.25), Laplace(1.0), Student(3), BernoulliLaplace(0.3, 1.0)])
@@ -96,7 +104,7 @@ def test_in_much_noise_the_denoiser_is_the_linear_one(law):
     running = torch.tril(torch.ones(n, n)).double()
     y = sigma * torch.tensor([[1.0, -0.5, 2.0, 1.0]]).double()
     prior = Levy(law, n, at_level(sigma), length=Length(least=2000, most=2000, tolerance=1e-9))
-    out = prior.denoise(y.view(1, 1, 1, n) * math.sqrt(prior.schedule.alpha_bar(0)), 0).flatten(1)
+    out = denoised(prior, y.view(1, 1, 1, n) * math.sqrt(prior.schedule.alpha_bar(0)), 0).flatten(1)
     right = y @ (variance * running @ running.T) / sigma**2
     assert ((out - right).norm() / right.norm()) < (0.15 if isinstance(law, Student) else 0.05)
 
@@ -106,8 +114,8 @@ def test_ancestral_sampling_draws_the_prior():
     prior = Levy(law, 6, schedule, length=Length(tolerance=0.1, most=60))
     x = prior.start(Noise(0, [""] * count, range(count)))[1]
     for t in range(len(schedule) - 1, -1, -1):
-        step = PosteriorStep.between(schedule.alpha_bar(t), schedule.alpha_bar(t - 1))
-        x = step.x0_weight * prior.denoise(x, t) + step.xt_weight * x
+        step = PosteriorStep.between(schedule.level(t), schedule.level(t - 1))
+        x = step.x0_weight * denoised(prior, x, t) + step.xt_weight * x
         if t:
             x = x + math.sqrt(step.variance) * torch.randn(x.shape, dtype=x.dtype)
     u = torch.diff(x.flatten(1), prepend=torch.zeros(count, 1)).flatten().numpy()
@@ -120,15 +128,15 @@ def test_a_row_does_not_see_its_batch(law):
     x = signals(law, 7, 8, "batch").requires_grad_()
     weight = torch.randn_like(x)
     for t in (5, 400):
-        out = prior.denoise(x, t)
+        out = denoised(prior, x, t)
         (slope,) = torch.autograd.grad((weight * out).sum(), x)
         for row in (0, 4):
             own = x[row : row + 1].detach().requires_grad_()
-            alone = prior.denoise(own, t)
+            alone = denoised(prior, own, t)
             torch.testing.assert_close(alone[0], out[row], rtol=0, atol=1e-12)
             (gradient,) = torch.autograd.grad((weight[row] * alone).sum(), own)
             torch.testing.assert_close(gradient[0], slope[row], rtol=1e-12, atol=1e-12)
-        nudged = prior.denoise(x.detach() * (1 + 1e-15), t)
+        nudged = denoised(prior, x.detach() * (1 + 1e-15), t)
         torch.testing.assert_close(nudged, out, rtol=0, atol=1e-9)
 
 
@@ -211,7 +219,7 @@ def test_samplers_run_on_it_and_do_not_see_the_batch(sampler):
 def test_a_row_that_is_not_finite_stays_alone():
     prior, x = Levy(Laplace(1.0), 4), torch.zeros(2, 1, 1, 4, dtype=torch.float64)
     x[0, 0, 0, 1] = math.inf
-    out = prior.denoise(x, 10)
+    out = denoised(prior, x, 10)
     assert out[0].isnan().all() and out[1].isfinite().all()
 
 

@@ -1,7 +1,7 @@
 """Samplers against the code that their authors published, given the same noise; README.md says where it comes from."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from posterity import samplers
+from posterity.diffusion.noise import Noise
 from posterity.operators.averaging import AverageSR
 from posterity.operators.dense import Dense
 from posterity.operators.masks import Inpainting
@@ -38,14 +39,13 @@ def prior(arrays):
     return Mixture(arrays["prior.weights"], arrays["prior.means"], covariance)
 
 
-@dataclass
-class Recorded:
+@dataclass(frozen=True)
+class Recorded(Noise):
     """The noise of the official run in place of drawn noise, for one row."""
 
-    arrays: dict[str, torch.Tensor]
-    seed: int = 0
+    arrays: dict[str, torch.Tensor] = field(default_factory=dict)
 
-    def normal(self, purpose, step, shape):
+    def draw(self, purpose, step, shape):
         steps = self.arrays[f"noise.{purpose}.steps"].tolist()
         return self.arrays[f"noise.{purpose}"][steps.index(step)].double().view(1, *shape)
 
@@ -60,6 +60,6 @@ def operator_of(name, arrays):
 def test_the_official_code_returns_the_same(arrays, prior, case):
     y, official = (arrays[f"{case['case']}.{key}"][None] for key in ("y", "official"))
     problem = Problem(prior, operator_of(case["operator"], arrays), y, case["sigma_y"], torch.arange(1))
-    x = samplers.find(case["sampler"])(**case["settings"]).sample(problem, Recorded(arrays)).x
+    x = samplers.find(case["sampler"])(**case["settings"]).sample(problem, Recorded(0, ["case"], [0], arrays=arrays)).x
     difference = (x - official).abs().max() / official.abs().max()
     assert difference <= TOLERANCE.get(case["sampler"], 2e-9)

@@ -58,8 +58,8 @@ def examine(evidence: Evidence) -> list[Finding]:
 class _Thrice(Streams):
     """The noise of the first third of the rows, for each third."""
 
-    def normal(self, purpose: str, step: int, shape: Sequence[int]) -> Tensor:
-        return _first_third(super().normal(purpose, step, shape))
+    def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
+        return _first_third(super().draw(purpose, step, shape))
 
     def uniform(self, purpose: str, step: int = 0) -> Tensor:
         return _first_third(super().uniform(purpose, step))

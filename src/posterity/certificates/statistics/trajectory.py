@@ -18,8 +18,9 @@ from posterity.certificates.evidence import Evidence
 from posterity.certificates.finding import Finding
 from posterity.certificates.probing import Streams
 from posterity.certificates.statistics._estimates import BY_DRAWS_ALONE, closed
-from posterity.operators.base import Operator
-from posterity.priors.base import ExactPosterior, Prior
+from posterity.diffusion.levels import Level
+from posterity.priors.around import Around
+from posterity.priors.base import Prediction, Prior
 from posterity.samplers.base import Problem, Sampler
 
 __all__ = ["examine", "states"]
@@ -38,54 +39,47 @@ def examine(evidence: Evidence) -> list[Finding]:
     if not deep:
         return [Finding("trajectory", note=BY_DRAWS_ALONE)]
     pools, exact = deep[0]
-    schedule = pools.instance.prior.schedule
     ours, drawn, sigmas = [], [], []
     for t, x in states(evidence.sampler, pools.instance, evidence.seed).items():
-        law = exact.noised(schedule.alpha_bar(t))
+        law = exact.noised(t.alpha_bar)
         ours.append(_numbers(law, x))
-        drawn.append(_numbers(law, law.draw(PATHS, "trajectory", t, evidence.seed)[0]))
-        sigmas.append(math.sqrt(1 - schedule.alpha_bar(t)))
+        drawn.append(_numbers(law, law.draw(PATHS, "trajectory", f"{t.t:.12g}", evidence.seed)[0]))
+        sigmas.append(t.noise)
     return _findings(torch.stack(ours), torch.stack(drawn), sigmas, several=exact.weights.shape[1] > 1)
 
 
-class _Watched(Prior):
-    """A prior that keeps the last state that it saw at each time; at none that is not among ``times``, if given."""
+class _Watched(Around):
+    """A prior that keeps the last state that it saw at each level; at none that is not among ``levels``, if given."""
 
-    def __init__(self, prior: Prior, times: frozenset[int] | None = None) -> None:
-        self.prior, self.schedule, self.signal_shape = prior, prior.schedule, prior.signal_shape
-        self.dtype, self.device, self.times = prior.dtype, prior.device, times
-        self.seen: dict[int, Tensor] = {}
+    def __init__(self, prior: Prior, levels: frozenset[Level] | None = None) -> None:
+        super().__init__(prior)
+        self.levels = levels
+        self.seen: dict[Level, Tensor] = {}
 
-    def denoise(self, x_t: Tensor, t: int) -> Tensor:
-        if self.times is None or t in self.times:
-            self.seen[t] = x_t.detach().flatten(1)
-        return self.prior.denoise(x_t, t)
-
-    def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
-        return self.prior.posterior(operator, y, sigma_y)
-
-    def reverse_variance(self, t: int, beta: float, variance: float) -> float | Tensor:
-        return self.prior.reverse_variance(t, beta, variance)
+    def predict(self, x_t: Tensor, level: Level) -> Prediction:
+        if self.levels is None or level in self.levels:
+            self.seen[level] = x_t.detach().flatten(1)
+        return super().predict(x_t, level)
 
 
-def states(sampler: Sampler, instance: Instance, seed: int) -> dict[int, Tensor]:
-    """{time: x_t of all paths, (PATHS, d)}, the noisiest first; after time travel, of the last visit."""
-    visited = sorted(_run(sampler, instance, seed, 1, None))
-    sigma = torch.tensor([1 - instance.prior.schedule.alpha_bar(t) for t in visited]).sqrt().log()
+def states(sampler: Sampler, instance: Instance, seed: int) -> dict[Level, Tensor]:
+    """{level: x_t of all paths, (PATHS, d)}, the noisiest first; after time travel, of the last visit."""
+    visited = sorted(_run(sampler, instance, seed, 1, None), key=lambda level: level.noise)
+    sigma = torch.tensor([level.noise for level in visited], dtype=torch.float64).log()
     wanted = torch.linspace(float(sigma[0]), float(sigma[-1]), LEVELS, dtype=sigma.dtype)
     nearest = (sigma - wanted[:, None]).abs().argmin(1).tolist()
     found = _run(sampler, instance, seed, PATHS, frozenset(visited[i] for i in nearest))
-    return {t: found[t] for t in sorted(found, reverse=True)}
+    return {level: found[level] for level in sorted(found, key=lambda level: -level.noise)}
 
 
 def _run(
-    sampler: Sampler, instance: Instance, seed: int, paths: int, times: frozenset[int] | None
-) -> dict[int, Tensor]:
-    prior = _Watched(instance.prior, times)
+    sampler: Sampler, instance: Instance, seed: int, paths: int, levels: frozenset[Level] | None
+) -> dict[Level, Tensor]:
+    prior = _Watched(instance.prior, levels)
     rows = torch.zeros(paths, dtype=torch.long)
     noise = Streams(seed + (1 << 41), ["0"] * paths, range(paths))
     sampler.sample(Problem(prior, instance.operator.rows(rows), instance.y[rows], instance.sigma_y, rows), noise)
-    return {t: x.double() for t, x in prior.seen.items()}
+    return {level: x.double() for level, x in prior.seen.items()}
 
 
 def _numbers(law: Conditional, x: Tensor) -> Tensor:

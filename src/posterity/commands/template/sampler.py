@@ -10,16 +10,16 @@ Deviations of public code that are not copied: none known.
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
-from posterity.diffusion.grids import transitions
+from posterity.diffusion.levels import CLEAN, Level
 from posterity.diffusion.noise import Noise
-from posterity.samplers.base import Guidance, Problem, Sampler, Start, Watch, settings
+from posterity.diffusion.schedule import Schedule
+from posterity.samplers.base import Problem, Sampler, settings
 
 __all__ = ["Template"]
 
@@ -33,22 +33,18 @@ class Template(Sampler):
     needs = frozenset({"pinv"})  # what A must have: adjoint, pinv, svd, linear, mask; noise or noiseless; or nothing
     quick = MappingProxyType({"steps": 20})  # in place of the defaults where it has to end soon: verify --quick, tests
 
-    def run(
-        self, problem: Problem, noise: Noise, start: Start | None, guidance: Guidance | None, watch: Watch | None
-    ) -> Tensor:
-        total, operator = len(problem.prior.schedule), problem.operator
-        walk = transitions([*reversed(problem.prior.schedule.grid(self.steps, "strided")), -1])
-        x_t = noise.normal("init", 0, problem.shape)
-        if start is not None:
-            walk, x_t = [(t, s) for t, s in walk if t <= start[0]], start[1]
-        for step, (t, s) in enumerate(walk):
+    def times(self, schedule: Schedule) -> list[Level]:
+        return [*schedule.grid(self.steps, "strided"), CLEAN]
+
+    def run(self, problem: Problem, noise: Noise) -> Tensor:
+        operator, x_t = problem.operator, problem.begin(noise)
+        for step, (t, s) in problem.steps(self):
             # predict
-            x0 = problem.guided(guidance, problem.denoise(x_t, t), t / total)
+            x0 = problem.predict(x_t, t).x0
+            # guide
+            x0 = problem.guided(x0, t)
             # project
             x0 = x0 + operator.pinv(problem.y - operator(x0))
             # renoise
-            a_s = problem.alpha_bar(s)
-            x_t = math.sqrt(a_s) * x0 + math.sqrt(1 - a_s) * noise.normal("step", step, problem.shape)
-            if watch is not None:
-                watch(step, len(walk), x0)
+            x_t = s.signal * x0 + s.noise * noise.normal("step", step)
         return x_t

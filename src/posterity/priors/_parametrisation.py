@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["PREDICTIONS", "SIGMAS", "Prediction"]
+__all__ = ["PREDICTIONS", "SIGMAS", "Parametrisation"]
 
 PREDICTIONS = ("epsilon", "v", "edm")
 SIGMAS = (0.002, 80.0)
 """Noise levels that an EDM network is trained for (Karras et al. 2022, Table 1); labels are clamped to them."""
 
 
-class Prediction(NamedTuple):
+class Parametrisation(NamedTuple):
     """Scalars for each noise level, float64, all of one shape."""
 
     scale: Tensor
@@ -32,7 +32,7 @@ class Prediction(NamedTuple):
     @classmethod
     def of(
         cls, kind: str, alpha_bar: Tensor, t: Tensor, sigma_data: float = 0.5, label_factor: float = 250.0
-    ) -> Prediction:
+    ) -> Parametrisation:
         """For levels ᾱ (float64), which are the times t of the network's schedule (ignored for ``edm``)."""
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         if kind == "epsilon":

@@ -1,0 +1,53 @@
+"""An operator after a decoder, A∘D: what a latent prior's states are measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from posterity.operators.base import Operator
+
+__all__ = ["Composed"]
+
+
+@dataclass(frozen=True)
+class Composed(Operator):
+    """A(D(z)): differentiable, and nothing else, whatever A has.
+
+    Samplers that need a mask, a pseudo-inverse or an SVD therefore refuse it, and the others become latent.
+
+    Arguments:
+        operator: A.
+        decode: D, (B, *state) → (B, *signal), differentiable; it counts its own calls.
+        signal_shape: of one state, which is what this operator takes.
+    """
+
+    operator: Operator
+    decode: Callable[[Tensor], Tensor]
+    signal_shape: tuple[int, ...]
+
+    has = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.operator} after a decoder"
+
+    def forward(self, x: Tensor, /) -> Tensor:
+        return self.operator(self.decode(x))
+
+    def display(self, y: Tensor) -> Tensor:
+        return self.operator.display(y)
+
+    def where_measured(self, y: Tensor) -> Tensor:
+        return self.operator.where_measured(y)
+
+    def rows(self, index: Tensor) -> Composed:
+        return Composed(self.operator.rows(index), self.decode, self.signal_shape)
+
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Composed:
+        return Composed(self.operator.to(dtype, device), self.decode, self.signal_shape)
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        return self.operator.parameters()

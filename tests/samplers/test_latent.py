@@ -1,0 +1,130 @@
+"""Latent priors: DPS through a decoder is DPS in the basis of the latent, as close to the exact posterior."""
+
+import pytest
+import torch
+
+from posterity import samplers
+from posterity.diffusion.noise import Noise
+from posterity.errors import PosterityError
+from posterity.operators.composed import Composed
+from posterity.operators.dense import Dense
+from posterity.operators.masks import Inpainting
+from posterity.priors.base import NoClosedForm
+from posterity.priors.gaussian import Gaussian
+from posterity.priors.latent import Latent, Orthonormal
+from posterity.priors.mixture import Mixture
+from posterity.samplers.base import Problem
+from posterity.samplers.dps import DPS
+
+SIGNAL, STATE = (3, 4, 4), (1, 1, 6)
+SIGMA = 0.2
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.fixture
+def decoder():
+    return Orthonormal(torch.linalg.qr(random(48, 6))[0], SIGNAL, STATE)
+
+
+@pytest.fixture
+def operator():
+    """A mask over half of the pixels, which has everything that an operator can have."""
+    keep = torch.ones(1, 1, 4, 4, dtype=torch.float64)
+    keep[..., 2:] = 0
+    return Inpainting(keep, SIGNAL)
+
+
+def priors():
+    covariance = torch.diag(torch.tensor([0.3, 0.25, 0.2, 0.15, 0.1, 0.05], dtype=torch.float64))
+    means = random(3, *STATE, seed=1)
+    return {
+        "gaussian": Gaussian(0.2 * means[0], covariance),
+        "mixture": Mixture(torch.tensor([0.5, 0.3, 0.2]), 0.8 * means, 0.2 * covariance),
+    }
+
+
+def pair(name, decoder, operator, rows):
+    """The latent problem and the same problem in the basis of the latent, with a dense matrix A·Q."""
+    prior = priors()[name]
+    y = operator(decoder.decode(prior.means[:1].unflatten(1, STATE))) + SIGMA * operator(random(1, *SIGNAL, seed=2))
+    y = y.expand(rows, *SIGNAL)
+    basis = torch.eye(6, dtype=torch.float64).unflatten(1, STATE)
+    matrix = operator(decoder.decode(basis)).flatten(1).T
+    seen = operator.where_measured(y)[0].flatten() > 0
+    pixel = Problem(prior, Dense(matrix[seen][None], STATE), y.flatten(1)[:, seen], SIGMA, torch.arange(rows))
+    return Problem(Latent(prior, decoder), operator, y, SIGMA, torch.arange(rows)), pixel
+
+
+@pytest.mark.parametrize("name", ["gaussian", "mixture"])
+@pytest.mark.parametrize("method", ["dps", "mgps"])
+def test_through_an_orthonormal_decoder_it_is_the_same_in_the_basis_of_the_latent(decoder, operator, name, method):
+    latent, pixel = pair(name, decoder, operator, 3)
+    noise, kind = Noise(0, ["a"] * 3, range(3)), samplers.find(method)
+    sampler = kind(**kind.quick, **({"clamp": False} if method == "dps" else {}))
+    found, same = sampler.sample(latent, noise), sampler.sample(pixel, noise)
+    torch.testing.assert_close(found.state, same.x, rtol=0, atol=1e-10)
+    torch.testing.assert_close(found.x, decoder.decode(same.x), rtol=0, atol=1e-10)
+    assert same.state is None
+
+
+@pytest.mark.parametrize("name", ["gaussian", "mixture"])
+def test_it_follows_the_exact_posterior_as_closely(decoder, operator, name):
+    """Errors of mean and variances, in exact ones, of independent draws of both: alike within sampling error."""
+    rows = 600
+    latent, pixel = pair(name, decoder, operator, rows)
+    exact = pixel.prior.posterior(pixel.operator, pixel.y, SIGMA)
+    truth = exact.sample(Noise(9, ["a"] * rows, range(rows))).flatten(1)
+    errors = []
+    for seed, problem in ((0, latent), (1, pixel)):
+        done = DPS(steps=100, scale=0.5, clamp=False).sample(problem, Noise(seed, ["a"] * rows, range(rows)))
+        z = (done.x if done.state is None else decoder.encode(done.x)).flatten(1)
+        off = (z.mean(0) - exact.mean[0].flatten()).square().sum() / truth.var(0).sum()
+        errors.append((float(off.sqrt()), float(z.var(0).sum() / truth.var(0).sum())))
+    (mean, spread), (same_mean, same_spread) = errors
+    assert mean == pytest.approx(same_mean, abs=4 * (2 / rows) ** 0.5)
+    assert spread == pytest.approx(same_spread, rel=4 * (2 * 2 / rows) ** 0.5)
+
+
+def test_decodes_are_counted_where_they_happen(decoder, operator):
+    latent, _ = pair("gaussian", decoder, operator, 4)
+    cost = DPS(steps=20, clamp=False).sample(latent, Noise(0, ["a"] * 4, range(4))).cost
+    assert (cost.forwards, cost.backwards, cost.decodes, cost.encodes) == (20, 20, 21, 0)
+
+
+@pytest.mark.parametrize("method", ["ddrm", "ddnm", "pgdm", "diffpir", "ilvr", "repaint", "replacement"])
+def test_what_needs_more_than_a_gradient_refuses_in_one_line(decoder, operator, method):
+    latent, _ = pair("gaussian", decoder, operator, 2)
+    with pytest.raises(PosterityError, match=rf"^sampler {method}: needs .*, which Inpainting after a decoder lacks$"):
+        samplers.find(method)().sample(latent, Noise(0, ["a"] * 2, range(2)))
+
+
+def test_states_are_not_clipped_and_signals_are_decoded(decoder, operator):
+    prior = Latent(Gaussian(torch.full(STATE, 5.0), 1e-6 * torch.eye(6)), decoder)
+    problem = Problem(prior, operator, torch.zeros(1, *SIGNAL).double(), SIGMA, torch.zeros(1).long())
+    done = DPS(steps=20, scale=0.0).sample(problem, Noise(0, ["a"], [0]))
+    assert (done.state - 5).abs().max() < 0.1 and done.x.shape == (1, *SIGNAL)
+    torch.testing.assert_close(prior.encode(done.x), done.state)
+    with pytest.raises(NoClosedForm, match="a latent prior has no closed-form posterior"):
+        prior.posterior(operator, problem.y, SIGMA)
+
+
+def test_an_operator_after_a_decoder_is_differentiable_and_batched(decoder, operator):
+    composed = Composed(operator, decoder.decode, STATE)
+    z = random(3, *STATE, seed=4).requires_grad_()
+    w = random(3, *SIGNAL, seed=5)
+    (gradient,) = torch.autograd.grad((composed(z) * w).sum(), z)
+    torch.testing.assert_close(gradient, decoder.encode(operator.adjoint(w)))
+    assert composed.has == frozenset() and float(composed.unknowns) == 6
+    torch.testing.assert_close(composed.rows(torch.tensor([0, 0]))(z[:2]), composed(z)[:2])
+
+
+@pytest.mark.parametrize(
+    ("matrix", "told"),
+    [(torch.ones(48, 6), "not orthonormal"), (torch.eye(48), r"has shape \(48, 48\), expected \(48, 6\)")],
+)
+def test_a_matrix_that_is_no_decoder_is_refused(matrix, told):
+    with pytest.raises(PosterityError, match=told):
+        Orthonormal(matrix, SIGNAL, STATE)
