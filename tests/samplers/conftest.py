@@ -81,6 +81,16 @@ class Draws(Noise):
         return torch.randn(len(self), *shape, generator=rng, dtype=self.dtype)
 
 
+class Hidden(Inpainting):
+    """A mask that hides every pixel, which no task may have: what a sampler makes of no measurement at all."""
+
+    def __init__(self, shape):
+        super().__init__(torch.zeros(1, 1, *shape[1:], dtype=torch.float64), shape)
+
+    def __post_init__(self):
+        pass
+
+
 def exact_moments(outcome):
     """Mean and covariance of ``outcome(noise)``, (rows, d), which must be affine in independent draws."""
     found = probing.exact_moments(outcome)
@@ -131,6 +141,7 @@ def bench():
         Oracle=Oracle,
         Network=Network,
         Draws=Draws,
+        Hidden=Hidden,
         rows=rows,
         exact_moments=exact_moments,
         assert_monte_carlo=assert_monte_carlo,

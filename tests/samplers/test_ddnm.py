@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from posterity.operators.masks import Inpainting
 from posterity.samplers.ddnm import DDNM
 
 SHAPE = (3, 4, 4)
@@ -87,7 +86,7 @@ def test_without_measurement_and_noise_it_is_ddim(bench, variance, finals, colum
     """Final variance of the deterministic sampler from N(0, 1) for the prior N(0, s²)."""
     prior = bench.Gaussian((1, 1, 1), variance * torch.eye(1))
     nothing = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
-    operator, sampler = Inpainting(nothing, (1, 1, 1)), DDNM(steps=steps, eta=0.0)
+    operator, sampler = bench.Hidden((1, 1, 1)), DDNM(steps=steps, eta=0.0)
     outcome = lambda noise: bench.restore(sampler, prior, operator, nothing, noise=noise).x.flatten(1)  # noqa: E731
     _, covariance = bench.exact_moments(outcome)
     assert covariance.item() == pytest.approx(finals[column], abs=6e-5)

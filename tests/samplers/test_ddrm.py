@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from posterity.guidance import Diversity
-from posterity.operators.masks import Inpainting
 from posterity.operators.pointwise import Denoising
 from posterity.samplers.ddrm import DDRM
 
@@ -102,13 +101,13 @@ def test_guidance_moves_only_what_is_not_measured(bench, name, sigma_y, eta_b):
 
 def test_a_guided_step_uses_the_noise_of_the_guided_prediction(bench):
     """A push d at 100 → 50 moves x_50/√ᾱ_50 by (1 - √(1-η²) σ_50/σ_100) d; the later steps carry it on."""
-    nothing, prior = torch.zeros(1, 1, 4, 4, dtype=torch.float64), bench.Gaussian(SHAPE, 0.25 * torch.eye(48))
+    nothing, prior = bench.Hidden(SHAPE), bench.Gaussian(SHAPE, 0.25 * torch.eye(48))
     push, x_t = torch.randn(1, *SHAPE, dtype=torch.float64), torch.randn(2, *SHAPE, dtype=torch.float64)
     once = lambda x0, items, unknowns, fraction: x0 + push  # noqa: E731
     x = []
     for guidance in (None, once):
         options = {"noise": bench.rows(bench.Draws, 2), "start": (100, x_t), "guidance": guidance}
-        x.append(bench.restore(DDRM(), prior, Inpainting(nothing, SHAPE), torch.zeros(1, *SHAPE).double(), **options).x)
+        x.append(bench.restore(DDRM(), prior, nothing, torch.zeros(1, *SHAPE).double(), **options).x)
     sigma, a = lambda t: bench.schedule.level(t).sigma, bench.schedule.alpha_bar
     root, gain = math.sqrt(1 - 0.85**2), lambda t: prior.jacobian(t)[0, 0].item()
     # The push at 100 → 50 is the only one: guidance rests at the last two steps.

@@ -106,7 +106,7 @@ def test_a_larger_scale_fits_the_measurement_better(bench, prior, sigma_y):
 
 def test_no_residual_is_no_gradient(bench, prior):
     """A mask that keeps nothing leaves ‖r‖ = 0 everywhere: the step is the prior's, and not NaN."""
-    operator = Inpainting(torch.zeros(1, 1, 4, 4, dtype=torch.float64), SHAPE)
+    operator = bench.Hidden(SHAPE)
     y, noise = torch.zeros(1, *SHAPE, dtype=torch.float64), bench.rows(bench.Draws, 2)
     x = bench.restore(DPS(steps=20, scale=5.0), prior, operator, y, noise=noise).x
     assert x.isfinite().all()

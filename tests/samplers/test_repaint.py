@@ -56,7 +56,7 @@ def test_known_pixels_are_near_y_and_not_pasted(bench):
 
 def test_predictions_are_cut_to_the_range(bench):
     prior = bench.Oracle(torch.full((1, 1, 2), 7.0, dtype=torch.float64))
-    operator = Inpainting(torch.zeros(1, 1, 1, 2, dtype=torch.float64), (1, 1, 2))
+    operator = bench.Hidden((1, 1, 2))
     y = torch.zeros(1, 1, 1, 2, dtype=torch.float64)
     for clamp, value in ((True, 1.0), (False, 7.0)):
         sampler = RePaint(jump_repeat=1, clamp=clamp)

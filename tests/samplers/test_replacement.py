@@ -79,5 +79,5 @@ def test_the_result_is_cut_to_the_range(bench, form):
     prior, keep = bench.Oracle(torch.full(PAIR, 7.0, dtype=torch.float64)), torch.zeros(1, *PAIR, dtype=torch.float64)
     options = {"noise": bench.rows(bench.Draws, 2)}
     for clamp in (True, False):
-        x = bench.restore(Replacement(form=form, clamp=clamp), prior, Inpainting(keep, PAIR), keep, **options).x
+        x = bench.restore(Replacement(form=form, clamp=clamp), prior, bench.Hidden(PAIR), keep, **options).x
         assert (x.abs().max().item() <= 1) == clamp
