@@ -1,0 +1,70 @@
+"""CSV files: a header with the names of leads, then one line per sample in mV."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+
+from posterity.ecg.files.record import Record, millivolts, readable
+from posterity.ecg.leads import canonical_all
+from posterity.errors import PosterityError
+
+__all__ = ["read"]
+
+_LARGEST = 1 << 29
+"""Bytes: an hour of twelve leads at 500 Hz."""
+_EMPTY = ("", "nan", "na", "null", "none")
+_UNIT = re.compile(r"^(.*?)\s*[\[(]([^\])]*v(?:olt)?)[\])]$", re.IGNORECASE)
+"""A column with its unit: I [uV]."""
+
+
+def read(path: Path, rate: float | None) -> Record:
+    """Return the record of a CSV file with commas, semicolons or tabs; an empty field or NaN is missing.
+
+    Arguments:
+        path: with a header; a column's unit is mV unless the header has it in brackets, as in ``V1 [uV]``.
+        rate: samples per second, which such a file does not say.
+
+    Raises:
+        PosterityError: without a rate, for an unknown lead, or a field that is no number.
+    """
+    with readable(path):
+        if rate is None:
+            raise PosterityError("a CSV file does not say its rate; give it with --fs")
+        size = path.stat().st_size
+        if size > _LARGEST:
+            raise PosterityError(f"it has {size} bytes, expected at most {_LARGEST}")
+        lines = path.read_text("utf-8-sig").splitlines()
+        if len(lines) < 2:
+            raise PosterityError("it has no line of values; expected a header with leads, then one line per sample")
+        delimiter = max(";\t,", key=lines[0].count)
+        columns = [column.strip() for column in next(csv.reader(lines[:1], delimiter=delimiter))]
+        split = [(found[1], found[2]) if (found := _UNIT.match(name)) else (name, "mV") for name in columns]
+        names = canonical_all([name for name, _ in split])
+        scales = np.asarray([millivolts(unit, name) for name, unit in split])
+        rows = [
+            [_number(field, number, delimiter) for field in fields]
+            for number, fields in enumerate(csv.reader(lines[1:], delimiter=delimiter), 2)
+            if fields and _wide(fields, number, len(names))
+        ]
+        return Record(np.asarray(rows).T * scales[:, None], names, rate)
+
+
+def _wide(fields: list[str], line: int, columns: int) -> bool:
+    if len(fields) != columns:
+        raise PosterityError(f"line {line} has {len(fields)} fields, the header {columns}")
+    return True
+
+
+def _number(field: str, line: int, delimiter: str) -> float:
+    """Return a field's value; where commas part no fields, one may part the decimals."""
+    text = field.strip() if delimiter == "," else field.strip().replace(",", ".")
+    if text.lower() in _EMPTY:
+        return np.nan
+    try:
+        return float(text)
+    except ValueError:
+        raise PosterityError(f"line {line}: {field[:40]!r} is no number") from None
