@@ -454,3 +454,27 @@ def test_runs_that_share_measurements_agree_on_their_number(folder):
 def test_weights_that_are_not_there(folder, prior, expected):
     told = lines(folder, {"priors": {"net": {"kind": "network", **prior}}}, run(prior="net"))
     assert told[0].removeprefix("config: ").removeprefix("experiments.mine.").startswith(expected)
+
+
+def asked(folder, experiment):
+    """The mistakes of a configuration whose one experiment is this text."""
+    (folder / "experiments" / "asked.yaml").write_text(experiment)
+    return lines(folder, {"experiments": ["asked"]})
+
+
+def test_what_an_alias_repeats_is_told_once(folder):
+    runs = [RUN | {"tasks": tasks, "samplers": [name]} for tasks in [["sr16", ["sr4"]]] for name in ("ddnm", "ddrm")]
+    (line,) = asked(folder, yaml.safe_dump({"title": "Aliased", "runs": runs}))
+    assert line == "config: experiments.asked.runs[0].tasks[1] = ['sr4']: must be text"
+
+
+@pytest.mark.parametrize(("part", "key"), [("tasks", "operator"), ("priors", "kind")])
+@pytest.mark.parametrize("value", [["inpaint"], {"a": 1}, [], None, 3])
+def test_a_kind_that_is_no_name_is_one_line(folder, part, key, value):
+    (line,) = lines(folder, {part: {"new": {key: value}}})
+    assert line.startswith(f"config: {part}.new.{key} = {value!r}: unknown {key}")
+
+
+def test_a_renamed_alternative_is_one_line(folder):
+    (line,) = asked(folder, yaml.safe_dump({"title": "Renamed", "runsx": [RUN]}))
+    assert line.startswith("config: experiments.asked.runsx = ") and "did you mean 'runs'?" in line

@@ -52,7 +52,7 @@ class Problems:
 
     def known(self, path: str, value: Any, valid: Collection[str], noun: str) -> bool:
         """Return True if ``value`` is valid; otherwise add a line, a single one for all places with this value."""
-        if value in valid:
+        if isinstance(value, str) and value in valid:  # a list is no name, and no set could be asked for it
             return True
         if noun in self._unread:
             return False

@@ -51,6 +51,7 @@ def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
 def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems) -> bool:
     """Adds a line for every mistake in ``value``, for the first of very many; true when there was none."""
     errors = _causes(sorted(_validator()(against).iter_errors(value), key=lambda e: list(map(str, e.path))))
+    errors = _written(errors, value)
     for error in errors[:_MANY]:
         _tell(error, path, problems)
     if len(errors) > _MANY:
@@ -68,8 +69,32 @@ def _causes(errors: list[Any]) -> list[Any]:
         e
         for e in errors
         if not (e.validator != "type" and (tuple(e.absolute_path), "type") in rules)
-        and not (e.validator == "required" and (tuple(e.absolute_path), "additionalProperties") in rules)
+        and not (_misses(e) and (tuple(e.absolute_path), "additionalProperties") in rules)
     ]
+
+
+def _misses(error: Any) -> bool:
+    """Return True if all that is wrong is that a key is not there."""
+    return error.validator == "required" or (
+        error.validator in ("anyOf", "oneOf")
+        and bool(error.context)
+        and all(one.validator == "required" and not one.path for one in error.context)
+    )
+
+
+def _written(errors: list[Any], value: Any) -> list[Any]:
+    """Without those of a place that YAML's aliases repeat: what is written once has one line."""
+    told: dict[tuple[Any, ...], Any] = {}
+    for number, error in enumerate(errors):
+        place: tuple[Any, ...] = (number,)
+        if error.absolute_path:
+            *above, last = error.absolute_path
+            holder = value
+            for step in above:
+                holder = holder[step]
+            place = (id(holder), last, error.validator)
+        told.setdefault(place, error)
+    return list(told.values())
 
 
 @cache
