@@ -8,6 +8,7 @@ import yaml
 
 from posterity import figures, tables
 from posterity.configuration import ConfigurationError, merge, products, resolve
+from posterity.configuration.known import OWN
 from posterity.configuration.products import Made
 from posterity.errors import PosterityError
 from posterity.stages.prepare import KINDS
@@ -92,11 +93,20 @@ def test_a_selection_that_selects_nothing(folder, dataset, said):
     assert line.startswith(f"datasets.openmoji-smileys: {said}")
 
 
+def test_an_ecg_has_no_mirror_image(folder):
+    """Of images it is a setting of the kernel prior."""
+    mirror = {"priors": {"kernel": {"mirror": True}}}
+    assert lines(folder, mirror, {}) == []
+    (line,) = lines(folder, mirror, run(dataset="ecg-beats", tasks=["ecg_from_i_noiseless"]))
+    assert line.startswith("priors.kernel: for ECGs of dataset 'ecg-beats', ") and "mirror image of an ECG" in line
+
+
 def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
+    """A folder of one's own is told in tests/datasets/test_folder.py."""
     from importlib import import_module
 
     selected = {"openmoji": "people", "partimagenet": "val", "lsun": "church", "ecg_generated": "beats"}
-    for kind in KINDS:
+    for kind in sorted({*KINDS} - {*OWN}):
         found = import_module(f"posterity.datasets.{kind}").outline(selected.get(kind, "all"), None)
         assert found.most > 0 and "test" in found.splits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from contextvars import ContextVar
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 from posterity.artifacts import seal
 from posterity.artifacts.digest import sha256
 
-__all__ = ["identity", "start", "use", "used"]
+__all__ = ["WHOLE", "identity", "start", "use", "used"]
 
+WHOLE = 1 << 29
+"""Bytes in a folder up to which all of them are read: half a minute at most, where a disk is slow."""
 _KNOWN: dict[tuple[str, int, int, int], str] = {}
 _USED: ContextVar[dict[str, str] | None] = ContextVar("used", default=None)
 
@@ -20,7 +23,8 @@ def identity(path: Path) -> str:
     """Return the text that stands for a file's content: 64 hexadecimal digits.
 
     That is the seal of an artifact, which is read from its end alone, and the SHA-256 of any other file. What was
-    fetched has its SHA-256 noted beside it. A folder stands for the names and sizes of the files in it.
+    fetched has its SHA-256 noted beside it. A folder stands for what the files in it hold, and where they are larger
+    than :data:`WHOLE` together for their names and sizes; hidden ones do not count.
     """
     found = path.stat()
     # the time of the last change of a file's entry cannot be set back, as that of its content can
@@ -33,8 +37,12 @@ def identity(path: Path) -> str:
 
 
 def _listing(folder: Path) -> str:
-    found = sorted((path.relative_to(folder).as_posix(), path.stat().st_size) for path in folder.rglob("*"))
-    return hashlib.sha256("\n".join(f"{name} {size}" for name, size in found).encode()).hexdigest()
+    names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    found = {name: path for name, path in sorted(names.items()) if not re.search(r"(^|/)\.", name)}
+    sizes = {name: path.stat().st_size for name, path in found.items()}
+    whole = sum(sizes.values()) <= WHOLE
+    lines = (f"{name} {sizes[name]} {identity(path) if whole else ''}" for name, path in found.items())
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _noted(path: Path) -> str:

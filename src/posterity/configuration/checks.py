@@ -12,7 +12,7 @@ from typing import Any
 
 from posterity.assets.declared import load
 from posterity.configuration import toys, training
-from posterity.configuration.known import ANSWERED, CLOSED_FORM, FEATURES, METRICS, RULES, lacking
+from posterity.configuration.known import ANSWERED, CLOSED_FORM, FEATURES, METRICS, OWN, RULES, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
@@ -121,10 +121,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             _name(f"{part}.{name}", name, problems)
     for name, value in c.config["datasets"].items():
         if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
-            problems.known(f"datasets.{name}.asset", value["asset"], c.assets, "asset")
-            c.datasets[name] = value
-            if "path" in value and (wrong := no_file(value["path"], folder=True)):
-                problems.add(f"datasets.{name}.path", value["path"], wrong)
+            _dataset(c, name, value, problems)
     _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
     _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
     _training(c, problems)
@@ -150,6 +147,22 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         for i, name in enumerate(c.config[key]):
             problems.known(f"{key}[{i}]", name, definitions, "experiment")
     return c
+
+
+def _dataset(c: Checked, name: str, value: dict[str, Any], problems: Problems) -> None:
+    """Note a dataset whose shape is right, where it names what it is made of and that can be had."""
+    source = "path" if value["kind"] in OWN else "asset"
+    if source not in value:
+        problems.say(f"datasets.{name}", f"{source!r} is missing")
+        return
+    if source == "path" and "asset" in value:
+        problems.add(f"datasets.{name}.asset", value["asset"], f"what is of kind {value['kind']} has a path alone")
+        return
+    c.datasets[name] = value
+    if source == "asset":
+        problems.known(f"datasets.{name}.asset", value["asset"], c.assets, "asset")
+    if "path" in value and (wrong := no_file(value["path"], folder=True)):
+        problems.add(f"datasets.{name}.path", value["path"], wrong)
 
 
 def _resources(c: Checked, problems: Problems) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["ANSWERED", "CLOSED_FORM", "FEATURES", "HAS", "METRICS", "REFERENCES", "RULES", "TOYS", "lacking"]
+__all__ = ["ANSWERED", "CLOSED_FORM", "FEATURES", "HAS", "METRICS", "OWN", "REFERENCES", "RULES", "TOYS", "lacking"]
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
@@ -50,6 +50,8 @@ RULES = (
 """The workflow's rules; an experiment is one too, and needs a name of its own."""
 ANSWERED = ("fig06_study_subsets", "fig08_study_guidance", "fig17_diversity_coverage", "fig18_distance_similarity")
 """Figures of a study's answers."""
+OWN = ("folder",)
+"""Kinds of datasets that are made of a person's own files and of no asset."""
 FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
 
 _MEANS = {

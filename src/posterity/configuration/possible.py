@@ -24,7 +24,7 @@ from posterity.stages import _settings
 if TYPE_CHECKING:
     from posterity.datasets.items import Outline
 
-__all__ = ["check", "check_products"]
+__all__ = ["check", "check_products", "signal_shape"]
 
 Key = tuple[str, ...]
 
@@ -97,8 +97,8 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
     if prior.get("kind") in ("kernel", "blocks", "gaussian") and (wrong := trials.partition(prior, dataset)):
         problems.say(f"priors.{run['prior']}", f"for {these}: {wrong}")
     own = prior.get("kind") == "network" and "weights" in prior and "train" not in prior
-    shape = _signal_shape(Path(prior["weights"])) if own else None
-    if shape not in (None, list(outline.kind.shape(dataset["size"]))):
+    shape = signal_shape(Path(prior["weights"])) if own else None
+    if shape not in (None, list(outline.shape(dataset["size"]))):
         problems.add(f"{at}.prior", run["prior"], f"its card is for signals of shape {shape}, not for {these}")
     if run.get("subsets"):
         features = run.get("features", "attributes")
@@ -109,8 +109,11 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
             problems.add(f"{at}.features", features, wrong)
 
 
-def _signal_shape(weights: Path) -> list[int] | None:
-    """What the card beside the weights says; None where there is none to be read, which the job tells in one line."""
+def signal_shape(weights: Path) -> list[int] | None:
+    """Return the shape of the signals that the card beside the weights tells.
+
+    It is None where there is no card to be read, which the job tells in one line.
+    """
     try:
         card = json_reader.read(weights.with_name("card.json")) if weights.name else None
     except json_reader.Unreadable:

@@ -18,7 +18,9 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posterity.artifacts.identity import identity
 from posterity.configuration.fingerprint import code
+from posterity.configuration.known import OWN
 from posterity.configuration.shapes import schema
 from posterity.errors import PosterityError
 
@@ -36,9 +38,9 @@ _MANY = 10_000
 
 def outline(dataset: Mapping[str, Any]) -> Outline:
     """Return what is known of a data set before it is prepared; an impossible selection raises PosterityError."""
-    made: Outline = import_module(f"posterity.datasets.{dataset['kind']}").outline(
-        dataset.get("select"), dataset.get("count")
-    )
+    kind = import_module(f"posterity.datasets.{dataset['kind']}")
+    source = [Path(dataset["path"])] if dataset["kind"] in OWN else []
+    made: Outline = kind.outline(*source, dataset.get("select"), dataset.get("count"))
     return made
 
 
@@ -72,8 +74,8 @@ def features(kind: str, dataset: Mapping[str, Any]) -> str | None:
     def attempt() -> None:
         from posterity.stages.select import unfit
 
-        of = outline(dataset).kind
-        if wrong := unfit(kind, of, of.shape(dataset["size"])):
+        of = outline(dataset)
+        if wrong := unfit(kind, of.kind, of.shape(dataset["size"])):
             raise PosterityError(wrong)
 
     return _verdict("features", [kind, *_about(dataset)], ("select",), attempt)
@@ -92,7 +94,8 @@ def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str |
 
 def _about(dataset: Mapping[str, Any]) -> list[Any]:
     """What a data set's outline and the shape of its signals depend on."""
-    return [dataset.get(key) for key in ("kind", "select", "size", "count")]
+    about = [dataset.get(key) for key in ("kind", "select", "size", "count")]
+    return [*about, identity(Path(dataset["path"]))] if dataset["kind"] in OWN else about
 
 
 def _verdict(noun: str, asked: list[Any], stages: tuple[str, ...], attempt: Callable[[], None]) -> str | None:

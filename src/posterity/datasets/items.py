@@ -33,7 +33,8 @@ class Item:
         group: what a blockwise prior must not mix (base colour, skin tone).
         split: "prior" or "test".
         attributes: what can be seen.
-        signal: of an image its pixels (H, W, 3) in eight bits, else the values (leads, time) in the kind's unit.
+        signal: of an image its pixels (H, W, 3) or, in grey, (H, W, 1) in eight bits, else the values (leads, time) in
+            the kind's unit.
         regions: masks (H, W) of this item alone, true inside.
         subject: what the item shows; items of one subject are on the same side of the split. Empty: the item is
             the only one of its subject.
@@ -101,6 +102,7 @@ class Outline:
         labels: split and attributes of every item, where they are known; else None.
         described: whether items differ in what their attributes say.
         kind: of its signals.
+        channels: of its images, where they are not the three of colour.
     """
 
     most: int
@@ -110,10 +112,16 @@ class Outline:
     labels: Sequence[Mapping[str, Any]] | None = None
     described: bool = True
     kind: Kind = field(default_factory=lambda: signals.find("image"))
+    channels: int | None = None
+
+    def shape(self, size: int) -> tuple[int, ...]:
+        """Return the shape of its signals, whose ``size`` is pixels a side or samples in time."""
+        first, *others = self.kind.shape(size)
+        return self.channels or first, *others
 
     def words(self, name: str, size: int) -> str:
         """Say what signals the dataset has, such as "images of dataset 'faces', 64×64"."""
-        sides = self.kind.shape(size)
+        sides = self.shape(size)
         return f"{self.kind.noun}s of dataset {name!r}, {'×'.join(map(str, sides[-2:]))}"
 
 

@@ -41,5 +41,5 @@ def _picture(dataset: DataSet, item: Item) -> Picture:
     import torch
 
     if item.signal.dtype == np.uint8:
-        return item.signal.astype(np.uint8)
+        return np.broadcast_to(item.signal.astype(np.uint8), (*item.signal.shape[:2], 3))
     return dataset.kind.picture(torch.from_numpy(item.signal))

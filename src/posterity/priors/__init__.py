@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 _KEYS = {
-    "kernel": {"bandwidth", "split", "weights"},
+    "kernel": {"bandwidth", "split", "weights", "mirror"},
     "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
     "gaussian": {"split", "covariance"},
     "network": {"label", "precision", "compile"},
@@ -41,6 +41,8 @@ def build(
         covariance: of a gaussian, "stationary" (the same everywhere in the signal) or "dense".
         bandwidth: h in the units of x; 0.1 for kernel, 0.05 for blocks.
         split: "all" items or those of one split ("prior", "test").
+        mirror: of a kernel prior of images, whether it knows the mirror image of each, too; its modes follow those
+            of all images, in the same order.
         weights: "uniform", or {"attribute": NAME, "share": p}: the items with that attribute have
             probability p together, evenly spread, and the others the rest.
         regions: names of regions, an earlier one keeps the pixels that two share; the complement of
@@ -83,6 +85,8 @@ def build(
     if kind == "kernel":
         from posterity.priors.kernel import Kernel
 
+        if settings.get("mirror", False):
+            images, shares = _settings.mirrored(images, shares)
         return Kernel(images, shares, bandwidth)
     from posterity.priors.blocks import Blocks
 

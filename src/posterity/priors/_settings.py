@@ -10,7 +10,7 @@ from torch import Tensor
 
 from posterity.errors import PosterityError
 
-__all__ = ["groups", "partition", "weights"]
+__all__ = ["groups", "mirrored", "partition", "weights"]
 
 _SAME_COLOUR = 0.35
 """Channel difference, of a range of 2, up to which two face colours count as one."""
@@ -36,6 +36,13 @@ def weights(rule: Any, split: str, labels: Sequence[Mapping[str, Any]]) -> Tenso
         known = ", ".join(sorted({a for own in attributes for a in own})[:20])
         raise PosterityError(f"prior weights: attribute {name!r} parts no items; there are {known}")
     return share * marked.double() / marked.sum() + (1 - share) * others.double() / others.sum()
+
+
+def mirrored(images: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Return images (2K, C, H, W) whose second half mirrors the first, and each half with the weights (K,)."""
+    if images.ndim != 4:
+        raise PosterityError(f"prior mirror: signals of shape {tuple(images.shape[1:])} are no images; leave it out")
+    return torch.cat([images, images.flip(-1)]), torch.cat([shares, shares])
 
 
 def partition(names: Sequence[str], regions: Mapping[str, Tensor]) -> Tensor:

@@ -87,7 +87,7 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
 
     from posterity.operators.build import build
 
-    shape, masks = outline.kind.shape(size), {k: images.encode(_white(m)) for k, m in outline.regions(size).items()}
+    shape, masks = outline.shape(size), {k: images.encode(_white(m)) for k, m in outline.regions(size).items()}
     # of masks that every item has of its own only the names are known
     inside = np.zeros((size, size), dtype=bool)
     inside[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True

@@ -55,6 +55,8 @@ def rehearse(prior: Mapping[str, Any], outline: Outline, size: int) -> None:
     labels = outline.labels
     rule = "uniform" if labels is None else prior.get("weights", "uniform")
     _settings.weights(rule, prior["split"], labels or [{"split": split, "attributes": ()} for split in outline.splits])
+    if prior.get("mirror", False) and not outline.kind.flips:
+        raise PosterityError(f"prior mirror: the mirror image of an {outline.kind.noun} is none; leave it out")
     if "regions" in prior:
         masks = {name: torch.from_numpy(inside) for name, inside in outline.regions(size).items()}
         _settings.partition(prior["regions"], masks)

@@ -13,7 +13,18 @@ from posterity.errors import PosterityError
 
 __all__ = ["KINDS", "run"]
 
-KINDS = ("openmoji", "photos", "celebamask", "partimagenet", "ffhq", "imagenet", "lsun", "ecg_generated")
+KINDS = (
+    "openmoji",
+    "photos",
+    "celebamask",
+    "partimagenet",
+    "ffhq",
+    "imagenet",
+    "lsun",
+    "ecg_generated",
+    "folder",
+    "orl",
+)
 """The modules of :mod:`posterity.datasets` that prepare one kind of data set each."""
 
 
@@ -23,7 +34,7 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     Arguments:
         settings: ``dataset``, ``kind`` (one of ``KINDS``), ``select``, ``size`` in pixels or samples,
             and perhaps ``count``.
-        asset: the fetched archive, or a folder that a person has unpacked.
+        asset: the fetched archive, or a folder that a person has unpacked; of kind "folder" the person's own.
         output: items.parquet.
     """
     name, kind, size = settings.get("dataset"), settings.get("kind"), settings.get("size")
@@ -34,7 +45,8 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
             f"size of data set {name!r} is {size!r}, expected a number of pixels or samples from 8 to 1024"
         )
     if not asset.exists():
-        raise PosterityError(f"{asset} does not exist; run `posterity fetch {asset.parent.name}`")
+        how = "" if kind == "folder" else f"; run `posterity fetch {asset.parent.name}`"
+        raise PosterityError(f"{asset} does not exist{how}")
     checksum.verify(asset)
     make = import_module(f"posterity.datasets.{kind}").prepare
     made = make(asset, settings.get("select"), size, settings.get("count"))

@@ -1,0 +1,190 @@
+"""A person's own pictures: a folder or an archive, with masks and labels where there are any."""
+
+from __future__ import annotations
+
+import logging
+import tarfile
+import unicodedata
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from posterity import picture_reader
+from posterity.assets.archives import Archive, opened
+from posterity.datasets import labels
+from posterity.datasets.items import DataSet, Item, Mask, Outline, shuffled, split
+from posterity.datasets.labels import Labels
+from posterity.datasets.pictures import cropped, cropped_mask
+from posterity.errors import PosterityError
+
+__all__ = ["MASK", "SUFFIXES", "outline", "prepare"]
+
+_log = logging.getLogger(__name__)
+MASK = "mask"
+"""The region that an item's own mask shows."""
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_MASKS, _LABELS = "masks", "labels.csv"
+_LONGEST = 200
+"""Bytes of an item's id, which becomes a part of names of files."""
+_WHITE = 127
+_LICENSE = """\
+Pictures out of {name}. They belong to the person who brought them, and so do restorations that show them. posterity has
+no licence to give for them: ask that person, and the people whom the pictures show, before you pass any of them on.
+Changes: cropped to the square in the middle and resized to {size}x{size} pixels.
+"""
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture's file and its mask's, by their names in the folder, and what is known of it."""
+
+    file: str
+    mask: str | None
+    about: Labels
+
+
+def outline(source: Path, select: str | None, count: int | None = None) -> Outline:
+    """Return what the names of the files and their labels say; no picture is decoded.
+
+    Raises:
+        PosterityError: for a folder that cannot be prepared, and for a ``select`` or ``count``.
+    """
+    _whole(select, count)
+    with _opened(source) as content:
+        found = _found(content, source)
+    abouts = [one.about for one in found.values()]
+    tests = [one for one in found.values() if one.about.split == "test"]
+    return Outline(
+        len(tests),
+        sorted({about.split for about in abouts}),
+        own=(MASK,) if tests and all(one.mask for one in tests) else (),
+        labels=[{"split": about.split, "attributes": about.attributes} for about in abouts],
+        described=len({about.attributes for about in abouts}) > 1,
+    )
+
+
+def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
+    """The square in the middle of every picture.
+
+    Arguments:
+        source: a folder, or a zip or tar archive of one, with pictures in it and in folders within it; beside them,
+            where there are any, ``masks/NAME.png`` (white is hidden) and ``labels.csv`` (see
+            :mod:`posterity.datasets.labels`).
+        select: must be None.
+        size: height and width in pixels.
+        count: must be None, the splits are of all pictures.
+    """
+    _whole(select, count)
+    items = []
+    with _opened(source) as content:
+        for id, one in _found(content, source).items():
+            picture = picture_reader.read(content.read(one.file), f"{source}: {one.file}")
+            hidden = {} if one.mask is None else {MASK: _hidden(content, source, one, picture.size, size)}
+            who, pixels = one.about, cropped(picture, size)
+            items.append(Item(id, who.name, who.group, who.split, who.attributes, pixels, hidden, who.subject))
+    return DataSet(items, _LICENSE.format(name=source.name, size=size))
+
+
+def _whole(select: str | None, count: int | None) -> None:
+    for key, value in (("select", select), ("count", count)):
+        if value is not None:
+            raise PosterityError(f"{key} is {value!r}, but a folder of pictures is prepared whole; leave it out")
+
+
+def _opened(source: Path) -> AbstractContextManager[Archive]:
+    if not (source.is_dir() or zipfile.is_zipfile(source) or tarfile.is_tarfile(source)):
+        raise PosterityError(f"{source} is neither a folder of pictures nor a whole zip or tar archive of one")
+    return opened(source)
+
+
+def _found(content: Archive, source: Path) -> dict[str, _Picture]:
+    """{id: picture}, sorted by id."""
+    names = [name for name in content.names if not _unseen(name)]
+    tables = [name for name in names if PurePosixPath(name).name.lower() == _LABELS]
+    if len(tables) > 1:
+        raise PosterityError(f"{source} has two tables of labels, {tables[0]} and {tables[1]}; keep one")
+    drawn = [name for name in names if name.lower().endswith(SUFFIXES)]
+    masks = _by_id([name for name in drawn if _MASKS in PurePosixPath(name).parts[:-1]], source)
+    files = _by_id([name for name in drawn if _MASKS not in PurePosixPath(name).parts[:-1]], source)
+    if not files:
+        raise PosterityError(f"{source} holds no picture (one ends in {', '.join(SUFFIXES)})")
+    others = [name for name in names if name not in drawn and name not in tables]
+    if others:
+        _log.warning("%s: %d files are no pictures and are left out: %s", source, len(others), _some(others))
+    if lost := sorted(masks.keys() - files.keys()):
+        raise PosterityError(f"{source}: {masks[lost[0]]} is the mask of no picture (none is called {lost[0]})")
+    where = f"{source}: {tables[0] if tables else _LABELS}"
+    told = labels.read(content.read(tables[0]), where, files) if tables else {}
+    abouts = _divided({id: told.get(id, Labels(id)) for id in files})
+    if masks and (bare := sorted(id for id, one in abouts.items() if one.split == "test" and id not in masks)):
+        raise PosterityError(
+            f"{source}: {files[bare[0]]} is in the test split and has no mask masks/{bare[0]}.png; give every picture "
+            f"of the test split one, or say in {_LABELS} that its split is prior"
+        )
+    return {id: _Picture(files[id], masks.get(id), abouts[id]) for id in sorted(files)}
+
+
+def _unseen(name: str) -> bool:
+    """True for what systems put beside pictures: hidden files, and those that macOS packs into a zip."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def _by_id(names: Sequence[str], source: Path) -> dict[str, str]:
+    """{id: name}: the id of a picture is its file's name without folders and ending, however accents are stored."""
+    found: dict[str, str] = {}
+    for name in names:
+        id = unicodedata.normalize("NFC", PurePosixPath(name).stem)
+        if (other := found.setdefault(id, name)) != name:
+            raise PosterityError(f"{source} has two pictures called {id}, {other} and {name}; rename one")
+        if len(id.encode(errors="replace")) > _LONGEST or not id.isprintable():
+            raise PosterityError(f"{source}: {id!r:.40} cannot be the name of an item; rename {name!r:.40}")
+    return found
+
+
+def _divided(abouts: Mapping[str, Labels]) -> dict[str, Labels]:
+    """Return the same with a split each: as labelled, else by hash of the subject, with one test subject at least.
+
+    Raises:
+        PosterityError: where items of one subject are labelled with both splits.
+    """
+    sides: dict[str, str] = {}
+    firsts: dict[str, str] = {}
+    for id, about in abouts.items():
+        subject = about.subject or id
+        if about.split and sides.setdefault(subject, about.split) != about.split:
+            raise PosterityError(
+                f"{_LABELS}: {firsts[subject]} and {id} show one subject, {subject!r}, and are in two splits; "
+                "what a prior has seen of a subject gives its test items away"
+            )
+        if about.split:
+            firsts.setdefault(subject, id)
+    free = [s for s in dict.fromkeys(about.subject or id for id, about in abouts.items()) if s not in sides]
+    if free:
+        by_hash = {subject: split(subject) for subject in free}
+        for side in ("prior", "test"):  # a handful of subjects may all fall to one side; of one alone the test side
+            if side not in {*sides.values(), *by_hash.values()}:
+                by_hash[shuffled(free)[0]] = side
+        sides |= by_hash
+    return {id: about.on(sides[about.subject or id]) for id, about in abouts.items()}
+
+
+def _hidden(content: Archive, source: Path, one: _Picture, picture: tuple[int, int], size: int) -> Mask:
+    """What a picture's mask hides of its square, (size, size)."""
+    where = f"{source}: {one.mask}"
+    mask = picture_reader.read(content.read(str(one.mask)), where)
+    if mask.size != picture:
+        sizes = f"{mask.width}x{mask.height} pixels, {one.file} has {picture[0]}x{picture[1]}"
+        raise PosterityError(f"{where} has {sizes}; a mask has the size of its picture")
+    hidden = cropped_mask(np.asarray(mask.convert("L")) > _WHITE, size)
+    if not hidden.any() or hidden.all():
+        what = "all" if hidden.all() else "nothing"
+        raise PosterityError(f"{where} hides {what} of the square in the middle of {one.file}; white is hidden")
+    return hidden
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
