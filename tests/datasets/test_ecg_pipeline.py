@@ -83,6 +83,24 @@ def test_no_bit_is_lost_between_the_sampler_and_the_artifact(made):
     assert x.abs().max() > 1  # R waves over 1 mV are whole
 
 
+@pytest.mark.parametrize(
+    ("method", "settings"), [("dps", {"steps": 20}), ("diffpir", {"steps": 10}), ("copaint", {"steps": 10})]
+)
+def test_no_sampler_cuts_r_waves(made, method, settings):
+    """Clean predictions obey the bounds of the signal's kind, and an ECG has none."""
+    key = {"dataset": DATASET, "task": TASK["name"], "prior": PRIOR}
+    measured = load(key, *(made[name] for name in ("items", "regions", "measurements")))
+    assert measured.prior.bounds is None and measured.kind.unit == "mV"
+    truths = [signals.decode(r["truth"]) for r in rows(made["measurements"], "measurements")]
+    tall = max(range(2), key=lambda i: float(truths[i].abs().max()))
+    assert truths[tall].abs().max() > 1
+    sampler, shown = samplers.find(method)(steps=20), []
+    index = torch.full((2,), tall)
+    problem = Problem(measured.prior, measured.operator.rows(index), measured.y[index], measured.sigma_y, index)
+    sampler.sample(problem, Noise(0, ["a"] * 2, range(2)), watch=lambda step, count, x0: shown.append(x0))
+    assert max(float(x0.abs().max()) for x0 in shown) > 1
+
+
 def test_metrics_are_those_of_what_is_stored(made):
     truths = {r["item"]: signals.decode(r["truth"]).double() for r in rows(made["measurements"], "measurements")}
     found = pd.DataFrame(rows(made["ddnm-metrics"], "metrics"))

@@ -98,3 +98,22 @@ def test_noiseless_known_pixels_are_pasted_and_noisy_ones_are_not(bench, operato
     samples = bench.restore(DiffPIR(steps=20, zeta=1.0), bench.Network(SHAPE), operator, y, sigma_y, noise=noise)
     assert torch.equal(operator(samples.x), y.expand(3, *SHAPE)) == (sigma_y == 0)
     assert (samples.cost.forwards, samples.cost.backwards) == (19, 0)
+
+
+def test_known_pixels_are_pasted_on_request(bench, operator_of):
+    """Published pictures were saved before; without, known pixels keep the noise of level 0."""
+    operator = operator_of("inpaint")
+    y = operator(torch.rand(2, *SHAPE, dtype=torch.float64) * 2 - 1)
+    problem, noise = bench.problem(bench.Network(SHAPE), operator, y), bench.Draws(0, ["a"] * 2, range(2))
+    pasted, plain = (DiffPIR(steps=10, paste=paste).sample(problem, noise).x for paste in (True, False))
+    known = operator.where_measured(y) > 0
+    assert torch.equal(pasted[known], y[known]) and not torch.isclose(plain[known], y[known], atol=1e-4).any()
+    assert torch.equal(pasted[~known], plain[~known])
+
+
+def test_without_a_range_the_noise_counts_as_it_is(bench):
+    prior = bench.Network(SHAPE)
+    prior.bounds = None
+    problem = bench.problem(prior, Denoising(SHAPE), torch.zeros(1, *SHAPE), 0.1)
+    level = bench.schedule.level(249)
+    assert DiffPIR(strength=1.0)._rho(problem, level) == pytest.approx((0.1 / level.sigma) ** 2, rel=1e-9)

@@ -5,8 +5,9 @@ At every step the range-space part of the clean prediction is replaced by the me
 With noise the correction is scaled by λ per singular direction so that the injected measurement
 noise never exceeds the step's own (Sec. 3.3, Eq. 17-19, in the SVD form of the official code).
 
-Deviations of public code that are not copied: ᾱ used for √ᾱ in the operator-only variant, and the
-quotient σ_t/a_t·σ_y written as a product in its high-resolution variant.
+Deviations of public code that are not copied: ᾱ used for √ᾱ in the operator-only variant, the quotient
+σ_t/a_t·σ_y written as a product in its high-resolution variant, and, in noisy super-resolution, V·diag
+applied to ε without Vᵀ before it, which leads elsewhere by .4 to .9 of the range.
 """
 
 from __future__ import annotations

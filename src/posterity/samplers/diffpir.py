@@ -7,11 +7,12 @@ Each clean prediction is replaced by the solution of the data half,
 
 solved per singular direction, and renoised with the eps that belongs to it, a share ζ of which is fresh.
 
-The source counts σ_n in the range [0, 1] (σ_n = max(0.001, σ_y/2) here) and σ_t in [-1, 1]. Its λ is
-kept, so that published values mean the same: the weight that Bayes asks for is λ = 4, which is also
-MGPS's "λ = 1". The source's last evaluation, whose prediction it throws away, is not made: a run is
-``steps`` - 1 evaluations and ends at level 0 (noise 0.01), with noiseless known pixels pasted. It
-starts from A⁺y where the source upscales y bicubically.
+The source counts σ_n in the range [0, 1] (σ_n = max(0.001, σ_y/2) here, σ_y where signals have no range)
+and σ_t in [-1, 1]. Its λ is kept, so that published values mean the same: the weight that Bayes asks for
+is λ = 4, which is also MGPS's "λ = 1". The source's last evaluation, whose prediction it throws away, is
+not made: a run is ``steps`` - 1 evaluations and ends at level 0 (noise 0.01). Noiseless known pixels are
+pasted then, if ``paste``; the published pictures were saved before that. It starts from A⁺y where the
+source upscales y bicubically.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class DiffPIR(Sampler):
     strength: Annotated[float, Field(gt=0, description="λ, weight of the prior in the source's units")] = 1.0
     zeta: Annotated[float, Field(ge=0, le=1, description="share ζ of fresh noise, in variance")] = 0.25
     clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
+    paste: Annotated[bool, Field(description="end with the known pixels of a noiseless measurement in place")] = True
 
     needs = frozenset({"svd", "pinv"})
     follows = True
@@ -65,14 +67,15 @@ class DiffPIR(Sampler):
             eps, z = predicted_noise(x_t, x0, t), noise.normal("step", step)
             kept, fresh = s.noise * math.sqrt(1 - self.zeta), s.noise * math.sqrt(self.zeta)
             x_t = renoise(s, x0, (kept, eps), (fresh, z))
-        if "mask" in operator.has and problem.sigma_y == 0:
+        if self.paste and "mask" in operator.has and problem.sigma_y == 0:
             known = operator.where_measured(problem.y)
             x_t = known * problem.y + (1 - known) * x_t
         return x_t
 
     def _rho(self, problem: Problem, t: Level) -> float:
-        """ρ_t, weight of the clean prediction against the measurement."""
-        return self.strength * (max(0.001, problem.sigma_y / 2) / t.sigma) ** 2
+        """ρ_t, weight of the clean prediction against the measurement; without a range, σ_n = σ_y."""
+        sigma_n = problem.sigma_y / (1 if problem.prior.bounds is None else 2)
+        return self.strength * (max(0.001, sigma_n) / t.sigma) ** 2
 
     @staticmethod
     def _fit(problem: Problem, x0: Tensor, rho: float) -> Tensor:

@@ -10,7 +10,8 @@ and a DDIM step to s gets :math:`w_t\,g` on top. ``weight`` says which w_t: √�
 when E[x0 | x_t, y] stands for x̂0 in the step, which is right for the prior N(0, I); the other two
 over-fit y the more steps there are.
 
-The official code leaves σ_y out of g, which is not copied.
+The official code leaves σ_y out of g, which is not copied. Its option ``awd: false`` is a weight that is not
+offered here, that of ``exact`` times ᾱ_t.
 """
 
 from __future__ import annotations

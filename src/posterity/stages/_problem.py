@@ -63,6 +63,8 @@ def load(
     # a closed form is computed on the CPU and must not keep a GPU from others
     device = _device.best() if settings["prior"]["kind"] == "network" else torch.device("cpu")
     prior = priors.build(settings["prior"], known, labels, areas, shape, weights, device)
+    if not prior.latent:
+        prior.bounds = kind.bounds
     return Measured(
         [r["item"] for r in rows],
         y.to(prior.device, prior.dtype),
