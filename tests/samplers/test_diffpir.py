@@ -107,7 +107,7 @@ def test_known_pixels_are_pasted_on_request(bench, operator_of):
     problem, noise = bench.problem(bench.Network(SHAPE), operator, y), bench.Draws(0, ["a"] * 2, range(2))
     pasted, plain = (DiffPIR(steps=10, paste=paste).sample(problem, noise).x for paste in (True, False))
     known = operator.where_measured(y) > 0
-    assert torch.equal(pasted[known], y[known]) and not torch.isclose(plain[known], y[known], atol=1e-4).any()
+    assert torch.equal(pasted[known], y[known]) and (plain - y)[known].abs().mean() > 1e-3
     assert torch.equal(pasted[~known], plain[~known])
 
 
