@@ -105,7 +105,13 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
     """A folder of one's own is told in tests/datasets/test_folder.py."""
     from importlib import import_module
 
-    selected = {"openmoji": "people", "partimagenet": "val", "lsun": "church", "ecg_generated": "beats"}
+    selected = {
+        "openmoji": "people",
+        "partimagenet": "val",
+        "lsun": "church",
+        "ecg_generated": "beats",
+        "ecg_real": "beats",
+    }
     for kind in sorted({*KINDS} - {*OWN}):
         found = import_module(f"posterity.datasets.{kind}").outline(selected.get(kind, "all"), None)
         assert found.most > 0 and "test" in found.splits

@@ -22,6 +22,7 @@ KINDS = (
     "imagenet",
     "lsun",
     "ecg_generated",
+    "ecg_real",
     "folder",
     "orl",
 )
