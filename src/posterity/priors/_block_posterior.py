@@ -45,6 +45,7 @@ class BlockPosterior(ExactPosterior):
         self._std = prior.bandwidth * torch.where(self._seen, sigma_y / total.sqrt(), 1.0)
         self._uy = self._svd.Ut(y)
         self._sigma_y = sigma_y
+        self._rest = self._unexplained(y)
         self._logits, self._constant = self._explain(total)
         self._weights = prior.responsibilities(self._logits)
         self._hidden = self._most_hidden(len(y))
@@ -68,6 +69,19 @@ class BlockPosterior(ExactPosterior):
         """(N, n) on a block → (N, *signal), 0 elsewhere."""
         shape = self._prior.signal_shape
         return values.new_zeros(len(values), math.prod(shape)).index_copy(1, block.index, values).unflatten(1, shape)
+
+    def _unexplained(self, y: Tensor) -> Tensor:
+        """log N of the part of y that no signal changes, (B,); 0 without noise, or where A reaches every entry.
+
+        A matrix with more rows than columns leaves such a part, and so does a blur without its weakest directions.
+        """
+        measured = self._operator.where_measured(y).flatten(1)
+        count = measured.sum(1) - self._seen.flatten(1).sum(1)
+        if self._sigma_y == 0:
+            return torch.zeros_like(count)
+        away = (measured * y.flatten(1)).square().sum(1) - self._uy.flatten(1).square().sum(1)
+        density = away / self._sigma_y**2 + count * math.log(2 * math.pi * self._sigma_y**2)
+        return torch.where(count > 0, -density / 2, 0.0)
 
     def _explain(self, total: Tensor) -> tuple[list[Tensor], Tensor]:
         """log N(y; content) per block, (B, N_r), and the part that all contents share, (B,)."""
@@ -128,8 +142,8 @@ class BlockPosterior(ExactPosterior):
 
     @property
     def log_evidence(self) -> Tensor:
-        """log p(y) as a density of the measured coefficients Uᵀy, (B,)."""
-        return self._constant + torch.logsumexp(self._prior.group_logits(self._logits), dim=1)
+        """log p(y) over the measured entries, without noise over the coefficients Uᵀy, (B,)."""
+        return self._rest + self._constant + torch.logsumexp(self._prior.group_logits(self._logits), dim=1)
 
     def sample(self, noise: Noise) -> Tensor:
         """Group, then one content a block, by inverse CDF; then a Gaussian that is diagonal in V."""

@@ -2,63 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
-import torch
 from torch import Tensor
 
 from posterity.errors import PosterityError
 from posterity.operators.base import Operator
+from posterity.operators.composed import Composed
+from posterity.priors._through import Compressed, Decoded
 from posterity.priors.around import Around
-from posterity.priors.base import ExactPosterior, NoClosedForm, Prior
+from posterity.priors.atoms import Atoms
+from posterity.priors.autoencoders.base import Autoencoder
+from posterity.priors.base import ExactPosterior, Prior
 
-__all__ = ["Autoencoder", "Latent", "Orthonormal"]
-
-
-class Autoencoder(Protocol):
-    """A pair of differentiable maps between signals and states."""
-
-    signal_shape: tuple[int, ...]
-
-    def decode(self, z: Tensor, /) -> Tensor:
-        """(B, *state) → (B, *signal)."""
-
-    def encode(self, x: Tensor, /) -> Tensor:
-        """(B, *signal) → (B, *state)."""
-
-
-@dataclass(frozen=True)
-class Orthonormal:
-    """D(z) = Q z with orthonormal columns, and the encoder Qᵀ.
-
-    Arguments:
-        matrix: Q, (d, k), of d numbers of a signal and k of a state; anything else is refused.
-        signal_shape: of one signal.
-        state_shape: of one state.
-    """
-
-    matrix: Tensor
-    signal_shape: tuple[int, ...]
-    state_shape: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        shape = tuple(torch.Size(each).numel() for each in (self.signal_shape, self.state_shape))
-        if tuple(self.matrix.shape) != shape:
-            raise PosterityError(f"a decoder's matrix has shape {tuple(self.matrix.shape)}, expected {shape}")
-        off = float((self.matrix.T @ self.matrix - torch.eye(shape[1]).to(self.matrix)).abs().max())
-        if not off < 1e-5:
-            raise PosterityError(f"a decoder's matrix has columns that are not orthonormal: QᵀQ is {off:.1g} off I")
-
-    def decode(self, z: Tensor, /) -> Tensor:
-        return (z.flatten(1) @ self.matrix.T.to(z)).unflatten(1, self.signal_shape)
-
-    def encode(self, x: Tensor, /) -> Tensor:
-        return (x.flatten(1) @ self.matrix.to(x)).unflatten(1, self.state_shape)
+__all__ = ["Latent"]
 
 
 class Latent(Around):
     """The signals D(z) of the states z of any prior; states have no bounds.
+
+    The posterior is known where that of the states is and D is affine, and for a prior of points (:class:`Atoms`)
+    through every D.
 
     Arguments:
         prior: of the states.
@@ -67,6 +29,11 @@ class Latent(Around):
 
     def __init__(self, prior: Prior, autoencoder: Autoencoder) -> None:
         super().__init__(prior)
+        if tuple(prior.signal_shape) != tuple(autoencoder.state_shape):
+            raise PosterityError(
+                f"the prior is of states of shape {tuple(prior.signal_shape)}, the autoencoder makes "
+                f"{tuple(autoencoder.state_shape)}"
+            )
         self.autoencoder, self.signal_shape = autoencoder, autoencoder.signal_shape
         self.latent, self.bounds = True, None
 
@@ -76,5 +43,18 @@ class Latent(Around):
     def encode(self, x: Tensor) -> Tensor:
         return self.autoencoder.encode(x)
 
-    def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:  # noqa: ARG002
-        raise NoClosedForm("a latent prior has no closed-form posterior")
+    def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
+        """Return the posterior of signals for an operator of signals, and of states for one of states, A∘D."""
+        of_states = isinstance(operator, Composed)
+        operator = operator.operator if isinstance(operator, Composed) else operator
+        if isinstance(self.prior, Atoms):
+            if of_states:
+                return self.prior.posterior(Composed(operator, self.decode, self.state_shape), y, sigma_y)
+            return self._atoms(self.prior).posterior(operator, y, sigma_y)
+        seen = Compressed.of(operator, self.autoencoder, y, sigma_y)
+        states = self.prior.posterior(seen.operator, seen.y, sigma_y)
+        return states if of_states else Decoded(states, self.autoencoder, seen.rest)
+
+    def _atoms(self, prior: Atoms) -> Atoms:
+        """Return the same points, decoded."""
+        return Atoms(self.decode(prior.points), prior.log_weights.exp(), prior.schedule)
