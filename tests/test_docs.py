@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from posterity import configuration
 from posterity.diffusion.noise import Noise
@@ -44,8 +45,16 @@ def blocks(language: str) -> list[Block]:
     return [Block(page, language, text, bool(run)) for page in PAGES for run, text in pattern.findall(page.read_text())]
 
 
+OWN = ROOT / "docs" / "own-pictures.md"
+"""Its commands build on one another."""
+
+
 def commands() -> list[str]:
-    return sorted({line for block in blocks("sh") for line in block.text.splitlines() if line and line[0] != "#"})
+    return sorted({line for block in blocks("sh") if block.page != OWN for line in lines(block)})
+
+
+def lines(block: Block) -> list[str]:
+    return [line for line in block.text.splitlines() if line and line[0] != "#"]
 
 
 @pytest.mark.parametrize("command", commands())
@@ -63,6 +72,32 @@ def test_commands_work(command: str, tmp_path: Path) -> None:
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "SNAKEMAKE_OUTPUT_CACHE": str(tmp_path)}
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_ones_own_pictures_become_an_experiment(tmp_path: Path) -> None:
+    """The page's commands in their order, in a copy of the repository with the page's folder; snakemake dry."""
+    for name in ("Snakefile", "config", "profiles", "resources", "rules", "workflow"):
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    folder = tmp_path / "pictures" / "holiday"
+    (folder / "masks").mkdir(parents=True)
+    for number in range(6):
+        picture = Image.new("RGB", (90, 70), (40 * number, 100, 200))
+        picture.paste((0, 0, 0), (20, 20, 50 + number, 40))
+        picture.save(folder / f"{number}.jpg")
+        mask = Image.new("L", picture.size)
+        mask.paste(255, (30, 10, 60, 50))
+        mask.save(folder / "masks" / f"{number}.png")
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    said = []
+    for command in (line for block in blocks("sh") if block.page == OWN for line in lines(block)):
+        program, *words = shlex.split(command.removeprefix(".venv/bin/"))
+        words += ["-n"] if program == "snakemake" else []
+        run = [str(BIN / program), *words]
+        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, command + done.stdout[-2000:] + done.stderr[-2000:]
+        said.append(done.stdout)
+    assert "snakemake --configfile config/config.yaml config/experiments/holiday.yaml" in said[0]
+    assert "configuration: valid" in said[1] and "sampler=ddnm_guided" in said[2] and "task=inpaint_own" in said[2]
 
 
 @pytest.mark.parametrize("block", [b for b in blocks("python") if b.run], ids=str)

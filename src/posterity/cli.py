@@ -6,6 +6,7 @@ from posterity.commands.check import check
 from posterity.commands.export import export
 from posterity.commands.gates import gates
 from posterity.commands.group import ManyCommand, Posterity
+from posterity.commands.new_experiment import new
 from posterity.commands.new_sampler import new_sampler
 from posterity.commands.overview import doctor, schema
 from posterity.commands.plan import plan
@@ -23,6 +24,7 @@ app = Posterity(
 for _stage in STAGES:
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)
 app.add_typer(study, name="study", rich_help_panel="Stages")
+app.add_typer(new, name="new", rich_help_panel="Overview")
 app.command(cls=Tiers, rich_help_panel="Certificates")(verify)
 app.command(rich_help_panel="Certificates")(gates)
 app.command(rich_help_panel="Certificates")(new_sampler)

@@ -1,0 +1,149 @@
+"""Begins an experiment on a folder of one's own pictures: its dataset and its runs, as YAML that `check` accepts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    from posterity.datasets.items import Outline
+
+__all__ = ["new"]
+
+new = typer.Typer(help="Begin an experiment.", no_args_is_help=True)
+_CONFIG = Path("config", "config.yaml")
+_SIZE, _MOST = 64, 4
+"""Pixels a side where the prior does not say, and test pictures that are restored at first."""
+_DATASET = """\
+# Your own pictures; docs/own-pictures.md tells what else the folder may hold.
+kind: folder
+path: {path}
+size: {size}
+license: Those of the person who brought them
+"""
+_EXPERIMENT = """\
+title: {name}
+count: 5
+runs:
+  - dataset: {name}
+    tasks: [{task}]
+    prior: {prior}
+    samplers: [{samplers}]
+    samples: 20
+    items: {items}
+    subsets: [random, fps]
+    features: patch
+metrics: [{metrics}]
+tables: [{tables}]
+figures: [fig01_teaser, fig07_guidance_gallery, restorations]
+"""
+
+
+@new.callback()
+def _group() -> None:
+    """Keep `experiment` a word of its own: Typer makes one command the whole group."""
+
+
+@new.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="Of the dataset and of the experiment.")],
+    folder: Annotated[Path, typer.Option(metavar="PICTURES", help="A folder of pictures, or a zip of one.")],
+    prior: Annotated[str, typer.Option(help="One of config/priors.")] = "kernel",
+    size: Annotated[int | None, typer.Option(help="Pixels a side. [default: what the prior knows, else 64]")] = None,
+) -> None:
+    """Write the dataset and the experiment of a folder of pictures.
+
+    With masks the task is to fill what they hide, else to find faces or whatever they show in sixteen coarse pixels.
+
+    Example: posterity new experiment holiday --folder ~/pictures/holiday
+    """
+    files = _files(name, folder.expanduser(), prior, size)
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    try:
+        _check(name)
+    except PosterityError:
+        for path in files:
+            path.unlink()
+        raise
+    for path in files:
+        typer.echo(str(path))
+    ours = f"{_CONFIG} {list(files)[-1]}"
+    typer.echo(
+        f"\nEdit them as you like, then\n  posterity check {ours}\n  snakemake --configfile {ours}\n"
+        "The report is results/report/index.html, all pictures are in one sheet, "
+        f"data/datasets/{name}/sheet.png."
+    )
+
+
+def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, str]:
+    """Return {where: text}, after everything that could be wrong was looked at."""
+    from posterity.configuration.loading import gather
+    from posterity.configuration.problems import Problems
+    from posterity.configuration.shapes import NAME
+    from posterity.datasets import folder as own
+
+    if not re.fullmatch(NAME, name):
+        raise PosterityError(f"an experiment cannot be called {name!r}; take lower-case letters, digits, '_' and '-'")
+    if not _CONFIG.is_file():
+        raise PosterityError(f"there is no {_CONFIG}; run this in the repository")
+    places = [_CONFIG.parent / part / f"{name}.yaml" for part in ("datasets", "experiments")]
+    for path in places:
+        if path.exists():
+            raise PosterityError(f"{path} exists; choose another name or delete it")
+    if not folder.exists():
+        raise PosterityError(f"--folder {folder} does not exist")
+    problems = Problems()
+    priors = gather({}, _CONFIG.parent, problems)["priors"]
+    problems.stop()
+    if prior not in priors:
+        raise PosterityError(f"prior {prior!r} does not exist; choose one of {', '.join(sorted(priors))}")
+    found = own.outline(folder, None, None)
+    source = json.dumps(_from_here(folder), ensure_ascii=False)
+    dataset = _DATASET.format(path=source, size=size or _side(priors[prior]) or _SIZE)
+    return dict(zip(places, (dataset, _experiment(name, prior, priors[prior], found)), strict=True))
+
+
+def _experiment(name: str, prior: str, about: Mapping[str, Any], found: Outline) -> str:
+    from posterity.configuration.known import CLOSED_FORM
+
+    task, operator = ("inpaint_own", "inpaint") if found.own else ("sr16_noisy", "sr")
+    exact = operator in CLOSED_FORM.get(str(about.get("kind")), ())
+    samplers = ["ddnm", "ddnm_guided", "dps", "dps_guided"]
+    metrics, tables = ["psnr", "residual_rms"], ["cost"]
+    if exact:
+        samplers = ["exact", "exact_again", *samplers]
+        metrics += ["tv", "modes_shown", "sliced_wasserstein"]
+        tables = ["exact_posterior", *tables]
+    return _EXPERIMENT.format(
+        name=name, task=task, prior=prior, samplers=", ".join(samplers), items=max(1, min(found.most, _MOST)),
+        metrics=", ".join(metrics), tables=", ".join(tables),
+    )  # fmt: skip
+
+
+def _side(prior: Mapping[str, Any]) -> int | None:
+    """Return pixels a side of the images that a network with a card is for."""
+    from posterity.configuration.possible import signal_shape
+
+    shape = signal_shape(Path(prior["weights"])) if "weights" in prior else None
+    return int(shape[-1]) if shape else None
+
+
+def _from_here(folder: Path) -> str:
+    """Return the path as the workflow can read it, which runs here; short where it lies within."""
+    whole, here = folder.resolve(), Path.cwd().resolve()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
+def _check(name: str) -> None:
+    """Raise ConfigurationError where the experiment is none that could run."""
+    from posterity.configuration import load, resolve
+
+    resolve(load([_CONFIG, _CONFIG.parent / "experiments" / f"{name}.yaml"]), _CONFIG.parent)

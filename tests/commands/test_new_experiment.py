@@ -1,0 +1,117 @@
+"""`posterity new experiment`: from a folder of pictures to an experiment that can run."""
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from posterity.cli import app
+from posterity.configuration import load, resolve
+
+ROOT = Path(__file__).parents[2]
+RUN = CliRunner()
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A copy of what the command reads, with four pictures, as the current folder."""
+    for name in ("config", "resources"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for number in range(4):
+        picture(tmp_path / "pictures" / f"p{number}.png", number)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def picture(path, number, mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    levels = np.random.default_rng(number).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(levels).convert(mode).save(buffer, format="PNG")
+    path.write_bytes(buffer.getvalue())
+
+
+def began(*words):
+    return RUN.invoke(app, ["new", "experiment", *map(str, words)])
+
+
+def planned(name):
+    files = [Path("config/config.yaml"), Path(f"config/experiments/{name}.yaml")]
+    return resolve(load(files))
+
+
+def runs(plan):
+    """(task, prior) and samplers; the configuration plans other experiments beside it, on request."""
+    own = [key for key in plan.keys("sample") if key[0] == "mine"]
+    return {key[1:3] for key in own}, {key[3] for key in own}
+
+
+def test_a_folder_becomes_an_experiment(tree):
+    done = began("mine", "--folder", "pictures")
+    assert done.exit_code == 0, done.stderr
+    files = "config/config.yaml config/experiments/mine.yaml"
+    assert f"  posterity check {files}\n  snakemake --configfile {files}\n" in done.stdout
+    assert yaml.safe_load(Path("config/datasets/mine.yaml").read_text())["path"] == "pictures"
+    plan = planned("mine")
+    assert plan.experiments == ["mine"] and plan.sources["mine"] == "pictures"
+    places, samplers = runs(plan)
+    assert places == {("sr16_noisy", "kernel")} and {"exact", "exact_again", "ddnm", "ddnm_guided", "dps"} <= samplers
+    assert plan.job("prepare", "mine").settings == {"dataset": "mine", "kind": "folder", "size": 64}
+
+
+def test_masks_make_the_task_and_a_network_the_size(tree):
+    for number in range(4):
+        mask = Image.new("L", (30, 20))
+        mask.paste(255, (8, 4, 18, 12))
+        Path("pictures/masks").mkdir(exist_ok=True)
+        mask.save(f"pictures/masks/p{number}.png")
+    folder = Path("pictures").resolve()
+    assert began("mine", "--folder", folder, "--prior", "openmoji32").exit_code == 0
+    plan = planned("mine")
+    places, samplers = runs(plan)
+    assert places == {("inpaint_own", "openmoji32")} and not {"exact", "exact_again"} & samplers
+    assert plan.job("prepare", "mine").settings["size"] == 32
+
+
+def test_a_folder_elsewhere_is_named_whole(tree):
+    elsewhere = tree.parent / f"{tree.name} elsewhere"
+    shutil.move("pictures", elsewhere)
+    done = began("mine", "--folder", os.path.relpath(elsewhere))
+    assert done.exit_code == 0, done.stderr
+    assert yaml.safe_load(Path("config/datasets/mine.yaml").read_text())["path"] == str(elsewhere.resolve())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("Mine", "--folder", "pictures"), "an experiment cannot be called 'Mine'; take lower-case letters"),
+        (("../mine", "--folder", "pictures"), "an experiment cannot be called '../mine'"),
+        (("ci", "--folder", "pictures"), "config/experiments/ci.yaml exists; choose another name or delete it"),
+        (("photos", "--folder", "pictures"), "config/datasets/photos.yaml exists; choose another name or delete it"),
+        (("all", "--folder", "pictures"), "experiments.all: 'all' is a rule for snakemake"),
+        (("mine", "--folder", "picures"), "--folder picures does not exist"),
+        (("mine", "--folder", "config"), "config holds no picture (one ends in .bmp, "),
+        (
+            ("mine", "--folder", "pictures", "--prior", "kernle"),
+            "prior 'kernle' does not exist; choose one of blocks, ",
+        ),
+        (("mine", "--folder", "pictures", "--size", "40"), "factor 16 must divide the sides"),
+    ],
+)
+def test_what_cannot_be_begun_leaves_nothing(tree, words, told):
+    before = sorted(tree.rglob("*"))
+    done = began(*words)
+    assert done.exit_code == 2 and told in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert sorted(tree.rglob("*")) == before
+
+
+def test_outside_the_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = began("mine", "--folder", ".")
+    assert done.exit_code == 2 and done.stderr == "there is no config/config.yaml; run this in the repository\n"
