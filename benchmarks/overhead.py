@@ -21,8 +21,9 @@ from pydantic import TypeAdapter
 from benchmarks.networks import Recorded, StandIn, UNet, replay
 from benchmarks.tasks import Method, half, methods, ours, peers, sampler
 from benchmarks.timing import medians, turn_by_turn
-from posterity.guidance import Diversity
 from posterity.priors.base import Prior
+from posterity.wrappers.base import Wrapped
+from posterity.wrappers.diversity import Diversity
 
 __all__ = ["Row", "guided", "measure", "overhead", "own"]
 
@@ -70,9 +71,10 @@ def guided(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterato
     The difference of two runs with the stand-in: with a network the runs' own scatter is larger.
     """
     stand_in, network = StandIn(shape), UNet(shape)
-    guidance: Any = TypeAdapter(Diversity).validate_python({"eta": 0.5})
+    around: Any = TypeAdapter(Diversity).validate_python({"eta": 0.5})
     for name in GUIDED:
-        plain, pushed = (Method(name, "posterity", ours(sampler(name, steps), g), 0.1) for g in (None, guidance))
+        kinds = sampler(name, steps), Wrapped(sampler(name, steps), (around,))
+        plain, pushed = (Method(name, "posterity", ours(kind), 0.1) for kind in kinds)
         problem = half(stand_in, rows, 0.1)
         sides = partial(plain.run, problem), partial(pushed.run, problem)
         longer = median(with_it - without for without, with_it in turn_by_turn(turns, *sides))

@@ -13,7 +13,6 @@ from benchmarks.peers import through_azula, through_deepinv
 from posterity import samplers
 from posterity.diffusion.grids import spaced, strided
 from posterity.diffusion.noise import Noise
-from posterity.guidance import Diversity
 from posterity.operators.build import build
 from posterity.operators.masks import Inpainting
 from posterity.priors.base import Prior
@@ -50,14 +49,14 @@ def masked(prior: Prior, x: Tensor, sigma_y: float, items: Tensor) -> Problem:
     return Problem(prior, operator, operator(x.to(prior.device, prior.dtype)), sigma_y, items.to(prior.device))
 
 
-def ours(sampler: Sampler, guidance: Diversity | None = None) -> Callable[[Problem], Tensor]:
+def ours(sampler: Sampler) -> Callable[[Problem], Tensor]:
     """A run with our own noise, a row at a time."""
 
     def run(problem: Problem) -> Tensor:
         rows = range(len(problem))
         prior = problem.prior
         noise = Noise(0, [str(row // 4) for row in rows], [row % 4 for row in rows], prior.dtype, prior.device)
-        return sampler.sample(problem, noise, guidance=guidance).x
+        return sampler.sample(problem, noise).x
 
     return run
 

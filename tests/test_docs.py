@@ -19,10 +19,11 @@ from PIL import Image
 
 from posterity import configuration
 from posterity.diffusion.noise import Noise
-from posterity.guidance import Diversity
 from posterity.operators.build import build
 from posterity.priors.kernel import Kernel
 from posterity.samplers.base import Problem
+from posterity.wrappers.base import Wrapped
+from posterity.wrappers.diversity import Diversity
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -143,7 +144,8 @@ def test_the_example_sampler_restores(tmp_path: Path, monkeypatch: pytest.Monkey
     operator = build({"operator": "inpaint"}, (3, 8, 8), {"keep": keep})
     y = operator(images[:4])
     problem = Problem(Kernel(images, torch.ones(10), 0.1), operator, y, 0.0, torch.arange(4))
-    drawn = sampler.sample(problem, Noise(0, list("abcd"), [0] * 4), guidance=Diversity(config["guided"]["eta"]))
+    guided = Wrapped(sampler, (Diversity(config["guided"]["eta"]),))
+    drawn = guided.sample(problem, Noise(0, list("abcd"), [0] * 4))
     torch.testing.assert_close(operator(drawn.x), y)
     assert drawn.cost.forwards == config["settings"]["steps"]
 

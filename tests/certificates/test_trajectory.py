@@ -39,8 +39,8 @@ def problem():
 
 
 def found(problem, sampler):
-    pools, _ = draw(Exact(), problem.deep[0], 2, 0, (0,), None)
-    evidence = Evidence(sampler, problem, TIERS["quick"], 0, None, (pools,), None)
+    pools, _ = draw(Exact(), problem.deep[0], 2, 0, (0,))
+    evidence = Evidence(sampler, problem, TIERS["quick"], 0, None, (pools,))
     return {f.part: f for f in trajectory.examine(evidence)}
 
 

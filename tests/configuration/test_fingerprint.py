@@ -30,7 +30,14 @@ def fresh():
 
 def test_a_samplers_own_file_and_what_it_imports_count_but_no_other_samplers():
     found = fp.modules(("posterity.stages.sample", "posterity.samplers.ddnm"))
-    for name in ("samplers.ddnm", "samplers.base", "diffusion.steps", "operators.base", "stages._problem", "guidance"):
+    for name in (
+        "samplers.ddnm",
+        "samplers.base",
+        "diffusion.steps",
+        "operators.base",
+        "stages._problem",
+        "wrappers.diversity",
+    ):
         assert f"posterity.{name}" in found
     for name in ("samplers.dps", "samplers.repaint", "subsets", "cli", "configuration"):
         assert f"posterity.{name}" not in found
@@ -42,7 +49,8 @@ def test_every_module_that_the_sample_stage_loads_is_counted():
     import sys
 
     code = (
-        "import sys, posterity.stages.sample, posterity.stages._problem, posterity.samplers.ddnm, posterity.guidance;"
+        "import sys, posterity.stages.sample, posterity.stages._problem, posterity.samplers.ddnm;"
+        "import posterity.wrappers.diversity;"
         "print(*[m for m in sys.modules if m.split('.')[0] == 'posterity'])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

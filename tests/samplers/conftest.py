@@ -17,6 +17,7 @@ from posterity.operators.pointwise import Colorization, Denoising
 from posterity.operators.superresolution import BicubicSR
 from posterity.priors.base import Prediction, Prior
 from posterity.samplers.base import Problem
+from posterity.wrappers.base import Wrapped, Wrapper
 
 SCHEDULE = Schedule.linear()
 
@@ -108,12 +109,17 @@ def assert_monte_carlo(outcome, mean, covariance, count=20_000, errors=4.5):
     assert ((found - covariance).abs() <= errors * deviation + 1e-9).all()
 
 
-def restore(sampler, prior, operator, y, sigma_y=0.0, noise=None, items=None, **options):
-    """Samples with one row of y (or as many as there are rows of noise)."""
+def restore(sampler, prior, operator, y, sigma_y=0.0, noise=None, items=None, guidance=None, **options):
+    """Samples with one row of y (or as many as there are rows of noise); guidance is a wrapper or a function."""
     count = len(noise)
     y = y.expand(count, *y.shape[1:])
     items = torch.arange(count) if items is None else torch.as_tensor(items)
-    return sampler.sample(Problem(prior, operator, y, sigma_y, items), noise, **options)
+    problem = Problem(prior, operator, y, sigma_y, items)
+    if isinstance(guidance, Wrapper):
+        sampler = Wrapped(sampler, (guidance,))
+    elif guidance is not None:
+        problem.guidance = guidance
+    return sampler.sample(problem, noise, **options)
 
 
 def problem(prior, operator, y, sigma_y=0.0):

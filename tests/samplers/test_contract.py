@@ -11,9 +11,9 @@ from posterity import samplers
 from posterity.diffusion.grids import spaced, time_travel
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
-from posterity.guidance import Diversity
 from posterity.operators.masks import Inpainting
 from posterity.priors.kernel import Kernel
+from posterity.wrappers.diversity import Diversity
 
 SHAPE = (3, 4, 4)
 # With the settings that their classes name for the quick tier.

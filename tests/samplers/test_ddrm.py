@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from posterity.guidance import Diversity
 from posterity.operators.pointwise import Denoising
 from posterity.samplers.ddrm import DDRM
+from posterity.wrappers.diversity import Diversity
 
 SHAPE = (3, 4, 4)
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from posterity.guidance import Diversity
 from posterity.operators.masks import Inpainting
 from posterity.samplers.dps import DPS
+from posterity.wrappers.diversity import Diversity
 
 
 def denoised(prior, x_t, t):

@@ -5,12 +5,12 @@ from itertools import pairwise
 import pytest
 import torch
 
-from posterity.guidance import Diversity
 from posterity.operators.masks import Inpainting
 from posterity.priors.kernel import Kernel
 from posterity.samplers.ddnm import DDNM
 from posterity.samplers.dps import DPS
 from posterity.samplers.repaint import RePaint
+from posterity.wrappers.diversity import Diversity
 
 SHAPE = (3, 4, 4)
 

@@ -8,13 +8,14 @@ from safetensors.torch import save_file
 
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
-from posterity.guidance import Diversity
 from posterity.operators.masks import Inpainting
 from posterity.operators.pointwise import Denoising
 from posterity.operators.superresolution import BicubicSR
 from posterity.priors import restorer
 from posterity.samplers import find
 from posterity.samplers.base import Problem
+from posterity.wrappers.base import Wrapped
+from posterity.wrappers.diversity import Diversity
 
 
 def denoised(prior, x_t, t):
@@ -78,10 +79,8 @@ def test_swinir_that_leaves_the_size(swinir, tmp_path):
         PosterityError, match=r"scale 1 does not make \(3, 16, 16\) of measurements of shape \(3, 4, 4\)"
     ):
         find("swinir")().sample(wrong, rows("a", [0]))
-    with pytest.raises(PosterityError, match="no clean prediction that guidance could move"):
-        find("swinir")().sample(
-            problem(prior, Denoising((3, 16, 16)), y, [0]), rows("a", [0]), guidance=Diversity(eta=1)
-        )
+    with pytest.raises(PosterityError, match="wrapper diversity: sampler swinir has no clean prediction to move"):
+        Wrapped(find("swinir")(), (Diversity(eta=1),))
     with pytest.raises(PosterityError, match="a restorer has no denoiser"):
         denoised(prior, y, 3)
 

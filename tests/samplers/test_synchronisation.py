@@ -6,8 +6,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from posterity import samplers
 from posterity.diffusion.noise import Noise
-from posterity.guidance import Diversity
 from posterity.operators.masks import Inpainting
+from posterity.wrappers.diversity import Diversity
 
 SHAPE = (3, 4, 4)
 READS = {"_local_scalar_dense", "is_nonzero", "item", "equal", "nonzero", "masked_select", "_unique2", "unique_dim"}

@@ -17,7 +17,7 @@ from posterity.certificates.probing import Streams
 from posterity.certificates.tiers import Tier
 from posterity.diffusion.noise import Noise, generator
 from posterity.errors import PosterityError
-from posterity.samplers.base import Cost, Guidance, Problem, Sampler
+from posterity.samplers.base import Cost, Problem, Sampler
 
 __all__ = ["Evidence", "Pools", "draw", "restore"]
 
@@ -39,7 +39,6 @@ def restore(
     instance: Instance,
     rows: Tensor,
     noise: Noise,
-    guidance: Guidance | None = None,
     items: Tensor | None = None,
 ) -> tuple[Tensor, Cost]:
     """What ``sampler`` makes of the measurements ``rows`` (long, may repeat): (rows, d) and the cost.
@@ -48,7 +47,7 @@ def restore(
     """
     items = rows if items is None else items
     problem = Problem(instance.prior, instance.operator, instance.y[rows], instance.sigma_y, items)
-    samples = sampler.sample(problem, noise, guidance=guidance)
+    samples = sampler.sample(problem, noise)
     wanted = (len(rows), *instance.prior.signal_shape)
     if tuple(samples.x.shape) != wanted:
         raise PosterityError(f"the sampler returned a tensor of shape {tuple(samples.x.shape)}, not {wanted}")
@@ -154,7 +153,6 @@ class Evidence:
         seed: of all draws.
         wide: a few draws of many measurements, or None.
         deep: many draws of one measurement, for each such instance.
-        guidance: with which all was drawn.
     """
 
     sampler: Sampler
@@ -163,7 +161,6 @@ class Evidence:
     seed: int
     wide: Pools | None
     deep: tuple[Pools, ...]
-    guidance: Guidance | None = None
 
     @property
     def pools(self) -> tuple[Pools, ...]:
@@ -181,16 +178,14 @@ class Evidence:
         return float(torch.cat([p.diverged.flatten() for p in self.pools]).double().mean())
 
 
-def draw(
-    sampler: Sampler, instance: Instance, count: int, seed: int, key: tuple[object, ...], guidance: Guidance | None
-) -> tuple[Pools, Cost]:
+def draw(sampler: Sampler, instance: Instance, count: int, seed: int, key: tuple[object, ...]) -> tuple[Pools, Cost]:
     """``count`` draws for every measurement of ``instance``, in one batch unless there are very many."""
     parts, total = [], Cost()
     for number, rows in enumerate(torch.arange(len(instance)).split(max(1, _BATCH // count))):
         each = rows.repeat_interleave(count)
         # a seed has 64 bits at most, so no batch meets another one's
         noise = Streams(seed + (number << 64), [str(r) for r in each.tolist()], list(range(count)) * len(rows))
-        x, cost = restore(sampler, instance, each, noise, guidance)
+        x, cost = restore(sampler, instance, each, noise)
         parts.append(x.unflatten(0, (len(rows), count)))
         total.add(cost)
     return Pools.of(instance, torch.cat(parts), key), total

@@ -16,7 +16,7 @@ from posterity.certificates.finding import Band, Finding, overall, verdicts
 from posterity.certificates.tiers import TIERS, Tier, size
 from posterity.errors import PosterityError
 from posterity.priors.base import NoClosedForm
-from posterity.samplers.base import Cost, Guidance, Sampler
+from posterity.samplers.base import Cost, Sampler
 
 __all__ = ["TIERS", "Certificate", "Tier", "case", "certify", "missing"]
 
@@ -69,7 +69,6 @@ def certify(
     seed: int = 0,
     expected: Mapping[str, Band] | None = None,
     known: Collection[str] = (),
-    guidance: Guidance | None = None,
 ) -> Certificate:
     """Draws from ``sampler`` and examines it.
 
@@ -85,7 +84,6 @@ def certify(
         seed: of all noise.
         expected: stored bands by ``Finding.key``.
         known: what is not held against a published method (:func:`posterity.certificates.remarks.known`).
-        guidance: diversity guidance to run it with.
 
     Raises:
         PosterityError: when there is no such tier.
@@ -96,7 +94,7 @@ def certify(
     reason = missing(sampler, case.instances[0])
     spent, began = size(tier, case.prior_name), time.perf_counter()
     try:
-        evidence, cost = (None, Cost()) if reason else _gather(sampler, case, spent, seed, guidance)
+        evidence, cost = (None, Cost()) if reason else _gather(sampler, case, spent, seed)
     except (PosterityError, NoClosedForm, NotImplementedError) as refusal:
         evidence, cost, reason = None, Cost(), str(refusal)
     if evidence is None:
@@ -136,15 +134,15 @@ def missing(sampler: Sampler, instance: Instance) -> str:
     return f"needs {', '.join(lacking)}" if lacking else ""
 
 
-def _gather(sampler: Sampler, case: Case, tier: Tier, seed: int, guidance: Guidance | None) -> tuple[Evidence, Cost]:
+def _gather(sampler: Sampler, case: Case, tier: Tier, seed: int) -> tuple[Evidence, Cost]:
     total, pools = Cost(), []
     for number, instance in enumerate(case.instances):
         count = tier.draws if instance is case.wide else tier.depth
-        found, cost = draw(sampler, instance, count, seed, (number,), guidance)
+        found, cost = draw(sampler, instance, count, seed, (number,))
         total.add(cost)
         pools.append(found)
     wide = pools.pop(0) if case.wide is not None else None
-    return Evidence(sampler, case, tier, seed, wide, tuple(pools), guidance), total
+    return Evidence(sampler, case, tier, seed, wide, tuple(pools)), total
 
 
 def _peak(cost: Cost) -> int:

@@ -64,6 +64,10 @@ class Noise:
         chosen = index.tolist()
         return replace(self, items=[self.items[i] for i in chosen], samples=[self.samples[i] for i in chosen])
 
+    def like(self, items: Sequence[str], samples: Sequence[int | str]) -> Noise:
+        """Return the same noise for other rows."""
+        return replace(self, items=items, samples=samples)
+
     def stream(self, k: int) -> Self:
         """Return noise that is independent of this one and of every other stream; stream 0 is this one."""
         return replace(self, seed=self.seed + (k << 64))  # a seed has 64 bits at most, so no stream meets another
@@ -141,6 +145,10 @@ class RowsOf(Noise):
     def rows(self, index: Tensor) -> Noise:
         whole, mine = self._parts()
         return RowsOf.of(whole, mine[index])
+
+    def like(self, items: Sequence[str], samples: Sequence[int | str]) -> Noise:
+        whole, _ = self._parts()
+        return whole.like(items, samples)
 
     def stream(self, k: int) -> Self:
         whole, _ = self._parts()

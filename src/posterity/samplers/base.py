@@ -53,7 +53,8 @@ class Sampler(ABC):
     prior's closed form), "noise" (σ_y > 0) and "noiseless" (σ_y = 0). ``guidable`` says whether
     there is a clean prediction that guidance can act on, ``begins_late`` whether there is a noisy state to begin
     late from. ``follows`` says whether the points at which it asks the prior are meant to follow the law of x_t
-    given y, so that `verify` can look at the way too.
+    given y, so that `verify` can look at the way too. ``couples`` says that the samples of an item are meant to
+    depend on one another, which only wrappers do.
 
     ``quick`` and ``standard`` are settings that the tiers of `verify` of these names give in place of the
     defaults, so that a slow sampler ends; the tests of the contract run it with ``quick``.
@@ -63,6 +64,7 @@ class Sampler(ABC):
     guidable: ClassVar[bool] = True
     begins_late: ClassVar[bool] = True
     follows: ClassVar[bool] = False
+    couples: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     standard: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
@@ -83,7 +85,6 @@ class Sampler(ABC):
         noise: Noise,
         *,
         start: Start | None = None,
-        guidance: Guidance | None = None,
         watch: Watch | None = None,
     ) -> Samples:
         """Restore every row of ``problem``.
@@ -92,14 +93,13 @@ class Sampler(ABC):
             problem: what to invert.
             noise: normal draws for the same rows.
             start: (time, state) to begin late, at the first level of the walk that is not noisier.
-            guidance: diversity guidance, applied at the place the method's source names.
             watch: called with (step, steps, clean prediction).
 
         Raises:
             PosterityError: when the sampler cannot do the problem.
         """
         cost = Cost(restorations=len(problem))
-        problem = replace(problem, cost=cost, start=start, guidance=guidance, watch=watch).of_states()
+        problem = replace(problem, cost=cost, start=start, watch=watch).of_states()
         self._refuse(problem)
         began = time.perf_counter()
         with torch.no_grad():

@@ -29,7 +29,7 @@ Start = tuple[float, Tensor]
 
 
 class Guidance(Protocol):
-    """Pushes the clean predictions of one item's samples apart; see :mod:`posterity.guidance`."""
+    """Pushes the clean predictions of one item's samples apart; see :mod:`posterity.wrappers.diversity`."""
 
     def __call__(self, x0: Tensor, items: Tensor, unknowns: Tensor, fraction: float) -> Tensor:
         """(B, *state) → (B, *state); ``items`` (B,) groups rows, ``fraction`` is t/T in [0, 1]."""
@@ -56,7 +56,7 @@ class Problem:
         items: long (B,), rows with the same number are samples of one item (guidance looks at these).
         cost: what was done so far.
         start: (time, x_t) to begin late.
-        guidance: diversity guidance.
+        guidance: moves clean predictions at the place that the method's source names; a wrapper gives it.
         watch: is told of every step.
     """
 

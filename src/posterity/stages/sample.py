@@ -21,7 +21,7 @@ from posterity.stages._settings import built
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from posterity.samplers.base import Guidance, Sampler
+    from posterity.samplers.base import Sampler
     from posterity.stages._problem import Measured
 
 __all__ = ["run"]
@@ -76,7 +76,7 @@ def _draw(
     settings: dict[str, Any], measured: Measured, parts: Parts, pause: Callable[[str], None], batch: int, together: bool
 ) -> list[dict[str, Any]]:
     """The rows of all items: of those that this process makes, and of those that are made already or meanwhile."""
-    sampler, guidance = _sampler(settings["sampler"])
+    sampler = _sampler(settings["sampler"])
     size = max(1, batch // int(settings["samples"]))
     rows: dict[str, list[dict[str, Any]]] = {}
     while True:
@@ -90,7 +90,7 @@ def _draw(
             time.sleep(_PAUSE)
             continue
         _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
-        made = _fitting(settings, measured, chosen, sampler, guidance)
+        made = _fitting(settings, measured, chosen, sampler)
         if made is None:
             size = _smaller(settings, chosen)
             continue
@@ -99,9 +99,10 @@ def _draw(
         rows |= made
 
 
-def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
+def _sampler(settings: dict[str, Any]) -> Sampler:
     from posterity import samplers
-    from posterity.guidance import Diversity
+    from posterity.wrappers.base import Wrapped
+    from posterity.wrappers.diversity import Diversity
 
     try:
         method = samplers.find(settings["method"])
@@ -110,17 +111,19 @@ def _sampler(settings: dict[str, Any]) -> tuple[Sampler, Guidance | None]:
         raise PosterityError(f"sampler method {settings['method']!r} does not exist; choose one of {valid}") from None
     sampler = built(method, settings["settings"], f"sampler {settings['name']}")
     given = settings.get("guidance")
-    return sampler, built(Diversity, given, f"sampler {settings['name']}, guidance") if given else None
+    if not given:
+        return sampler
+    return Wrapped(sampler, (built(Diversity, given, f"sampler {settings['name']}, guidance"),))
 
 
 def _fitting(
-    settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler, guidance: Guidance | None
+    settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler
 ) -> dict[str, list[dict[str, Any]]] | None:
     """{item: its rows}; None when the memory is too small for all of them at once."""
     import torch
 
     try:
-        return _restore(settings, measured, chosen, sampler, guidance)
+        return _restore(settings, measured, chosen, sampler)
     except torch.OutOfMemoryError:
         return None
 
@@ -144,7 +147,6 @@ def _restore(
     measured: Measured,
     chosen: list[int],
     sampler: Sampler,
-    guidance: Guidance | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Samples the items ``chosen`` in one batch: {item: its rows}."""
     import torch
@@ -163,7 +165,7 @@ def _restore(
     noise = Noise(int(settings["seed"]), names, numbers, prior.dtype, prior.device)
     problem = Problem(prior, operator, y, measured.sigma_y, index)
     with steps(settings["sampler"]["name"]) as watch:
-        done = sampler.sample(problem, noise, guidance=guidance, watch=watch)
+        done = sampler.sample(problem, noise, watch=watch)
     if not bool(done.x.isfinite().all()):
         bad = names[int((~done.x.flatten(1).isfinite().all(1)).nonzero()[0])]
         raise PosterityError(f"sampler {settings['sampler']['name']} diverged on item {bad}; use a smaller step size")

@@ -26,8 +26,8 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 def _batch(evidence: Evidence) -> Finding:
     """The first rows of the first pools again, with the same noise, in smaller batches."""
-    if evidence.guidance is not None:
-        return Finding("coupling", "batch", note="guided samples are meant to see one another")
+    if evidence.sampler.couples:
+        return Finding("coupling", "batch", note="these samples are meant to see one another")
     pools = evidence.pools[0]
     all_rows = torch.arange(len(pools.instance)).repeat_interleave(pools.draws)
     together, gap = pools.x.flatten(0, 1), 0.0
@@ -51,7 +51,7 @@ def _pools(evidence: Evidence) -> list[Finding]:
     pools = evidence.wide
     if pools is None:
         return [Finding("coupling", "pools", note="needs many measurements of one prior")]
-    again, _ = draw(evidence.sampler, pools.instance, AGAIN, evidence.seed + (1 << 40), pools.key, evidence.guidance)
+    again, _ = draw(evidence.sampler, pools.instance, AGAIN, evidence.seed + (1 << 40), pools.key)
     x, y = (p.x @ pools.directions for p in (pools, again))
     within = x.var(1).mean(0) * (1 / pools.draws + 1 / AGAIN)
     moving = within > 1e-12 * pools.variances.mean(0)
@@ -60,7 +60,7 @@ def _pools(evidence: Evidence) -> list[Finding]:
     apart = ((x.mean(1) - y.mean(1)).square() / within)[:, moving]
     off = (pools.x.mean(1) - pools.instance.exact.mean) @ pools.directions
     q = pools.draws * off.square() / pools.variances
-    decides = evidence.guidance is None
+    decides = not evidence.sampler.couples
     note = f"squared difference of two pool means over what independent draws give, S = {pools.draws} and {AGAIN}"
     return [
         Finding("coupling", "pools", *_ratio(apart), 1.0, POOL, decides=decides, note=note),

@@ -36,8 +36,8 @@ def examine(evidence: Evidence) -> list[Finding]:
     pools = evidence.wide or evidence.deep[0]
     exact = pools.instance.exact
     gaussian = isinstance(exact, Conditional) and exact.means.shape[1] == 1
-    why = "the posterior is not Gaussian"
-    if gaussian and evidence.guidance is None:
+    why = "its samples see one another" if evidence.sampler.couples else "the posterior is not Gaussian"
+    if gaussian and not evidence.sampler.couples:
         try:
             return _probed(evidence, pools)
         except NotAffine as reason:

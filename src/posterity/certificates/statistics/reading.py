@@ -76,9 +76,10 @@ def _same_noise(evidence: Evidence, instances: Sequence[Instance]) -> Finding:
     for instance in instances:
         rows = torch.arange(OTHER) % len(instance)
         each = torch.cat([rows, (rows + 1) % len(instance), rows])
-        names = [str(r) for r in each.tolist()]
-        noise = _Thrice(evidence.seed + (1 << 43), names, range(len(each)))
-        x, _ = restore(evidence.sampler, instance, each, noise, evidence.guidance, torch.arange(len(each)))
+        # items of their own, whose samples have the same numbers: a wrapper puts each third into the same sets
+        names = [f"{third} {r}" for third, part in enumerate(each.chunk(3)) for r in part.tolist()]
+        noise = _Thrice(evidence.seed + (1 << 43), names, [*range(OTHER)] * 3)
+        x, _ = restore(evidence.sampler, instance, each, noise, torch.arange(len(each)))
         one, other, repeated = x.chunk(3)
         scale = math.sqrt(instance.dim) * instance.prior_std
         for far, found in ((apart, one - other), (again, one - repeated)):
@@ -103,7 +104,7 @@ def _apart(pools: Pools) -> Apart:
 def _pair(evidence: Evidence, pools: Pools, both: Instance) -> Apart:
     """Return the squared distance between the two measurements of ``both``, of which the first has ``pools``."""
     other = replace(both, truths=both.truths[1:], y=both.y[1:], exact=_exact(both, 1), memory={})
-    again, _ = draw(evidence.sampler, other, OTHER, evidence.seed + (1 << 42), (*pools.key, "other"), evidence.guidance)
+    again, _ = draw(evidence.sampler, other, OTHER, evidence.seed + (1 << 42), (*pools.key, "other"))
     found = [p.x[0] for p in (pools, again)]
     chance = sum((x.var(0).sum() / len(x) for x in found), torch.zeros((), dtype=torch.float64))
     apart = (found[0].mean(0) - found[1].mean(0)).square().sum() - chance

@@ -15,6 +15,7 @@ come from a Gram matrix, which loses all digits while predictions still agree; n
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated
 
@@ -22,14 +23,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from posterity.samplers.base import settings
+from posterity.diffusion.noise import Noise
+from posterity.samplers.base import Problem, Sampler, settings
+from posterity.wrappers.base import Wrapper
 
 __all__ = ["Diversity"]
 
 
 @settings
-class Diversity:
-    """Guidance of one strength and one reach; passes predictions through untouched if either is 0.
+class Diversity(Wrapper):
+    """Samples of one item push their clean predictions apart.
+
+    Predictions pass through untouched if strength or reach is 0.
 
     The reach is D or an RMS difference over the unknown scalars, which unlike D = rms/√S means the
     same at every image size; without either it is unlimited.
@@ -39,9 +44,15 @@ class Diversity:
     threshold: Annotated[float | None, Field(ge=0, description="reach D; null is unlimited")] = None
     rms: Annotated[float | None, Field(ge=0, description="reach as an RMS difference, D √S, instead of D")] = None
 
+    needs = frozenset({"guidable"})
+    couples = True
+
     def __post_init__(self) -> None:
         if self.threshold is not None and self.rms is not None:
             raise ValueError(f"threshold {self.threshold} and rms {self.rms} are two units of one reach: give one")
+
+    def around(self, sampler: Sampler, problem: Problem, noise: Noise) -> Tensor:
+        return sampler.run(replace(problem, guidance=self), noise)
 
     def __call__(self, x0: Tensor, items: Tensor, unknowns: Tensor, fraction: float) -> Tensor:
         """(B, *signal) → (B, *signal), differentiable; neighbours and reach count as constants.

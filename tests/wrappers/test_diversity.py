@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from posterity.guidance import Diversity
+from posterity.wrappers.diversity import Diversity
 
 ONE = torch.tensor(1.0)
 
