@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from posterity.certificates.axes import spectrum
 from posterity.certificates.cases import PRIORS, TASKS, make
-from posterity.certificates.conditional import Components, Conditional, Exact, spectrum
+from posterity.certificates.conditional import Components, Conditional, Exact
 from posterity.certificates.statistics.modes import merged
 from posterity.diffusion.noise import generator
 

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from posterity.certificates.axes import root, spectrum
 from posterity.diffusion.noise import generator
 
 __all__ = ["Components", "Conditional", "Exact"]
@@ -74,26 +75,15 @@ class Components:
         rng = generator("components", *key)
         which = torch.from_numpy(rng.choice(len(self.weights), count, p=self.weights.numpy()))
         z = torch.from_numpy(rng.standard_normal((count, self.means.shape[1])))
-        values, vectors = self._spectrum
         out = self.means[which]
-        for shape in range(len(values)):
+        for shape, coloured in enumerate(self._roots):
             chosen = torch.ones_like(which, dtype=torch.bool) if self.shared else which == shape
-            out[chosen] += (values[shape].clamp(min=0).sqrt() * z[chosen]) @ vectors[shape].T
+            out[chosen] += z[chosen] @ coloured
         return out
 
     @cached_property
-    def _spectrum(self) -> tuple[Tensor, Tensor]:
-        return spectrum(self.covariances)
-
-
-def spectrum(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues (…, d), ascending, and eigenvectors (…, d, d); diagonal matrices, often large, cost nothing."""
-    diagonal = matrices.diagonal(dim1=-2, dim2=-1)
-    if not torch.equal(torch.diag_embed(diagonal), matrices):
-        return torch.linalg.eigh(matrices)
-    values, order = diagonal.sort(dim=-1)
-    eye = torch.eye(matrices.shape[-1], dtype=matrices.dtype)
-    return values, eye[order].mT
+    def _roots(self) -> Tensor:
+        return root(*spectrum(self.covariances))
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
@@ -231,8 +221,11 @@ class Conditional:
         z = torch.from_numpy(rng.standard_normal((len(self), count, self.means.shape[2])))
         centre = self.means.gather(1, which[..., None].expand(-1, -1, self.means.shape[2]))
         out = torch.empty_like(centre)
-        for shape in range(len(self.values)):
+        for shape, coloured in enumerate(self._roots):
             chosen = torch.ones_like(which, dtype=torch.bool) if self.shared else which == shape
-            coloured = (self.values[shape].sqrt() * z[chosen]) @ self.vectors[shape].T
-            out[chosen] = centre[chosen] + coloured
+            out[chosen] = centre[chosen] + z[chosen] @ coloured
         return out
+
+    @cached_property
+    def _roots(self) -> Tensor:
+        return root(self.values, self.vectors)

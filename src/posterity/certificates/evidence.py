@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from posterity.certificates.axes import spectrum
 from posterity.certificates.cases import Case, Instance
 from posterity.certificates.conditional import Conditional
 from posterity.certificates.gibbs import Chains
@@ -100,7 +101,7 @@ class Pools:
         if d > _DENSE:
             drawn = torch.from_numpy(generator("directions", d).standard_normal((d, 64)))
             return torch.linalg.qr(drawn)[0]
-        values, vectors = torch.linalg.eigh(self.covariances.mean(0))
+        values, vectors = spectrum(self.covariances.mean(0))
         return vectors[:, values > _CLOSED * values.max()]
 
     @property

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from posterity.certificates.axes import root, spectrum
 from posterity.certificates.probing import Moments
 from posterity.diffusion.bridge import Bridge
 from posterity.diffusion.grids import floored
@@ -118,14 +119,13 @@ def posterior(prior: Gaussian, matrix: Tensor, y: Tensor, sigma_y: float) -> Mom
 
 
 def _root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return root(*spectrum((covariance + covariance.T) / 2))
 
 
 def wasserstein(one: Moments, other: Moments) -> float:
     """W2 between the Gaussians with these moments."""
-    root = _root(one.covariance)
+    half = _root(one.covariance)
     # the trace of (S₁^½ S₂ S₁^½)^½ is the sum of the singular values of S₁^½ S₂^½
-    overlap = torch.linalg.svdvals(root @ _root(other.covariance)).sum()
+    overlap = torch.linalg.svdvals(half @ _root(other.covariance)).sum()
     squared = (one.mean - other.mean).square().sum() + torch.trace(one.covariance + other.covariance) - 2 * overlap
     return math.sqrt(max(0.0, float(squared)))

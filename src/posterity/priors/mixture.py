@@ -38,6 +38,14 @@ class _Spectrum(NamedTuple):
         largest = values.amax(-1, keepdim=True) if scale is None else scale
         return cls(values.where(values > _RELATIVE * largest, 0.0), vectors)
 
+    def root(self) -> Tensor:
+        """Return the symmetric roots, (K', d, d).
+
+        They are unique. Of equal eigenvalues each processor finds other eigenvectors, so that the same noise in
+        their coordinates would be another draw.
+        """
+        return (self.vectors * self.values.sqrt()[:, None]) @ self.vectors.mT
+
     def log_density(self, difference: Tensor) -> Tensor:
         """log N(difference; 0, ·) on the range of the covariance, (B, K', n) or (B, K, n) → (B, K)."""
         seen = self.values > 0
@@ -196,12 +204,11 @@ class _MixturePosterior(ExactPosterior):
         z = noise.normal("exact", 0, self._prior.signal_shape).flatten(1)
         x = self._means[torch.arange(len(mode)), mode]
         for rows, gains in zip(self._rows, self._gains, strict=True):
-            spectrum = gains.posterior
-            if len(spectrum.values) == 1:
-                x[rows] += (spectrum.values.sqrt() * z[rows]) @ spectrum.vectors[0].T
+            roots = gains.posterior.root()
+            if len(roots) == 1:
+                x[rows] += z[rows] @ roots[0]
                 continue
-            scaled = spectrum.values[mode[rows]].sqrt() * z[rows]
-            x[rows] += torch.einsum("bde,be->bd", spectrum.vectors[mode[rows]], scaled)
+            x[rows] += torch.einsum("bde,be->bd", roots[mode[rows]], z[rows])
         return x.unflatten(1, self._prior.signal_shape)
 
     def mode_of(self, x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import math
 import torch
 from torch import Tensor
 
+from posterity.certificates.axes import root, spectrum
 from posterity.certificates.conditional import Conditional
 from posterity.certificates.evidence import Evidence, Pools, restore
 from posterity.certificates.finding import Finding
@@ -60,13 +61,15 @@ def _probed(evidence: Evidence, pools: Pools) -> list[Finding]:
     off = (found.mean - exact.mean) @ vectors / values.sqrt()
     ratio = ((found.covariance @ vectors) * vectors).sum(0) / values
     at, wide = int(off.abs().argmax()), int((ratio - 1).abs().argmax())
-    route = f"by noise probing, {found.rows} rows"
+    route, n = f"by noise probing, {found.rows} rows", len(values)
     return [
-        Finding("moments", "mean", float(off[at]), 0.0, 0.0, MEAN, note=f"{route}; {_name(at, off)}, in its sd"),
-        Finding("moments", "variance", float(ratio[wide]), 0.0, 1.0, VARIANCE, note=f"{route}; {_name(wide, off)}"),
+        Finding("moments", "mean", float(off[at]), 0.0, 0.0, MEAN, trials=n,
+                note=f"{route}; {_name(at, off)}, in its sd"),
+        Finding("moments", "variance", float(ratio[wide]), 0.0, 1.0, VARIANCE, trials=n,
+                note=f"{route}; {_name(wide, off)}"),
         Finding("moments", "w2", wasserstein(found, exact), 0.0, 0.0, W2, note=route),
         Finding("moments", "kl", kl(found, exact), 0.0, 0.0, decides=False, note=route),
-    ]
+    ]  # fmt: skip
 
 
 def _sampled(pools: Pools, route: str) -> list[Finding]:
@@ -112,7 +115,7 @@ def _pooled(pools: Pools, x: Tensor) -> float:
 
 def _open(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """Variances (n,) and directions (d, n) that are not closed, the narrowest first."""
-    values, vectors = torch.linalg.eigh(covariance)
+    values, vectors = spectrum(covariance)
     seen = values > 1e-9 * values.max()
     return values[seen], vectors[:, seen]
 
@@ -121,15 +124,10 @@ def _name(index: int, directions: Tensor) -> str:
     return f"direction {index + 1} of {len(directions)}, the narrowest first"
 
 
-def _root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-
-
 def wasserstein(found: Moments, exact: Moments) -> float:
     """W₂ between Gaussians, over the root of the exact total variance."""
-    root = _root(exact.covariance)
-    cross = torch.linalg.eigvalsh(root @ found.covariance @ root).clamp(min=0).sqrt().sum()
+    half = root(*spectrum(exact.covariance))
+    cross = torch.linalg.eigvalsh(half @ found.covariance @ half).clamp(min=0).sqrt().sum()
     squared = (found.mean - exact.mean).square().sum() + (found.covariance + exact.covariance).trace() - 2 * cross
     return math.sqrt(max(0.0, float(squared / exact.covariance.trace())))
 
