@@ -2,7 +2,9 @@
 
 import pytest
 
+from posterity.certificates.expectations import learn
 from posterity.certificates.finding import Band, Finding, overall, verdicts
+from posterity.certificates.panel import Certificate
 
 
 def finding(value, error=0.01, **more):
@@ -47,6 +49,33 @@ def test_a_stored_band_tells_regressions_from_known_errors():
     assert verdicts([finding(0.8)], band) == ["improved"]
     assert verdicts([finding(1.0)], band) == ["exact"]
     assert verdicts([finding(1.7)], band) == ["regressed"]
+
+
+def test_the_side_of_a_single_number_counts():
+    band = {"spread/overall": Band(0.45, 0.55)}
+    assert verdicts([finding(1.52)], band) == ["regressed"]
+
+
+def certificate(found):
+    return Certificate("mine", "gaussian", "inpaint", "quick", 0, (found,), ("open",), "open", 1, 0, 0.0, 0, 1)
+
+
+def worst(value, target=0.0):
+    """A worst of nine, as the statistics that look along directions or at levels have."""
+    return Finding("calibration", "first entry", value, 0.007, target, 0.05, trials=9)
+
+
+def test_the_worst_of_several_may_lie_on_either_side():
+    band = {"calibration/first entry": Band(-0.33, -0.27)}
+    assert verdicts([worst(-0.3), worst(0.3)], band) == ["approximate", "approximate"]
+    assert verdicts([worst(0.4), worst(-0.4)], band) == ["regressed", "regressed"]
+    assert verdicts([worst(0.2), worst(-0.2)], band) == ["improved", "improved"]
+
+
+def test_sides_do_not_widen_a_band_of_the_worst_of_several():
+    runs = [certificate(worst(value, 1.0)) for value in (1.3, 0.7, 0.69, 1.31, 0.7)]
+    band = learn(runs).bands["calibration/first entry"]
+    assert 1.25 < band.low < 1.3 and 1.31 < band.high < 1.35
 
 
 def test_a_band_is_four_deviations_wide():

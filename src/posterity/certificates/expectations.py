@@ -53,7 +53,7 @@ def learn(runs: Sequence[Certificate]) -> Expectation:
     for run in runs:
         for f in run.findings:
             if f.decides and f.value is not None and math.isfinite(f.value):
-                seen.setdefault(f.key, []).append((f.value, f.error or 0.0))
+                seen.setdefault(f.key, []).append((f.compared, f.error or 0.0))
     bands = {key: Band.of(*zip(*pairs, strict=True)) for key, pairs in seen.items()}
     return Expectation(len(runs), any(r.verdict == "diverged" for r in runs), bands)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from posterity.certificates.broken import FAULTS, Fault
 from posterity.certificates.cases import Case
+from posterity.certificates.expectations import learn
 from posterity.certificates.finding import Band
 from posterity.certificates.panel import case, certify
 from posterity.samplers.base import Sampler
@@ -65,12 +66,7 @@ def gates(
 
 def bands(sound: Sampler, problem: Case, tier: str, *, seed: int = 0, seeds: int = 20) -> dict[str, Band]:
     """Where the deciding statistics of a sampler lie over several seeds, by ``Finding.key``."""
-    seen: dict[str, list[tuple[float, float]]] = {}
-    for i in range(seeds):
-        for f in certify("", sound, problem, tier, seed=seed + i).findings:
-            if f.decides and f.value is not None:
-                seen.setdefault(f.key, []).append((f.value, f.error or 0.0))
-    return {key: Band.of(*zip(*pairs, strict=True)) for key, pairs in seen.items()}
+    return dict(learn([certify("", sound, problem, tier, seed=seed + i) for i in range(seeds)]).bands)
 
 
 def _alarms(
