@@ -74,3 +74,10 @@ def test_every_statistic_verdict_fault_and_tier_is_explained():
     for tier in ("quick", "standard", "full"):  # tests add tiers of their own
         assert tier in TIERS
         assert f"| `{tier}` |" in PAGE
+
+
+def test_the_shares_of_the_gates_have_a_column_for_every_statistic_that_decides():
+    header = next(line for line in PAGE.splitlines() if line.startswith("| share of runs |"))
+    names = [cell.strip().replace("sliced W", "sliced_wasserstein") for cell in header.strip("|").split("|")[1:]]
+    silent = {*TIERS["quick"].without, "trajectory"}  # the latter is read, and never decides
+    assert names == sorted({*statistics.names()} - silent)
