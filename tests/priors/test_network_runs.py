@@ -46,7 +46,7 @@ def settings(name: str) -> dict[str, Any]:
     return {"steps": 10} if "steps" in fields else {}
 
 
-DENOISING = [n for n in samplers.names() if not samplers.find(n).needs & {"posterior", "restorer"}]
+DENOISING = [n for n in samplers.names() if not samplers.find(n).needs & {"posterior", "restorer", "latent"}]
 
 
 @pytest.mark.parametrize("name", DENOISING)

@@ -12,7 +12,9 @@ from posterity.diffusion.grids import spaced, time_travel
 from posterity.diffusion.noise import Noise
 from posterity.errors import PosterityError
 from posterity.operators.masks import Inpainting
+from posterity.priors.autoencoders.affine import Orthonormal
 from posterity.priors.kernel import Kernel
+from posterity.priors.latent import Latent
 from posterity.wrappers.diversity import Diversity
 
 SHAPE = (3, 4, 4)
@@ -40,6 +42,13 @@ def quick(name):
     return cls(**cls.quick)
 
 
+def around(name, prior):
+    """The prior itself, or for a sampler of latent priors a latent one whose states are the same numbers."""
+    if "latent" not in samplers.find(name).needs:
+        return prior
+    return Latent(prior, Orthonormal(torch.eye(48, dtype=torch.float64), SHAPE, SHAPE))
+
+
 def noise_level(name):
     return 0.1 if "noise" in samplers.find(name).needs else 0.0
 
@@ -51,7 +60,7 @@ def draw(bench, name, batch, index, guidance=None):
     names, numbers = ["a", "a", "b", "b", "b", "c"], [0, 1, 0, 1, 2, 0]
     noise = Noise(7, [names[i] for i in index], [numbers[i] for i in index])
     options = {"noise": noise, "items": items[index], "guidance": guidance}
-    prior, sigma_y = bench.Network(SHAPE), noise_level(name)
+    prior, sigma_y = around(name, bench.Network(SHAPE)), noise_level(name)
     return bench.restore(quick(name), prior, operator.rows(index), y[index], sigma_y, **options).x
 
 
@@ -70,7 +79,7 @@ def test_a_row_is_the_same_alone_in_8_and_in_512(bench, batch, name):
     for count in (512, 8, 1):
         rows = many[:count]
         options = {"noise": Noise(7, [f"item {i}" for i in range(count)], [0] * count), "items": torch.arange(count)}
-        sampler, prior = quick(name), bench.Network(SHAPE)
+        sampler, prior = quick(name), around(name, bench.Network(SHAPE))
         runs.append(bench.restore(sampler, prior, operator.rows(rows), y[rows], noise_level(name), **options).x)
     large, eight, alone = runs
     assert torch.allclose(eight, large[:8], atol=1e-5, rtol=0) and torch.allclose(alone, large[:1], atol=1e-5, rtol=0)
@@ -102,7 +111,7 @@ def test_guidance_costs_no_evaluation_and_spreads_samples(bench, batch, name):
     operator, y, _ = batch
     pools = []
     for guidance in (None, Diversity(eta=1.5)):
-        prior, noise = bench.Gaussian(SHAPE, 0.05 * torch.eye(48)), Noise(7, ["a"] * 5, range(5))
+        prior, noise = around(name, bench.Gaussian(SHAPE, 0.05 * torch.eye(48))), Noise(7, ["a"] * 5, range(5))
         options = {"noise": noise, "items": [0] * 5, "guidance": guidance}
         operator_of_all, sigma_y = operator.rows(torch.zeros(5).long()), noise_level(name)
         samples = bench.restore(quick(name), prior, operator_of_all, y[:1], sigma_y, **options)
@@ -141,7 +150,7 @@ def test_a_late_start_skips_the_times_before_it(bench, batch, name):
     noise = Noise(0, list("abcdef"), [0] * 6)
     watch = lambda step, count, x0: steps.append((step, count, x0.shape))  # noqa: E731
     options = {"noise": noise, "start": (300, x_t), "watch": watch}
-    samples = bench.restore(quick(name), prior, operator, y, noise_level(name), **options)
+    samples = bench.restore(quick(name), around(name, prior), operator, y, noise_level(name), **options)
     assert 300 - 1.1 * 1000 / quick(name).steps <= prior.times[0] <= 300
     assert samples.cost.forwards == len(prior.times) < EVALUATIONS.get(name, 1000)
     assert len(steps) == len(prior.times) or name in SEVERAL_A_STEP
@@ -217,7 +226,9 @@ def test_a_run_of_any_count_begins_in_noise(bench, batch, name, steps):
     prior = bench.Network(SHAPE)
     more = {"jump_length": 100} if name in {"repaint", "copaint_tt"} else {}
     noise = bench.rows(bench.Draws, 6)
-    bench.restore(samplers.find(name)(steps=steps, **more), prior, operator, y, noise_level(name), noise, items)
+    bench.restore(
+        samplers.find(name)(steps=steps, **more), around(name, prior), operator, y, noise_level(name), noise, items
+    )
     assert prior.schedule.alpha_bar(prior.times[0]) < 1e-3
 
 

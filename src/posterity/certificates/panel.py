@@ -129,9 +129,11 @@ def _diverged(evidence: Evidence) -> Finding:
 
 def missing(sampler: Sampler, instance: Instance) -> str:
     """Return what the sampler needs that the case has not, or ""."""
-    noise = "noise" if instance.sigma_y > 0 else "noiseless"
-    lacking = sorted(sampler.needs - instance.operator.has - {noise, "posterior"})
-    return f"needs {', '.join(lacking)}" if lacking else ""
+    has = instance.operator.has | {"noise" if instance.sigma_y > 0 else "noiseless", "posterior"}
+    if instance.prior.latent:
+        has |= {"latent"}
+    lacking = sorted(sampler.needs - has)
+    return f"needs {', '.join({'latent': 'a latent prior'}.get(need, need) for need in lacking)}" if lacking else ""
 
 
 def _gather(sampler: Sampler, case: Case, tier: Tier, seed: int) -> tuple[Evidence, Cost]:

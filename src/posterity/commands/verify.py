@@ -132,10 +132,14 @@ def _parse(given: list[str]) -> dict[str, Any]:
 
 
 def _everyone(chosen: dict[str, Any]) -> list[dict[str, Any]]:
-    """All methods, each with those of the settings that it has; restorers have no prior to be compared with."""
+    """All methods, each with those of the settings that it has.
+
+    Restorers have no prior to be compared with, and no case has a latent one.
+    """
     from posterity import samplers
 
-    diffusion = {name: entry for name, entry in samplers.schema().items() if "restorer" not in entry["needs"]}
+    methods = samplers.schema().items()
+    diffusion = {name: entry for name, entry in methods if not {"restorer", "latent"} & {*entry["needs"]}}
     properties = {name: entry["settings"].get("properties", {}) for name, entry in diffusion.items()}
     unknown = [key for key in chosen if not any(key in has for has in properties.values())]
     if unknown:

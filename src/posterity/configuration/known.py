@@ -64,6 +64,7 @@ _MEANS = {
     "adjoint": "an operator with an adjoint",
     "linear": "a linear operator",
     "restorer": "a prior that is a restorer",
+    "latent": "a latent prior",
     "denoiser": "a prior with a denoiser",
 }
 

@@ -50,11 +50,13 @@ class Sampler(ABC):
     """A frozen dataclass of settings with an algorithm box, :meth:`run`, and the levels that it visits, :meth:`times`.
 
     ``needs`` names what the operator must have, out of ``Operator.has``, plus "posterior" (the
-    prior's closed form), "noise" (σ_y > 0) and "noiseless" (σ_y = 0). ``guidable`` says whether
-    there is a clean prediction that guidance can act on, ``begins_late`` whether there is a noisy state to begin
-    late from. ``follows`` says whether the points at which it asks the prior are meant to follow the law of x_t
-    given y, so that `verify` can look at the way too. ``couples`` says that the samples of an item are meant to
-    depend on one another, which only wrappers do.
+    prior's closed form), "noise" (σ_y > 0), "noiseless" (σ_y = 0) and "latent" (a prior whose states are codes of
+    signals). A sampler that needs "latent" decodes by itself: what else it needs is of A, not of A∘D.
+
+    ``guidable`` says whether there is a clean prediction that guidance can act on, ``begins_late`` whether there is a
+    noisy state to begin late from. ``follows`` says whether the points at which it asks the prior are meant to follow
+    the law of x_t given y, so that `verify` can look at the way too. ``couples`` says that the samples of an
+    item are meant to depend on one another, which only wrappers do.
 
     ``quick`` and ``standard`` are settings that the tiers of `verify` of these names give in place of the
     defaults, so that a slow sampler ends; the tests of the contract run it with ``quick``.
@@ -116,9 +118,13 @@ class Sampler(ABC):
         return f"sampler {type(self).__name__.lower()}"
 
     def _refuse(self, problem: Problem) -> None:
-        lacking = sorted((self.needs & _OF_OPERATORS) - problem.operator.has)
+        latent = "latent" in self.needs
+        if latent and not problem.prior.latent:
+            raise PosterityError(f"{self._called}: needs a latent prior; this one's states are signals")
+        operator = problem.signal_operator if latent else problem.operator
+        lacking = sorted((self.needs & _OF_OPERATORS) - operator.has)
         if lacking:
-            raise PosterityError(f"{self._called}: needs {', '.join(lacking)}, which {problem.operator} lacks")
+            raise PosterityError(f"{self._called}: needs {', '.join(lacking)}, which {operator} lacks")
         if problem.guidance is not None and not self.guidable:
             raise PosterityError(f"{self._called}: has no clean prediction that guidance could move; use it plain")
         if problem.start is not None and not self.begins_late:

@@ -93,6 +93,11 @@ class Problem:
             return self
         return replace(self, operator=Composed(self.operator, self.decode, self.prior.state_shape))
 
+    @property
+    def signal_operator(self) -> Operator:
+        """A itself, which takes signals; for a latent prior the operator of states is another."""
+        return self.operator.operator if isinstance(self.operator, Composed) else self.operator
+
     def rows(self, index: Tensor) -> Problem:
         """Return the problem of the rows ``index`` (long, may repeat) alone; its cost is counted in this one's."""
         start = None if self.start is None else (self.start[0], self.start[1][index])
@@ -175,6 +180,10 @@ class Problem:
     def residual(self, x0: Tensor) -> Tensor:
         """Return y - A(x0) where there is a measurement and 0 elsewhere, (B, *state) → (B, *measurement)."""
         return self._measured - self.operator(x0)
+
+    def residual_of(self, x: Tensor) -> Tensor:
+        """Return the residual of signals, (B, *signal) → (B, *measurement): for who has decoded them already."""
+        return self._measured - self.signal_operator(x)
 
     @cached_property
     def _measured(self) -> Tensor:

@@ -48,6 +48,7 @@ _NEEDS = {
     "svd": "an operator with a singular value decomposition", "pinv": "a pseudo-inverse", "mask": "a mask",
     "noise": "a noisy measurement", "noiseless": "a measurement without noise",
     "posterior": "a posterior in closed form", "restorer": "a prior that is a restorer",
+    "latent": "a latent prior",
 }  # fmt: skip
 
 
