@@ -1,12 +1,13 @@
 """What posterity costs on top of the mathematics that it cannot avoid, as ratios, which travel between machines.
 
     python -m benchmarks [overhead] [own] [guided] [kernel] [throughput] [precision] [peers] [planning] [stages]
-                         [makespan] [--quick]
+                         [makespan] [mutants] [--quick]
 
-Without names all of them run, in some minutes. Each prints a table and writes
+Without names all but the last of them run, in some minutes. Each prints a table and writes
 ``benchmarks/results/NAME.parquet`` and a figure. ``peers`` compares accuracy, ``planning`` and ``stages``
 the workflow's own time and memory, ``makespan`` simulates all papers on a cluster, the others are ratios of time.
-``throughput`` and ``precision`` use a GPU where there is one, the others do not.
+``throughput`` and ``precision`` use a GPU where there is one, the others do not. ``mutants`` measures no time: it puts
+mistakes into samplers and says which test notices each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from benchmarks import device, kernel, makespan, overhead, results, workflow
+from benchmarks import device, kernel, makespan, mutants, overhead, results, workflow
 from benchmarks.peers import accuracy
 from posterity.errors import PosterityError
 from posterity.stages import _memory
@@ -46,6 +47,7 @@ def runs(*, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
         "stages": lambda: workflow.stages(16),
         "makespan": lambda: makespan.makespan(*(((8,), makespan.CUTS[:1]) if quick else ())),
         "peers": lambda: accuracy.compare(3 if quick else 100, 16 if quick else 512),
+        "mutants": lambda: mutants.mutants(few=quick),
     }
 
 
@@ -60,7 +62,7 @@ def main(arguments: list[str]) -> None:
         parser.error(f"no benchmark {unknown[0]!r}: there are {', '.join(known)}")
     torch.set_num_threads(1)
     _memory.keep()  # as every stage does
-    for name in given.names or known:
+    for name in given.names or [name for name in known if name != "mutants"]:
         try:
             rows = results.shown(name, runs(quick=given.quick)[name]())
         except PosterityError as error:
