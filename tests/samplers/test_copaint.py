@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from posterity.diffusion.grids import spaced
+from posterity.diffusion.noise import Noise
 from posterity.samplers.copaint import CoPaint
 
 
@@ -134,3 +135,34 @@ def test_without_gradients_it_is_ddim_and_costs_no_backward(bench):
         gain *= math.sqrt(a(s)) * x0 + math.sqrt((1 - a(s)) / (1 - a(t))) * (1 - math.sqrt(a(t)) * x0)
     assert covariance.item() == pytest.approx(gain**2, rel=1e-9)
     assert bench.restore(sampler, prior, operator, y, noise=bench.rows(bench.Draws, 1)).cost.backwards == 0
+
+
+def test_each_row_has_its_own_line_search(bench):
+    """Steps so long that every row retries: together and alone they end in the same place."""
+    operator, sampler = bench.operators(SHAPE)["inpaint"], CoPaint(steps=4, rate=30.0)
+    y = operator(torch.rand(3, *SHAPE, dtype=torch.float64) * 2 - 1)
+    starts = torch.randn(3, *SHAPE, dtype=torch.float64) * torch.tensor([0.2, 1.0, 3.0]).view(3, 1, 1, 1)
+
+    def restored(rows):
+        noise = Noise(0, [str(r) for r in rows], [0] * len(rows))
+        problem = bench.problem(bench.Network(SHAPE), operator, y[rows])
+        return sampler.sample(problem, noise, start=(999, starts[rows])).x
+
+    together = restored([0, 1, 2])
+    for row in range(3):
+        assert torch.allclose(together[row], restored([row])[0], rtol=0, atol=1e-9)
+
+
+def test_a_loss_that_is_not_a_number_is_a_step_too_far(bench):
+    """A network that overflows far out: the line search comes back from there."""
+
+    class Cliff(bench.Network):
+        def predict(self, x_t, level):
+            found = super().predict(x_t, level)
+            return found._replace(x0=torch.where(x_t.abs() > 6, torch.nan, found.x0))
+
+    operator = bench.operators(SHAPE)["inpaint"]
+    y = operator(torch.rand(2, *SHAPE, dtype=torch.float64) * 2 - 1)
+    problem = bench.problem(Cliff(SHAPE), operator, y)
+    x = CoPaint(steps=4, rate=200.0).sample(problem, Noise(0, ["a", "b"], [0, 0])).x
+    assert bool(x.isfinite().all())
