@@ -8,7 +8,6 @@ import numpy as np
 
 from posterity import signals
 from posterity.assets.archives import opened
-from posterity.datasets import ecg_generator
 from posterity.datasets.items import DataSet, Item, Outline, split
 from posterity.ecg import beats
 from posterity.errors import PosterityError
@@ -53,6 +52,8 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
     if size != whole if select == "beats" else not 256 <= size <= whole:
         valid = f"{whole}" if select == "beats" else f"256 to {whole}"
         raise PosterityError(f"size is {size}, but generated {select} have {valid} samples at {RATE:g} Hz")
+    from posterity.datasets import ecg_generator
+
     with opened(source) as content:
         tensors = ecg_generator.weights(content.read(_MEMBER), _MEMBER)
     items = []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from torch import Tensor
 
 from posterity.signals.base import Kind, Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ECG", "LEADS"]
 

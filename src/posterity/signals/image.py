@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from posterity.signals.base import Kind, Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Image"]
 
@@ -29,6 +29,8 @@ class Image(Kind):
 
     def picture(self, x: Tensor) -> Picture:
         """Clamp to [-1, 1] and round to eight bits; a grey image becomes three equal channels."""
+        import torch
+
         levels = ((x.detach().cpu().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         picture: Picture = levels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
         return picture
