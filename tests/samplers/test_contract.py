@@ -21,7 +21,7 @@ SHAPE = (3, 4, 4)
 # With the settings that their classes name for the quick tier.
 EVALUATIONS = {"ddrm": 20, "ddnm": 50, "dps": 50, "repaint": 50, "replacement": 50, "ilvr": 50}
 EVALUATIONS |= {"pgdm": 50, "diffpir": 49, "reddiff": 100, "reddiff_v": 100}
-SEVERAL_A_STEP = {"copaint", "copaint_tt", "mgps"}
+SEVERAL_A_STEP = {"copaint", "copaint_tt", "mgps", "resample_repository"}
 WITHOUT_STATE = {"reddiff", "reddiff_v"}  # they optimise an image, and there is no x_t to start late from
 GUIDABLE = [name for name in samplers.names() if samplers.find(name).guidable]  # a new file is tested here unnamed
 

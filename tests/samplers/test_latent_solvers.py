@@ -23,6 +23,7 @@ from posterity.samplers.dps import DPS
 from posterity.samplers.gml_dps import GMLDPS
 from posterity.samplers.psld import PSLD
 from posterity.samplers.resample import ReSample
+from posterity.samplers.resample_repository import ReSampleRepository
 
 SIGNAL, STATE, SIGMA = (1, 4, 4), (2, 2, 2), 0.1
 EYE = torch.eye(8, dtype=torch.float64)
@@ -186,6 +187,7 @@ def recursion(sampler, prior, ancestral, end_noise=True):
         (PSLD(steps=40, scale=0.0, gluing=0.0, stochasticity=0.3), 0.3),
         (ReSample(steps=40, spread=0.0, iterations=2), 1.0),
         (ReSample(steps=40, spread=0.0, iterations=2, stochasticity=0.0), 0.0),
+        (ReSampleRepository(steps=40, scale=0.0, spread=0.0, iterations=0, signal_iterations=0), 0.0),
     ],
 )
 def test_without_reading_y_the_law_is_the_recursion(sampler, ancestral):
@@ -282,7 +284,7 @@ def test_resample_counts_its_iterations():
     assert (cost.decodes, cost.encodes) == (7 * states + (4 - states) + 1, 4 - states)
 
 
-@pytest.mark.parametrize("sampler", [GMLDPS(), PSLD(), ReSample()])
+@pytest.mark.parametrize("sampler", [GMLDPS(), PSLD(), ReSample(), ReSampleRepository()])
 def test_pixels_are_refused_in_one_line(sampler):
     pixel = Problem(
         Gaussian(torch.zeros(SIGNAL), torch.eye(16)), operator(), torch.zeros(1, *SIGNAL), SIGMA, torch.zeros(1).long()
@@ -298,3 +300,38 @@ def test_psld_refuses_what_is_not_linear():
     with pytest.raises(PosterityError, match=r"^sampler psld: needs adjoint, linear, which .* lacks$"):
         PSLD(steps=5).sample(given, noise())
     assert math.isfinite(float(ReSample(steps=12).sample(given, noise()).x.sum()))
+
+
+def test_the_repository_pulls_as_latent_dps_and_resamples_at_the_next_level():
+    t, s = SCHEDULE.level(301), SCHEDULE.level(299)
+    given, z = problem(pca(1.0)).of_states(), random(3, *STATE, seed=6)
+    matrix, origin = through(pca(1.0), operator())
+    z0, found = ReSampleRepository()._predict(given, z, t)
+    r = given.y.flatten(1) - origin - z0.flatten(1) @ matrix.T
+    wanted = -(r @ matrix / r.norm(dim=1, keepdim=True)) @ given.prior.prior.gain(t)
+    torch.testing.assert_close(found.flatten(1), wanted, rtol=0, atol=1e-12)
+    weight, variance = ReSampleRepository()._product(t, s)
+    own = 40 * (1 - s.alpha_bar) / (1 - t.alpha_bar) * (1 - t.alpha_bar / s.alpha_bar)
+    assert variance == pytest.approx(1 / (1 / own + 1 / (1 - s.alpha_bar)), rel=1e-12)
+    assert weight == pytest.approx(own / (own + 1 - s.alpha_bar), rel=1e-12)
+    assert abs(ReSample()._product(SCHEDULE, t)[1] / variance - 1) > 0.1  # the paper's is another
+
+
+def test_the_repository_optimises_after_trial_steps():
+    """30 steps: positions 10 and 20 of 0 … 29, both in signals; each with five network calls on trial."""
+    sampler = ReSampleRepository(steps=30, iterations=3, signal_iterations=4, tolerance=0.0)
+    cost = sampler.sample(problem(pca(1.0)), noise()).cost
+    assert (cost.forwards, cost.backwards) == (30 + 2 * 5, 30)
+    # a step's own, the two starts in signals, the last optimisation, the result
+    assert (cost.decodes, cost.encodes) == (30 + 2 + 3 + 1, 2)
+
+
+def test_the_repository_fits_what_it_measures():
+    given = problem(pca(1.0)).of_states()
+    z = ReSampleRepository(iterations=500, rate=0.05)._in_states(given, random(3, *STATE, seed=9))
+    rough = given.residual(random(3, *STATE, seed=9)).flatten(1).norm(dim=1)
+    matrix, origin = through(pca(1.0), operator())
+    left = given.y.flatten(1) - origin
+    least = left - (torch.linalg.lstsq(matrix, left.T).solution.T @ matrix.T)
+    found = given.residual(z).flatten(1).norm(dim=1)
+    assert (found < 1.1 * least.norm(dim=1) + 0.02 * rough).all()
