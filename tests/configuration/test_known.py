@@ -137,3 +137,4 @@ def test_lacking_says_what_is_missing():
     assert known.lacking({"svd", "posterior"}, task, prior) is None
     told = known.lacking({"mask", "noiseless"}, task, prior)
     assert told == "an inpainting task and a noiseless task (sigma_y = 0)"
+    assert known.lacking({"latent"}, task, prior) == "a latent prior"

@@ -335,3 +335,10 @@ def test_the_repository_fits_what_it_measures():
     least = left - (torch.linalg.lstsq(matrix, left.T).solution.T @ matrix.T)
     found = given.residual(z).flatten(1).norm(dim=1)
     assert (found < 1.1 * least.norm(dim=1) + 0.02 * rough).all()
+
+
+def test_verify_says_what_a_case_of_signals_lacks():
+    from posterity.certificates import panel
+
+    instance = panel.case("gaussian", "denoise", "quick").instances[0]
+    assert panel.missing(PSLD(), instance) == "needs a latent prior" and panel.missing(DPS(), instance) == ""
