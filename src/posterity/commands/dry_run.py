@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from posterity.configuration.current import Difference
 from posterity.errors import PosterityError
+
+if TYPE_CHECKING:
+    from posterity.configuration.current import Difference
 
 __all__ = ["Dry", "JobHere", "dry_run", "leaves"]
 
@@ -117,6 +119,8 @@ def dry_run(targets: Sequence[str], configs: Sequence[Path], snakefile: Path = P
 
 
 def _read(workflow: Any) -> Dry:
+    from posterity.configuration.current import Difference
+
     dag = workflow.dag
     since: dict[str, Difference] = workflow.globals["SINCE"]
     jobs = [

@@ -11,7 +11,6 @@ import typer
 
 from posterity.commands.check import versions_told
 from posterity.commands.dry_run import Dry, JobHere, dry_run
-from posterity.configuration.current import differences, shown
 
 __all__ = ["Configs", "Workflow", "modules_changed", "plan"]
 
@@ -82,6 +81,8 @@ def _gpus(job: JobHere, found: Dry) -> int:
 
 def _settings(jobs: Sequence[JobHere]) -> Iterator[str]:
     """Every change of a setting once, with how many jobs have it."""
+    from posterity.configuration.current import differences, shown
+
     changes: dict[tuple[str, str, str, str], list[str]] = {}
     for job in jobs:
         if job.before:

@@ -14,7 +14,6 @@ from posterity.artifacts.origin import recorded
 from posterity.commands.check import versions_told
 from posterity.commands.dry_run import Dry, JobHere, dry_run, leaves
 from posterity.commands.plan import Configs, Workflow, modules_changed
-from posterity.configuration.current import differences, shown
 from posterity.errors import PosterityError
 
 __all__ = ["why"]
@@ -50,6 +49,8 @@ def why(
 def _made_from(
     file: Path, about: Mapping[str, Any], job: JobHere | None, inputs: Sequence[str]
 ) -> Iterator[str]:  # fmt: skip
+    from posterity.configuration.current import shown
+
     if not file.exists():
         yield "  does not exist"
         return
@@ -87,6 +88,8 @@ def _again(about: Mapping[str, Any], job: JobHere | None, configs: Sequence[Path
 
 
 def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
+    from posterity.configuration.current import differences
+
     if not job.runs:
         yield from versions_told([found.since[job.outputs[0]]] if job.outputs[0] in found.since else [])
         yield "up to date: snakemake would not make it again"
@@ -129,7 +132,9 @@ def _waits(job: JobHere, found: Dry) -> dict[str, str]:
 
 
 def _reason(job: JobHere) -> str:
-    """Why a job runs, in a few words."""
+    """Say in a few words why a job runs."""
+    from posterity.configuration.current import differences, shown
+
     if job.cause == "settings":
         name, before, now = next(differences(job.before, job.now))
         return f"setting {name}: {shown(before)} → {shown(now)}"
