@@ -73,10 +73,10 @@ def test_overrides_hold_where_they_say(folder):
 
     here = sampler(SMILEYS, "sr16", "kernel", "ddnm_guided")
     assert here["settings"] | {"eta": 0.1, "steps": 7} == here["settings"]
-    assert here["guidance"] == {"eta": 0.9, "threshold": 0.01, "rms": None}
+    assert here["wrap"] == [{"diversity": {"eta": 0.9, "threshold": 0.01, "rms": None}}]
     assert sampler("openmoji-people", "sr16", "kernel", "ddnm")["settings"]["eta"] == 0.85
     assert sampler(SMILEYS, FACE, "blocks", "ddnm")["settings"]["steps"] == 50
-    assert sampler(SMILEYS, FACE, "blocks", "ddnm")["guidance"] is None
+    assert sampler(SMILEYS, FACE, "blocks", "ddnm")["wrap"] == []
 
 
 def test_every_default_is_written_out(folder):
@@ -87,7 +87,7 @@ def test_every_default_is_written_out(folder):
 @pytest.mark.parametrize(("given", "resolved"), [(None, None), (0.2, 0.2)])
 def test_a_reach_without_limit_is_null(folder, given, resolved):
     planned = plan(folder, samplers={"ddnm": {"guided": {"rms": given}}})
-    guidance = planned.job("sample", SMILEYS, FACE, "blocks", "ddnm_guided").settings["sampler"]["guidance"]
+    guidance = planned.job("sample", SMILEYS, FACE, "blocks", "ddnm_guided").settings["sampler"]["wrap"][0]["diversity"]
     assert guidance == {"eta": 0.9, "threshold": None, "rms": resolved}
 
 
@@ -107,7 +107,7 @@ def test_the_published_settings_of_the_paper_scale_priors():
     """Canonical D of Tables 4 and 5 after the conversion of what each code counts."""
 
     def guidance(sampler, prior, task):
-        found = settled(f"{sampler}_guided", prior, task)["guidance"]
+        found = settled(f"{sampler}_guided", prior, task)["wrap"][0]["diversity"]
         assert found["rms"] is None
         return found["eta"], found["threshold"]
 

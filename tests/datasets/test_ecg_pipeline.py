@@ -41,7 +41,7 @@ def made(wheel, tmp_path_factory):
     key = {"dataset": DATASET, "task": TASK["name"], "prior": PRIOR}
     posterior.run(key, **given, output=at["posterior"])
     for method, settings in (("exact", {}), ("ddnm", {"steps": 20})):
-        job = {"name": method, "method": method, "settings": settings, "guidance": None}
+        job = {"name": method, "method": method, "settings": settings, "wrap": []}
         at[method] = folder / f"{method}.parquet"
         sample.run(key | {"sampler": job, "samples": 6, "seed": 0}, **given, output=at[method])
         chosen = folder / f"{method}-subsets.parquet"

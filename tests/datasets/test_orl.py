@@ -99,7 +99,7 @@ def test_grey_images_go_through_every_stage(faces, tmp_path):
     draws = {}
     for name, method in (("exact", {"method": "exact"}), ("ddnm", {"method": "ddnm", "settings": {"steps": 10}})):
         draws[name] = tmp_path / name / "samples.parquet"
-        sampler = {"name": name, "settings": {}, "guidance": None, **method}
+        sampler = {"name": name, "settings": {}, "wrap": [], **method}
         run = key | {"sampler": sampler, "samples": 6, "seed": 0}
         sample.run(run, items=faces, regions=regions, measurements=measurements, weights=None, output=draws[name])
         found = store.read(draws[name], "samples").to_pylist()

@@ -113,7 +113,7 @@ def test_a_legend_stays_within_its_figure(runs, columns):
 
 def test_runs_of_a_study_are_told_apart():
     assert _study.labels(["a/sr4/kernel/dps", "a/sr8/kernel/dps"]) == ["sr4, DPS", "sr8, DPS"]
-    assert _study.labels(["a/sr4/kernel/dps", "b/sr4/kernel/dps_guided"]) == ["sr4, DPS", "sr4, DPS + guidance"]
+    assert _study.labels(["a/sr4/kernel/dps", "b/sr4/kernel/dps_guided"]) == ["sr4, DPS", "sr4, dps_guided"]
     assert _study.labels(["a/sr4/kernel/dps", "b/sr4/kernel/dps"]) == ["a, sr4, DPS", "b, sr4, DPS"]
     assert _study.labels(["a/sr4/k/dps", "a/sr4/l/dps"]) == ["a, sr4, k, DPS", "a, sr4, l, DPS"]
     assert _study.labels(["people"]) == ["people"]

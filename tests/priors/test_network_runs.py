@@ -113,7 +113,7 @@ def test_samplers_stay_on_the_device_of_the_network(name: str) -> None:
 
 SETTINGS: dict[str, Any] = {
     "dataset": "d", "task": "sr2", "prior": {"name": "net", "kind": "network"}, "samples": 2, "seed": 0,
-    "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": 5}, "guidance": None},
+    "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": 5}, "wrap": []},
 }  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def test_a_batch_that_is_too_large_for_the_memory_is_halved(
     folder = inputs["items"].parent
     (folder / "hungry.py").write_text(HUNGRY)
     monkeypatch.setattr(samplers, "__path__", [*samplers.__path__, str(folder)])
-    hungry = {"name": "hungry", "method": "hungry", "settings": {"rows": 8}, "guidance": None}
+    hungry = {"name": "hungry", "method": "hungry", "settings": {"rows": 8}, "wrap": []}
     whole = run(inputs, sampler=hungry)
     few = run(inputs, sampler=hungry | {"settings": {"rows": 4}})
     assert import_module("posterity.samplers.hungry").sizes == [8, 8, 4, 4]

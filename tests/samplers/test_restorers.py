@@ -207,7 +207,7 @@ def test_without_weights_a_run_is_not_applicable_and_says_why(tmp_path):
     settings = {
         "dataset": "faces", "task": "inpaint_face", "samples": 5, "seed": 0,
         "prior": {"name": "mat_celebahq", "kind": "restorer", "family": "mat"},
-        "sampler": {"name": "mat", "method": "mat", "settings": {}, "guidance": None},
+        "sampler": {"name": "mat", "method": "mat", "settings": {}, "wrap": []},
     }  # fmt: skip
     made, none = tmp_path / "mat.parquet", tmp_path / "none"
     sample.run(settings, items=none, regions=none, measurements=tmp_path / "y.parquet", output=made)

@@ -26,7 +26,7 @@ def settings(steps: int, samples: int = 1) -> dict[str, Any]:
         "dataset": "d",
         "task": "half",
         "prior": {"name": "kernel", "kind": "kernel", "bandwidth": 0.1},
-        "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": steps}, "guidance": None},
+        "sampler": {"name": "ddnm", "method": "ddnm", "settings": {"steps": steps}, "wrap": []},
         "samples": samples,
         "seed": 0,
     }

@@ -80,7 +80,7 @@ def inputs(made, *names):
         ({"sampler": SAMPLE["sampler"] | {"method": "dnm"}}, "sampler method 'dnm' does not exist; choose one of"),
         ({"sampler": SAMPLE["sampler"] | {"settings": {"steps": True}}}, "sampler ddnm: steps = True"),
         ({"sampler": SAMPLE["sampler"] | {"settings": {"steps": 0}}}, "sampler ddnm: steps = 0"),
-        ({"sampler": SAMPLE["sampler"] | {"guidance": {"eta": -1}}}, "sampler ddnm, guidance: eta = -1"),
+        ({"sampler": SAMPLE["sampler"] | {"wrap": [{"diversity": {"eta": -1}}]}}, "sampler ddnm, diversity: eta = -1"),
     ],
 )
 def test_samples_of_other_measurements_than_the_settings_say(made, changes, said):

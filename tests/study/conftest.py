@@ -21,13 +21,14 @@ def _picture(item: int, sample: int, guided: bool) -> torch.Tensor:
 def inputs(tmp_path_factory):
     """Paths of samples (vanilla and guided) and subsets."""
     root = tmp_path_factory.mktemp("inputs")
-    for sampler, count in (("ddnm", 14), ("ddnm_guided", 5)):
-        guided = sampler.endswith("_guided")
+    for sampler, count, guided in (("ddnm", 14, False), ("ddnm_guided", 5, True)):
+        wrap = [{"diversity": {"eta": 0.9}}] if guided else []
+        about = {"settings": {"sampler": {"name": sampler, "method": "ddnm", "settings": {}, "wrap": wrap}}}
         rows = [
             RUN | {"sampler": sampler, "item": item, "sample": s, "signal": images.encode(_picture(n, s, guided))}
             for n, item in enumerate(ITEMS) for s in range(count)
         ]  # fmt: skip
-        store.write(root / f"{sampler}.parquet", "samples", rows, {})
+        store.write(root / f"{sampler}.parquet", "samples", rows, about)
     chosen = {"random": [0, 1, 2, 3, 4], "kmeans": [5, 6, 7, 8, 0], "fps": [7, 8, 9, 10, 11]}
     rows = [
         RUN | {"sampler": "ddnm", "item": item, "subset": name, "rank": r, "sample": s}

@@ -60,14 +60,15 @@ def made(root: Path) -> dict[str, list[Path]]:
         for sampler in SAMPLERS:
             if task == "inpaint_box" and sampler.startswith("ddnm"):
                 continue
-            run = measurement | {"prior": "kernel", "sampler": sampler}
-            name = f"{dataset}-{task}-{sampler}"
             method = sampler.split("_")[0]
-            settings = {
-                "sampler": {"name": sampler, "method": method, "settings": {}, "guidance": GUIDANCE.get(sampler)}
-            }
-            write("samples", name, _samples(run, truths, keep, sampler), settings)
-            write("metrics", name, _metrics(run, sampler))
+            wrap = [{"diversity": GUIDANCE[sampler]}] if sampler in GUIDANCE else []
+            run = measurement | {"prior": "kernel", "sampler": sampler}
+            drawn_by = run | {"method": method, "wrappers": "diversity" if wrap else ""}
+            name = f"{dataset}-{task}-{sampler}"
+            by = {"stream": 1} if sampler == "exact_again" else {}
+            settings = {"sampler": {"name": sampler, "method": method, "settings": by, "wrap": wrap}}
+            write("samples", name, _samples(drawn_by, truths, keep, sampler), settings)
+            write("metrics", name, _metrics(drawn_by, sampler))
             write("subsets", name, [
                 run | {"item": i, "subset": s, "rank": r, "sample": (r * (k + 1)) % POOL}
                 for i in ITEMS for k, s in enumerate(RULES) for r in range(SHOWN)
@@ -195,7 +196,8 @@ def problems(root: Path) -> list[Path]:
                    "signal_shape": [3, SIDE, SIDE], "truth": truth, "display": truth} for i in ITEMS
         ], {"task": {"name": task, "sigma_y": 0.05, **about}})  # fmt: skip
         for n, sampler in enumerate(("exact", "ddnm", "mgps") if task == "pool4" else ("mgps",)):
-            run, about_run = key | {"prior": "kernel", "sampler": sampler}, {"sampler": {"method": sampler}}
+            run = key | {"prior": "kernel", "sampler": sampler, "method": sampler, "wrappers": ""}
+            about_run = {"sampler": {"method": sampler}}
             samples = [
                 run | {"item": i, "sample": s, "signal": images.encode(torch.full((3, SIDE, SIDE), s / 2 - n / 3))}
                 for i in ITEMS for s in range(3)

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 __all__ = ["IMAGE", "SCHEMAS", "SIGNAL", "VERSION"]
 
-VERSION = 4
+VERSION = 5
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A PNG as `datasets` and Parquet viewers understand it."""
@@ -25,6 +25,8 @@ SIGNAL = pa.struct(
 
 _MEASUREMENT_KEY = [("dataset", pa.string()), ("task", pa.string()), ("item", pa.string())]
 _RUN_KEY = [*_MEASUREMENT_KEY, ("prior", pa.string()), ("sampler", pa.string())]
+# the sampler's file, and the wrappers around it from the inside out, with commas
+_RECIPE = [("method", pa.string()), ("wrappers", pa.string())]
 
 SCHEMAS: dict[str, pa.Schema] = {
     # data/datasets/{dataset}/items.parquet; split is "prior" or "test"; items of one subject have the same split
@@ -65,6 +67,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "samples": pa.schema(
         [
             *_RUN_KEY,
+            *_RECIPE,
             ("sample", pa.int32()),
             ("signal", SIGNAL),
             ("lr_psnr", pa.float64()),
@@ -96,6 +99,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "metrics": pa.schema(
         [
             *_RUN_KEY,
+            *_RECIPE,
             ("subset", pa.string()),
             ("sample", pa.int32()),
             ("metric", pa.string()),

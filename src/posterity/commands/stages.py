@@ -231,7 +231,7 @@ def sample(
 
     Example: posterity sample --settings
     '{"dataset":"openmoji-smileys","task":"sr4","prior":{"name":"kernel","kind":"kernel","bandwidth":0.1},
-    "sampler":{"name":"ddnm","method":"ddnm","settings":{"steps":50},"guidance":null},"samples":5,"seed":0}'
+    "sampler":{"name":"ddnm","method":"ddnm","settings":{"steps":50},"wrap":[]},"samples":5,"seed":0}'
     --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
     --measurements sr4.parquet --output ddnm.parquet
     """

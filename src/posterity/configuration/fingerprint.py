@@ -65,6 +65,7 @@ def printed(stage: str, name: str) -> dict[str, str]:
 def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
     if stage == "sample":
         yield f"{_PACKAGE}.samplers.{settings['sampler']['method']}"
+        yield from (f"{_PACKAGE}.wrappers.{name}" for one in settings["sampler"].get("wrap", ()) for name in one)
     elif stage == "verify":
         yield from (f"{_PACKAGE}.samplers.{entry['method']}" for entry in settings["samplers"] if "method" in entry)
         folder = f"{_PACKAGE}.certificates.statistics"

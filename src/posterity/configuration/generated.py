@@ -14,12 +14,17 @@ def schemas() -> dict[str, str]:
     """{file name without .json: content}."""
     from pydantic import TypeAdapter
 
-    from posterity import samplers, subsets
+    from posterity import samplers, subsets, wrappers
     from posterity.priors.training import Training
     from posterity.stages._references import REFERENCES
 
     rules = {name: {"settings": TypeAdapter(subsets.find(name)).json_schema()} for name in subsets.names()}
     references = {name: {"settings": TypeAdapter(cls).json_schema()} for name, cls in REFERENCES.items()}
-    contents = {"samplers": samplers.schema(), "subsets": rules, "references": references}
+    contents = {
+        "samplers": samplers.schema(),
+        "wrappers": wrappers.schema(),
+        "subsets": rules,
+        "references": references,
+    }
     contents["training"] = TypeAdapter(Training).json_schema()
     return {n: json.dumps(c, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for n, c in contents.items()}

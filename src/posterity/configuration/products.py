@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from posterity.artifacts.recipes import Recipe, partners
+
 __all__ = ["Made", "lacking"]
 
 _POOL = 20
@@ -87,7 +89,7 @@ def _chosen(*rules: str) -> Callable[[Made], bool]:
 
 
 def _partners(made: Made) -> bool:
-    return any((*key[:3], f"{key[3]}_guided") in made.samplers for key in made.samplers)
+    return bool(partners({key: Recipe.of(sampler) for key, sampler in made.samplers.items()}))
 
 
 def _swept(vary: str) -> Callable[[Made], bool]:
@@ -96,7 +98,7 @@ def _swept(vary: str) -> Callable[[Made], bool]:
     def test(made: Made) -> bool:
         found: dict[str, set[str]] = defaultdict(set)
         for key, sampler in made.samplers.items():
-            if guidance := sampler["guidance"]:
+            if guidance := Recipe.of(sampler).wrapper("diversity"):
                 reach = [guidance.get("threshold"), guidance.get("rms")]
                 fixed, varied = (reach, guidance["eta"]) if vary == "eta" else (guidance["eta"], reach)
                 like = [*key[:3], sampler["method"], sampler["settings"], fixed]
@@ -135,7 +137,7 @@ def _always(made: Made) -> bool:  # noqa: ARG001 - the signature of those that n
 
 Need = tuple[Callable[[Made], bool], str]
 _LARGE = f"a pool of at least {_POOL} samples"
-_PAIR = "a sampler and its guided partner on one task"
+_PAIR = "a sampler and its wrapped partner on one task"
 _ETA = "one sampler with two strengths (eta) of guidance"
 _REACH = "one sampler with two reaches (threshold or rms) of guidance"
 _PLAIN: Need = (lambda made: 1 in made.toys.values(), "closed-form problems with `samplers`")

@@ -22,7 +22,7 @@ class Named:
 
     name: str
     definition: Mapping[str, Any]
-    guided: bool
+    guided: bool = False
     variant: Mapping[str, Any] | None = None
 
     @property
@@ -42,7 +42,7 @@ def catalogue(
     out: dict[str, Named] = {}
     for name, definition in samplers.items():
         if _valid(name, definition, where, problems):
-            out[name] = Named(name, definition, guided=False)
+            out[name] = Named(name, definition)
             if "guided" in definition:
                 out[f"{name}_guided"] = Named(f"{name}_guided", definition, guided=True)
     for name, definition in samplers.items():
@@ -51,7 +51,7 @@ def catalogue(
         for variant, content in definition.get("variants", {}).items():
             if variant in out:
                 problems.say(f"samplers.{name}.variants.{variant}", "this name is taken by another sampler")
-            out[variant] = Named(variant, definition, "guidance" in content, content)
+            out[variant] = Named(variant, definition, variant=content)
     return out
 
 
@@ -75,19 +75,37 @@ def _valid(name: str, definition: Any, where: Mapping[str, Collection[str]], pro
     method, good = methods[definition["method"]], True
     for at, part in _parts(path, definition):
         good &= check(part.get("settings", {}), _partial(method["settings"]), f"{at}.settings", problems)
-        for key in ("guided", "guidance"):
-            if key in part and not method["guidable"]:
-                problems.say(f"{at}.{key}", f"method {definition['method']} has no clean prediction to guide")
-                good = False
-            if {"threshold", "rms"} <= set(part.get(key, ())):
-                problems.say(f"{at}.{key}", "give threshold or rms, not both")
-                good = False
+        good &= _wrappers(at, part, definition["method"], problems)
         for key, names in part.get("when", {}).items():
             for one in [names] if isinstance(names, str) else names:
                 good &= problems.known(f"{at}.when.{key}", one, where[key], key)
     if "eta" not in definition.get("guided", {"eta": 0}):
         problems.say(f"{path}.guided", "'eta' is missing")
         good = False
+    return good
+
+
+def _wrappers(at: str, part: Mapping[str, Any], method: str, problems: Problems) -> bool:
+    """True if every wrapper of a part exists, has a place in the method and valid settings."""
+    known, good = schema("wrappers"), True
+    named = [(f"{at}.guided", "diversity", part["guided"])] if "guided" in part else []
+    around = [one for wrapper in part.get("wrap", []) for one in wrapper.items()]
+    for i, (name, given) in enumerate(around):
+        if not problems.known(f"{at}.wrap[{i}]", name, list(known), "wrapper"):
+            good = False
+            continue
+        named.append((f"{at}.wrap[{i}].{name}", name, given))
+        good &= check(given, known[name]["settings"], f"{at}.wrap[{i}].{name}", problems)
+        if [other for other, _ in around].index(name) < i:
+            problems.say(f"{at}.wrap[{i}]", f"{name} goes around the sampler twice; once is enough")
+            good = False
+    for where, name, given in named:
+        if "guidable" in known[name]["needs"] and not schema("samplers")[method]["guidable"]:
+            problems.say(where, f"method {method} has no clean prediction to guide")
+            good = False
+        if {"threshold", "rms"} <= set(given):
+            problems.say(where, "give threshold or rms, not both")
+            good = False
     return good
 
 
@@ -103,21 +121,26 @@ def _partial(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settle(sampler: Named, prior: str, task: str, dataset: str) -> dict[str, Any]:
-    """{name, method, settings, guidance} with every default, override and variant applied, in that order."""
+    """{name, method, settings, wrap} with every default, override and variant applied, in that order."""
     definition, here = sampler.definition, {"prior": prior, "task": task, "dataset": dataset}
     settings = defaults(schema("samplers")[sampler.method]["settings"]) | definition.get("settings", {})
-    guidance = dict(definition.get("guided", {}))
+    guidance, wrap = dict(definition.get("guided", {})), definition.get("wrap", [])
     for override in definition.get("overrides", []):
         if all(here[k] in ([v] if isinstance(v, str) else v) for k, v in override["when"].items()):
             settings |= override.get("settings", {})
             guidance = _reach(guidance, override.get("guided", {}))
     if sampler.variant is not None:
         settings |= sampler.variant.get("settings", {})
-        guidance = _reach(guidance, sampler.variant.get("guidance", {}))
-    resolved = {"name": sampler.name, "method": sampler.method, "settings": settings, "guidance": None}
+        wrap = sampler.variant.get("wrap", wrap)
     if sampler.guided:
-        resolved["guidance"] = {"eta": guidance["eta"]} | {k: guidance.get(k) for k in ("threshold", "rms")}
-    return resolved
+        wrap = [*wrap, {"diversity": {k: guidance[k] for k in ("eta", "threshold", "rms") if k in guidance}}]
+    around = [{name: _whole(name, given)} for wrapper in wrap for name, given in wrapper.items()]
+    return {"name": sampler.name, "method": sampler.method, "settings": settings, "wrap": around}
+
+
+def _whole(wrapper: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a wrapper's settings, with the defaults of those that are not given."""
+    return defaults(schema("wrappers")[wrapper]["settings"]) | dict(given)
 
 
 def _reach(guidance: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

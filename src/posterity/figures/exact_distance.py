@@ -39,23 +39,19 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
             ax.set_xlabel(words)
             if m == 0:
                 ax.set_title(" · ".join(place), loc="left")
-        axes[2 * k].set_yticks(range(len(samplers)), [style.name(s) for s in samplers])
+        axes[2 * k].set_yticks(range(len(samplers)), [style.sampler(frames, s) for s in samplers])
     for ax in axes[2 * len(places) :]:
         ax.axis("off")
     caption = (
         "Means over items with 95 % bootstrap intervals; 0 is exact. The band is the floor: a second exact sampler "
-        "measured the same way. Filled: vanilla, open: with diversity guidance, which is not meant to be exact."
+        "measured the same way. Open: with diversity guidance, which is not meant to be exact."
     )
     return style.Drawn(figure, caption)
 
 
 def _guided(frames: Frames) -> set[tuple[str, ...]]:
     """Runs that were drawn with guidance."""
-    return {
-        tuple(a.key.values())
-        for a in frames.of("samples")
-        if a.about.get("origin", {}).get("settings", {}).get("sampler", {}).get("guidance")
-    }
+    return {tuple(a.key.values()) for a in frames.of("samples") if a.recipe.wrapper("diversity")}
 
 
 def _panel(ax: Axes, found: list[Cell | None], pushed: set[tuple[str, ...]]) -> None:
@@ -69,7 +65,7 @@ def _panel(ax: Axes, found: list[Cell | None], pushed: set[tuple[str, ...]]) -> 
             continue
         low, high = (cell.low, cell.high) if cell.low is not None and cell.high is not None else (cell.value,) * 2
         sampler = cell.row[3]
-        guided, floor = sampler.endswith("_guided") or cell.row in pushed, sampler == exact_posterior.FLOOR
+        guided, floor = cell.row in pushed, sampler == exact_posterior.FLOOR
         if floor:
             ax.axvspan(low, high, color=style.COLOURS["green"], alpha=0.18, linewidth=0)
         colour = style.COLOURS["green" if floor else "orange" if guided else "blue"]

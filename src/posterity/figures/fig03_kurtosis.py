@@ -30,7 +30,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         shape = next((samples, dimension) for _, samples, dimension in runs.values())
         boxes = [[v for row, f in runs.items() if row[3] == s for v in f[0]] for s in samplers]
         collections = max(collections, sum(map(len, boxes)))
-        names = [*map(style.name, samplers), "Gaussian"]
+        names = [*(style.sampler(frames, s) for s in samplers), "Gaussian"]
         drawn = ax.boxplot(
             [*boxes, gaussians(*shape)], whis=(5, 95), tick_labels=names, patch_artist=True, widths=0.55,
             flierprops={"marker": ".", "markersize": 3, "markeredgewidth": 0, "markerfacecolor": style.GREY},

@@ -1,4 +1,4 @@
-"""Restorations without and with diversity guidance, by the same noise."""
+"""Restorations without and with diversity guidance or another wrapper, by the same noise."""
 
 from __future__ import annotations
 
@@ -17,30 +17,24 @@ _SHOWN = 5
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """A row for every item and sampler that was run both ways on one task."""
-    runs = {tuple(a.key.values()): a for a in frames.of("samples")}
-    guided = choose.first(frames, "is a guided run beside its vanilla partner", lambda a: _vanilla(a.key) in runs)
-    setting = {k: guided.key[k] for k in ("dataset", "task", "prior")}
-    pairs = [a.key for a in frames.of("samples", **setting) if _vanilla(a.key) in runs]
+    wrapped = {a.path for _, a in frames.pairs()}
+    first = choose.first(frames, "is a wrapped run beside its plain partner", lambda a: a.path in wrapped)
+    setting = {k: first.key[k] for k in ("dataset", "task", "prior")}
+    pairs = frames.pairs(**setting)
     pictures = choose.measured(frames, setting)
     rows = []
     chosen = choose.items(pictures, settings, 3)
-    for k, key in enumerate(pairs):
-        vanilla = dict(zip(key, _vanilla(key) or (), strict=True))
-        sets = [choose.pool(frames, run) for run in (vanilla, key)]
+    for k, pair in enumerate(pairs):
+        sets = [choose.pool(frames, run.key) for run in pair]
+        words = style.sampler(frames, pair[1].key["sampler"])
         for n, item in enumerate(chosen):
             truth, seen = pictures[item]
             left, right = ([gallery.pixels(i) for i in s[s["item"] == item]["signal"][:_SHOWN]] for s in sets)
-            label = style.name(vanilla["sampler"]) if n == 0 else ""
+            label = words if n == 0 else ""
             rows.append(gallery.Row(label, [[truth], left, [seen], right], apart=n == 0 and k > 0))
     caption = (
-        f"The first {_SHOWN} samples without (left) and with guidance (right), drawn with the same noise; "
+        f"The first {_SHOWN} samples of a sampler alone (left) and with what its label names (right), drawn with the "
+        f"same noise; "
         f"{choose.described(setting)}."
     )
-    return style.Drawn(gallery.draw(rows, ["truth", "vanilla", "measured", "guided"]), caption)
-
-
-def _vanilla(key: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The key of the partner without guidance, as a tuple; None for a run that is not guided."""
-    if not key["sampler"].endswith("_guided"):
-        return None
-    return tuple(v.removesuffix("_guided") if k == "sampler" else v for k, v in key.items())
+    return style.Drawn(gallery.draw(rows, ["truth", "alone", "measured", "wrapped"]), caption)

@@ -28,7 +28,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         for n, item in enumerate(choose.items(pictures, settings, 3)):
             truth, seen = pictures[item]
             shown = [_samples(pools[p], item) if p in pools else [None] * _SHOWN for p in columns]
-            label = f"{style.name(task)}, {style.name(sampler)}" if n == 0 else ""
+            label = f"{style.name(task)}, {style.sampler(frames, sampler)}" if n == 0 else ""
             rows.append(gallery.Row(label, [[truth], [seen], *shown], apart=n == 0 and bool(rows)))
     caption = (
         f"The first {_SHOWN} samples of each item, none chosen by hand: "

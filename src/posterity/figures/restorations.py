@@ -44,7 +44,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         "The first sample of each item; of phase retrieval the best by LPIPS. Struck out: not run, mostly because the "
         f"sampler cannot do the task; the table says why. {shown_of}; no sample was chosen by hand."
     )
-    heads = ["truth", "measured", *(_heading(s) for s in samplers)]
+    heads = ["truth", "measured", *(_heading(frames, s) for s in samplers)]
     return style.Drawn(gallery.draw(rows, heads, room=0.1), caption)
 
 
@@ -60,5 +60,5 @@ def _metrics(frames: Frames, key: Mapping[str, str]) -> pd.DataFrame:
     return _runs.shown(frames.frame("metrics", **key))
 
 
-def _heading(sampler: str) -> str:
-    return "exact" if sampler == "exact" else style.name(sampler)
+def _heading(frames: Frames, sampler: str) -> str:
+    return "exact" if sampler == "exact" else style.sampler(frames, sampler)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "look", "name", "save"]
+    from posterity.tables.frames import Frames
+
+__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "look", "name", "sampler", "save"]
 
 INK, GREY = "#222222", "#8a8a8a"
 COLOURS = {
@@ -40,6 +42,9 @@ _WORDS = {
 }  # fmt: skip
 
 
+_WRAPPERS = {"diversity": "guidance"}
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A figure and what it shows, in words: which data, which samples."""
@@ -50,8 +55,17 @@ class Drawn:
 
 def name(key: str) -> str:
     """A sampler's, subset's or task's name for people."""
-    base = key.removesuffix("_guided")
-    return _WORDS.get(base, base) + (" + guidance" if key.endswith("_guided") else "")
+    return _WORDS.get(key, key)
+
+
+def sampler(frames: Frames, key: str) -> str:
+    """Return a run's sampler in words, with its wrappers; its name where that says which of several it is."""
+    made = {a.key["sampler"]: a.recipe for a in frames.of("samples")}
+    if key not in made or not made[key].wrap:
+        return name(key)
+    alike = {n for n, r in made.items() if (r.method, r.wrappers) == (made[key].method, made[key].wrappers)}
+    words = [name(made[key].method), *(_WRAPPERS.get(w, w.replace("_", " ")) for w in made[key].wrappers)]
+    return " + ".join(words) if len(alike) == 1 else f"{' + '.join(words)} ({key})"
 
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **how: Any) -> tuple[Figure, Sequence[Axes]]:

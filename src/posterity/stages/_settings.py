@@ -90,7 +90,7 @@ class _Sampler(_Settings):
     name: Name
     method: str
     settings: dict[str, Any] = {}
-    guidance: dict[str, Any] | None = None
+    wrap: list[Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]] = []
 
 
 class _Sample(_Posterior):

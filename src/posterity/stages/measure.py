@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from posterity.artifacts import signals, store
+from posterity.artifacts.recipes import Recipe
 from posterity.errors import PosterityError
 from posterity.stages._interruption import between_items
 from posterity.stages._metric_rows import Rows, attempted
@@ -32,7 +33,7 @@ _UNRECORDED = "N/A: no entry of y is measured, or the misfit is not finite"
 _UNKNOWN = "N/A: nobody knows the truth of this measurement"
 _REFERENCED = ("psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma")
 _PERCEPTUAL = ("lpips", "diversity", "coverage")
-_KEYS = ("dataset", "task", "item", "prior", "sampler")
+_KEYS = ("dataset", "task", "item", "prior", "sampler", "method", "wrappers")
 
 
 def run(
@@ -102,11 +103,14 @@ def _absent(samples: Path, wanted: list[str]) -> list[dict[str, Any]]:
     """One row a metric of a run that has no samples, with the reason that it gives."""
     origin = store.provenance(samples)["origin"]
     run = origin["settings"]
+    recipe = Recipe.of(run["sampler"])
     key = {
         "dataset": run["dataset"],
         "task": run["task"],
         "prior": run["prior"]["name"],
         "sampler": run["sampler"]["name"],
+        "method": recipe.method,
+        "wrappers": recipe.column,
     }
     return [key | {"metric": metric, "reason": origin.get("reason", "N/A: no samples")} for metric in wanted]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import signals, store
+from posterity.artifacts.recipes import Recipe
 from posterity.errors import PosterityError
 from posterity.stages._crew import crew
 from posterity.stages._interruption import between_items
@@ -100,9 +101,7 @@ def _draw(
 
 
 def _sampler(settings: dict[str, Any]) -> Sampler:
-    from posterity import samplers
-    from posterity.wrappers.base import Wrapped
-    from posterity.wrappers.diversity import Diversity
+    from posterity import samplers, wrappers
 
     try:
         method = samplers.find(settings["method"])
@@ -110,10 +109,15 @@ def _sampler(settings: dict[str, Any]) -> Sampler:
         valid = ", ".join(samplers.names())
         raise PosterityError(f"sampler method {settings['method']!r} does not exist; choose one of {valid}") from None
     sampler = built(method, settings["settings"], f"sampler {settings['name']}")
-    given = settings.get("guidance")
-    if not given:
-        return sampler
-    return Wrapped(sampler, (built(Diversity, given, f"sampler {settings['name']}, guidance"),))
+    around = []
+    for name, given in (one for wrapper in settings.get("wrap", ()) for one in wrapper.items()):
+        try:
+            kind = wrappers.find(name)
+        except KeyError:
+            valid = ", ".join(wrappers.names())
+            raise PosterityError(f"wrapper {name!r} does not exist; choose one of {valid}") from None
+        around.append(built(kind, given, f"sampler {settings['name']}, {name}"))
+    return wrappers.Wrapped(sampler, tuple(around)) if around else sampler
 
 
 def _fitting(
@@ -177,7 +181,8 @@ def _restore(
     except NoClosedForm:
         modes = [None] * len(names)
     key = {k: settings[k] for k in ("dataset", "task")} | {"prior": settings["prior"]["name"]}
-    key |= {"sampler": settings["sampler"]["name"]}
+    recipe = Recipe.of(settings["sampler"])
+    key |= {"sampler": settings["sampler"]["name"], "method": recipe.method, "wrappers": recipe.column}
     cost = {k: getattr(done.cost, k) for k in ("forwards", "backwards", "decodes", "peak_bytes")}
     rows = [
         key | cost

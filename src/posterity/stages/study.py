@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import signals, store
+from posterity.artifacts.recipes import Recipe, partners
 from posterity.study import design as designs
 from posterity.study import page
 from posterity.study.design import STUDIES, Key
@@ -56,15 +57,21 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path, assets: P
 def _read(inputs: list[Path]) -> tuple[designs.Pools, designs.Chosen]:
     pools: dict[Key, dict[str, dict[int, bytes]]] = defaultdict(lambda: defaultdict(dict))
     chosen: dict[Key, dict[str, dict[str, list[int]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    recipes: dict[tuple[str, ...], Recipe] = {}
     for path in inputs:
-        kind = store.provenance(path).get("kind")
+        about = store.provenance(path)
+        kind, recipe = about.get("kind"), Recipe.told(about)
         if kind == "samples":
             for row in store.read(path, kind, columns=[*_RUN, "item", "sample", "signal"]).to_pylist():
+                recipes[_key(row)] = recipe
                 pools[_key(row)][row["item"]][row["sample"]] = signals.png(row["signal"])
         elif kind == "subsets":
             for row in sorted(store.read(path, kind).to_pylist(), key=lambda r: r["rank"]):
                 chosen[_key(row)][row["subset"]][row["item"]].append(row["sample"])
-    return pools, chosen
+    guided: dict[Key, Key] = {}
+    for wrapped, plain in partners(recipes, "diversity").items():
+        guided.setdefault(Key(*plain), Key(*wrapped))  # of several, the first by name
+    return designs.Pools(pools, guided), chosen
 
 
 def _key(row: dict[str, Any]) -> Key:

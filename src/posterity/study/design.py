@@ -27,8 +27,6 @@ STUDIES = ("paired_diversity", "coverage", "paired_quality")
 ANSWERS = {"paired_diversity": ("left", "right"), "coverage": ("yes", "no"), "paired_quality": ("left", "right")}
 """What can be answered in each study."""
 
-_GUIDED = "_guided"
-
 
 class Key(NamedTuple):
     """One run: whose samples are shown."""
@@ -39,8 +37,19 @@ class Key(NamedTuple):
     sampler: str
 
 
-Pools = Mapping[Key, Mapping[str, Mapping[int, bytes]]]
-"""Run → item → sample number → PNG."""
+class Pools(dict[Key, Mapping[str, Mapping[int, bytes]]]):
+    """Run → item → sample number → PNG.
+
+    Arguments:
+        pools: of all runs.
+        guided: {plain run: the one that differs by diversity guidance alone}.
+    """
+
+    def __init__(self, pools: Mapping[Key, Mapping[str, Mapping[int, bytes]]], guided: Mapping[Key, Key]) -> None:
+        super().__init__(pools)
+        self.guided = guided
+
+
 Chosen = Mapping[Key, Mapping[str, Mapping[str, Sequence[int]]]]
 """Run → subset → item → sample numbers in the order of choice."""
 
@@ -134,7 +143,7 @@ def questions(pools: Pools, chosen: Chosen, design: Design) -> list[dict[str, An
 
 def _applies(comparison: Comparison, key: Key, pools: Pools, chosen: Chosen) -> bool:
     if comparison.approach == "guided":
-        return _guided(key) in pools
+        return key in pools.guided
     names = chosen.get(key, {})
     return comparison.approach in names and (comparison.reference is None or comparison.reference in names)
 
@@ -145,10 +154,6 @@ def _nothing(number: int, comparison: Comparison, pools: Pools, chosen: Chosen) 
     return f"comparisons.{number} ({asked}) fits no run; there are {'; '.join(found) or 'no samples'}"
 
 
-def _guided(key: Key) -> Key:
-    return key._replace(sampler=key.sampler + _GUIDED)
-
-
 def _generator(seed: int, *names: str) -> np.random.Generator:
     digest = hashlib.sha256("/".join(names).encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
@@ -157,7 +162,7 @@ def _generator(seed: int, *names: str) -> np.random.Generator:
 def _compare(
     c: Comparison, key: Key, pools: Pools, chosen: Chosen, design: Design, share: int
 ) -> Iterable[dict[str, Any]]:
-    items = sorted(i for i in pools[key] if c.approach != "guided" or i in pools[_guided(key)])
+    items = sorted(i for i in pools[key] if c.approach != "guided" or i in pools[pools.guided[key]])
     # the items do not depend on the comparison, so that approaches meet the same images
     items = sorted(_generator(design.seed, "items", *key).permutation(items)[:share].tolist())
     sides = _generator(design.seed, "sides", c.study, c.approach, str(c.reference), *key)
@@ -180,7 +185,7 @@ def _members(c: Comparison, name: str, key: Key, item: str, pools: Pools, chosen
     """Sample numbers that are shown of the set ``name``, in an order that says nothing about their choice."""
     rng = _generator(design.seed, "members", c.study, name, *key, item)
     if name in ("guided", "vanilla"):
-        pool = sorted(pools[_guided(key) if name == "guided" else key][item])[: design.count]
+        pool = sorted(pools[pools.guided[key] if name == "guided" else key][item])[: design.count]
         if c.study == "paired_quality":  # the same sample number on both sides: the same noise
             return [pool[int(_generator(design.seed, "quality", *key, item).integers(len(pool)))]]
     else:
@@ -227,7 +232,7 @@ def images(row: Mapping[str, Any], pools: Pools) -> tuple[list[bytes], list[byte
     key = Key(row["dataset"], row["task"], row["prior"], row["sampler"])
 
     def of(name: str | None, samples: Sequence[int] | None) -> list[bytes]:
-        pool = pools[_guided(key) if name == "guided" else key][row["item"]]
+        pool = pools[pools.guided[key] if name == "guided" else key][row["item"]]
         return [pool[s] for s in samples or ()]
 
     target = row.get("target_sample")

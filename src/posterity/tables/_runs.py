@@ -13,14 +13,14 @@ from posterity.tables.frames import KEYS, Frames
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NOT_RUN", "order", "runs", "shown", "table"]
+__all__ = ["NOT_RUN", "recipe", "runs", "shown", "table"]
 
 NOT_RUN = "N/A: this sampler was not run on this task"
 
 
-def order(sampler: str) -> tuple[str, bool]:
-    """Sorts a guided sampler behind its vanilla partner."""
-    return sampler.removesuffix("_guided"), sampler.endswith("_guided")
+def recipe(rows: pd.DataFrame) -> tuple[str, str]:
+    """Return (method, wrappers) of the rows of one run; it sorts a wrapped run behind its plain partner."""
+    return rows["method"].iloc[0], rows["wrappers"].iloc[0]
 
 
 def shown(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -29,9 +29,9 @@ def shown(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def runs(metrics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """(dataset, task, prior, sampler) and its rows, guided behind vanilla."""
+    """(dataset, task, prior, sampler) and its rows, wrapped behind plain."""
     groups = list(metrics.groupby(list(KEYS)))
-    return iter(sorted(groups, key=lambda g: (*g[0][:3], order(g[0][3]))))
+    return iter(sorted(groups, key=lambda g: (*g[0][:3], *recipe(g[1]), g[0][3])))
 
 
 def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -> list[Cell]:
@@ -50,12 +50,15 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -
         raise frames.missing("metrics", none="of a task that belongs in this table")
     by_run: dict[Any, pd.DataFrame] = dict(runs(rows))
     settings = sorted({key[:3] for key in by_run})
-    samplers = sorted(rows["sampler"].unique(), key=order)
+    made = {sampler: recipe(own) for sampler, own in rows.groupby("sampler")}
+    samplers = sorted(made, key=lambda sampler: (*made[sampler], sampler))
+    # of several runs of one method in the same wrappers, which is the paper's is not known but of the method's own
+    printed = {s for s in samplers if s == made[s][0] or [*made.values()].count(made[s]) == 1}
     ran = {(*key[:2], key[3]) for key in by_run}
     cells = []
     for (setting, sampler), column in product(product(settings, samplers), columns):
         key = (*setting, sampler)
-        paper = published.per_run(setting[1], sampler, column)
+        paper = published.per_run(setting[1], *made[sampler], column) if sampler in printed else None
         if key in by_run:
             own = by_run[key]
             cells.append(mean_cell(key, column, own[own["metric"] == column], paper))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +49,13 @@ def groups(frames: Frames, vary: str) -> list[Group]:
     vanilla: dict[tuple[str, ...], Artifact] = {}
     guided: dict[tuple[tuple[str, ...], Any], dict[Any, Step]] = defaultdict(dict)
     for artifact in frames.of("samples"):
-        sampler = artifact.about.get("origin", {}).get("settings", {}).get("sampler", {})
-        place = (*(artifact.key.get(k, "") for k in KEYS[:3]), sampler.get("method", ""))
-        like = (*place, json.dumps(sampler.get("settings"), sort_keys=True))
-        guidance = sampler.get("guidance")
-        if not guidance:
+        recipe = artifact.recipe
+        place = (*(artifact.key.get(k, "") for k in KEYS[:3]), recipe.method)
+        like = (*place, recipe.settings)
+        guidance = recipe.wrapper("diversity")
+        if not recipe.wrap:
             vanilla[like] = artifact
+        if guidance is None or recipe.wrappers != ("diversity",):
             continue
         step = Step(artifact, float(guidance["eta"]), _reach(guidance))
         fixed, varied = (step.reach, step.eta) if vary == "eta" else (step.eta, step.reach)
@@ -74,7 +74,7 @@ def groups(frames: Frames, vary: str) -> list[Group]:
     return out
 
 
-def _reach(guidance: dict[str, Any]) -> Reach:
+def _reach(guidance: Mapping[str, Any]) -> Reach:
     for key, unit in (("threshold", "D"), ("rms", "rms")):
         if guidance.get(key) is not None:
             return Reach(float(guidance[key]), unit)

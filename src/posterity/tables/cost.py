@@ -25,7 +25,7 @@ _REFERENCE = "ddnm"
 
 def cells(frames: Frames) -> list[Cell]:
     """One row a run."""
-    columns = (*KEYS, "item", "forwards", "backwards", "seconds", "peak_bytes")
+    columns = (*KEYS, "method", "wrappers", "item", "forwards", "backwards", "seconds", "peak_bytes")
     by_run = dict(_runs.runs(frames.frame("samples", columns)))
     out = []
     for run, rows in by_run.items():

@@ -33,7 +33,7 @@ def cells(frames: Frames) -> list[Cell]:
         raise frames.missing("metrics", none=f"with {', '.join(METRICS)} of a prior that has an exact posterior")
     by_run = dict(_runs.runs(rows))
     out = []
-    for run in sorted(by_run, key=lambda k: (*k[:3], k[3] not in ("exact", FLOOR), _runs.order(k[3]))):
+    for run in sorted(by_run, key=lambda k: (*k[:3], k[3] not in ("exact", FLOOR), *_runs.recipe(by_run[k]), k[3])):
         own = by_run[run]
         if own["value"].isna().all():
             continue

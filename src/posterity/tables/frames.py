@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from posterity.artifacts import store
+from posterity.artifacts.recipes import Recipe, partners
 from posterity.artifacts.schemas import SCHEMAS
 from posterity.errors import PosterityError
 
@@ -32,6 +33,11 @@ class Artifact:
     kind: str
     key: dict[str, str]
     about: dict[str, Any]
+
+    @property
+    def recipe(self) -> Recipe:
+        """By what samples were drawn."""
+        return Recipe.told(self.about)
 
     def fits(self, where: Mapping[str, Any]) -> bool:
         """Whether no key that this artifact has contradicts ``where`` (a name or a list of names each)."""
@@ -61,6 +67,17 @@ class Frames:
         """Artifacts of a kind that fit, by their run."""
         found = [a for a in self.artifacts if a.kind == kind and a.fits(where)]
         return sorted(found, key=lambda a: tuple(a.key.get(k, "") for k in KEYS))
+
+    def pairs(self, *wrappers: str, **where: Any) -> list[tuple[Artifact, Artifact]]:
+        """Samples of a plain run and of one that differs by its wrappers alone, by the wrapped run.
+
+        Arguments:
+            wrappers: only runs in exactly these, where some are named.
+            where: restricts the runs.
+        """
+        runs = {tuple(a.key[k] for k in KEYS): a for a in self.of("samples", **where)}
+        found = partners({key: a.recipe for key, a in runs.items()}, *wrappers)
+        return [(runs[plain], runs[wrapped]) for wrapped, plain in found.items()]
 
     def frame(self, kind: str, columns: Sequence[str] | None = None, **where: Any) -> pd.DataFrame:
         """All rows of a kind, without signals unless ``columns`` names them; an error if there are none."""

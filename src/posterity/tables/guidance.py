@@ -1,38 +1,44 @@
-"""What diversity guidance changes, with the same noise: guided minus vanilla, item by item."""
+"""What wrappers change, with the same noise: wrapped minus plain, item by item."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from posterity.tables import _runs, published
 from posterity.tables.cells import Cell, join, paired_cell
 from posterity.tables.frames import KEYS, Frames
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["CAPTION", "ROWS", "TITLE", "cells", "signed"]
 
 ROWS = KEYS
-TITLE = "What guidance changes"
+TITLE = "What guidance and coupled noise change"
 CAPTION = (
-    "Guided minus vanilla, paired by item and drawn with the same noise: LPIPS diversity and modes of the shown set, "
+    "Wrapped minus plain, paired by item and drawn with the same noise: LPIPS diversity and modes of the shown set, "
     "then PSNR, LPIPS from the truth, NIQE and LR-PSNR of its samples. A note says where the interval leaves out 0. "
-    "Published: differences of the entries of Tables 1 to 3."
+    "Published, for guidance: differences of the entries of Tables 1 to 3."
 )
 _METRICS = ("diversity", "modes_shown", "psnr", "lpips", "niqe", "lr_psnr")
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row for every run that has a guided partner."""
+    """One row for every wrapped run whose plain partner is there, too."""
     by_run = dict(_runs.runs(_runs.shown(frames.frame("metrics"))))
-    pairs = [(k, (*k[:3], f"{k[3]}_guided")) for k in by_run if (*k[:3], f"{k[3]}_guided") in by_run]
+    both = [tuple(tuple(run.key[k] for k in KEYS) for run in pair) for pair in frames.pairs()]
+    pairs = [(plain, wrapped) for plain, wrapped in both if plain in by_run and wrapped in by_run]
     if not pairs:
-        raise frames.missing("metrics", none="of a sampler and its guided partner")
+        raise frames.missing("metrics", none="of a sampler and its wrapped partner")
 
     def rows() -> Iterator[Cell]:
-        for run, guided in pairs:
+        for plain, wrapped in pairs:
             for metric in _METRICS:
-                a, b = (by_run[k][by_run[k]["metric"] == metric] for k in (guided, run))
-                ours = paired_cell(run, metric, a, b, _published(run, metric))
+                a, b = (by_run[k][by_run[k]["metric"] == metric] for k in (wrapped, plain))
+                paper = _published(plain[1], by_run[plain], by_run[wrapped], metric)
+                ours = paired_cell(wrapped, metric, a, b, paper)
                 yield replace(ours, note=join(ours.note, signed(ours)))
 
     return list(rows())
@@ -42,11 +48,9 @@ def signed(cell: Cell) -> str | None:
     """The sign of the difference in words, None where there is no interval."""
     if cell.low is None or cell.high is None:
         return None
-    return (
-        "higher with guidance" if cell.low > 0 else "lower with guidance" if cell.high < 0 else "not separated from 0"
-    )
+    return "higher than plain" if cell.low > 0 else "lower than plain" if cell.high < 0 else "not separated from 0"
 
 
-def _published(run: tuple[str, ...], metric: str) -> float | None:
-    guided, vanilla = (published.per_run(run[1], s, metric) for s in (f"{run[3]}_guided", run[3]))
-    return None if guided is None or vanilla is None else round(guided - vanilla, 10)
+def _published(task: str, plain: pd.DataFrame, wrapped: pd.DataFrame, metric: str) -> float | None:
+    a, b = (published.per_run(task, *_runs.recipe(rows), metric) for rows in (wrapped, plain))
+    return None if a is None or b is None else round(a - b, 10)

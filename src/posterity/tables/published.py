@@ -37,10 +37,10 @@ def _lines(path: Path) -> Iterator[tuple[tuple[str, str, str, str], float]]:
                 yield (line["paper"], line["table"], line["row"], line["column"]), float(line["value"])
 
 
-def label(sampler: str) -> str:
-    """``ddrm_guided`` → ``DDRM + guidance``, as the paper prints it."""
-    base = sampler.removesuffix("_guided")
-    return _LABELS.get(base, base) + (" + guidance" if sampler.endswith("_guided") else "")
+def label(method: str, wrappers: str) -> str:
+    """Return what the paper prints: ``DDRM + guidance`` of ddrm in diversity."""
+    around = {"": "", "diversity": " + guidance"}
+    return _LABELS.get(method, method) + around.get(wrappers, f" + {wrappers}")
 
 
 def value(table: str, row: str, column: str, paper: str = "cohen2024") -> float | None:
@@ -48,14 +48,14 @@ def value(table: str, row: str, column: str, paper: str = "cohen2024") -> float 
     return _numbers().get((paper, table, row, column))
 
 
-def per_run(task: str, sampler: str, metric: str) -> float | None:
+def per_run(task: str, method: str, wrappers: str, metric: str) -> float | None:
     """Tables 1-3: ×16 on faces, ×4 on natural images, face regions, boxes."""
     if task.startswith(("sr16", "sr4")):
         noise = "noisy" if "noisy" in task else "noiseless"
-        return value("1" if task.startswith("sr16") else "2", label(sampler), f"{noise} / {metric}")
+        return value("1" if task.startswith("sr16") else "2", label(method, wrappers), f"{noise} / {metric}")
     boxes = {"inpaint_box": "PartImageNet", "inpaint_object": "PartImageNet"}
     data = {"inpaint_face": "CelebAMask-HQ", **boxes}.get(task)
-    return value("3", label(sampler), f"{data} / {metric}") if data else None
+    return value("3", label(method, wrappers), f"{data} / {metric}") if data else None
 
 
 def restored(problem: str, method: str, metric: str, *, natural: bool) -> float | None:
