@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from posterity.artifacts.recipes import Recipe, partners
+from posterity.recipes import Recipe, partners
 
 __all__ = ["Made", "lacking"]
 

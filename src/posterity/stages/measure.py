@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from posterity.artifacts import signals, store
-from posterity.artifacts.recipes import Recipe
 from posterity.errors import PosterityError
+from posterity.recipes import Recipe
 from posterity.stages._interruption import between_items
 from posterity.stages._metric_rows import Rows, attempted
 from posterity.stages._origins import agree

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import signals, store
-from posterity.artifacts.recipes import Recipe
 from posterity.errors import PosterityError
+from posterity.recipes import Recipe
 from posterity.stages._crew import crew
 from posterity.stages._interruption import between_items
 from posterity.stages._origins import agree

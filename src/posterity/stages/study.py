@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.artifacts import signals, store
-from posterity.artifacts.recipes import Recipe, partners
+from posterity.recipes import Recipe, partners
 from posterity.study import design as designs
 from posterity.study import page
 from posterity.study.design import STUDIES, Key

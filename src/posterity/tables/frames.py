@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from posterity.artifacts import store
-from posterity.artifacts.recipes import Recipe, partners
 from posterity.artifacts.schemas import SCHEMAS
 from posterity.errors import PosterityError
+from posterity.recipes import Recipe, partners
 
 if TYPE_CHECKING:
     import pandas as pd
