@@ -67,7 +67,8 @@ def test_the_same_signal_as_a_picture_of_one_row():
     """(8, T) and (8, 1, T) are one problem."""
     x = known()
     line, row = StationaryGaussian.estimate(x), StationaryGaussian.estimate(x[:, :, None])
-    torch.testing.assert_close(line.denoise(x[:4], 300)[:, :, None], row.denoise(x[:4, :, None], 300))
+    level = line.schedule.level(300)
+    torch.testing.assert_close(line.predict(x[:4], level).x0[:, :, None], row.predict(x[:4, :, None], level).x0)
 
 
 def test_the_dense_gaussian_has_the_moments_of_its_signals():
