@@ -23,7 +23,7 @@ __all__ = ["Trainer", "Training"]
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
-    """True if the device has matrix units for bfloat16: a GPU, or a processor with AMX (a step takes .7 of its time)."""
+    """True if the device has matrix units for bfloat16: a GPU, or a processor with AMX (.7 of the time per step)."""
     return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_amx_tile_supported())
 
 
