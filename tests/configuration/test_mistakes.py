@@ -70,6 +70,26 @@ def test_the_shipped_configurations_are_valid(folder):
             "config: samplers.exact.guided: method exact has no clean prediction to guide",
         ),
         (
+            {"samplers": {"exact": {"wrap": [{"diversity": {"eta": 1}}]}}},
+            "config: samplers.exact.wrap[0].diversity: method exact has no clean prediction to guide",
+        ),
+        (
+            {"samplers": {"ddnm": {"wrap": [{"coupled_nose": {}}]}}},
+            "config: samplers.ddnm.wrap[0] = 'coupled_nose': unknown wrapper; did you mean 'coupled_noise'?",
+        ),
+        (
+            {"samplers": {"ddnm": {"variants": {"mine": {"wrap": [{"coupled_noise": {"group": 1}}]}}}}},
+            "config: samplers.ddnm.variants.mine.wrap[0].coupled_noise.group = 1: must be at least 2",
+        ),
+        (
+            {"samplers": {"ddnm": {"variants": {"mine": {"wrap": [{"coupled_noise": {}}, {"coupled_noise": {}}]}}}}},
+            "config: samplers.ddnm.variants.mine.wrap[1]: coupled_noise goes around the sampler twice; once is enough",
+        ),
+        (
+            {"samplers": {"ddnm": {"wrap": [{"diversity": {"eta": 1}}]}}},
+            "config: samplers.ddnm.guided: diversity goes around the sampler twice; once is enough",
+        ),
+        (
             {"samplers": {"ddnm": {"guided": {"threshold": 0.1}}}},
             "config: samplers.ddnm.guided: give threshold or rms, not both",
         ),

@@ -99,6 +99,9 @@ def _wrappers(at: str, part: Mapping[str, Any], method: str, problems: Problems)
         if [other for other, _ in around].index(name) < i:
             problems.say(f"{at}.wrap[{i}]", f"{name} goes around the sampler twice; once is enough")
             good = False
+    if "guided" in part and "diversity" in [name for name, _ in around]:
+        problems.say(f"{at}.guided", "diversity goes around the sampler twice; once is enough")
+        good = False
     for where, name, given in named:
         if "guidable" in known[name]["needs"] and not schema("samplers")[method]["guidable"]:
             problems.say(where, f"method {method} has no clean prediction to guide")
