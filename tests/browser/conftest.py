@@ -65,13 +65,15 @@ def inputs(tmp_path_factory):
     run = {"dataset": "faces", "task": "inpaint_face", "prior": "blocks"}
     items = [f"item{n}" for n in range(4)]
     looks = [(0, n) for n in (0, 0, 0, 0, 0)] + [(n, (n + 2) % 5) for n in range(5)] + [(2, 1), (4, 4)]
-    for sampler in ("ddnm", "ddnm_guided"):
-        drawn = looks if sampler == "ddnm" else looks[5:10]
+    for sampler, drawn, wrap in (
+        ("ddnm", looks, []), ("ddnm_guided", looks[5:10], [{"diversity": {"eta": 0.9}}]),
+    ):  # fmt: skip
+        about = {"settings": {"sampler": {"name": sampler, "method": "ddnm", "settings": {}, "wrap": wrap}}}
         rows = [
             run | {"sampler": sampler, "item": item, "sample": s, "signal": {"bytes": _face((skin + n) % 5, mouth)}}
             for n, item in enumerate(items) for s, (skin, mouth) in enumerate(drawn)
         ]  # fmt: skip
-        store.write(root / f"{sampler}.parquet", "samples", rows, {})
+        store.write(root / f"{sampler}.parquet", "samples", rows, about)
     rows = [
         run | {"sampler": "ddnm", "item": item, "subset": name, "rank": r, "sample": r + first}
         for item in items for name, first in (("random", 0), ("fps", 5)) for r in range(5)
