@@ -30,16 +30,9 @@ def fresh():
 
 def test_a_samplers_own_file_and_what_it_imports_count_but_no_other_samplers():
     found = fp.modules(("posterity.stages.sample", "posterity.samplers.ddnm"))
-    for name in (
-        "samplers.ddnm",
-        "samplers.base",
-        "diffusion.steps",
-        "operators.base",
-        "stages._problem",
-        "wrappers.diversity",
-    ):
+    for name in ("samplers.ddnm", "samplers.base", "diffusion.steps", "operators.base", "stages._problem"):
         assert f"posterity.{name}" in found
-    for name in ("samplers.dps", "samplers.repaint", "subsets", "cli", "configuration"):
+    for name in ("samplers.dps", "samplers.repaint", "wrappers.diversity", "subsets", "cli", "configuration"):
         assert f"posterity.{name}" not in found
 
 
@@ -54,7 +47,16 @@ def test_every_module_that_the_sample_stage_loads_is_counted():
         "print(*[m for m in sys.modules if m.split('.')[0] == 'posterity'])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert set(loaded) <= set(fp.modules(("posterity.stages.sample", "posterity.samplers.ddnm")))
+    named = ("posterity.stages.sample", "posterity.samplers.ddnm", "posterity.wrappers.diversity")
+    assert set(loaded) <= set(fp.modules(named))
+
+
+def test_a_wrapper_counts_where_it_is_put_around_a_sampler(monkeypatch):
+    wrapped = {"sampler": {**SAMPLE["sampler"], "wrap": [{"diversity": {"eta": 0.2}}]}}
+    before = [fp.fingerprint("sample", settings) for settings in (SAMPLE, wrapped)]
+    edited(monkeypatch, "posterity.wrappers.diversity", lambda text: text + "\nX = 1\n")
+    after = [fp.fingerprint("sample", settings) for settings in (SAMPLE, wrapped)]
+    assert after[0] == before[0] and after[1] != before[1]
 
 
 def test_an_edit_of_the_sampler_is_seen(monkeypatch):

@@ -197,7 +197,7 @@ def test_a_table_or_figure_of_what_the_experiment_does_not_make(folder, experime
         ({"nosuch": 1}, "unknown key 'nosuch'"),
         ({"items": -1}, "items = -1: "),
         ({"task": 3}, "task"),
-        ({"sampler": "dps"}, "needs a run, which the experiment does not make of sampler dps"),
+        ({"sampler": "dps"}, "needs a run of sampler dps, which the experiment does not make"),
     ],
 )
 def test_an_option_that_a_figure_does_not_have(folder, options, said):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posterity.datasets import regions
-from posterity.datasets.items import Item, alternate_split, split
+from posterity.datasets.items import DataSet, Item, alternate_split, split
 from posterity.datasets.people import describe
 from posterity.datasets.sheet import sheet
 
@@ -67,10 +67,10 @@ def test_the_sheet_shows_every_item_as_it_is():
     rng = np.random.default_rng(0)
     items = [Item(f"{k}", f"a very long name of item {k} indeed", "g", "prior", ["a"],
                   rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for k in range(7)]  # fmt: skip
-    page = np.array(Image.open(io.BytesIO(sheet(items))))
+    page = np.array(Image.open(io.BytesIO(sheet(DataSet(items, "CC0-1.0")))))
     windows = np.lib.stride_tricks.sliding_window_view(page, (64, 64, 3))[..., 0, :, :, :]
     for item in items:
-        corner = np.argwhere((page == item.pixels[0, 0]).all(-1))
+        corner = np.argwhere((page == item.signal[0, 0]).all(-1))
         assert any(
-            r < len(windows) and c < windows.shape[1] and (windows[r, c] == item.pixels).all() for r, c in corner
+            r < len(windows) and c < windows.shape[1] and (windows[r, c] == item.signal).all() for r, c in corner
         )

@@ -18,7 +18,7 @@ from posterity.operators.pointwise import Colorization
     [
         ({"operator": "inpant", "box": [0, 0, 1, 0.5]}, "operator 'inpant' does not exist; choose one of inpaint, sr,"),
         ({}, "operator 'None' does not exist"),
-        ({"operator": "inpaint"}, "operator inpaint needs one of box, half"),
+        ({"operator": "inpaint"}, r"operator inpaint: a signal of shape \(3, 48, 48\) needs one of box, half"),
         (
             {"operator": "inpaint", "pixels": [0.8, 0.7]},
             r"operator inpaint: pixels is \[0.8, 0.7\], expected the smaller",

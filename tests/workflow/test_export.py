@@ -16,10 +16,10 @@ from posterity.tables import published
 
 @pytest.fixture(scope="module")
 def archive(run):
-    done = posterity(run, "export", "tiny", "--output", "tiny.zip", "--snakefile", SNAKEFILE)
+    done = posterity(run, "export", "tiny", "--output", "once/tiny.zip", "--snakefile", SNAKEFILE)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("tiny.zip: 4 tables and figures")
-    return run / "tiny.zip"
+    assert done.stdout.startswith("once/tiny.zip: 4 tables and figures")
+    return run / "once" / "tiny.zip"
 
 
 def test_figures_drawn_from_the_archive_alone_are_identical(archive, run, tmp_path):

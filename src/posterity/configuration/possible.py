@@ -145,6 +145,7 @@ def check_products(
     """
     experiment = c.experiments[name]
     made = _made(c, name, pools, shown)
+    lacks: list[tuple[str, str, str]] = []
     for package in ("tables", "figures"):
         wanted = experiment.get(package, [])
         stage = package.removesuffix("s")
@@ -159,11 +160,14 @@ def check_products(
             if lack is None:
                 yield stage, one, options
             elif wanted != "all":
-                problems.add(
-                    f"experiments.{name}.{package}",
-                    one,
-                    f"needs {lack}, which the experiment does not make{_of(options)}",
-                )
+                lacks.append((package, one, f"{lack}{_of(options)}"))
+    if len(lacks) == 1:
+        ((package, one, lack),) = lacks
+        problems.add(f"experiments.{name}.{package}", one, f"needs {lack}, which the experiment does not make")
+    elif lacks:  # one run that is gone takes all that show it
+        needed = {lack: [f"{package}.{one}" for package, one, other in lacks if other == lack] for *_, lack in lacks}
+        said = "; nor ".join(f"{lack} (for {', '.join(these)})" for lack, these in needed.items())
+        problems.say(f"experiments.{name}", f"does not make {said}")
 
 
 def _of(options: Mapping[str, Any]) -> str:

@@ -61,7 +61,8 @@ def defined(samplers: Mapping[str, Any]) -> set[str]:
     for name, definition in samplers.items():
         if isinstance(definition, Mapping):
             out |= {f"{name}_guided"} if "guided" in definition else set()
-            out |= set(definition.get("variants") or {})
+            variants = definition.get("variants")
+            out |= set(variants) if isinstance(variants, Mapping) else set()
     return out
 
 
