@@ -244,7 +244,7 @@ def test_other_damaged_files_are_made_again(results):
         shutil.copy2(name, "whole")
         Path(name).write_bytes(Path("whole").read_bytes()[:-20])
         told = posterity("check", "--delete-damaged")
-        assert [line for line in told if line.startswith("damaged")][0].startswith(f"damaged: {name}: ")
+        assert next(line for line in told if line.startswith("damaged")).startswith(f"damaged: {name}: ")
         found = planned()
         assert expected <= found if ("prepare", D) in expected else found == expected
         shutil.copy2("whole", name)
