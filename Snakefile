@@ -27,7 +27,7 @@ try:
 except PosterityError as error:
     raise WorkflowError(str(error)) from None
 
-# Jobs follow the process that starts their shell: stages/_workflow.py.
+# Jobs follow the process that starts their shell: jobs/parent_process.py.
 before_jobs = f"export POSTERITY_JOBS_PER_GPU={plan.needs.jobs_per_gpu} POSTERITY_WORKFLOW=$PPID; "
 # The command must be the one of this environment, also when that is not activated.
 if shutil.which("posterity") is None:

@@ -21,7 +21,7 @@ import torch
 from benchmarks import device, kernel, makespan, mutants, overhead, results, workflow
 from benchmarks.peers import accuracy
 from posterity.errors import PosterityError
-from posterity.stages import _memory
+from posterity.jobs import memory
 
 Row = dict[str, object]
 
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> None:
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}: there are {', '.join(known)}")
     torch.set_num_threads(1)
-    _memory.keep()  # as every stage does
+    memory.keep()  # as every stage does
     for name in given.names or [name for name in known if name != "mutants"]:
         try:
             rows = results.shown(name, runs(quick=given.quick)[name]())

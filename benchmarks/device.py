@@ -22,10 +22,10 @@ from posterity.artifacts import signals, store
 from posterity.assets import vgg16
 from posterity.errors import PosterityError
 from posterity.features.lpips import LPIPS
+from posterity.jobs import devices
 from posterity.metrics.images import psnr
 from posterity.priors.loading import load
 from posterity.priors.network import PRECISIONS
-from posterity.stages import _device
 
 __all__ = ["precision", "throughput"]
 
@@ -37,7 +37,7 @@ SIGMA_Y = 0.1
 
 def throughput(network: str, batches: Sequence[int], steps: int, turns: int) -> Iterator[Row]:
     """Every batch size with every method; ``share`` is the sampler's throughput over that of the bare evaluations."""
-    prior = load(_weights(network), device=_device.best())
+    prior = load(_weights(network), device=devices.best())
     for name, rows in product(METHODS, batches):
         found = measure(Method(name, "posterity", ours(sampler(name, steps)), SIGMA_Y), prior, rows, turns)
         run, alone = float(str(found["run s"])), float(str(found["replay s"]))
@@ -59,7 +59,7 @@ def precision(network: str, dataset: str, items: int, steps: int, turns: int, *,
         method = ours(sampler(name, steps))
         plain: tuple[float, float, float] | None = None
         for compile_, bits in product((False, True) if compiled else (False,), PRECISIONS):
-            prior = load(_weights(network), device=_device.best(), precision=bits, compiled=compile_)
+            prior = load(_weights(network), device=devices.best(), precision=bits, compiled=compile_)
             problem = masked(prior, truth, SIGMA_Y, torch.arange(items))
             (seconds,) = medians(turns, partial(method, problem), device=prior.device)
             restored = method(problem).cpu()

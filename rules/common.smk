@@ -256,7 +256,7 @@ def unheard_of(dag, job):
 
 def forget_parts(dag, keep=lambda dag, job: False):
     """Deletes what finished jobs kept in case that nobody heard of their end; not that of jobs to ``keep``."""
-    from posterity.stages._parts import forget
+    from posterity.jobs.resume import forget
 
     if workflow.is_main_process:
         for job in dag.jobs:

@@ -10,10 +10,10 @@ _PROGRAM = """
 import resource
 import sys
 import torch
-from posterity.stages import _memory
+from posterity.jobs import memory
 
 if sys.argv[1] == "keep":
-    _memory.keep()
+    memory.keep()
 torch.set_num_threads(1)
 x = torch.ones(12 << 20)
 for turn in range(30):

@@ -20,7 +20,7 @@ import pytest
 from sampling_job import INPUTS, command, inputs, parts, settings, until
 
 from posterity.artifacts import store
-from posterity.stages._device import LOCKS, _take
+from posterity.jobs.devices import LOCKS, _take
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "resources/priors/openmoji32/weights.safetensors"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from posterity.errors import PosterityError
-from posterity.stages import _device
-from posterity.stages._device import lend, share
+from posterity.jobs import devices
+from posterity.jobs.devices import lend, share
 
 
 class Job:
@@ -115,7 +115,7 @@ def test_a_wrong_number_of_jobs_is_told(given: str) -> None:
 @pytest.mark.parametrize("slurm", [False, True])
 def test_who_helps_chooses_from_what_the_first_process_was_given(monkeypatch, tmp_path, slurm):
     """Having taken a device, a process sees that one alone; its helpers must not inherit that."""
-    names = [f"GPU-{tmp_path.name}-{k}" for k in "abc"]
+    names = [f"GPU-{tmp_path.parent.parent.name}-{os.getpid()}-{k}" for k in "abc"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(names))
     monkeypatch.delenv("POSTERITY_GPUS", raising=False)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
@@ -123,13 +123,13 @@ def test_who_helps_chooses_from_what_the_first_process_was_given(monkeypatch, tm
         monkeypatch.setenv("SLURM_JOB_ID", "1")
     # as the driver does: what the environment lists
     monkeypatch.setattr("torch.cuda.device_count", lambda: len(os.environ["CUDA_VISIBLE_DEVICES"].split(",")))
-    _device.visible.cache_clear()
+    devices.visible.cache_clear()
     try:
-        _device.best.__wrapped__()
+        devices.best.__wrapped__()
         taken = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
         assert taken == (names if slurm else names[:1])
-        assert _device.visible() == tuple(names) and _device.places() == 3
-        _device.choose(2, _device.visible())
+        assert devices.visible() == tuple(names) and devices.places() == 3
+        devices.choose(2, devices.visible())
         assert os.environ["CUDA_VISIBLE_DEVICES"].split(",") == (names[2:] if slurm else names)
     finally:
-        _device.visible.cache_clear()
+        devices.visible.cache_clear()

@@ -20,9 +20,10 @@ import sampling_job
 from posterity.artifacts import store
 from posterity.cli import app
 from posterity.errors import Again
+from posterity.jobs import parent_process, resume
+from posterity.jobs.interruption import between_items
 from posterity.priors.training import Trainer
-from posterity.stages import _parts, _workflow, distance, measure, sample, train
-from posterity.stages._interruption import between_items
+from posterity.stages import distance, measure, sample, train
 
 ITEMS = [f"item{i}" for i in range(6)]
 SETTINGS = sampling_job.settings(steps=150, samples=2)
@@ -174,7 +175,7 @@ def test_what_nobody_heard_of_is_put_back(folder: Path, stage: Callable[..., Pat
     assert put_back[0] == first.st_ino and put_back[1] > first.st_mtime_ns
     # an output that is there is made anew, because that was asked for; and one whose end was noted, too
     assert again(delete=False)[0] != first.st_ino
-    _parts.forget(output)
+    resume.forget(output)
     assert not list(folder.glob(".unheard.parts"))
     held = output.open("rb")  # no other file gets its number while it is open
     assert again(delete=True)[0] != os.fstat(held.fileno()).st_ino
@@ -197,7 +198,7 @@ def test_parts_of_a_job_that_has_not_ended_are_not_forgotten(
     with pytest.raises(Again):
         draw(folder, "unfinished")
     before = parts(output)
-    _parts.forget(output)
+    resume.forget(output)
     assert before and parts(output) == before
 
 
@@ -206,20 +207,20 @@ def test_what_nobody_waits_for_gets_no_name(folder: Path, monkeypatch: pytest.Mo
     whole, output = content(draw(folder, "whole")), folder / "orphaned.parquet"
     dead = subprocess.Popen(["true"])
     dead.wait()
-    monkeypatch.setenv(_workflow.VARIABLE, str(dead.pid))
+    monkeypatch.setenv(parent_process.VARIABLE, str(dead.pid))
     with pytest.raises(Again, match=r"the workflow that asked for .*orphaned\.parquet has ended"):
         draw(folder, "orphaned")
     kept = {p: p.stat().st_mtime_ns for p in parts(output)}
     assert len(kept) == len(ITEMS) and not output.exists()
     # nor does what was made before and is put back
-    monkeypatch.delenv(_workflow.VARIABLE)
+    monkeypatch.delenv(parent_process.VARIABLE)
     draw(folder, "orphaned")
     output.unlink()
-    monkeypatch.setenv(_workflow.VARIABLE, str(dead.pid))
+    monkeypatch.setenv(parent_process.VARIABLE, str(dead.pid))
     with pytest.raises(Again):
         draw(folder, "orphaned")
     assert not output.exists()
-    monkeypatch.setenv(_workflow.VARIABLE, str(os.getppid()))
+    monkeypatch.setenv(parent_process.VARIABLE, str(os.getppid()))
     assert content(draw(folder, "orphaned")) == whole
 
 
@@ -311,7 +312,7 @@ def test_a_killed_process_keeps_no_lock_that_others_need() -> None:
     program = """if True:
         import os, signal
         from tqdm import tqdm
-        from posterity.stages._progress import steps
+        from posterity.jobs.progress import steps
         lock = tqdm.get_lock()
         if (child := os.fork()) == 0:
             lock.acquire()

@@ -15,7 +15,7 @@ import pytest
 from sampling_job import command, inputs, parts, settings, until
 
 from posterity.errors import PosterityError
-from posterity.stages import _workflow
+from posterity.jobs import parent_process
 
 ROOT = Path(__file__).parents[2]
 COUNT = 8
@@ -102,6 +102,6 @@ def test_every_rule_lets_the_command_take_the_place_of_its_shell() -> None:
 
 
 def test_what_is_no_process_id_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(_workflow.VARIABLE, "me")
+    monkeypatch.setenv(parent_process.VARIABLE, "me")
     with pytest.raises(PosterityError, match="POSTERITY_WORKFLOW is 'me'"):
-        _workflow.ended()
+        parent_process.ended()

@@ -23,12 +23,12 @@ SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 STAND_IN = f"""#!{sys.executable}
 import json, os, sys, time
 from pathlib import Path
-from posterity.stages import _device
+from posterity.jobs import devices
 
 stage, output = sys.argv[1], Path(sys.argv[sys.argv.index("--output") + 1])
 # only networks want a device: those that are trained, and samplers that are given weights
 wants = "--weights" in sys.argv or stage == "train"
-device = _device.lend(os.environ["POSTERITY_GPUS"].split(","), _device.share()) if wants else ""
+device = devices.lend(os.environ["POSTERITY_GPUS"].split(","), devices.share()) if wants else ""
 began = time.monotonic()
 time.sleep(0.4)
 beside = {{"items.parquet": ["regions.parquet", "LICENSE.txt", "sheet.png"],

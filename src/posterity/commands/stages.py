@@ -32,10 +32,10 @@ Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts o
 
 
 def _run(stage: str, settings: str, **paths: Any) -> None:
-    from posterity.stages import _workflow
+    from posterity.jobs import parent_process
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    _workflow.follow()
+    parent_process.follow()
     run_stage(stage, _parse(settings), **paths)
 
 
@@ -43,9 +43,10 @@ def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
     """Runs a stage in this process; what it writes says with which code and how to make it again."""
     from posterity.artifacts import identity, origin, store
     from posterity.configuration.fingerprint import fingerprint, parts
-    from posterity.stages import _memory, _settings
+    from posterity.jobs import memory
+    from posterity.stages import _settings
 
-    _memory.keep()
+    memory.keep()
     if "output" in paths:
         store.refuse(paths["output"])
     _settings.check(stage, resolved)

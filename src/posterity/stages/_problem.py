@@ -14,11 +14,11 @@ from posterity import priors, signals
 from posterity.artifacts import images, store
 from posterity.artifacts.signals import decode
 from posterity.errors import PosterityError
+from posterity.jobs import devices
 from posterity.operators.base import Operator
 from posterity.operators.build import build
 from posterity.priors.base import Prior
 from posterity.signals import Kind
-from posterity.stages import _device
 
 __all__ = ["Measured", "load"]
 
@@ -61,7 +61,7 @@ def load(
     parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
     # a closed form is computed on the CPU and must not keep a GPU from others
-    device = _device.best() if settings["prior"]["kind"] == "network" else torch.device("cpu")
+    device = devices.best() if settings["prior"]["kind"] == "network" else torch.device("cpu")
     prior = priors.build(settings["prior"], known, labels, areas, shape, weights, device)
     if not prior.latent:
         prior.bounds = kind.bounds

@@ -19,7 +19,8 @@ from posterity.certificates.cases import Case, tasks
 from posterity.certificates.expectations import Expectation, Key
 from posterity.certificates.panel import Certificate
 from posterity.errors import PosterityError
-from posterity.stages import _memory, _user_file
+from posterity.jobs import memory
+from posterity.stages import _user_file
 from posterity.stages._subjects import Subject, subject
 
 __all__ = ["Found", "Name", "Work", "places", "subjects", "survey", "work"]
@@ -85,7 +86,7 @@ def work(
 
 def survey(work: Sequence[Work], jobs: int) -> Iterator[Found]:
     """Examines so many places at a time, each in a process of its own (1 is this one); yields what is finished."""
-    _memory.keep()
+    memory.keep()
     if min(jobs, len(work)) <= 1:
         for one in work:
             yield from _examine(one)
@@ -140,7 +141,7 @@ def _begin(queue: Queue[Found]) -> None:
 
     global _found
     _found = queue
-    _memory.keep()
+    memory.keep()
     torch.set_num_threads(1)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.errors import PosterityError
-from posterity.stages._interruption import between_items
-from posterity.stages._parts import Parts
+from posterity.jobs.interruption import between_items
+from posterity.jobs.resume import Parts
 from posterity.stages._references import REFERENCES, Reference, Result, noise, seen
 from posterity.stages._settings import built
 

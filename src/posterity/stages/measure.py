@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 
 from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
+from posterity.jobs.interruption import between_items
+from posterity.jobs.resume import Parts
 from posterity.recipes import Recipe
-from posterity.stages._interruption import between_items
 from posterity.stages._metric_rows import Rows, attempted
 from posterity.stages._origins import agree
-from posterity.stages._parts import Parts
 from posterity.stages._target import Target
 
 if TYPE_CHECKING:

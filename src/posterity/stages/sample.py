@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
+from posterity.jobs.interruption import between_items
+from posterity.jobs.resume import Parts
+from posterity.jobs.workers import crew
 from posterity.recipes import Recipe
-from posterity.stages._crew import crew
-from posterity.stages._interruption import between_items
 from posterity.stages._origins import agree
-from posterity.stages._parts import Parts
 from posterity.stages._settings import built
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ def _restore(
     import torch
 
     from posterity.diffusion.noise import Noise
+    from posterity.jobs.progress import steps
     from posterity.priors.base import NoClosedForm
     from posterity.samplers.base import Problem
-    from posterity.stages._progress import steps
 
     count = int(settings["samples"])
     prior = measured.prior

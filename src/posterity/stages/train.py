@@ -16,9 +16,9 @@ from posterity import json_reader
 from posterity.artifacts import signals, store
 from posterity.errors import Again, PosterityError
 from posterity.imports import NETWORKS, lean
-from posterity.stages import _workflow
-from posterity.stages._interruption import between_items
-from posterity.stages._states import States
+from posterity.jobs import parent_process
+from posterity.jobs.checkpoints import States
+from posterity.jobs.interruption import between_items
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -135,8 +135,8 @@ def _trainer(how: Training, data: _Data) -> Trainer:
     with lean((), NETWORKS):
         from diffusers.models.unets.unet_2d import UNet2DModel
 
+    from posterity.jobs import devices
     from posterity.priors.training import Trainer
-    from posterity.stages import _device
 
     channels, size, width = data.seen.shape[1:]
     if size != width or size % (1 << len(how.channels) - 1):
@@ -145,7 +145,7 @@ def _trainer(how: Training, data: _Data) -> Trainer:
         torch.manual_seed(how.seed)
         network = UNet2DModel(**how.architecture(channels, size))
     # channels last: a step of the shipped 64x64 network takes .6 of the time on a CPU
-    network = network.to(_device.best(), memory_format=torch.channels_last)
+    network = network.to(devices.best(), memory_format=torch.channels_last)
     return Trainer(network, data.seen, data.weights, how)
 
 
@@ -261,7 +261,7 @@ def _finish(
         "training image that is nearest to it",
         "digest": digest,
     }
-    _workflow.waits_for(output)
+    parent_process.waits_for(output)
     store.write_bytes(output, weights)
     # last, because it tells that all is there
     store.write_bytes(folder / "card.json", (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())

@@ -53,7 +53,8 @@ def run(
     """
     from posterity.certificates import record
     from posterity.certificates.expectations import learn, unexpected
-    from posterity.stages import _estimate, _expected, _kept, _progress, _survey
+    from posterity.jobs import progress
+    from posterity.stages import _estimate, _expected, _kept, _survey
 
     _check(settings)
     subjects = _survey.subjects(settings)
@@ -72,7 +73,7 @@ def run(
     _log.info("%s", _estimate.estimate(work, jobs))
     kept.write(output / KEPT)
     learned: dict[Key, Expectation] = {}
-    with _progress.jobs(len(order) - len(names)) as done:
+    with progress.jobs(len(order) - len(names)) as done:
         for key, runs in _survey.survey(work, jobs):
             if update:
                 known[key] = learned[key] = learn(runs)

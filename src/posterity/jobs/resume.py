@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from posterity.artifacts import store
 from posterity.errors import PosterityError
-from posterity.stages import _workflow
+from posterity.jobs import parent_process
 
 __all__ = ["Parts", "forget"]
 
@@ -107,7 +107,7 @@ class Parts:
         """
         if self._output.exists() or not self._whole.exists():
             return False
-        _workflow.waits_for(self._output)
+        parent_process.waits_for(self._output)
         try:
             store.verify(self._whole)
             os.utime(self._whole)  # newer than what it was made from, as if made now
@@ -132,7 +132,7 @@ class Parts:
         Raises:
             Again: the workflow that asked for them has ended, so nobody would note the output; the parts stay.
         """
-        _workflow.waits_for(self._output)
+        parent_process.waits_for(self._output)
         store.write(self._output, self._kind, rows, {"settings": self._settings})
         try:
             self._whole.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from posterity.artifacts import store
 from posterity.errors import Again, PosterityError
-from posterity.stages import _device, _memory
+from posterity.jobs import devices, memory
 
 __all__ = ["crew"]
 
@@ -24,11 +24,11 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
 
     There is one for each GPU that this process may have beside its own, as far as ``gpus`` go, so none where there
     is no GPU. They divide its threads, and share the items by claims
-    (:meth:`posterity.stages._parts.Parts.claim`). Which of them fails, or waits for a device that another job has,
+    (:meth:`posterity.jobs.resume.Parts.claim`). Which of them fails, or waits for a device that another job has,
     does not matter: this one makes what nobody else makes. At the end of the block they are asked to end, and finish
     what they have in hand; after a mistake they are killed.
     """
-    count = min(gpus, _device.places()) if gpus > 1 else 1
+    count = min(gpus, devices.places()) if gpus > 1 else 1
     if count < 2:
         yield False
         return
@@ -36,7 +36,7 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
 
     threads = max(1, torch.get_num_threads() // count)
     torch.set_num_threads(threads)
-    given = (threads, _device.visible(), store.code.get(), work, arguments)
+    given = (threads, devices.visible(), store.code.get(), work, arguments)
     context = multiprocessing.get_context("spawn")
     helpers = [context.Process(target=_help, args=(number, *given), daemon=True) for number in range(1, count)]
     for helper in helpers:
@@ -56,7 +56,7 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
 
 
 def _help(
-    number: int, threads: int, devices: Sequence[str], code: str, work: Callable[..., object], arguments: Sequence[Any]
+    number: int, threads: int, visible: Sequence[str], code: str, work: Callable[..., object], arguments: Sequence[Any]
 ) -> None:
     """What a further process does; its mistakes are told by the first one, which meets them, too."""
     import torch
@@ -64,8 +64,8 @@ def _help(
     torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them, the first one answers it
     logging.basicConfig(level=logging.INFO, format=f"helper {number}: %(message)s")
-    _memory.keep()
+    memory.keep()
     store.code.set(code)
-    _device.choose(number, devices)
+    devices.choose(number, visible)
     with suppress(Again, PosterityError):
         work(*arguments)

@@ -1,0 +1,1 @@
+"""What a long job needs: devices, workers, resuming, interruption, memory, progress and its parent process."""
