@@ -28,7 +28,7 @@ NETWORKS = ("transformers", "bitsandbytes")
 
 
 class _Late:
-    """What a deferred module would have under a name: the module is imported when it is used."""
+    """A name of a deferred module, which is imported when the name is used."""
 
     def __init__(self, module: str, name: str) -> None:
         self._module, self._name = module, name

@@ -115,7 +115,7 @@ def opened(content: bytes, name: str, formats: tuple[str, ...] = FORMATS) -> Ite
 
 
 class _Unfit(Exception):
-    """Why a picture is refused that the decoder would take."""
+    """Raised for a picture that the decoder would take and this library refuses."""
 
 
 def _upright(seen: Image.Image, image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""By what a run was drawn: its method, its settings and the wrappers around it, whatever its name is."""
+"""Recipes of runs: a method, its settings and the wrappers around it, whatever the run's name is."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is on disk, and the only code that touches it."""
+"""Reads and writes everything that is on disk; no other code touches it."""

@@ -1,4 +1,4 @@
-"""What a file holds, in one short text, so that a file with other content is known by it whatever its times say."""
+"""Identify a file by its content in one short text, whatever its times say."""
 
 from __future__ import annotations
 

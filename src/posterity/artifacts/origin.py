@@ -1,4 +1,4 @@
-"""What a file of the workflow says of how it was made, within it or in a hidden file beside it.
+"""Record how a file of the workflow was made, within it or in a hidden file beside it.
 
 Artifacts say it in their metadata. Figures, pages, networks and what was fetched have no room for it: of them it is in
 ``.NAME.made.json``.

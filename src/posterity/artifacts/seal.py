@@ -41,7 +41,7 @@ def write(groups: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
 
 
 def broken(path: Path, expected: bool) -> str:
-    """What is wrong with a file's bytes; empty where nothing is, or where it has no seal and none is expected."""
+    """Return what is wrong with a file's bytes; empty if nothing is, or if the file has no seal and needs none."""
     with path.open("rb") as file:
         place = _place(file)
         if place < 0:
@@ -76,7 +76,7 @@ def _digest(file: BinaryIO, place: int) -> tuple[bytes, bytes]:
 
 
 def _place(file: BinaryIO) -> int:
-    """Where the seal is: in the footer, after its name and the length of a text of 64 bytes; -1 without one."""
+    """Return the seal's position in the footer, after its name and the length of a text of 64 bytes; -1 without one."""
     end = file.seek(0, os.SEEK_END)
     start = max(0, end - 8)
     file.seek(start)

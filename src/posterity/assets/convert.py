@@ -1,4 +1,4 @@
-"""From what a source brings to the form that the library reads; nothing foreign is executed."""
+"""Convert what a source brings to the form that the library reads; nothing foreign is executed."""
 
 from __future__ import annotations
 

@@ -61,15 +61,15 @@ class Asset:
     terms: str | None = None
 
     def path(self, root: Path) -> Path:
-        """Where it lies under ``root`` (data/assets)."""
+        """Return the asset's path under ``root`` (data/assets)."""
         return root / self.name / self.file
 
     def place(self, root: Path) -> Path:
-        """Where people put what they bring by hand: beside ``root``, where no job deletes it."""
+        """Return the folder for files brought by hand: beside ``root``, where no job deletes them."""
         return root.parent / "by_hand" / self.file
 
     def instruction(self, root: Path) -> str:
-        """How what is brought by hand comes to its place, in one line."""
+        """Return one line that says how to bring the file by hand."""
         terms = f" ({self.terms})" if self.terms else ""
         return f"get {self.file} at {self.by_hand}{terms} and put it at {self.place(root)}"
 

@@ -128,7 +128,7 @@ def _unconditional(problem: Problem, noise: Noise) -> Tensor:
 
 @settings
 class SkewedWeights(_Distorted):
-    """With probability ``share`` the heaviest mode instead of the drawn one."""
+    """Draw the heaviest mode in place of the drawn one with probability ``share``."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.4
 

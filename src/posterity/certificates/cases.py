@@ -111,7 +111,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Case:
-    """What a sampler is certified on.
+    """A closed-form problem on which a sampler is certified.
 
     A statistic that compares distributions over measurements looks at ``wide``, many measurements with a
     few draws each; one that looks at a single posterior in depth is computed for every instance of

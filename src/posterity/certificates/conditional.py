@@ -56,7 +56,7 @@ class Components:
 
     @property
     def shared(self) -> bool:
-        """Whether all have one covariance."""
+        """True if all components have one covariance."""
         return len(self.covariances) == 1
 
     def squares(self, x: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ class Conditional:
 
     @property
     def shared(self) -> bool:
-        """Whether all components have one covariance."""
+        """True if all components have one covariance."""
         return len(self.values) == 1
 
     def _turned(self, x: Tensor, shape: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What statistics look at: a sampler's draws beside exact ones, and the sampler itself, to ask it for more."""
+"""The evidence for statistics: a sampler's draws beside exact ones, and the sampler itself, to ask it for more."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def restore(
     noise: Noise,
     items: Tensor | None = None,
 ) -> tuple[Tensor, Cost]:
-    """What ``sampler`` makes of the measurements ``rows`` (long, may repeat): (rows, d) and the cost.
+    """Return what ``sampler`` makes of the measurements ``rows`` (long, may repeat), (rows, d), and the cost.
 
     Rows of one measurement are samples of one item, unless ``items`` says otherwise.
     """
@@ -73,7 +73,7 @@ class Pools:
 
     @classmethod
     def of(cls, instance: Instance, x: Tensor, key: tuple[object, ...]) -> Pools:
-        """From x (R, S, d) as a sampler returned it."""
+        """Build it from x (R, S, d) as a sampler returned it."""
         centred = (x - instance.prior_draws.mean(0)).square().mean(2).sqrt()
         diverged = ~(centred <= _FAR * instance.prior_std)  # also true of NaN
         if bool(diverged.any()):
@@ -135,7 +135,7 @@ class Pools:
         return self.instance.exact.draw(count or self.draws, name, *self.key)
 
     def remember(self, name: str, compute: Callable[[], T]) -> T:
-        """What ``compute`` makes of exact draws: computed for the first sampler that asks, the same for all."""
+        """Return what ``compute`` makes of exact draws: computed for the first sampler that asks, the same for all."""
         key = (name, self.draws, *self.key)
         if key not in self.instance.memory:
             self.instance.memory[key] = compute()

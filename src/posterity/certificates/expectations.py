@@ -1,4 +1,4 @@
-"""What a sampler is known to give: bands per statistic, from several seeds, to tell a change from chance."""
+"""Stored results of samplers: bands per statistic, from several seeds, to tell a change from chance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Expectation", "Key", "learn", "parse", "unexpected"]
 
 @dataclass(frozen=True)
 class Key:
-    """What an expectation is of; ``settings`` is canonical JSON, ``dim`` the size d of a signal."""
+    """The subject of an expectation; ``settings`` is canonical JSON, ``dim`` the size d of a signal."""
 
     sampler: str
     settings: str
@@ -35,13 +35,13 @@ class Expectation:
     bands: Mapping[str, Band]
 
     def plain(self, key: Key) -> dict[str, Any]:
-        """As JSON holds it, numbers to six digits."""
+        """Return it as JSON holds it, numbers to six digits."""
         bands = {k: [float(f"{b.low:.6g}"), float(f"{b.high:.6g}")] for k, b in sorted(self.bands.items())}
         return asdict(key) | {"seeds": self.seeds, "diverges": self.diverges, "bands": bands}
 
 
 def parse(plain: Mapping[str, Any]) -> tuple[Key, Expectation]:
-    """What :meth:`Expectation.plain` made."""
+    """Read what :meth:`Expectation.plain` made."""
     bands = {key: Band(float(low), float(high)) for key, (low, high) in plain["bands"].items()}
     key = Key(**{f.name: plain[f.name] for f in fields(Key)})
     return key, Expectation(int(plain["seeds"]), bool(plain["diverges"]), bands)

@@ -51,7 +51,7 @@ class Finding:
 
     @property
     def distance(self) -> float:
-        """From the target."""
+        """Return the distance from the target."""
         assert self.value is not None and self.target is not None
         return abs(self.value - self.target)
 
@@ -82,14 +82,14 @@ class Finding:
 
     @property
     def equivalent(self) -> bool:
-        """Whether the whole 95 % interval lies inside the margin."""
+        """True if the whole 95 % interval lies inside the margin."""
         assert self.margin is not None and self.error is not None
         return self.distance + _WIDTH * self.error <= self.margin
 
 
 @dataclass(frozen=True)
 class Band:
-    """Between which values a statistic of this sampler was seen when its expectation was stored."""
+    """The range in which a statistic of this sampler lay when its expectation was stored."""
 
     low: float
     high: float
@@ -107,7 +107,7 @@ class Band:
 
 
 def verdicts(findings: Sequence[Finding], expected: Mapping[str, Band] | None = None) -> list[str]:
-    """What each finding says, in their order.
+    """Return the verdict of each finding, in their order.
 
     exact: the interval lies inside the margin. open: neither inside nor, at 0.001 over the panel (Holm),
     outside; more draws would tell. approximate: outside. With a stored band: regressed or improved, when

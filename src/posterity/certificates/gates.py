@@ -65,14 +65,14 @@ def gates(
 
 
 def bands(sound: Sampler, problem: Case, tier: str, *, seed: int = 0, seeds: int = 20) -> dict[str, Band]:
-    """Where the deciding statistics of a sampler lie over several seeds, by ``Finding.key``."""
+    """Return the ranges of a sampler's deciding statistics over several seeds, by ``Finding.key``."""
     return dict(learn([certify("", sound, problem, tier, seed=seed + i) for i in range(seeds)]).bands)
 
 
 def _alarms(
     sampler: Sampler, problem: Case, tier: str, seed: int, expected: Mapping[str, Band] | None
 ) -> dict[str, bool]:
-    """Whether each statistic that applies has a finding outside its margin, or outside its band."""
+    """Tell for each statistic that applies if it has a finding outside its margin, or outside its band."""
     certificate, out = certify("", sampler, problem, tier, seed=seed, expected=expected), dict[str, bool]()
     loud = {"approximate"} if expected is None else {"regressed", "improved"}
     for finding, verdict in zip(certificate.findings, certificate.verdicts, strict=True):

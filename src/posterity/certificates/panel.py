@@ -23,7 +23,7 @@ __all__ = ["TIERS", "Certificate", "Tier", "case", "certify", "missing"]
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is known of one sampler on one case.
+    """The findings about one sampler on one case.
 
     Arguments:
         sampler, prior, task, tier, seed: what was run.
@@ -148,6 +148,6 @@ def _gather(sampler: Sampler, case: Case, tier: Tier, seed: int) -> tuple[Eviden
 
 
 def _peak(cost: Cost) -> int:
-    """Of the GPU where there was one, else of this process."""
+    """Return the peak memory of the GPU where there was one, else of this process."""
     unit = 1 if sys.platform == "darwin" else 1024
     return cost.peak_bytes or unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -98,7 +98,7 @@ def rows(kind: type[Noise], count: int, seed: int = 0) -> Noise:
 
 
 def exact_moments(outcome: Outcome, most: int = 1_000_000) -> Moments:
-    """Of ``outcome``, which must be affine in independent normal draws and not depend on uniform ones.
+    """Return exact moments of ``outcome``, which must be affine in independent normal draws and ignore uniform ones.
 
     Raises:
         NotAffine: when there are ``most`` scalars of noise or more.

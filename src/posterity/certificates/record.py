@@ -34,7 +34,7 @@ def rows(certificate: Certificate, settings: str, dim: int) -> Iterator[dict[str
 
 
 def certificates(records: Iterable[Mapping[str, Any]]) -> list[Certificate]:
-    """What :func:`rows` made, in the same order; columns that are not theirs are left aside."""
+    """Rebuild the certificates from what :func:`rows` made, in the same order; other columns are ignored."""
     grouped: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for record in records:
         grouped.setdefault(tuple(record[k] for k in _KEY), []).append(record)

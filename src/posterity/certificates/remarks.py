@@ -1,4 +1,4 @@
-"""What a panel says beyond its verdicts: that this is no posterior sampler at all, and what one number hides."""
+"""Remarks beyond the verdicts: a method is no posterior sampler at all, or one number hides another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a certificate costs: sizes, statistics and the settings of samplers."""
+"""The cost of a certificate: sizes, statistics and the settings of samplers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TIERS", "Tier", "options", "size"]
 
 @dataclass(frozen=True)
 class Tier:
-    """How much is spent on a certificate.
+    """The sizes that a certificate uses.
 
     Arguments:
         replicates: R measurements.
@@ -45,7 +45,7 @@ _PROCESS = {"replicates": 24, "draws": 31, "depth": 256}
 
 
 def size(tier: str, prior: str) -> Tier:
-    """How much is spent on a certificate with this prior."""
+    """Return the sizes of a certificate with this prior."""
     full = TIERS[tier]
     if prior not in LAWS or tier == "full":
         return full

@@ -15,7 +15,7 @@ __all__ = ["TUNED", "Tuned", "tuned"]
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a method gets, and why."""
+    """Settings of a method that differ from its defaults, and the reason."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
@@ -52,7 +52,7 @@ TUNED: Mapping[str, Tuned] = {
 
 
 def tuned(method: str, fields: Collection[str]) -> dict[str, Any]:
-    """What is laid over the defaults of ``method``, whose settings have the names ``fields``.
+    """Return what is laid over the defaults of ``method``, whose settings have the names ``fields``.
 
     A setting "clamp" is switched off, also of a method that is not in the list: these signals have no range.
     """

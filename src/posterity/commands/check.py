@@ -84,7 +84,7 @@ def versions_told(since: Iterable[Difference]) -> Iterator[str]:
 
 
 def _beside(job: Job, first: Path) -> Iterator[Path]:
-    """What the job's stage writes beside its first output and seals too, where it is there."""
+    """Return the sealed files that the job's stage writes beside its first output and that exist."""
     from posterity.configuration.current import BESIDE
 
     yield from (p for name in BESIDE.get(job.stage, ()) if (p := first.with_name(name)).exists())

@@ -1,4 +1,4 @@
-"""What Snakemake would run and why, taken from its own dry run."""
+"""Find out what Snakemake would run and why, from its own dry run."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def export(
 
 
 def _files(found: Dry, products: Sequence[JobHere]) -> dict[str, Path]:
-    """What the products are drawn from, the products, and the licences of the data in them; by name in the archive."""
+    """Return the products, what they are drawn from, and the licences of the data in them; by name in the archive."""
     paths = [p for job in products for p in (*job.inputs, *job.outputs)]
     paths += [str(Path(p).with_suffix(s)) for job in products for p in job.outputs[:1] for s in (".csv", ".md")]
     paths += [p for job in found.jobs if job.stage == "prepare" and {*job.outputs} & {*paths} for p in job.outputs]

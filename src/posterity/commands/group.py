@@ -1,4 +1,4 @@
-"""How commands read their arguments and tell their errors."""
+"""Read the arguments of commands and report their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exported archive says of itself, checked before anything of it is used."""
+"""Check the manifest of an exported archive before anything of it is used."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Product(BaseModel, strict=True):
 
 
 class Manifest(BaseModel, strict=True):
-    """What redrawing needs of an archive's provenance.json: the products, and every file with its SHA-256."""
+    """The part of an archive's provenance.json that redrawing needs: the products, and every file with its SHA-256."""
 
     products: list[Product]
     files: dict[str, Digest]
 
 
 def read(opened: zipfile.ZipFile, archive: Path) -> Manifest:
-    """What the archive says of itself, every name in it one of its files."""
+    """Read an archive's manifest, in which every name must be one of the archive's files."""
     if opened.getinfo(MANIFEST).file_size > json_reader.MOST_BYTES:
         raise PosterityError(f"{archive}: {MANIFEST} is larger than {json_reader.MOST_BYTES >> 20} MiB")
     content = json_reader.parse(opened.read(MANIFEST), f"{archive}: {MANIFEST}")

@@ -74,7 +74,7 @@ def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str:
-    """What makes the same artifact again."""
+    """Return the command that makes the same artifact again."""
     words = ["posterity", *{"study": ("study", "package"), "analyse": ("study", "analyse")}.get(stage, (stage,))]
     words += ["--settings", json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)]
     for name, value in paths.items():
@@ -84,7 +84,7 @@ def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str
 
 
 def _looked_up_settings(error: KeyError) -> bool:
-    """Whether the lookup that failed was in a function that holds settings: a key was left out on the command line."""
+    """True if the failed lookup was in a function that holds settings: a key was left out on the command line."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

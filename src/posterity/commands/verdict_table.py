@@ -140,7 +140,7 @@ def _text(finding: Finding) -> str:
 
 
 def _number(value: float, error: float) -> str:
-    """To one digit of its error, or three of its own."""
+    """Format a number to one digit of its error, or to three of its own."""
     if not (error > 0 and math.isfinite(error)):
         return f"{value:.3g}" if abs(value) > _NOTHING else "0"
     digits = max(0, -math.floor(math.log10(error)))

@@ -1,4 +1,4 @@
-"""How wrong a sampler is: the command, and its table in the terminal."""
+"""The command that measures how wrong a sampler is, and its table in the terminal."""
 
 from __future__ import annotations
 

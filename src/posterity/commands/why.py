@@ -69,7 +69,7 @@ def _made_from(
 
 
 def _state(path: Path, digest: str | None, made: Path) -> str:
-    """What has become of an input since."""
+    """Return what has become of an input since."""
     if not path.exists():
         return " (not there now)"
     if digest:
@@ -114,7 +114,7 @@ def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
 
 
 def _waits(job: JobHere, found: Dry) -> dict[str, str]:
-    """What is made again before this job, with a reason of its own; {path: reason}."""
+    """Return {path: reason} of what is made again before this job for a reason of its own."""
     made_by = {path: one for one in found.jobs for path in one.outputs}
     out: dict[str, str] = {}
     todo, seen = list(job.waits), set[str]()

@@ -1,4 +1,4 @@
-"""From YAML to jobs: every mistake told at once, every job with its settings resolved."""
+"""Turns YAML into jobs with resolved settings, and reports every mistake at once."""
 
 from posterity.configuration.loading import as_snakemake, load, merge
 from posterity.configuration.problems import ConfigurationError

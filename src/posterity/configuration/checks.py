@@ -45,7 +45,7 @@ class Checked:
 
     @property
     def fetched(self) -> set[str]:
-        """Where assets lie once the workflow has fetched them."""
+        """Return the folder of the assets once the workflow has fetched them."""
         return {f"{self.config['data']}/assets/{name}/{asset['file']}" for name, asset in self.assets.items()}
 
     def runs(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -166,7 +166,7 @@ def _dataset(c: Checked, name: str, value: dict[str, Any], problems: Problems) -
 
 
 def _resources(c: Checked, problems: Problems) -> None:
-    """What an entry selects exists, or it would silently do nothing."""
+    """Check that what an entry selects exists; otherwise it would silently do nothing."""
     for i, entry in enumerate(c.config["resources"]):
         for key in ("dataset", "task", "prior"):
             if key in entry:

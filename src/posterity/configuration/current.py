@@ -43,7 +43,7 @@ _PACKAGES: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Difference:
-    """What has changed since a file was made; it is stale where anything that is followed has.
+    """The changes since a file was made; the file is stale if anything that is followed has changed.
 
     ``settings`` are those of then, None where they are still the same, ``code`` the fingerprints of then and now.
     ``versions`` are (package, then, now); whether they make the file stale is ``versions_followed``.
@@ -83,7 +83,7 @@ class Difference:
 
 
 def output(job: Job, plan: Plan) -> Path:
-    """Where a job's first output is."""
+    """Return the path of a job's first output."""
     if job.stage == "fetch":
         asset = job.settings["asset"]
         return Path(plan.data, "assets", asset["name"], asset["file"])

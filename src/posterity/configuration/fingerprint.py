@@ -34,7 +34,7 @@ Found = tuple[str, tuple[str, ...]]
 
 
 def fingerprint(stage: str, settings: Mapping[str, Any]) -> str:
-    """Of the modules behind ``stage`` and behind what its settings name."""
+    """Return the hash of the modules behind ``stage`` and behind what its settings name."""
     return _digest((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
 
 
@@ -44,7 +44,7 @@ def code(*names: str) -> str:
 
 
 def parts(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    """What :func:`fingerprint` is made of: a short hash for each module, without the package's name."""
+    """Return the parts of :func:`fingerprint`: a short hash for each module, without the package's name."""
     found = modules((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
     digests = {name: hashlib.sha256(_tree(name)[0].encode() + _carried(name)) for name in found}
     return {name.partition(".")[2] or name: digest.hexdigest()[:8] for name, digest in digests.items()}
@@ -98,7 +98,7 @@ def _digest(entries: tuple[str, ...]) -> str:
 
 @cache
 def _carried(name: str) -> bytes:
-    """What a package holds besides Python: templates, lists of items."""
+    """Return the files of a package besides Python: templates, lists of items."""
     path = _file(name)
     if path is None or path.name != "__init__.py" or path.parent == _ROOT:
         return b""
@@ -146,7 +146,7 @@ def _tree(name: str) -> Found:
 
 
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:
-    """What the import statements of a module in ``package`` may name, also those inside functions."""
+    """Yield the names that a module in ``package`` may import, also inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -160,7 +160,7 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 @cache
 def _kept() -> dict[str, Any]:
-    """By module: [hash of its text, then what :data:`Found` has]."""
+    """Return by module: [hash of its text, then what :data:`Found` has]."""
     try:
         return dict(json.loads(_KEPT.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -168,7 +168,7 @@ def _kept() -> dict[str, Any]:
 
 
 def _keep() -> None:
-    """For the next process; one that may not write here reads the modules again."""
+    """Save the hashes for the next process; one that may not write here reads the modules again."""
     beside = _KEPT.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         beside.parent.mkdir(parents=True, exist_ok=True)

@@ -106,7 +106,7 @@ def _named(out: dict[str, Any], given: Mapping[str, Any], problems: Problems) ->
 
 @lru_cache(maxsize=512)
 def _parsed(text: str, name: str) -> Any:
-    """What a text stands for; nobody changes it, so that one process reads a text once."""
+    """Parse a text once per process; nobody changes the result."""
     return yaml_reader.parse(text, name)
 
 

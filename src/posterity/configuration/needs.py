@@ -1,4 +1,4 @@
-"""What a job asks a scheduler for: GPUs, memory and minutes. None of it changes a result or reruns anything."""
+"""Resources that a job asks a scheduler for: GPUs, memory and minutes. None changes a result or reruns anything."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Needs:
         return out
 
     def _recorded(self, stage: str, key: tuple[str, ...], settings: str) -> Mapping[str, float]:
-        """From the job's last run; looked up once, because Snakemake deletes the record before a second attempt."""
+        """Return the record of the job's last run, looked up once: Snakemake deletes it before a second attempt."""
         place = (stage, *key)
         if place not in self._seen:
             self._seen[place] = _estimate(self.folder.joinpath(*place).with_suffix(".jsonl"), settings)

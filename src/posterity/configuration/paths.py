@@ -1,4 +1,4 @@
-"""Where the outputs of stages lie; a pattern's fields, after the two folders, are the parts of a job's key."""
+"""Paths of the stages' outputs; a pattern's fields, after the two folders, are the parts of a job's key."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def pattern(stage: str, data: str, results: str) -> str:
 
 @cache
 def fields(stage: str) -> tuple[str, ...]:
-    """What the parts of a job's key are called."""
+    """Return the names of the parts of a job's key."""
     found = (name for _, name, _, _ in Formatter().parse(PATHS.get(stage, "")) if name)
     return tuple(name for name in found if name not in ("data", "results"))

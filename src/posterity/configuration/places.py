@@ -1,4 +1,4 @@
-"""Which texts of a configuration can be a folder that the workflow writes to, or a file that it reads."""
+"""Checks which texts of a configuration can be a folder to write to, or a file to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["no_file", "no_folder"]
 
 
 def no_folder(text: str) -> str | None:
-    """Why results cannot go there; None when they can.
+    """Return why results cannot go there; None if they can.
 
     A folder is told by its shortest name. Wildcards of Snakemake are written in braces, and the command line takes
     words that begin with "-" or "@" for something else.
@@ -36,7 +36,7 @@ def no_folder(text: str) -> str | None:
 
 
 def no_file(text: str, *, folder: bool = False) -> str | None:
-    """Why there is no such file to read, or no such file or folder; None when there is."""
+    """Return why there is no such file to read, or no such file or folder; None if there is."""
     if wrong := _unfit(text):
         return wrong
     try:

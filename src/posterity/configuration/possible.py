@@ -88,7 +88,7 @@ def _tasks(c: Checked, known: Mapping[str, Outline], problems: Problems) -> None
 
 
 def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems: Problems) -> None:
-    """What one run asks of its dataset."""
+    """Check what one run asks of its dataset."""
     name, dataset = run["dataset"], c.datasets[run["dataset"]]
     these = outline.words(name, dataset["size"])
     if run.get("items", 1) > outline.most:
@@ -124,7 +124,7 @@ def signal_shape(weights: Path) -> list[int] | None:
 def _chosen(
     c: Checked, at: str, run: Mapping[str, Any], pools: Mapping[Key, int], count: int, problems: Problems
 ) -> None:
-    """What the rules of a run choose from."""
+    """Check what the rules of a run choose from."""
     methods, features = schema("subsets"), run.get("features", "attributes")
     sizes = sorted({pools[key] for key in c.combinations(at, run, Problems())})
     for name, rule in c.rules(run.get("subsets", [])).items():
@@ -171,7 +171,7 @@ def check_products(
 
 
 def _of(options: Mapping[str, Any]) -> str:
-    """What restricts a product to a part of the experiment, in words."""
+    """Return the options that restrict a product to a part of the experiment, in words."""
     return f" of {', '.join(f'{key} {value}' for key, value in options.items())}" if options else ""
 
 

@@ -86,7 +86,7 @@ def _short(value: Any) -> str:
 
 
 def _also(places: list[str]) -> str:
-    """Where else the same mistake is."""
+    """Return where else the same mistake is."""
     if not places:
         return ""
     more = f" and {len(places) - 1} other places" if len(places) > 2 else f" and {places[1]}" if places[1:] else ""

@@ -1,4 +1,4 @@
-"""How long jobs took, as Snakemake's benchmarks tell, for an estimate of those to come."""
+"""Reads how long jobs took from Snakemake's benchmarks, to estimate those to come."""
 
 from __future__ import annotations
 

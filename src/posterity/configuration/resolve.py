@@ -1,4 +1,4 @@
-"""From a checked configuration to the jobs of every stage."""
+"""Resolves a checked configuration to the jobs of every stage."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Plan:
         return [key for key in self.keys(stage) if key[0] == experiment]
 
     def asset(self, name: str) -> str:
-        """Where a fetched asset lies."""
+        """Return the path of a fetched asset."""
         return f"{self.data}/assets/{name}/{self.job('fetch', name).settings['asset']['file']}"
 
     def absent(self, names: Iterable[str]) -> list[str]:
@@ -176,7 +176,7 @@ def _pools(c: Checked, problems: Problems) -> dict[Key, int]:
 
 
 def _shown(c: Checked, problems: Problems) -> dict[Key, dict[str, Any]]:
-    """What is chosen and measured for every run: the union of what the experiments ask for."""
+    """Return what is chosen and measured for every run: the union of what the experiments ask for."""
     out: dict[Key, dict[str, Any]] = {}
     for name in c.planned:
         experiment = c.experiments.get(name, {})

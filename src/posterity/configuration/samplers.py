@@ -31,7 +31,7 @@ class Named:
 
     @property
     def needs(self) -> Collection[str]:
-        """What the operator and the prior must have."""
+        """Return what the operator and the prior must have."""
         return schema("samplers")[self.method]["needs"]
 
 

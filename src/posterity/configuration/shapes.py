@@ -126,7 +126,7 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
 
 
 def _unique(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[Any]:
-    """In a time that grows with the list and not with its square."""
+    """Find repeated entries in a time that grows with the list and not with its square."""
     import jsonschema
 
     if wanted and isinstance(value, list) and len({json.dumps(v, sort_keys=True) for v in value}) < len(value):
@@ -155,7 +155,7 @@ def _tell(error: Any, root: str, problems: Problems) -> None:
 
 
 def _branches(error: Any, value: Any) -> str:
-    """What the alternatives want; one whose type fits already is the one that was meant."""
+    """Return what the alternatives want; one whose type fits already is the one that was meant."""
     if not error.context:
         return "fits several alternatives that exclude each other"
     wrong = [e for e in error.context if not e.path]

@@ -1,4 +1,4 @@
-"""What a network prior is trained on, and how: from its definition to the settings of stage "train"."""
+"""Resolves a network prior's definition to the settings of stage "train": its data and its training."""
 
 from __future__ import annotations
 

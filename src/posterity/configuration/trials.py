@@ -93,7 +93,7 @@ def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str |
 
 
 def _about(dataset: Mapping[str, Any]) -> list[Any]:
-    """What a data set's outline and the shape of its signals depend on."""
+    """Return the settings on which a data set's outline and the shape of its signals depend."""
     about = [dataset.get(key) for key in ("kind", "select", "size", "count")]
     return [*about, identity(Path(dataset["path"]))] if dataset["kind"] in OWN else about
 

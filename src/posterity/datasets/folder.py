@@ -173,7 +173,7 @@ def _divided(abouts: Mapping[str, Labels]) -> dict[str, Labels]:
 
 
 def _hidden(content: Archive, source: Path, one: _Picture, picture: tuple[int, int], size: int) -> Mask:
-    """What a picture's mask hides of its square, (size, size)."""
+    """Return the part of its square that a picture's mask hides, (size, size)."""
     where = f"{source}: {one.mask}"
     mask = picture_reader.read(content.read(str(one.mask)), where)
     if mask.size != picture:

@@ -1,4 +1,4 @@
-"""What a prepared data set is made of."""
+"""The parts of a prepared data set."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _no_regions(size: int) -> dict[str, Mask]:  # noqa: ARG001 - the signature o
 
 @dataclass(frozen=True)
 class Outline:
-    """What is known of a data set before it is prepared.
+    """The facts about a data set that are known before it is prepared.
 
     Arguments:
         most: test items that it has at most.
@@ -157,5 +157,5 @@ def alternate_split(ids: Sequence[str]) -> dict[str, str]:
 
 
 def shuffled(ids: Iterable[str]) -> list[str]:
-    """In the order of the ids' hashes: the first n are a choice that does not depend on the place of the files."""
+    """Sort by the hashes of the ids: the first n are a choice that does not depend on the order of the files."""
     return sorted(ids, key=_number)

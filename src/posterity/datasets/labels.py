@@ -19,7 +19,7 @@ _SPLITS = ("", "prior", "test")
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of a picture; a split or a subject that is not told is empty."""
+    """The labels of a picture; a split or a subject that is not given is empty."""
 
     name: str
     group: str = "picture"

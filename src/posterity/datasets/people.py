@@ -54,7 +54,7 @@ _WITHOUT_SKIN = {"1F9CC", "1F9DE", "1F9DF"}
 
 @dataclass(frozen=True)
 class Person:
-    """Who a portrait shows.
+    """The person that a portrait shows.
 
     Arguments:
         name: readable, with sign and skin tone.

@@ -1,4 +1,4 @@
-"""What the data sets of photographs share: square pictures by their ids, and the ids that papers have published."""
+"""Square pictures by their ids, and the ids that papers have published: the shared part of photograph data sets."""
 
 from __future__ import annotations
 

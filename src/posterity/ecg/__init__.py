@@ -1,1 +1,1 @@
-"""What is known of electrocardiograms: their leads, rates and beats."""
+"""Leads, rates and beats of electrocardiograms."""

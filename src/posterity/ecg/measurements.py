@@ -24,7 +24,7 @@ _LEVEL = (0.09, 0.06)
 
 @dataclass(frozen=True)
 class Measurements:
-    """What could be measured; None where the leads for it are missing.
+    """The measured values; None if the leads for one are missing.
 
     Arguments:
         rr: median of the intervals between beats in ms.

@@ -1,1 +1,1 @@
-"""What samples are compared by: networks' features, perceptual distances, pixels."""
+"""Features by which samples are compared: networks' features, perceptual distances, pixels."""

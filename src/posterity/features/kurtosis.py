@@ -1,4 +1,4 @@
-"""How heavy-tailed a pool is along its first principal component (normal: 3)."""
+"""Measures how heavy-tailed a pool is along its first principal component (normal: 3)."""
 
 from __future__ import annotations
 

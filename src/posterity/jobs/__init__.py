@@ -1,1 +1,1 @@
-"""What a long job needs: devices, workers, resuming, interruption, memory, progress and its parent process."""
+"""The machinery of long jobs: devices, workers, resuming, interruption, memory, progress and the parent process."""

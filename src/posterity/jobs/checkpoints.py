@@ -1,4 +1,4 @@
-"""States of a training that goes on from the last one."""
+"""Checkpoints of a training, from which the next run continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where networks compute: the one place that decides it, and that keeps two jobs off one GPU.
+"""Chooses where networks compute, and keeps two jobs off one GPU.
 
 On one machine nothing else does: Snakemake's ``--resources gpu=2`` counts jobs, and every one of them sees
 both devices. A job therefore takes a lock on a device for as long as its process lives; the kernel releases
@@ -66,7 +66,7 @@ def _declared() -> str:
 
 
 def places() -> int:
-    """How many processes may compute on a GPU at a time here; 1 where there is none."""
+    """Return how many processes may compute on a GPU at a time here; 1 without a GPU."""
     alone = "SLURM_JOB_ID" in os.environ and not _declared()
     return max(1, len(visible()) * (1 if alone else share()))
 
@@ -83,7 +83,7 @@ def choose(number: int, devices: Sequence[str]) -> None:
 
 
 def share(environment: Mapping[str, str] = os.environ) -> int:
-    """How many jobs may use one device at a time."""
+    """Return how many jobs may use one device at a time."""
     given = environment.get("POSTERITY_JOBS_PER_GPU", "1")
     if not (given.isdecimal() and int(given) > 0):
         raise PosterityError(f"POSTERITY_JOBS_PER_GPU is {given!r}, expected a whole number of at least 1")
@@ -110,7 +110,7 @@ def lend(devices: Sequence[str], jobs: int = 1, folder: Path = LOCKS) -> str:
 
 
 def _take(folder: Path, device: str, place: int, alone: bool) -> bool:
-    """Whether both locks could be had; they are then kept, else both are let go."""
+    """True if both locks could be taken, which are then kept; otherwise neither is held."""
     held: list[int] = []
     wanted = [(device, fcntl.LOCK_EX if alone else fcntl.LOCK_SH), (f"{device}.{place}", fcntl.LOCK_EX)]
     for name, kind in wanted:

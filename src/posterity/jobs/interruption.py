@@ -1,4 +1,4 @@
-"""What a scheduler does to a job before it kills it: SIGTERM, and some time to come to an end."""
+"""Handle SIGTERM, after which a scheduler leaves a job some time to finish before it kills it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the C library keeps memory for tensors that live for one operation."""
+"""Tell the C library to keep the memory of tensors that live for one operation."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def waits_for(output: Path) -> None:
 
 
 def ended() -> bool:
-    """Whether there was a workflow and is no more."""
+    """True if there was a workflow and there is none any more."""
     if VARIABLE not in os.environ:
         return False
     if not os.environ[VARIABLE].isdecimal():
@@ -60,7 +60,7 @@ def ended() -> bool:
 
 @cache
 def _child_of(asked: int) -> bool:
-    """Whether the workflow has started this process itself, without a shell in between that outlives it."""
+    """True if the workflow has started this process itself, without a shell in between that outlives it."""
     return os.getppid() == asked
 
 

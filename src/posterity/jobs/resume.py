@@ -1,4 +1,4 @@
-"""Finished items of a stage, each a small artifact of its own until all are there."""
+"""Stores finished items of a stage as small artifacts of their own until all are there."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Parts:
             os.close(self._claims.pop(item))
 
     def claim(self, item: str | int) -> bool:
-        """Whether this process is the one that makes the item, of several that make the same output together.
+        """True if this process makes the item, of several that make the same output together.
 
         A claim is a lock: it ends when the item is written, or with the process, and another one takes the item.
         Where the file system has no locks every claim is granted, and an item may be made twice.
@@ -100,7 +100,7 @@ class Parts:
         return True
 
     def restored(self) -> bool:
-        """Whether the output is there again, because all of it had been made and nobody heard.
+        """True if the output was restored from a finished copy of an interrupted run.
 
         A workflow that is killed before it notes the end of a job deletes the job's output when it is started
         again. What :meth:`publish` has kept then takes its place.

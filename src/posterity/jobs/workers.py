@@ -1,4 +1,4 @@
-"""Several processes at the items of one output, each on a GPU of its own."""
+"""Runs several processes on the items of one output, each on a GPU of its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
 def _help(
     number: int, threads: int, visible: Sequence[str], code: str, work: Callable[..., object], arguments: Sequence[Any]
 ) -> None:
-    """What a further process does; its mistakes are told by the first one, which meets them, too."""
+    """Work as a further process; the first process meets the same mistakes and reports them."""
     import torch
 
     torch.set_num_threads(threads)

@@ -26,7 +26,7 @@ def _unblocks(blocks: Tensor, factor: int) -> Tensor:
 
 @dataclass(frozen=True)
 class _AverageSVD(SVD):
-    """In every block, V is the reflection that swaps the constant vector 1/R with the first pixel.
+    """SVD of block averages: V reflects every block so that the constant vector 1/R and the first pixel swap.
 
     The first pixel's place holds the coefficient of the average, with singular value 1/R; the other
     places hold what the average does not see.

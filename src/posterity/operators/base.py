@@ -1,4 +1,4 @@
-"""What an operator is: A in y = A(x) + σ_y n, batched over rows that may belong to different items."""
+"""The operator A in y = A(x) + σ_y n, batched over rows that may belong to different items."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Operator(ABC):
         return self.forward(x)
 
     def __str__(self) -> str:
-        """What errors call it."""
+        """Return the name that errors use."""
         return type(self).__name__
 
     def adjoint(self, y: Tensor, /) -> Tensor:

@@ -69,7 +69,7 @@ class GaussianBlur(Operator):
 
     @classmethod
     def of(cls, width: Tensor, signal_shape: tuple[int, ...]) -> GaussianBlur:
-        """In float64."""
+        """Return it in float64."""
         return cls(width, _band(gaussian_taps(width), _square(signal_shape), reflect=True), signal_shape)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class TruncatedBlur(Operator):
 
     @classmethod
     def of(cls, width: Tensor, signal_shape: tuple[int, ...], cutoff: float = 0.03) -> TruncatedBlur:
-        """In float64; 1-D singular values below ``cutoff`` become 0."""
+        """Return it in float64."""
         values, basis = torch.linalg.eigh(_band(gaussian_taps(width), _square(signal_shape), reflect=False))
         values = torch.where(values >= cutoff, values, 0).flip(-1)
         return cls(width, basis.flip(-1), values, signal_shape)

@@ -9,7 +9,7 @@ __all__ = ["correlate", "correlate_adjoint", "reflection"]
 
 
 def reflection(size: int, margin: int) -> Tensor:
-    """Which pixel stands at positions -margin, …, size + margin - 1; long (size + 2 margin)."""
+    """Return the pixels at positions -margin, …, size + margin - 1; long (size + 2 margin)."""
     period = max(2 * (size - 1), 1)
     position = torch.arange(-margin, size + margin) % period
     return torch.minimum(position, period - position).clamp(max=size - 1)

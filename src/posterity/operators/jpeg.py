@@ -97,7 +97,7 @@ class Jpeg(Operator):
         return rgb.clamp(0, 255) / 127.5 - 1
 
     def _coded(self, plane: Tensor, table: Tensor) -> Tensor:
-        """What is left of (B, C, H, W) after quantisation."""
+        """Return what is left of (B, C, H, W) after quantisation."""
         steps = scale(self.quality) * (table.T if self.transposed else table)
         if not steps.any():
             return plane

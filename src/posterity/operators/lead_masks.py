@@ -1,4 +1,4 @@
-"""Which entries of an ECG a task hides: keep-masks that broadcast to (leads, time), 1 where a value is measured.
+"""Masks of ECG tasks: keep-masks that broadcast to (leads, time), 1 where a value is measured.
 
 ``observed_leads`` (Janati et al. 2025, Sec. 4: the other leads from lead I) keeps whole leads; ``missing_block`` hides
 one half of all leads, as their "missing block"; ``missing_block_per_lead`` hides a block of each lead on its own.

@@ -1,4 +1,4 @@
-"""Which pixels an inpainting task hides: keep-masks (1, H, W) in {0, 1}, shared by the channels.
+"""Masks of inpainting tasks: keep-masks (1, H, W) in {0, 1}, shared by the channels.
 
 Lengths that sources print in pixels are those of 256×256 images; here they are fractions of the sides.
 A mask that hides no pixel, or all of them, raises :class:`PosterityError`: there is nothing to inpaint, or

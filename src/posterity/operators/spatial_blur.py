@@ -44,7 +44,7 @@ def bezier_kernel(rng: np.random.Generator) -> np.ndarray:
 
 
 def code(rng: np.random.Generator) -> dict[str, Tensor]:
-    """What tells one blur from another: kernels (1, 4, 21, 21) and fields (1, 4, 8, 8) in float32."""
+    """Return what tells one blur from another: kernels (1, 4, 21, 21) and fields (1, 4, 8, 8) in float32."""
     kernels = np.stack([bezier_kernel(rng) for _ in range(_KERNELS)])
     fields = rng.normal(0, 1.5, (_KERNELS, _GRID, _GRID))
     return {

@@ -1,4 +1,4 @@
-r"""What the whole-image and the blockwise kernel prior share.
+r"""The shared part of the whole-image and the blockwise kernel prior.
 
 A signal is cut into blocks of coordinates. Given a group g, the blocks are independent and each is
 a mixture of isotropic Gaussians around the contents that the group's items show there:

@@ -1,4 +1,4 @@
-r"""What a network predicts, as four numbers a noise level: x0 = skip·x_t + out·F(scale·x_t, label).
+r"""The parametrisation of a network by four numbers per noise level: x0 = skip·x_t + out·F(scale·x_t, label).
 
 With x_t = √ᾱ x0 + √(1-ᾱ) z and σ = √((1-ᾱ)/ᾱ):
 
@@ -33,7 +33,7 @@ class Parametrisation(NamedTuple):
     def of(
         cls, kind: str, alpha_bar: Tensor, t: Tensor, sigma_data: float = 0.5, label_factor: float = 250.0
     ) -> Parametrisation:
-        """For levels ᾱ (float64), which are the times t of the network's schedule (ignored for ``edm``)."""
+        """Build it for levels ᾱ (float64), which are the times t of the network's schedule (ignored for ``edm``)."""
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         if kind == "epsilon":
             return cls(signal.new_ones(signal.shape), t.to(signal), 1 / signal, -noise / signal)
@@ -48,6 +48,6 @@ class Parametrisation(NamedTuple):
         return cls(1 / (signal * total.sqrt()), label, skip, sigma * sigma_data / total.sqrt())
 
     def target(self, x0: Tensor, x_t: Tensor) -> Tensor:
-        """What F should be for the clean signals x0, (B, *signal); the fields hold a number a row."""
+        """Return what F should be for the clean signals x0, (B, *signal); the fields hold one number per row."""
         rows = (-1, *(1,) * (x0.ndim - 1))
         return (x0 - self.skip.view(rows) * x_t) / self.out.view(rows)

@@ -1,4 +1,4 @@
-"""What trains a learned variance (Nichol and Dhariwal 2021, Sections 3.1 and 3.4)."""
+"""Trains a learned variance (Nichol and Dhariwal 2021, Sections 3.1 and 3.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prior is, and what an exact posterior gives."""
+"""The contracts of a prior and of an exact posterior."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Levy(Prior):
         return Prediction(x_t if level.alpha_bar == 1.0 else _Denoise.apply(x_t, self, level))
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> LevyPosterior:
-        """By Gibbs sampling, for linear operators.
+        """Return the posterior by Gibbs sampling, for linear operators.
 
         Raises:
             NoClosedForm: for other operators, and for σ_y = 0 unless single samples are measured and

@@ -83,7 +83,7 @@ def load(
 
 
 def _card(weights: Path) -> dict[str, Any]:
-    """What card.json says, with everything that a network needs in it."""
+    """Read card.json, which must hold everything that a network needs."""
     if not weights.is_file():
         raise PosterityError(f"{weights} does not exist; `posterity train --help` tells how such a file is made")
     path = weights.with_name("card.json")

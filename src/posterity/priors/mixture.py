@@ -138,7 +138,7 @@ class Mixture(Prior):
 
 
 class _Gains(NamedTuple):
-    """What the rows with one and the same A share."""
+    """Quantities that rows with one and the same A share."""
 
     matrix: Tensor
     """A, (m, d), its measured rows alone."""

@@ -113,7 +113,7 @@ class StationaryGaussian(Prior):
         return Prediction(self.mean + self.filter(x_t - math.sqrt(a) * self.mean, gain))
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
-        """In closed form where A treats all pixels alike; else by conjugate gradients, without the evidence."""
+        """Return the posterior, by conjugate gradients and without evidence unless A treats all pixels alike."""
         operator, y = operator.to(self.dtype, y.device), y.double()
         if not {"linear", "adjoint"} <= operator.has:
             raise NoClosedForm(f"{type(operator).__name__} is not linear, so that a Gaussian has no closed form")

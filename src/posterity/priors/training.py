@@ -29,7 +29,7 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Training:
-    """How a network is trained."""
+    """The settings of a network's training."""
 
     steps: int = Field(20_000, ge=1, description="optimiser steps")
     batch: int = Field(64, ge=1, description="images a step")

@@ -81,7 +81,7 @@ def _value(record: Mapping[str, Any] | None, notes: list[str]) -> Value:
 
 
 def _spans(keys: Sequence[tuple[str, ...]]) -> list[list[tuple[str, int]]]:
-    """For every row and part: how many rows share all parts up to it; 0 where an earlier row covers it."""
+    """Count for every row and part the rows that share all parts up to it; 0 where an earlier row covers it."""
     out = []
     for i, key in enumerate(keys):
         line = []

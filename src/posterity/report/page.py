@@ -37,7 +37,7 @@ class Picture:
 
 @dataclass
 class Experiment:
-    """What one experiment has to show; figures by section, tables by name; ``answers`` are the analysed study."""
+    """The contents of one experiment's part: figures by section, tables by name; ``answers``: the analysed study."""
 
     name: str
     figures: dict[str, list[Picture]] = field(default_factory=lambda: {s: [] for s in _SECTIONS})
@@ -148,7 +148,7 @@ def _facts(frames: Frames) -> list[tuple[str, str]]:
 
 
 def _runs(frames: Frames) -> list[dict[str, Any]]:
-    """What was measured: a row for every (dataset, task, prior) with its samplers and number of items."""
+    """Return what was measured: one row per (dataset, task, prior) with its samplers and number of items."""
     if not frames.of("metrics"):
         return []
     rows = frames.frame("metrics", (*KEYS, "item"))

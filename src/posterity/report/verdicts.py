@@ -62,7 +62,7 @@ def junit(certificates: Sequence[Certificate], failed: Collection[Certificate]) 
 
 
 def badge(certificates: Sequence[Certificate], failed: Collection[Certificate]) -> dict[str, Any]:
-    """In the form that shields.io calls an endpoint."""
+    """Return it in the form that shields.io calls an endpoint."""
     measured = sum(c.verdict != "n/a" for c in certificates)
     message = f"{measured} measured, {len(failed)} failed" if failed else f"{measured} measured, none regressed"
     return {"schemaVersion": 1, "label": _LABEL, "message": message, "color": "red" if failed else "brightgreen"}

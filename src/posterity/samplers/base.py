@@ -114,7 +114,7 @@ class Sampler(ABC):
 
     @property
     def _called(self) -> str:
-        """What errors call it."""
+        """Return the name that errors use."""
         return f"sampler {type(self).__name__.lower()}"
 
     def _refuse(self, problem: Problem) -> None:

@@ -1,4 +1,4 @@
-"""What a run really did."""
+"""The measured cost of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sampler is given: a batch of measurements, the prior, and everything that goes around its algorithm."""
+"""A sampler's problem: a batch of measurements, the prior, and everything that goes around its algorithm."""
 
 from __future__ import annotations
 

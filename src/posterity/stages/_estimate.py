@@ -1,4 +1,4 @@
-"""How long a verification takes, told before it begins."""
+"""Estimates how long a verification takes, before it begins."""
 
 from __future__ import annotations
 

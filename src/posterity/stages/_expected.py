@@ -1,4 +1,4 @@
-"""The files of stored expectations, one a method: {method}.json, an entry a line."""
+"""Reads and writes stored expectations: one file {method}.json per method, one entry per line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Known = Mapping[Key, Expectation]
 
 
 def load(folder: Path, method: str) -> dict[Key, Expectation]:
-    """What is stored of a method; nothing where there is no file."""
+    """Return what is stored of a method; nothing if there is no file."""
     path = folder / f"{method}.json"
     if not path.is_file():
         return {}

@@ -37,7 +37,7 @@ class Case:
     failed: bool
 
     def plain(self) -> dict[str, Any]:
-        """As JSON holds it: the columns of certificates.parquet, those of a finding in a list."""
+        """Return it as JSON holds it: the columns of certificates.parquet, those of a finding in a list."""
         rows = [dict(r) for r in record.rows(self.certificate, self.key.settings, self.key.dim)]
         rows = [finite(r, SCHEMAS["certificates"], self.certificate.sampler) for r in rows]
         findings = [{k: r[k] for k in r if k in _FINDING} for r in rows if r.get("statistic") is not None]
@@ -119,7 +119,7 @@ class _Told(Finding):
 
 @dataclass(frozen=True)
 class _Plain(Key):
-    """What :meth:`Case.plain` makes."""
+    """The result of :meth:`Case.plain`."""
 
     seed: int
     overall: Verdict | Literal["diverged", "not a posterior sampler"]

@@ -1,4 +1,4 @@
-"""What input artifacts say of their own origin, compared with what a stage is told that they are."""
+"""Checks what input artifacts record of their origin against what a stage is told that they are."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def agree(settings: Mapping[str, Any], *inputs: Path | None) -> None:
 
 
 def _origin(path: Path) -> dict[str, Any]:
-    """What the first row is about, or, where there is none, the settings that the artifact was made with."""
+    """Return what the first row is about or, without rows, the settings that the artifact was made with."""
     about = store.provenance(path)
     columns = [name for name in _NAMES if name in SCHEMAS[about["kind"]].names] if about.get("kind") in SCHEMAS else []
     if columns and (rows := store.read(path, about["kind"], columns=columns).slice(0, 1).to_pylist()):

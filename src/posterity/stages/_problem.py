@@ -1,4 +1,4 @@
-"""What the stages "posterior" and "sample" both read: measurements with their operator, and the prior."""
+"""Loads what the stages "posterior" and "sample" share: measurements with their operator, and the prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the closed-form problems can name like a method: bounds from both sides, and the recursion, which draws nothing.
+"""Entries of closed-form problems beside samplers: bounds from both sides, and the recursion, which draws nothing.
 
 Each is a class with typed settings, from which the configuration's schema is generated.
 """

@@ -27,7 +27,7 @@ class _Settings(BaseModel):
 
 
 class _Open(BaseModel):
-    """What takes further keys, which the library checks where it builds the thing."""
+    """Settings with further keys, which the library checks where it builds the thing."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 

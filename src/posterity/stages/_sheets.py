@@ -1,4 +1,4 @@
-"""Sheets that show what a network has learned: its samples, and the training images nearest to them."""
+"""Sheets of a network's samples and of the training images nearest to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
 
 
 def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:
-    """For each sample the closest image in Euclidean distance, mirrored ones too where these were trained on."""
+    """Return for each sample the closest training image (Euclidean), mirrored ones too if these were trained on."""
     known = torch.cat([images, images.flip(-1)]) if mirrored else images
     return known[torch.cdist(samples.flatten(1).float(), known.flatten(1).float()).argmin(1)]
 

@@ -1,4 +1,4 @@
-"""Whom `verify` checks: methods with their settings, and a person's own file."""
+"""The subjects of `verify`: methods with their settings, and a user's own file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Subject:
 
 
 def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
-    """From {method or file, settings}.
+    """Build a subject from {method or file, settings}.
 
     A class may name cheaper settings for a tier, a toy problem has published ones, and what is given has the last word.
 

@@ -1,4 +1,4 @@
-"""How far samplers are from the exact posterior of the closed-form problems, instance by instance.
+"""Measures how far samplers are from the exact posterior of the closed-form problems, instance by instance.
 
 A job is one (prior, dimension, name); the name stands for one method with its settings, or for a sweep
 over several. Finished instances are kept as parts, so a job continues where it was stopped.
@@ -75,7 +75,7 @@ def _instance(settings: Mapping[str, Any], runs: list[Callable[..., Result]], nu
 
 
 def _runner(entry: Mapping[str, Any]) -> Callable[..., Result]:
-    """What computes the entry's number of a toy."""
+    """Return what computes the entry's number of a toy."""
     from posterity import samplers
 
     method, given = entry["method"], entry["settings"]
@@ -113,7 +113,7 @@ def _compared(toy: Toy, settings: Mapping[str, Any], number: int, x: Tensor, cos
 
 
 def _sliced_wasserstein(pools: Any, directions: int) -> float:
-    """To as many exact draws, the same for every sampler."""
+    """Return the distance to as many exact draws, the same for every sampler."""
     import torch
 
     from posterity.certificates.statistics.sliced_wasserstein import sliced
@@ -126,7 +126,7 @@ def _sliced_wasserstein(pools: Any, directions: int) -> float:
 
 
 def _w2(pools: Any, directions: int) -> float:  # noqa: ARG001 - moments need none
-    """Between the Gaussians with the draws' moments and with the exact ones."""
+    """Return the distance between the Gaussians with the draws' moments and with the exact ones."""
     import torch
 
     from posterity.certificates.probing import Moments

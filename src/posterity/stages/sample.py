@@ -67,7 +67,7 @@ def _load(settings: dict[str, Any], *files: Path) -> Measured:
 
 
 def _help(settings: dict[str, Any], files: Sequence[Path], output: Path, batch: int) -> None:
-    """What a further process does: it makes items, and leaves it to the first one to put them together."""
+    """Make items as a further process, and leave it to the first one to put them together."""
     measured = _load(settings, *files)  # may wait for a GPU, and can be ended there
     with between_items() as pause:
         _draw(settings, measured, Parts(output, "samples", settings, files), pause, batch, together=True)

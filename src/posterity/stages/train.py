@@ -101,7 +101,7 @@ class _Data:
 
 
 def _bytes(signal: Mapping[str, Any]) -> bytes:
-    """What of a signal its digest is of."""
+    """Return the part of a signal that its digest covers."""
     import numpy as np
 
     content = signal["bytes"]

@@ -1,4 +1,4 @@
-"""How often the approach was preferred or covered the target, with intervals (Figs. 6 and 8 of the paper)."""
+"""Estimates how often the approach was preferred or covered the target, with intervals (Figs. 6 and 8 of the paper)."""
 
 from __future__ import annotations
 

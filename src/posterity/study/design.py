@@ -1,4 +1,4 @@
-"""Which questions a study asks, about which images, in which order and with which set on which side.
+"""Plans a study's questions: about which images, in which order and with which set on which side.
 
 Four studies of the paper (Secs. 4.1 and 6, App. E) in three forms:
 
@@ -55,7 +55,7 @@ Chosen = Mapping[Key, Mapping[str, Mapping[str, Sequence[int]]]]
 
 
 class Comparison(BaseModel):
-    """What is compared in which runs; a run filter that is left out takes every run.
+    """A comparison and the runs it is made in; a run filter that is left out takes every run.
 
     Arguments:
         approach: the subset under test, or "guided": the sampler's guided set (its first ``count`` samples).
@@ -91,7 +91,7 @@ class Comparison(BaseModel):
         return self.against or ("vanilla" if self.approach == "guided" else "random")
 
     def covers(self, key: Key) -> bool:
-        """Whether the filters let this run through."""
+        """True if the filters let this run through."""
         wanted = (self.dataset, self.task, self.prior, self.sampler)
         return all(w is None or w == k for w, k in zip(wanted, key, strict=True))
 
@@ -218,7 +218,7 @@ def limit(about_questions: Mapping[str, Any]) -> int:
 
 
 def asked_of_each(rows: Iterable[Mapping[str, Any]], limit: int) -> int:
-    """How many of the questions, at most ``limit``, the page asks one participant."""
+    """Return how many of the questions, at most ``limit``, the page asks one participant."""
     return min(limit, len({about(r) for r in rows}))
 
 

@@ -1,4 +1,4 @@
-"""What participants answered: read, checked against the questions, ready to be analysed."""
+"""Reads the participants' answers and checks them against the questions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Person:
 
 @lru_cache(1 << 16)
 def person(participant: str) -> str:
-    """Who it is, however the number was typed: "P07", "P07 " and "p07" are one person."""
+    """Return the participant's number however it was typed: "P07", "P07 " and "p07" are one person."""
     return " ".join(unicodedata.normalize("NFKC", participant).split()).casefold()
 
 

@@ -16,7 +16,7 @@ BY_DRAWS_ALONE = "the exact posterior is known by its draws alone"
 
 
 def standard_error(values: Tensor, least: float | Tensor = 0.0) -> Tensor:
-    """Of the mean of ``values`` over its first axis; ``least`` where that is larger, or there is one value."""
+    """Return the mean's standard error over the first axis; ``least`` if that is larger, or for one value."""
     floor = torch.as_tensor(least, dtype=values.dtype).expand(values.shape[1:])
     return floor.clone() if len(values) == 1 else torch.maximum(floor, values.std(0) / math.sqrt(len(values)))
 

@@ -108,7 +108,7 @@ def _total_variation(x: Tensor) -> Tensor:
 
 
 def _errors(inside: Tensor, level: Tensor, pools: Pools) -> Tensor:
-    """Of shares (R, levels): over measurements, and at least that of exact draws."""
+    """Return the standard errors of shares (R, levels): over measurements, and at least that of exact draws."""
     return standard_error(inside, (level * (1 - level) / len(pools.x) / pools.draws).sqrt())
 
 

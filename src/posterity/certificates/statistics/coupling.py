@@ -1,4 +1,4 @@
-"""Whether draws depend on one another: on the batch that they sit in, or on the rest of their pool."""
+"""Tests that draws are independent: of the batch that they sit in, and of the rest of their pool."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _batch(evidence: Evidence) -> Finding:
 
 
 def _pools(evidence: Evidence) -> list[Finding]:
-    """Whether means of pools vary as those of independent draws do.
+    """Test that means of pools vary as those of independent draws do.
 
     The difference of the means of two pools for one measurement knows nothing of the sampler's bias, only
     of how its draws hang together: opposite ones make it too small, shared noise too large. Q sets the

@@ -49,7 +49,7 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 
 def _probed(evidence: Evidence, pools: Pools) -> list[Finding]:
-    """For the first measurement."""
+    """Return the findings for the first measurement, probed exactly."""
 
     def outcome(noise: Noise) -> Tensor:
         rows = torch.zeros(len(noise), dtype=torch.long)

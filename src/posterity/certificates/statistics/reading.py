@@ -1,4 +1,4 @@
-"""How much draws change with y.
+"""Measures how much draws change with y.
 
 Between measurements: squared differences of pool means for different y, over those of the exact means. What two
 pools of one measurement differ by is taken off, so that a sampler that does not read y has 0, whatever it draws.

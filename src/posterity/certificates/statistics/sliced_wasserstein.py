@@ -59,7 +59,7 @@ def _sorted_distance(one: Tensor, two: Tensor) -> Tensor:
 
 
 def _distances(pools: Pools) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the sampler, of exact draws (mean over repetitions) and of the prior, (R,) each."""
+    """Return the distances of the sampler, of exact draws (mean over repetitions) and of the prior, (R,) each."""
     many = len(pools.x) > 1
     rng = generator("directions", pools.instance.dim)
     directions = torch.from_numpy(rng.standard_normal((64 if many else 1000, pools.instance.dim)))

@@ -1,4 +1,4 @@
-"""Whether the states on the way follow the exact law of x_t given y, and when they commit to a mode.
+"""Tests that intermediate states follow the exact law of x_t given y, and finds when they commit to a mode.
 
 The posterior of a mixture is a mixture, and so is what noise makes of it: the law of every state is known.
 All of it is there to be read and decides nothing, because a sampler may arrive by another way.
@@ -92,7 +92,7 @@ def _numbers(law: Conditional, x: Tensor) -> Tensor:
 
 
 def _findings(ours: Tensor, drawn: Tensor, sigmas: Sequence[float], *, several: bool) -> list[Finding]:
-    """From (levels, 4) of the paths and of as many exact draws; ``several``: there is more than one mode."""
+    """Compare (levels, 4) of the paths with those of as many exact draws; ``several``: there is more than one mode."""
     out = []
     for column, part, target, error, what in (
         (0, "spread", 1.0, math.sqrt(2 / PATHS), "variance over the exact one"),

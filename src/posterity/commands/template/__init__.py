@@ -1,1 +1,1 @@
-"""What ``posterity new-sampler`` writes: two files that are real code here, renamed there."""
+"""Templates of ``posterity new-sampler``: two files that are real code here, renamed there."""

@@ -25,7 +25,7 @@ def test_it_costs_its_steps_and_agrees_with_a_noiseless_measurement(bench: Any) 
 
 
 def test_a_draw_has_the_moments_of_its_response_to_noise(bench: Any) -> None:
-    """With a Gaussian prior this method only adds and multiplies; delete the test if yours does more."""
+    """Check moments: with a Gaussian prior this method only adds and multiplies; delete the test if yours does more."""
     prior, operator = bench.Gaussian(SHAPE, 0.1 * torch.eye(48)), bench.operators(SHAPE)["sr"]
     y = operator(0.3 * torch.ones(1, *SHAPE, dtype=torch.float64))
 

@@ -25,7 +25,7 @@ STEP = BLOCK * GROUPS
 
 @dataclass(frozen=True)
 class Length:
-    """How many chains a row has, and how many sweeps each makes.
+    """The number of chains per row, and of sweeps per chain.
 
     Arguments:
         tolerance: standard error that is small enough, in units that the caller names.
@@ -101,7 +101,7 @@ class Chains:
 
     @property
     def model(self) -> Diagonal | Dense:
-        """With one column a chain."""
+        """Return the model with one column per chain."""
         return self._model
 
     @property

@@ -1,4 +1,4 @@
-"""What the chains of a posterior say, and how well: Rao-Blackwellised moments, their errors, whether chains agree."""
+"""Estimates from the chains of a posterior: Rao-Blackwellised moments, their errors, and if the chains agree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOGETHER = 32
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of B rows, each of n coordinates.
+    """Estimates for B rows, each of n coordinates.
 
     Arguments:
         mean: average of E[x | q, y], (B, n).
@@ -51,7 +51,7 @@ class Estimate:
     sweeps: Array
 
     def rows(self, index: Any) -> Estimate:
-        """Of these rows (which may repeat)."""
+        """Return the estimates of these rows (which may repeat)."""
         return Estimate(*(each[index] for each in vars(self).values()))
 
 

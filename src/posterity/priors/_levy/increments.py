@@ -48,7 +48,7 @@ class Increments(ABC):
 
     @abstractmethod
     def randomness(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
-        """What ``variances`` will turn into a draw, (numbers, *size)."""
+        """Return what ``variances`` will turn into a draw, (numbers, *size)."""
 
     @abstractmethod
     def variances(self, u: Array, randomness: Array, model: Model) -> tuple[Array, Array | None]:
@@ -186,7 +186,7 @@ class BernoulliLaplace(Increments):
         return chosen * w, probability
 
     def log_density(self, u: Array) -> Array:
-        """With respect to δ₀ + Lebesgue measure."""
+        """Return the log density with respect to δ₀ + Lebesgue measure."""
         jump = math.log(self.p / (2 * self.b)) - np.abs(u) / self.b
         return np.where(u != 0, jump, math.log(1 - self.p))
 

@@ -29,7 +29,7 @@ _CHAINS = 16
 
 
 def digest(row: Array) -> bytes:
-    """What keys the stream of a row: its numbers to three decimals, so that rounding elsewhere does not matter."""
+    """Return the key of a row's stream: its numbers to three decimals, so that rounding elsewhere does not matter."""
     return (np.round(row, 3) + 0.0).tobytes()
 
 
@@ -76,7 +76,7 @@ class LevyPosterior(ExactPosterior):
 
     @cached_property
     def estimate(self) -> Estimate:
-        """Of every row, in the order of y; computed when first asked for."""
+        """Return the estimate of every row, in the order of y; computed when first asked for."""
         parts = []
         for group in self._groups:
             streams = [generator("levy moments", self._seed, key) for key in group.keys]

@@ -1,4 +1,4 @@
-"""What an autoencoder is: a pair of differentiable maps in the units of states."""
+"""The contract of an autoencoder: a pair of differentiable maps in the units of states."""
 
 from __future__ import annotations
 

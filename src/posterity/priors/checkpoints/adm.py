@@ -18,7 +18,7 @@ _RESIDUAL = {"in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "ti
 
 @dataclass(frozen=True)
 class Adm:
-    """What the file itself does not say; the defaults are the 256x256 ImageNet network's.
+    """Settings that the file itself does not hold; the defaults are the 256x256 ImageNet network's.
 
     Arguments:
         size: pixels a side.
@@ -46,11 +46,11 @@ class Adm:
 
     @property
     def attends(self) -> list[bool]:
-        """Whether each resolution has attention, the finest first."""
+        """Tell for each resolution if it has attention, the finest first."""
         return [self.size >> level in self.attention for level in range(len(self.multipliers))]
 
     def card(self) -> dict[str, Any]:
-        """Of the network: what it is and how it is asked."""
+        """Return the network's card: what it is and how it is asked."""
         return {
             "architecture": levels(self.attends, ("Resnet{}sampleBlock2D", "Attn{}Block2D"))
             | {

@@ -19,7 +19,7 @@ _ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj
 
 @dataclass(frozen=True)
 class Ddpm:
-    """What the file itself does not say; the defaults are SDEdit's CelebA-HQ network's.
+    """Settings that the file itself does not hold; the defaults are SDEdit's CelebA-HQ network's.
 
     Arguments:
         size: pixels a side.
@@ -39,11 +39,11 @@ class Ddpm:
 
     @property
     def attends(self) -> list[bool]:
-        """Whether each resolution has attention, the finest first."""
+        """Tell for each resolution if it has attention, the finest first."""
         return [self.size >> level in self.attention for level in range(len(self.multipliers))]
 
     def card(self) -> dict[str, Any]:
-        """Of the network: what it is and how it is asked."""
+        """Return the network's card: what it is and how it is asked."""
         return {
             "architecture": levels(self.attends, ("{}Block2D", "Attn{}Block2D"))
             | {

@@ -22,7 +22,7 @@ _RESIDUAL = {"norm0": "norm1", "conv0": "conv1", "affine": "time_emb_proj", "nor
 
 @dataclass(frozen=True)
 class Edm:
-    """What the file itself does not say; the defaults are ``edm-imagenet-64x64-cond-adm``'s.
+    """Settings that the file itself does not hold; the defaults are ``edm-imagenet-64x64-cond-adm``'s.
 
     Arguments:
         size: pixels a side.
@@ -45,7 +45,7 @@ class Edm:
     groups: int = 32
 
     def card(self) -> dict[str, Any]:
-        """Of the network: what it is and how it is asked."""
+        """Return the network's card: what it is and how it is asked."""
         same = Adm(self.size, self.channels, self.multipliers, self.blocks, self.attention, self.head, self.classes,
                    learned_variance=False, groups=self.groups)  # fmt: skip
         # the schedule is only the interface: the network itself knows noise levels

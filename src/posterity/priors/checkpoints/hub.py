@@ -18,7 +18,7 @@ _OLD = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"
 
 @dataclass(frozen=True)
 class Hub:
-    """What the weights' file itself does not say.
+    """Settings that the weights' file itself does not hold.
 
     Arguments:
         config: the content of config.json.
@@ -31,7 +31,7 @@ class Hub:
     prediction: str = "epsilon"
 
     def card(self) -> dict[str, Any]:
-        """Of the network: what it is and how it is asked."""
+        """Return the network's card: what it is and how it is asked."""
         kind, size = self.config.get("_class_name"), self.config.get("sample_size")
         if kind != "UNet2DModel" or not isinstance(size, int):
             raise PosterityError(f"config.json describes a {kind} for images of size {size}, expected a UNet2DModel")
