@@ -1,5 +1,12 @@
 """The exceptions that people see."""
 
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+__all__ = ["Again", "PosterityError", "meant"]
+
 
 class PosterityError(Exception):
     """A mistake in the input, told in one line: the thing, its value, and what would be valid.
@@ -14,3 +21,11 @@ class Again(PosterityError):
     The command line exits with code 75, ``EX_TEMPFAIL`` of sysexits.h, which mail systems and SLURM's
     ``RequeueExit`` know as "try again".
     """
+
+
+def meant(given: object, valid: Collection[str]) -> str:
+    """Return "; did you mean …?" when something close is valid, else nothing."""
+    if len(str(given)) > 100:
+        return ""
+    close = get_close_matches(str(given), list(valid), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

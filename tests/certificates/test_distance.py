@@ -88,7 +88,7 @@ def test_diverged_draws_are_counted_and_count_as_draws_of_the_prior(tmp_path):
 
 
 def test_mistakes_are_told_before_anything_is_computed(tmp_path):
-    with pytest.raises(PosterityError, match="method 'dpz' does not exist; choose one of copaint"):
+    with pytest.raises(PosterityError, match="sampler 'dpz' does not exist; choose one of copaint"):
         measured(tmp_path, [one("dpz")])
     with pytest.raises(PosterityError, match=r"sampler dps: .*scale"):
         measured(tmp_path, [one("dps", scale=-1)])

@@ -102,8 +102,18 @@ def test_verify_depends_on_its_samplers_and_on_every_statistic():
     import posterity.certificates.statistics as package
 
     entries = list(fp._named("verify", {"samplers": [{"method": "ddnm"}, {"file": "mine.py"}]}))
-    assert entries[0] == "posterity.samplers.ddnm"
-    assert {name.rpartition(".")[2] for name in entries[1:]} == set(package.names())
+    assert entries == ["posterity.samplers.ddnm"]
+    found = fp.modules(("posterity.stages.verify", *entries))
+    assert {f"posterity.certificates.statistics.{name}" for name in package.names()} <= set(found)
+    assert "posterity.signals.ecg" in found, "by what the data are"
+
+
+def test_features_count_where_they_choose(monkeypatch):
+    settings = [{"subsets": {"fps": {}}, "features": features} for features in ("patch", "attributes")]
+    before = [fp.fingerprint("select", one) for one in settings]
+    edited(monkeypatch, "posterity.features.patch", lambda text: text + "\nX = 1\n")
+    after = [fp.fingerprint("select", one) for one in settings]
+    assert after[0] != before[0] and after[1] == before[1]
 
 
 def test_what_was_read_once_is_not_parsed_again(monkeypatch, tmp_path):

@@ -70,11 +70,10 @@ def test_masks_are_those_that_can_be_made():
     assert inpaint["face_parts"]["items"]["enum"] == list(FACE_PARTS)
 
 
-def test_metrics_and_features():
-    from posterity.stages import measure, select
+def test_metrics():
+    from posterity.stages import measure
 
     assert known.METRICS == measure.METRICS
-    assert set(known.FEATURES) == set(select.FEATURES)
 
 
 def test_figures_of_answers_are_those_that_ask_for_them(tmp_path):

@@ -133,7 +133,7 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
          "experiments.mine.runs[0].subsets.fps: out of 20 samples: count 5 is not between 1 and the pool's 2"),
         ({"datasets": {"openmoji-smileys": {"size": 8}}},
          run(tasks=["sr4"], samples=9, subsets=["fps"], features="lpips"),
-         "experiments.mine.runs[0].features = 'lpips': features 'lpips': LPIPS needs sides of 16 px"),
+         "experiments.mine.runs[0].features = 'lpips': features 'lpips' need sides of 16 px"),
         ({}, {"runs": [RUN | {"dataset": "photos", "samples": 9, "subsets": ["fps"]}]},
          "experiments.mine.runs[0].features = 'attributes': the items of dataset 'photos' do not differ"),
         ({"priors": {"kernel": {"split": "prior"}}}, run(dataset="ffhq"),
@@ -236,7 +236,7 @@ def test_what_products_need_is_what_they_miss():
     [
         ({}, {"tasks": ["sr4"]}, "tasks.sr4: for ECGs of dataset 'ecg-beats', 8×70: operator sr is of images"),
         ({}, {"tasks": ["inpaint_box"]}, "a signal of shape (8, 70) needs one of observed_leads"),
-        ({}, {"features": "vgg"}, "features 'vgg' are of images, these are ECGs; choose patch, attributes"),
+        ({}, {"features": "vgg"}, "features 'vgg' are of images, these are ECGs; choose attributes, patch"),
         ({}, {"features": "attributes"}, "do not differ in attributes; choose other features"),
         ({"datasets": {"ecg-beats": {"select": "rhythm"}}}, {}, "select is 'rhythm', expected one of records, beats"),
     ],

@@ -215,7 +215,7 @@ def test_what_a_class_names_for_a_tier_are_settings_and_frozen(name):
 
 
 def test_an_unknown_method_is_no_file():
-    with pytest.raises(KeyError):
+    with pytest.raises(PosterityError, match="sampler 'base' does not exist; choose one of copaint,"):
         samplers.find("base")
 
 

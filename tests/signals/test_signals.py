@@ -50,7 +50,7 @@ def test_an_image_is_a_png_that_any_viewer_opens(tmp_path, channels):
         ({"shape": [8, 71]}, "560 values for an ECG of shape"),
         ({"values": None}, "no values for an ECG of shape"),
         ({"shape": [70, 8]}, "560 values for an ECG of shape"),
-        ({"kind": "eeg"}, "signal kind 'eeg' does not exist; choose one of image, ecg"),
+        ({"kind": "eeg"}, "signal kind 'eeg' does not exist; choose one of ecg, image"),
     ],
 )
 def test_a_damaged_signal_is_one_line(change, said):

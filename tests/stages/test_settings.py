@@ -77,7 +77,7 @@ def inputs(made, *names):
     [
         ({"task": "sr4"}, "measurements.parquet is of task 'half', but --settings say task 'sr4'"),
         ({"dataset": "e"}, "items.parquet is of dataset 'd', but --settings say dataset 'e'"),
-        ({"sampler": SAMPLE["sampler"] | {"method": "dnm"}}, "sampler method 'dnm' does not exist; choose one of"),
+        ({"sampler": SAMPLE["sampler"] | {"method": "dnm"}}, "sampler 'dnm' does not exist; choose one of"),
         ({"sampler": SAMPLE["sampler"] | {"settings": {"steps": True}}}, "sampler ddnm: steps = True"),
         ({"sampler": SAMPLE["sampler"] | {"settings": {"steps": 0}}}, "sampler ddnm: steps = 0"),
         ({"sampler": SAMPLE["sampler"] | {"wrap": [{"diversity": {"eta": -1}}]}}, "sampler ddnm, diversity: eta = -1"),

@@ -45,7 +45,7 @@ def test_wrappers_are_found_by_their_files_and_describe_themselves():
     for entry in described.values():
         assert entry["doc"].endswith(".") and entry["settings"]["additionalProperties"] is False
         assert all("description" in field for field in entry["settings"]["properties"].values())
-    with pytest.raises(KeyError):
+    with pytest.raises(PosterityError, match="wrapper 'base' does not exist; choose one of coupled_noise"):
         wrappers.find("base")
 
 

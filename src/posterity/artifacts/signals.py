@@ -21,7 +21,7 @@ from posterity.signals import Kind, Picture
 
 __all__ = ["decode", "encode", "kind_of", "picture", "png", "stack"]
 
-_IMAGE = signals.Image.name
+_IMAGE = "image"
 
 
 def encode(x: Tensor, kind: Kind) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from posterity import samplers
 from posterity.errors import PosterityError
 
 __all__ = ["new_sampler"]
@@ -51,12 +52,10 @@ def _files(name: str, into: Path) -> dict[Path, str]:
     """{where: text}, after everything that could be wrong was looked at."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise PosterityError(f"a sampler cannot be called {name!r}; take lower-case letters, digits and '_'")
-    from posterity.samplers import CONTRACT  # imports torch, for which no other command should wait
-
     template = Path(__file__).parent / "template"
     code, tests = ((template / file).read_text(encoding="utf-8") for file in ("sampler.py", "contract.py"))
     cls = "".join(part.capitalize() for part in name.split("_"))
-    if name in CONTRACT or re.search(rf"\b{cls}\b", code):
+    if name in samplers.REGISTRY.beside or re.search(rf"\b{cls}\b", code):
         raise PosterityError(
             f"a sampler cannot be called {name!r}: the name {name} or {cls} means something else there"
         )

@@ -10,9 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from posterity import features
 from posterity.assets.declared import load
 from posterity.configuration import toys, training
-from posterity.configuration.known import ANSWERED, CLOSED_FORM, FEATURES, METRICS, OWN, RULES, lacking
+from posterity.configuration.known import ANSWERED, CLOSED_FORM, METRICS, OWN, RULES, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
@@ -242,7 +243,7 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
             if sampler in c.samplers or sampler not in defined(c.config["samplers"]):
                 problems.known(f"{at}.samplers[{i}]", sampler, c.samplers, "sampler")
         if "features" in run:
-            problems.known(f"{at}.features", run["features"], FEATURES, "kind of features")
+            problems.known(f"{at}.features", run["features"], features.names(), "kind of features")
         count = experiment.get("count", 5)
         if run.get("samples", 5) < count:
             problems.add(f"{at}.samples", run.get("samples", 5), f"must be at least the experiment's count, {count}")

@@ -26,6 +26,8 @@ _PACKAGE = "posterity"
 _ROOT = Path(__file__).parents[1]
 _CARRIED = {".css", ".html", ".js", ".json"}
 _KEPT = Path(cache_from_source(__file__)).with_suffix(".json")
+_WHOLE = {f"{_PACKAGE}.signals", f"{_PACKAGE}.certificates.statistics"}
+"""Registries of which all things may be used: by what the data are, or all of them."""
 _NEW: list[str] = []
 """Modules that this process had to read."""
 
@@ -68,12 +70,11 @@ def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{_PACKAGE}.wrappers.{name}" for one in settings["sampler"].get("wrap", ()) for name in one)
     elif stage == "verify":
         yield from (f"{_PACKAGE}.samplers.{entry['method']}" for entry in settings["samplers"] if "method" in entry)
-        folder = f"{_PACKAGE}.certificates.statistics"
-        yield from sorted(f"{folder}.{path.stem}" for path in (_ROOT / "certificates/statistics").glob("[a-z]*.py"))
     elif stage == "distance":
         yield from (f"{_PACKAGE}.samplers.{one['method']}" for one in settings["runs"])
     elif stage == "select":
         yield from (f"{_PACKAGE}.subsets.{rule.get('method', name)}" for name, rule in settings["subsets"].items())
+        yield f"{_PACKAGE}.features.{settings.get('features', 'vgg')}"
     elif stage == "prepare":
         yield f"{_PACKAGE}.datasets.{settings['kind']}"
     elif stage in ("table", "figure"):
@@ -115,6 +116,8 @@ def modules(entries: tuple[str, ...]) -> list[str]:
             continue
         seen.add(name)
         todo += _tree(name)[1]
+        if name in _WHOLE:
+            todo += [f"{name}.{path.stem}" for path in _ROOT.joinpath(*name.split(".")[1:]).glob("[a-z]*.py")]
         # importing a module runs the packages around it
         todo += [name.rpartition(".")[0]] if "." in name else []
     return sorted(seen)

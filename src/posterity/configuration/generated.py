@@ -18,12 +18,11 @@ def schemas() -> dict[str, str]:
     from posterity.priors.training import Training
     from posterity.stages._references import REFERENCES
 
-    rules = {name: {"settings": TypeAdapter(subsets.find(name)).json_schema()} for name in subsets.names()}
     references = {name: {"settings": TypeAdapter(cls).json_schema()} for name, cls in REFERENCES.items()}
     contents = {
         "samplers": samplers.schema(),
         "wrappers": wrappers.schema(),
-        "subsets": rules,
+        "subsets": subsets.REGISTRY.schema(),
         "references": references,
     }
     contents["training"] = TypeAdapter(Training).json_schema()

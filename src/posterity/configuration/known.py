@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["ANSWERED", "CLOSED_FORM", "FEATURES", "HAS", "METRICS", "OWN", "REFERENCES", "RULES", "TOYS", "lacking"]
+__all__ = ["ANSWERED", "CLOSED_FORM", "HAS", "METRICS", "OWN", "REFERENCES", "RULES", "TOYS", "lacking"]
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
@@ -52,7 +52,6 @@ ANSWERED = ("fig06_study_subsets", "fig08_study_guidance", "fig17_diversity_cove
 """Figures of a study's answers."""
 OWN = ("folder",)
 """Kinds of datasets that are made of a person's own files and of no asset."""
-FEATURES = ("vgg", "patch", "lpips", "attributes", "anycost")
 
 _MEANS = {
     "mask": "an inpainting task",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Any
 
-from posterity.errors import PosterityError
+from posterity.errors import PosterityError, meant
 
-__all__ = ["ConfigurationError", "Problems", "meant"]
+__all__ = ["ConfigurationError", "Problems"]
 
 
 class ConfigurationError(PosterityError):
@@ -17,14 +16,6 @@ class ConfigurationError(PosterityError):
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
-
-
-def meant(given: object, valid: Collection[str]) -> str:
-    """ "; did you mean …?" when something close is valid, else nothing."""
-    if len(str(given)) > 100:
-        return ""
-    close = get_close_matches(str(given), list(valid), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class Problems:

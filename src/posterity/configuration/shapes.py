@@ -10,7 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from posterity.configuration.problems import Problems, meant
+from posterity.configuration.problems import Problems
+from posterity.errors import meant
 
 __all__ = ["NAME", "check", "defaults", "schema"]
 

@@ -18,6 +18,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posterity import features as registered
 from posterity.artifacts.identity import identity
 from posterity.configuration.fingerprint import code
 from posterity.configuration.known import OWN
@@ -52,7 +53,7 @@ def task(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
 
         rehearse({"name": "of the configuration", **settings}, outline(dataset), dataset["size"])
 
-    said = _verdict("task", [settings, *_about(dataset)], ("degrade",), attempt)
+    said = _verdict("task", [settings, *_about(dataset)], ("stages.degrade",), attempt)
     return said and said.replace("task of the configuration: ", "")
 
 
@@ -65,7 +66,7 @@ def partition(prior: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | Non
         rehearse(prior, outline(dataset), dataset["size"])
 
     about = {k: v for k, v in prior.items() if k not in ("bandwidth", "about")}
-    return _verdict("prior", [about, *_about(dataset)], ("posterior",), attempt)
+    return _verdict("prior", [about, *_about(dataset)], ("stages.posterior",), attempt)
 
 
 def features(kind: str, dataset: Mapping[str, Any]) -> str | None:
@@ -78,7 +79,9 @@ def features(kind: str, dataset: Mapping[str, Any]) -> str | None:
         if wrong := unfit(kind, of.kind, of.shape(dataset["size"])):
             raise PosterityError(wrong)
 
-    return _verdict("features", [kind, *_about(dataset)], ("select",), attempt)
+    # the line names all that would do
+    every = tuple(f"features.{name}" for name in registered.names())
+    return _verdict("features", [kind, *_about(dataset)], ("stages.select", *every), attempt)
 
 
 def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str | None:
@@ -89,7 +92,8 @@ def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str |
 
         rehearse(settings, kind, pool, count)
 
-    return _verdict("rule", [settings, kind, pool, count], ("select",), attempt)
+    behind = ("stages.select", f"subsets.{settings['method']}", f"features.{kind}")
+    return _verdict("rule", [settings, kind, pool, count], behind, attempt)
 
 
 def _about(dataset: Mapping[str, Any]) -> list[Any]:
@@ -98,9 +102,12 @@ def _about(dataset: Mapping[str, Any]) -> list[Any]:
     return [*about, identity(Path(dataset["path"]))] if dataset["kind"] in OWN else about
 
 
-def _verdict(noun: str, asked: list[Any], stages: tuple[str, ...], attempt: Callable[[], None]) -> str | None:
-    """The line of the PosterityError that ``attempt`` raises, or None; remembered under what was ``asked``."""
-    text = json.dumps([noun, *asked, [_code(stage) for stage in stages]], sort_keys=True, default=repr)
+def _verdict(noun: str, asked: list[Any], behind: tuple[str, ...], attempt: Callable[[], None]) -> str | None:
+    """Return the line of the PosterityError that ``attempt`` raises, or None.
+
+    It is remembered under what was ``asked`` and the code of the modules ``behind`` it.
+    """
+    text = json.dumps([noun, *asked, _code(behind)], sort_keys=True, default=repr)
     key, kept = hashlib.sha256(text.encode()).hexdigest()[:32], _kept()
     if key not in kept:
         if len(kept) >= _MANY:
@@ -115,10 +122,10 @@ def _verdict(noun: str, asked: list[Any], stages: tuple[str, ...], attempt: Call
 
 
 @cache
-def _code(stage: str) -> str:
-    """Hash of the code behind a stage and behind what data sets say of themselves."""
+def _code(behind: tuple[str, ...]) -> str:
+    """Return the hash of these modules' code and of what data sets say of themselves."""
     kinds = schema("parts")["dataset"]["properties"]["kind"]["enum"]
-    return code(f"posterity.stages.{stage}", *(f"posterity.datasets.{kind}" for kind in kinds))
+    return code(*(f"posterity.{module}" for module in behind), *(f"posterity.datasets.{kind}" for kind in kinds))
 
 
 @cache

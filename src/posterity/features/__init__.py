@@ -1,1 +1,17 @@
-"""Features by which samples are compared: networks' features, perceptual distances, pixels."""
+"""What samples are compared by: networks' features, perceptual distances, pixels; one file each, found by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posterity.registry import Registry
+
+if TYPE_CHECKING:
+    from posterity.features.base import Features
+
+__all__ = ["REGISTRY", "find", "names"]
+
+REGISTRY: Registry[Features] = Registry(
+    __name__, "kind of features", "base.Features", beside=("base", "inception", "kurtosis", "pca")
+)
+find, names = REGISTRY.find, REGISTRY.names

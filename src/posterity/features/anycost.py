@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,9 +13,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posterity.errors import PosterityError
+from posterity.features.base import Extracted, Features
 from posterity.imports import lean
 
-__all__ = ["anycost"]
+__all__ = ["AnyCost", "anycost"]
+
+
+class AnyCost(Features):
+    """Deep features of AnyCost-GAN's attribute predictor."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"images"})
+    asset: ClassVar[str | None] = "anycost"
+
+    def extract(self, x: Tensor, keep: Tensor | None) -> Extracted:  # noqa: ARG002
+        return Extracted.of(anycost(x, self.weights))
 
 
 def anycost(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floating[Any]]:

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Attributes", "fit"]
+from posterity.features.base import Extracted, Features, Given
+
+__all__ = ["AttributeLogits", "Attributes", "fit"]
 
 Array = NDArray[np.floating[Any]]
+
+
+class AttributeLogits(Features):
+    """Logits of a light predictor of the items' attributes."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"attributes"})
+
+    def __init__(self, given: Given) -> None:
+        super().__init__(given)
+        assert given.known is not None, "the stage gives what `needs` names"
+        self.model = fit(given.known, given.attributes)
+
+    def extract(self, x: Tensor, keep: Tensor | None) -> Extracted:  # noqa: ARG002
+        return Extracted.of(self.model.logits(x))
 
 
 def _pixels(images: Tensor, size: int) -> Array:

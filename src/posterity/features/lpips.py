@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,9 +13,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from posterity.features import pca
+from posterity.features.base import Extracted, Features, Given
 from posterity.imports import lean
 
-__all__ = ["LPIPS"]
+__all__ = ["LEAST", "LPIPS", "Perceptual"]
+
+LEAST = 16
+"""Shortest side of an image in pixels: four of the five maps are of half the size of the one before."""
+
+
+class Perceptual(Features):
+    """LPIPS between all samples, and coordinates with these distances."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"images"})
+    asset: ClassVar[str | None] = "vgg16"
+    least: ClassVar[int] = LEAST
+    published: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({"uniformization": {"dimension": 5}})
+
+    def __init__(self, given: Given) -> None:
+        super().__init__(given)
+        self.net = LPIPS(self.weights)
+
+    def extract(self, x: Tensor, keep: Tensor | None) -> Extracted:  # noqa: ARG002
+        squared = self.net.pairs(x)
+        return Extracted(pca.embed(squared), squared)
 
 
 class _Undrawn(TorchFunctionMode):

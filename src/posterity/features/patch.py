@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["patch"]
+from posterity.features.base import Extracted, Features
+
+__all__ = ["Patch", "patch"]
+
+
+class Patch(Features):
+    """The entries that the measurement does not have."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"mask"})
+
+    def extract(self, x: Tensor, keep: Tensor | None) -> Extracted:
+        return Extracted.of(patch(x, keep))
 
 
 def patch(x: Tensor, keep: Tensor | None) -> NDArray[np.floating[Any]]:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posterity.features.base import Extracted, Features
 from posterity.imports import lean
 
-__all__ = ["vgg"]
+__all__ = ["Vgg", "vgg"]
+
+
+class Vgg(Features):
+    """VGG-16's last pooling layer."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"images"})
+    asset: ClassVar[str | None] = "vgg16"
+
+    def extract(self, x: Tensor, keep: Tensor | None) -> Extracted:  # noqa: ARG002
+        return Extracted.of(vgg(x, self.weights))
 
 
 def vgg(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floating[Any]]:

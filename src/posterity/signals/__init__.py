@@ -1,21 +1,18 @@
 """Kinds of signals: their unit, their bounds and how they are drawn, so that no other room asks what a signal is.
 
-An *image* has shape (C, H, W) in [-1, 1]; an *ecg* has shape (leads, time) in mV.
+An *image* has shape (C, H, W) in [-1, 1]; an *ecg* has shape (leads, time) in mV. One file each, found by its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 
-from posterity.errors import PosterityError
+from posterity.registry import Registry
 from posterity.signals.base import Kind, Picture
-from posterity.signals.ecg import ECG
-from posterity.signals.image import Image
 
-__all__ = ["ECG", "KINDS", "Image", "Kind", "Picture", "find"]
+__all__ = ["REGISTRY", "Kind", "Picture", "find"]
 
-KINDS: Mapping[str, type[Kind]] = {"image": Image, "ecg": ECG}
+REGISTRY: Registry[Kind] = Registry(__name__, "signal kind", "base.Kind", beside=("base",))
 
 
 @cache
@@ -23,12 +20,10 @@ def find(name: str, rate: float | None = None) -> Kind:
     """Return the kind of a name.
 
     Arguments:
-        name: a key of ``KINDS``.
+        name: of a file of this folder.
         rate: samples per second; None for what has no time.
 
     Raises:
         PosterityError: for an unknown name.
     """
-    if name not in KINDS:
-        raise PosterityError(f"signal kind {name!r} does not exist; choose one of {', '.join(KINDS)}")
-    return KINDS[name](rate)
+    return REGISTRY.find(name)(rate)

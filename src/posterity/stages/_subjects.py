@@ -55,11 +55,8 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
 def _method(name: str, given: dict[str, Any], tier: str, toy: bool) -> Subject:
     try:
         cls = samplers.find(name)
-    except KeyError:
-        valid = ", ".join(samplers.names())
-        raise PosterityError(
-            f"sampler {name!r} does not exist; choose one of {valid}, or give --sampler FILE"
-        ) from None
+    except PosterityError as error:
+        raise PosterityError(f"{error}; or give --sampler FILE") from None
     return _built(name, cls, given, None, tier, toy)
 
 

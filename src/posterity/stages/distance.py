@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posterity.errors import PosterityError
 from posterity.jobs.interruption import between_items
 from posterity.jobs.resume import Parts
 from posterity.stages._references import REFERENCES, Reference, Result, noise, seen
@@ -81,11 +80,8 @@ def _runner(entry: Mapping[str, Any]) -> Callable[..., Result]:
     method, given = entry["method"], entry["settings"]
     if method in REFERENCES:
         return partial(_referred, built(REFERENCES[method], given, f"method {method}"))
-    try:
-        sampler = built(samplers.find(method), given, f"sampler {method}")
-    except KeyError:
-        valid = ", ".join([*samplers.names(), *REFERENCES])
-        raise PosterityError(f"method {method!r} does not exist; choose one of {valid}") from None
+    samplers.REGISTRY.known(method, [*samplers.names(), *REFERENCES])
+    sampler = built(samplers.find(method), given, f"sampler {method}")
 
     def restore(toy: Toy, settings: Mapping[str, Any], number: int) -> Result:
         import torch

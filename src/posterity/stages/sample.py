@@ -103,20 +103,12 @@ def _draw(
 def _sampler(settings: dict[str, Any]) -> Sampler:
     from posterity import samplers, wrappers
 
-    try:
-        method = samplers.find(settings["method"])
-    except KeyError:
-        valid = ", ".join(samplers.names())
-        raise PosterityError(f"sampler method {settings['method']!r} does not exist; choose one of {valid}") from None
-    sampler = built(method, settings["settings"], f"sampler {settings['name']}")
-    around = []
-    for name, given in (one for wrapper in settings.get("wrap", ()) for one in wrapper.items()):
-        try:
-            kind = wrappers.find(name)
-        except KeyError:
-            valid = ", ".join(wrappers.names())
-            raise PosterityError(f"wrapper {name!r} does not exist; choose one of {valid}") from None
-        around.append(built(kind, given, f"sampler {settings['name']}, {name}"))
+    sampler = built(samplers.find(settings["method"]), settings["settings"], f"sampler {settings['name']}")
+    around = [
+        built(wrappers.find(name), given, f"sampler {settings['name']}, {name}")
+        for wrapper in settings.get("wrap", ())
+        for name, given in wrapper.items()
+    ]
     return wrappers.Wrapped(sampler, tuple(around)) if around else sampler
 
 

@@ -6,24 +6,20 @@ sampler of :mod:`posterity.certificates.broken` that errs in the way it claims t
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 
 from posterity.certificates.evidence import Evidence
 from posterity.certificates.finding import Finding
+from posterity.registry import Registry
 
-__all__ = ["find", "names"]
+__all__ = ["REGISTRY", "find", "names"]
 
 Examine = Callable[[Evidence], list[Finding]]
-
-
-def names() -> list[str]:
-    """All statistics."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+REGISTRY: Registry[object] = Registry(__name__, "statistic")
+names = REGISTRY.names
 
 
 def find(name: str) -> Examine:
-    """The function of the file ``name``."""
-    examine: Examine = importlib.import_module(f"{__name__}.{name}").examine
+    """Return the function of the file ``name``."""
+    examine: Examine = REGISTRY.module(name).examine
     return examine

@@ -1,0 +1,99 @@
+"""Named things in folders: a file is found by its name and holds one class, so adding one edits no other file.
+
+Listing names imports nothing. What the configuration must know of the classes (settings, needs) is written to schemas
+by :mod:`posterity.configuration.generated`, since importing them takes torch, hence seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Collection
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from posterity.errors import PosterityError, meant
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The things of one package.
+
+    Arguments:
+        package: name of the package, whose ``__path__`` is read anew each time.
+        noun: the word for one thing in messages.
+        base: MODULE.CLASS inside the package, from which each file's class derives; None where a file holds
+            something else, which :meth:`module` gives.
+        beside: files of the folder that are none, apart from those that begin with "_".
+    """
+
+    def __init__(self, package: str, noun: str, base: str | None = None, beside: Collection[str] = ()) -> None:
+        self.package, self.noun, self.base = package, noun, base
+        self.beside = frozenset(beside)
+
+    def names(self) -> list[str]:
+        """Return all names, sorted, by looking at the folder alone."""
+        found = (module.name for module in pkgutil.iter_modules(sys.modules[self.package].__path__))
+        return sorted(name for name in found if name not in self.beside and not name.startswith("_"))
+
+    def known(self, name: str, valid: Collection[str] | None = None) -> str:
+        """Return ``name``.
+
+        Raises:
+            PosterityError: when it is none of ``valid``; without these, of all names.
+        """
+        valid = self.names() if valid is None else valid
+        if name not in valid:
+            told = f"{self.noun} {name!r} does not exist; choose one of {', '.join(valid)}"
+            raise PosterityError(told + meant(name, valid))
+        return name
+
+    def module(self, name: str) -> ModuleType:
+        """Return the module of a name.
+
+        Raises:
+            PosterityError: for an unknown name.
+        """
+        return importlib.import_module(f"{self.package}.{self.known(name)}")
+
+    def find(self, name: str) -> type[T]:
+        """Return the class that the file of a name defines.
+
+        Raises:
+            PosterityError: for an unknown name, or when the file does not define exactly one such class.
+        """
+        module, base = self.module(name), self._base()
+        own = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+        found = [c for c in own if issubclass(c, base)]
+        if len(found) != 1:
+            told = ", ".join(c.__name__ for c in found) or "none"
+            raise PosterityError(f"{module.__file__}: expected one subclass of {base.__name__}, found {told}")
+        return found[0]
+
+    def _base(self) -> type[T]:
+        """Return the class that all derive from."""
+        assert self.base is not None, f"{self.package} holds no classes"
+        module, _, name = self.base.rpartition(".")
+        base: type[T] = getattr(importlib.import_module(f"{self.package}.{module}"), name)
+        return base
+
+    def schema(self, *facts: str) -> dict[str, dict[str, Any]]:
+        """Return {name: {settings (JSON schema), doc (first line), facts}} of all classes.
+
+        Arguments:
+            facts: names of class attributes; sets are told as sorted lists.
+        """
+        from pydantic import TypeAdapter
+
+        out = {}
+        for name in self.names():
+            cls = self.find(name)
+            told = {fact: getattr(cls, fact) for fact in facts}
+            told = {fact: sorted(v) if isinstance(v, frozenset) else v for fact, v in told.items()}
+            doc = (cls.__doc__ or "").partition("\n")[0]
+            out[name] = {"settings": TypeAdapter(cls).json_schema(), "doc": doc, **told}
+        return out
