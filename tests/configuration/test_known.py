@@ -131,6 +131,53 @@ def test_priors_have_the_closed_forms_that_the_table_says(kind):
         assert found == (name in known.CLOSED_FORM[kind]), name
 
 
+@pytest.mark.parametrize("kind", ["kernel", "gaussian"])
+def test_a_latent_prior_has_a_closed_form_for_every_linear_operator(kind):
+    from posterity import priors
+
+    pictures = torch.rand(6, *SHAPE, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    labels = [{"split": "prior", "attributes": []} for _ in range(6)]
+    coder = {"kind": "patch_pca", "patch": 8, "components": 2}
+    settings = shapes.defaults(shapes.schema("parts")["prior"][kind]) | {"kind": kind, "autoencoder": coder}
+    prior = priors.build(settings, pictures, labels, {}, SHAPE)
+    for name in WITHOUT_WEIGHTS:
+        op = operator(name)
+        try:
+            prior.posterior(op, op(pictures[:1]), 0.1)
+            found = True
+        except NoClosedForm:
+            found = False
+        assert found == (name in known.closed_form({"kind": kind, "autoencoder": "mine"})), name
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+def test_what_a_latent_prior_lacks_is_what_samplers_refuse(sigma_y):
+    """Each sampler is run for two steps; `check` says of it what the run says."""
+    from posterity import priors, samplers
+    from posterity.diffusion.noise import Noise
+    from posterity.samplers.base import Problem
+
+    pictures = torch.rand(6, *SHAPE, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    labels = [{"split": "prior", "attributes": []} for _ in range(6)]
+    coder = {"kind": "patch_pca", "patch": 8, "components": 2}
+    prior = priors.build({"kind": "kernel", "autoencoder": coder}, pictures, labels, {}, SHAPE)
+    op = operator("inpaint")
+    for name in samplers.names():
+        cls = samplers.find(name)
+        told = known.lacking(
+            cls.needs, {"operator": "inpaint", "sigma_y": sigma_y}, {"kind": "kernel", "autoencoder": "mine"}
+        )
+        if told is None:
+            few = {"steps": 12} if "steps" in cls.__dataclass_fields__ else {}
+            problem = Problem(prior, op, op(pictures[:1]), sigma_y, torch.zeros(1, dtype=torch.long))
+            drawn = cls(**{**cls.quick, **few}).sample(problem, Noise(0, ["a"], [0]))
+            assert drawn.x.shape == (1, *SHAPE) and drawn.state.shape == (1, 2, 2, 2), name
+        elif cls.needs & {"mask", "pinv", "svd"} and "restorer" not in cls.needs:
+            assert "a prior of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)" in told, name
+        else:
+            assert (sigma_y == 0 and "noisy" in told) or "restorer" in told, (name, told)
+
+
 def test_lacking_says_what_is_missing():
     task, prior = {"operator": "sr", "sigma_y": 0.1}, {"kind": "kernel"}
     assert known.lacking({"svd", "posterior"}, task, prior) is None

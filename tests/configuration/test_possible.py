@@ -144,11 +144,44 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
          "priors.blocks: for images of dataset 'openmoji-people', 64×64: prior region 'eyes_large' is none of"),
         ({"priors": {"kernel": {"weights": {"attribute": "wings", "share": 0.5}}}}, {},
          "priors.kernel: for images of dataset 'openmoji-smileys', 64×64: prior weights: attribute 'wings' parts no"),
+        ({"autoencoders": {"patches8": {"patch": 7}}}, run(prior="kernel_latent", samplers=["dps"]),
+         "priors.kernel_latent: for images of dataset 'openmoji-smileys', 64×64: patches of 7 × 7 do not tile"),
+        ({"autoencoders": {"patches8": {"components": 49}}}, run(prior="kernel_latent", samplers=["dps"]),
+         "priors.kernel_latent: for images of dataset 'openmoji-smileys', 64×64: autoencoder: 49 components of patch"),
+        ({"priors": {"kernel": {"autoencoder": "vae"}}}, run(prior="gaussian"),
+         "priors.kernel.autoencoder = 'vae': unknown autoencoder (valid: patches8, patches4)"),
+        ({"priors": {"blocks": {"autoencoder": "patches8"}}}, {}, "priors.blocks.autoencoder = 'patches8': unkn"),
+        ({}, run(prior="kernel_latent"),
+         "experiments.mine.runs[0].samplers = 'ddnm': cannot do task 'sr16' with prior 'kernel_latent': needs a prior "
+         "of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)"),
+        ({}, run(prior="kernel_latent", samplers=["dps_guided"]),
+         "experiments.mine.runs[0].samplers = 'dps_guided': cannot do task 'sr16' with prior 'kernel_latent': needs a "
+         "reach in the units of states: its rms 0.4 is for signals; override it `when` the prior is this"),
     ],
 )  # fmt: skip
 def test_more_than_there_is_or_other_than_there_is(folder, changes, experiment, said):
     (line,) = lines(folder, changes, experiment)
     assert line.startswith(said), line
+
+
+def test_a_reach_of_states_is_given_for_the_prior_by_name(folder):
+    reach = {"when": {"prior": ["kernel_latent"]}, "guided": {"rms": 1.0}}
+    changes = {"samplers": {"dps": {"overrides": [reach]}}}
+    assert lines(folder, changes, run(prior="kernel_latent", samplers=["dps_guided"])) == []
+    (line,) = lines(folder, changes, run(prior="gaussian_latent", samplers=["dps_guided"]))
+    assert "with prior 'gaussian_latent': needs a reach in the units of states" in line
+
+
+def test_every_sampler_that_a_latent_prior_can_have_is_planned(folder):
+    mine = {"title": "Mine", "runs": [RUN | {"prior": "kernel_latent", "tasks": ["sr16_noisy"], "samplers": "all"}]}
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump(mine))
+    plan = resolve({"experiments": ["mine"], "items": 2}, folder, ROOT / "resources" / "assets.yaml")
+    drawn = {key[3] for key in plan.keys("sample")}
+    assert {"dps", "mgps", "reddiff", "gml_dps", "psld", "resample", "resample_repository", "exact"} <= drawn
+    assert not drawn & {"ddnm", "ddrm", "diffpir", "pgdm", "ilvr", "dps_guided", "mgps_guided"}
+    prior = plan.job("sample", "openmoji-smileys", "sr16_noisy", "kernel_latent", "dps").settings["prior"]
+    assert prior["autoencoder"] == {"kind": "patch_pca", "patch": 4, "components": 8}
+    assert plan.has("posterior", "openmoji-smileys", "sr16_noisy", "kernel_latent")
 
 
 @pytest.mark.parametrize("value", [True, [], float("nan"), float("inf"), "0.5", -1, 2, None, {}])

@@ -112,11 +112,11 @@ def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, 
 
 
 def _experiment(name: str, prior: str, about: Mapping[str, Any], found: Outline) -> str:
-    from posterity.configuration.known import CLOSED_FORM
+    from posterity.configuration.known import closed_form
 
     task, operator = ("inpaint_own", "inpaint") if found.own else ("sr16_noisy", "sr")
-    exact = operator in CLOSED_FORM.get(str(about.get("kind")), ())
-    samplers = ["ddnm", "ddnm_guided", "dps", "dps_guided"]
+    exact = operator in closed_form(about)
+    samplers = ["dps", "psld"] if "autoencoder" in about else ["ddnm", "ddnm_guided", "dps", "dps_guided"]
     metrics, tables = ["psnr", "residual_rms"], ["cost"]
     if exact:
         samplers = ["exact", "exact_again", *samplers]

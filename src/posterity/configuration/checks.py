@@ -13,11 +13,11 @@ from typing import Any
 from posterity import features
 from posterity.assets.declared import load
 from posterity.configuration import toys, training
-from posterity.configuration.known import ANSWERED, CLOSED_FORM, METRICS, OWN, RULES, lacking
+from posterity.configuration.known import ANSWERED, METRICS, OWN, RULES, closed_form, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
-from posterity.configuration.samplers import Named, catalogue, defined
+from posterity.configuration.samplers import Named, catalogue, defined, foreign_reach
 from posterity.configuration.shapes import NAME, check, defaults, schema
 from posterity.errors import PosterityError
 
@@ -34,6 +34,7 @@ class Checked:
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     assets: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    autoencoders: dict[str, dict[str, Any]] = field(default_factory=dict)
     priors: dict[str, dict[str, Any]] = field(default_factory=dict)
     samplers: dict[str, Named] = field(default_factory=dict)
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,7 +68,7 @@ class Checked:
             for name in names:
                 if not (task in self.tasks and name in self.samplers and run["prior"] in self.priors):
                     continue
-                lack = lacking(self.samplers[name].needs, self.tasks[task], self.priors[run["prior"]])
+                lack = self._lacking(run["dataset"], task, run["prior"], name)
                 if lack is None:
                     yield run["dataset"], task, run["prior"], name
                 elif not everything:
@@ -75,14 +76,26 @@ class Checked:
                         f"{path}.samplers", name, f"cannot do task {task!r} with prior {run['prior']!r}: needs {lack}"
                     )
 
+    def _lacking(self, dataset: str, task: str, prior: str, name: str) -> str | None:
+        """What keeps a sampler from a task with a prior, in words; None when nothing does."""
+        sampler, about = self.samplers[name], self.priors[prior]
+        lack = lacking(sampler.needs, self.tasks[task], about)
+        if lack is None and "autoencoder" in about and (reach := foreign_reach(sampler, prior, task, dataset)):
+            return f"a reach in the units of states: its {reach} is for signals; override it `when` the prior is this"
+        return lack
+
     def closed_form(self, task: str, prior: str) -> bool:
-        return self.tasks[task]["operator"] in CLOSED_FORM.get(self.priors[prior]["kind"], ())
+        return self.tasks[task]["operator"] in closed_form(self.priors[prior])
 
     def prior(self, name: str) -> dict[str, Any]:
         """A prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
         network = self.priors[name]["kind"] in ("network", "restorer")
         keys = ("weights", "train", "checkpoint", "asset", "file", "about") if network else ()
-        return {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
+        settings = {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
+        if "autoencoder" in settings:
+            about = self.autoencoders[settings["autoencoder"]]
+            settings["autoencoder"] = {k: v for k, v in about.items() if k != "about"}
+        return settings
 
     def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """{name: {method, all settings}} of subsets that are a list of names or map names to settings."""
@@ -117,14 +130,20 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         if wrong := no_folder(c.config[key]):
             problems.add(key, c.config[key], wrong)
     c.assets = _assets(assets, problems)
-    for part in ("datasets", "tasks", "priors", "samplers"):
+    for part in ("datasets", "tasks", "autoencoders", "priors", "samplers"):
         for name in c.config.get(part) or {}:
             _name(f"{part}.{name}", name, problems)
     for name, value in c.config["datasets"].items():
         if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
             _dataset(c, name, value, problems)
     _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
+    _kinds(c.config["autoencoders"], "autoencoders", "autoencoder", "kind", c.autoencoders, problems)
     _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
+    for name, prior in list(c.priors.items()):
+        if "autoencoder" in prior and not problems.known(
+            f"priors.{name}.autoencoder", prior["autoencoder"], c.autoencoders, "autoencoder"
+        ):
+            del c.priors[name]
     _training(c, problems)
     hidden = [k for k in schema("parts")["task"]["inpaint"]["properties"] if k not in ("operator", "sigma_y")]
     for name, task in list(c.tasks.items()):

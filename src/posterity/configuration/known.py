@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["ANSWERED", "CLOSED_FORM", "HAS", "METRICS", "OWN", "REFERENCES", "RULES", "TOYS", "lacking"]
+__all__ = [
+    "ANSWERED", "CLOSED_FORM", "HAS", "METRICS", "OWN", "REFERENCES", "RULES", "TOYS", "closed_form", "lacking",
+]  # fmt: skip
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
@@ -33,7 +35,7 @@ CLOSED_FORM: dict[str, frozenset[str]] = {
     "blocks": frozenset({"inpaint", "colorize", "denoise"}),
     "gaussian": frozenset(name for name, has in HAS.items() if {"linear", "adjoint"} <= set(has)),
 }
-"""Operators for which a kind of prior has an exact posterior."""
+"""Operators for which a kind of prior of signals has an exact posterior."""
 
 METRICS = (
     "mae", "rmse", "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
@@ -65,7 +67,15 @@ _MEANS = {
     "restorer": "a prior that is a restorer",
     "latent": "a latent prior",
     "denoiser": "a prior with a denoiser",
+    "signals": "a prior of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)",
 }
+
+
+def closed_form(prior: Mapping[str, Any]) -> frozenset[str]:
+    """Return the operators for which the prior has an exact posterior; of states it has one for every linear one."""
+    if "autoencoder" in prior:
+        return frozenset(name for name, has in HAS.items() if "linear" in has)
+    return CLOSED_FORM.get(str(prior.get("kind")), frozenset())
 
 
 def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
@@ -74,7 +84,11 @@ def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str,
     has = set(HAS[operator]) | {"noise" if task["sigma_y"] > 0 else "noiseless"}
     has.add("restorer" if prior["kind"] == "restorer" else "denoiser")
     needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}
-    if operator in CLOSED_FORM.get(prior["kind"], ()):
+    if operator in closed_form(prior):
         has.add("posterior")
+    if "autoencoder" in prior:
+        has.add("latent")
+        if "latent" not in needs and needs & (_ALL | {"mask"}):
+            needs = {*needs - _ALL - {"mask"}, "signals"}
     missing = sorted(needs - has)
     return " and ".join(_MEANS.get(m, m) for m in missing) if missing else None

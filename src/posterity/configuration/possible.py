@@ -94,7 +94,8 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
     if run.get("items", 1) > outline.most:
         problems.add(f"{at}.items", run["items"], f"dataset {name!r} has {outline.most} test items at most")
     prior = c.priors.get(run["prior"], {})
-    if prior.get("kind") in ("kernel", "blocks", "gaussian") and (wrong := trials.partition(prior, dataset)):
+    closed = prior.get("kind") in ("kernel", "blocks", "gaussian")
+    if closed and (wrong := trials.partition(c.prior(run["prior"]), dataset)):
         problems.say(f"priors.{run['prior']}", f"for {these}: {wrong}")
     own = prior.get("kind") == "network" and "weights" in prior and "train" not in prior
     shape = signal_shape(Path(prior["weights"])) if own else None

@@ -9,7 +9,7 @@ from typing import Any
 from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, schema
 
-__all__ = ["Named", "catalogue", "defined", "settle"]
+__all__ = ["Named", "catalogue", "defined", "foreign_reach", "settle"]
 
 
 @dataclass(frozen=True)
@@ -151,3 +151,20 @@ def _reach(guidance: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """A new threshold or rms puts aside the one before it: they are two units of one thing."""
     kept = {k: v for k, v in guidance.items() if not ({"threshold", "rms"} & set(over) and k in ("threshold", "rms"))}
     return kept | dict(over)
+
+
+def foreign_reach(sampler: Named, prior: str, task: str, dataset: str) -> str:
+    """Return the reach of a guided sampler, "rms 0.4", that no override for this very prior gives; "" where one does.
+
+    A distance of signals is none of states. A variant's own wrappers say what they are for by being named.
+    """
+    if not sampler.guided:
+        return ""
+    given = settle(sampler, prior, task, dataset)["wrap"][-1]["diversity"]
+    for override in sampler.definition.get("overrides", []):
+        named = override["when"].get("prior", [])
+        if prior in ([named] if isinstance(named, str) else named) and {"threshold", "rms"} & set(
+            override.get("guided", {})
+        ):
+            return ""
+    return next((f"{key} {given[key]:g}" for key in ("rms", "threshold") if given.get(key) is not None), "")

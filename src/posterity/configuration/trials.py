@@ -65,7 +65,7 @@ def partition(prior: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | Non
 
         rehearse(prior, outline(dataset), dataset["size"])
 
-    about = {k: v for k, v in prior.items() if k not in ("bandwidth", "about")}
+    about = {k: v for k, v in prior.items() if k not in ("name", "bandwidth", "about")}
     return _verdict("prior", [about, *_about(dataset)], ("stages.posterior",), attempt)
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 _KEYS = {
-    "kernel": {"bandwidth", "split", "weights", "mirror"},
+    "kernel": {"bandwidth", "split", "weights", "mirror", "autoencoder"},
     "blocks": {"bandwidth", "split", "weights", "regions", "groups"},
-    "gaussian": {"split", "covariance"},
+    "gaussian": {"split", "covariance", "autoencoder"},
     "network": {"label", "precision", "compile"},
     "restorer": {"family"},
 }
@@ -52,6 +52,8 @@ def build(
         precision: "float32" or "bfloat16", in which a network multiplies.
         compile: whether torch compiles a network.
         family: of a restorer, see :mod:`posterity.priors.restorer`.
+        autoencoder: settings of one (:func:`posterity.priors.autoencoders.fit`), which is fitted to the images that
+            have weight; the prior is then of their states, in whose units the bandwidth is.
 
     Arguments:
         settings: see above.
@@ -77,6 +79,27 @@ def build(
     from posterity.priors import _settings
 
     shares = _settings.weights(settings.get("weights", "uniform"), settings.get("split", "all"), labels)
+    if kind == "kernel" and settings.get("mirror", False):
+        images, shares = _settings.mirrored(images, shares)
+    if "autoencoder" in settings:
+        return _latent(settings, images, shares)
+    return _closed(settings, images, shares, regions)
+
+
+def _latent(settings: Mapping[str, Any], images: Tensor, shares: Tensor) -> Prior:
+    """Return the prior of the states of an autoencoder that is fitted to the images with a share."""
+    from posterity.priors import autoencoders
+    from posterity.priors.latent import Latent
+
+    autoencoder = autoencoders.fit(settings["autoencoder"], images[shares > 0])
+    return Latent(_closed(settings, autoencoder.encode(images.double()), shares, {}), autoencoder)
+
+
+def _closed(settings: Mapping[str, Any], images: Tensor, shares: Tensor, regions: Mapping[str, Tensor]) -> Prior:
+    """Return the prior of signals or states (K, ...) with shares (K,)."""
+    from posterity.priors import _settings
+
+    kind = settings["kind"]
     if kind == "gaussian":
         return _gaussian(settings.get("covariance", "stationary"), images[shares > 0].double())
     bandwidth = settings.get("bandwidth", 0.1 if kind == "kernel" else 0.05)
@@ -85,8 +108,6 @@ def build(
     if kind == "kernel":
         from posterity.priors.kernel import Kernel
 
-        if settings.get("mirror", False):
-            images, shares = _settings.mirrored(images, shares)
         return Kernel(images, shares, bandwidth)
     from posterity.priors.blocks import Blocks
 

@@ -46,17 +46,20 @@ def rehearse(prior: Mapping[str, Any], outline: Outline, size: int) -> None:
     """Make of a data set that need not be there what a closed-form prior needs beside its images.
 
     Raises:
-        PosterityError: when the split, the attribute or the regions of its settings are not the data set's.
+        PosterityError: when the split, the attribute or the regions of its settings are not the data set's, or its
+            autoencoder does not fit its signals.
     """
     import torch
 
-    from posterity.priors import _settings
+    from posterity.priors import _settings, autoencoders
 
     labels = outline.labels
     rule = "uniform" if labels is None else prior.get("weights", "uniform")
     _settings.weights(rule, prior["split"], labels or [{"split": split, "attributes": ()} for split in outline.splits])
     if prior.get("mirror", False) and not outline.kind.flips:
         raise PosterityError(f"prior mirror: the mirror image of an {outline.kind.noun} is none; leave it out")
+    if "autoencoder" in prior:
+        autoencoders.state_shape(prior["autoencoder"], outline.shape(size))
     if "regions" in prior:
         masks = {name: torch.from_numpy(inside) for name, inside in outline.regions(size).items()}
         _settings.partition(prior["regions"], masks)

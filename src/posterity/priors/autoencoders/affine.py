@@ -15,7 +15,7 @@ from posterity import json_reader
 from posterity.errors import PosterityError
 from posterity.priors.autoencoders.base import Autoencoder
 
-__all__ = ["Orthonormal", "PatchPCA"]
+__all__ = ["Orthonormal", "PatchPCA", "patch_entries"]
 
 _ORTHONORMAL = 1e-5
 """How far QᵀQ may be from I in any entry."""
@@ -79,7 +79,7 @@ class PatchPCA(Autoencoder):
     affine = True
 
     def __post_init__(self) -> None:
-        entries = _entries(self.signal_shape, self.patch)
+        entries = patch_entries(self.signal_shape, self.patch)
         fits = self.matrix.ndim == 2 and len(self.matrix) == entries and 1 <= self.matrix.shape[1] <= entries
         if not fits or tuple(self.centre.shape) != (entries,):
             raise PosterityError(
@@ -112,7 +112,7 @@ class PatchPCA(Autoencoder):
             PosterityError: when the patch does not tile the images, or they have fewer directions than components.
         """
         shape = tuple(images.shape[1:])
-        entries = _entries(shape, patch)
+        entries = patch_entries(shape, patch)
         rows = torch.nn.functional.pixel_unshuffle(images.double(), patch).movedim(1, -1).reshape(-1, entries)
         centre = rows.mean(0)
         variances, vectors = _principal(rows - centre)
@@ -178,8 +178,8 @@ class PatchPCA(Autoencoder):
         return cls(tensors["matrix"], tensors["centre"], card["scale"], tuple(shape), card["patch"])
 
 
-def _entries(shape: tuple[int, ...], patch: int) -> int:
-    """Return C·p², the numbers in a patch."""
+def patch_entries(shape: tuple[int, ...], patch: int) -> int:
+    """Return C·p², the numbers in a patch of signals of this shape, which it must tile."""
     if len(shape) != 3 or patch < 1 or any(side % patch for side in shape[1:]):
         raise PosterityError(f"patches of {patch} × {patch} do not tile signals of shape {tuple(shape)}")
     return shape[0] * patch**2
