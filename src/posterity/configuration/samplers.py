@@ -107,6 +107,9 @@ def _wrappers(at: str, part: Mapping[str, Any], method: str, problems: Problems)
         if "guidable" in known[name]["needs"] and not schema("samplers")[method]["guidable"]:
             problems.say(where, f"method {method} has no clean prediction to guide")
             good = False
+        if "begins_late" in known[name]["needs"] and not schema("samplers")[method]["begins_late"]:
+            problems.say(where, f"method {method} has no noisy state to begin late from")
+            good = False
         if {"threshold", "rms"} <= set(given):
             problems.say(where, "give threshold or rms, not both")
             good = False

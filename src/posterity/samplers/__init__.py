@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 __all__ = ["REGISTRY", "find", "names", "schema"]
 
-REGISTRY: Registry[Sampler] = Registry(__name__, "sampler", "base.Sampler", beside=("base", "cost", "problem"))
+REGISTRY: Registry[Sampler] = Registry(
+    __name__, "sampler", "base.Sampler", beside=("base", "cost", "problem", "severity")
+)
 find, names = REGISTRY.find, REGISTRY.names
 
 
 def schema() -> dict[str, dict[str, Any]]:
-    """Return what every method takes and needs: {method: {settings (JSON schema), needs, guidable, doc}}."""
-    return REGISTRY.schema("needs", "guidable")
+    """Return {method: {settings (JSON schema), needs, guidable, begins_late, doc}}."""
+    return REGISTRY.schema("needs", "guidable", "begins_late")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import dropwhile, pairwise
@@ -18,6 +18,7 @@ from posterity.operators.base import Operator
 from posterity.operators.composed import Composed
 from posterity.priors.base import Prediction, Prior
 from posterity.samplers.cost import Cost
+from posterity.samplers.severity import Severity
 
 __all__ = ["Guidance", "Problem", "Start", "Timed", "Watch"]
 
@@ -58,6 +59,7 @@ class Problem:
         start: (time, x_t) to begin late.
         guidance: moves clean predictions at the place that the method's source names; a wrapper gives it.
         watch: is told of every step.
+        severities: by name, for the wrapper that chooses where a row begins.
     """
 
     prior: Prior
@@ -69,6 +71,7 @@ class Problem:
     start: Start | None = None
     guidance: Guidance | None = None
     watch: Watch | None = None
+    severities: Mapping[str, Severity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._predicted: Tensor | None = None
@@ -102,7 +105,8 @@ class Problem:
         """Return the problem of the rows ``index`` (long, may repeat) alone; its cost is counted in this one's."""
         start = None if self.start is None else (self.start[0], self.start[1][index])
         parts = self.prior.rows(index), self.operator.rows(index), self.y[index], self.sigma_y, self.items[index]
-        return Problem(*parts, self.cost, start, self.guidance)
+        severities = {name: severity.rows(index) for name, severity in self.severities.items()}
+        return Problem(*parts, self.cost, start, self.guidance, severities=severities)
 
     # Where a run goes.
 

@@ -1,0 +1,37 @@
+"""How badly a measurement has spoilt its signal: an estimate of the state, and how far off it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from posterity.errors import PosterityError
+
+__all__ = ["Severity"]
+
+
+@dataclass(frozen=True)
+class Severity:
+    """What is known of the states of measurements before any sampling.
+
+    Arguments:
+        estimate: ẑ, (B, *state).
+        variance: v̂ ≥ 0 of its error, the mean over a state's numbers, (B,); infinite where nothing is known.
+    """
+
+    estimate: Tensor
+    variance: Tensor
+
+    def __post_init__(self) -> None:
+        if self.variance.shape != self.estimate.shape[:1]:
+            raise PosterityError(
+                f"a severity has one variance per estimate, not {tuple(self.variance.shape)} for "
+                f"{tuple(self.estimate.shape)}"
+            )
+        if not bool((self.variance >= 0).all()):
+            raise PosterityError(f"a severity's variance is {float(self.variance.min()):g}, expected 0 or more")
+
+    def rows(self, index: Tensor) -> Severity:
+        """Return that of the rows ``index`` (long, may repeat)."""
+        return Severity(self.estimate[index], self.variance[index])
