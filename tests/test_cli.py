@@ -65,6 +65,7 @@ def test_help_lists_every_stage_and_imports_no_heavy_library():
         "why",
         "export",
         "redraw",
+        "restore",
     ],
 )
 def test_every_command_has_help_with_an_example(command):

@@ -11,6 +11,7 @@ from posterity.commands.new_sampler import new_sampler
 from posterity.commands.overview import doctor, schema
 from posterity.commands.plan import plan
 from posterity.commands.redraw import redraw
+from posterity.commands.restore import restore
 from posterity.commands.stages import STAGES, study
 from posterity.commands.verify import Tiers, verify
 from posterity.commands.why import why
@@ -24,6 +25,7 @@ app = Posterity(
 for _stage in STAGES:
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)
 app.add_typer(study, name="study", rich_help_panel="Stages")
+app.command(rich_help_panel="Overview")(restore)
 app.add_typer(new, name="new", rich_help_panel="Overview")
 app.command(cls=Tiers, rich_help_panel="Certificates")(verify)
 app.command(rich_help_panel="Certificates")(gates)

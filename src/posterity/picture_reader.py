@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from posterity.errors import PosterityError
 
-__all__ = ["FORMATS", "PIXELS", "labels", "opened", "read"]
+__all__ = ["FORMATS", "PIXELS", "labels", "opened", "read", "seen"]
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Formats that are decoded, whatever the file's extension; decoders of others, such as EPS, run other programs."""
@@ -55,25 +55,19 @@ def read(content: bytes, name: str) -> Image.Image:
         PosterityError: for what is no such picture, is damaged, or has more than :data:`PIXELS` pixels.
     """
     with opened(content, name) as image:
-        if image.mode.startswith("I;16"):
-            seen = Image.fromarray(_grey(image, _white(image)))
-        elif image.mode == "I" and image.format == "PPM":
-            seen = Image.fromarray(_grey(image, 65535))
-        elif image.mode == "F":
-            seen = Image.fromarray(_grey(image, 1.0))
-        elif image.mode == "I":
-            raise _Unfit(
-                "its numbers have a sign or 32 bits; save it with 8 or 16 bits, or as floating point from 0 to 1"
-            )
-        elif image.has_transparency_data:
-            clear = image.info.get("transparency")
-            if isinstance(clear, tuple) and max(clear) > 255:  # of 16-bit colours Pillow keeps the high bytes
-                image.info["transparency"] = tuple(level >> 8 for level in clear)
-            colours = image.convert("RGBA")
-            seen = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
-        else:
-            seen = image
-        return _upright(seen.convert("RGB"), image)
+        return _seen(image)
+
+
+def seen(image: Image.Image, name: str) -> Image.Image:
+    """Return a decoded picture as :func:`read` gives it.
+
+    Raises:
+        PosterityError: for levels that are none of a picture.
+    """
+    try:
+        return _seen(image)
+    except Exception as error:  # of modes that nobody has thought of
+        raise PosterityError(f"{name} is not a readable image ({' '.join(str(error).split())})") from error
 
 
 def labels(content: bytes, name: str) -> NDArray[Any]:
@@ -87,6 +81,26 @@ def labels(content: bytes, name: str) -> NDArray[Any]:
     if found.ndim != 2:
         raise PosterityError(f"{name} has {found.shape[-1]} channels, a picture of labels has one")
     return found
+
+
+def _seen(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        seen = Image.fromarray(_grey(image, _white(image)))
+    elif image.mode == "I" and image.format == "PPM":
+        seen = Image.fromarray(_grey(image, 65535))
+    elif image.mode == "F":
+        seen = Image.fromarray(_grey(image, 1.0))
+    elif image.mode == "I":
+        raise _Unfit("its numbers have a sign or 32 bits; save it with 8 or 16 bits, or as floating point from 0 to 1")
+    elif image.has_transparency_data:
+        clear = image.info.get("transparency")
+        if isinstance(clear, tuple) and max(clear) > 255:  # of 16-bit colours Pillow keeps the high bytes
+            image.info["transparency"] = tuple(level >> 8 for level in clear)
+        colours = image.convert("RGBA")
+        seen = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
+    else:
+        seen = image
+    return _upright(seen.convert("RGB"), image)
 
 
 @contextmanager

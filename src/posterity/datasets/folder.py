@@ -11,14 +11,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from posterity import picture_reader
 from posterity.assets.archives import Archive, opened
 from posterity.datasets import labels
 from posterity.datasets.items import DataSet, Item, Mask, Outline, shuffled, split
 from posterity.datasets.labels import Labels
-from posterity.datasets.pictures import cropped, cropped_mask
+from posterity.datasets.pictures import cropped, hidden
 from posterity.errors import PosterityError
 
 __all__ = ["MASK", "SUFFIXES", "outline", "prepare"]
@@ -30,7 +28,6 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 _MASKS, _LABELS = "masks", "labels.csv"
 _LONGEST = 200
 """Bytes of an item's id, which becomes a part of names of files."""
-_WHITE = 127
 _LICENSE = """\
 Pictures out of {name}. They belong to the person who brought them, and so do restorations that show them. posterity has
 no licence to give for them: ask that person, and the people whom the pictures show, before you pass any of them on.
@@ -176,14 +173,7 @@ def _hidden(content: Archive, source: Path, one: _Picture, picture: tuple[int, i
     """Return the part of its square that a picture's mask hides, (size, size)."""
     where = f"{source}: {one.mask}"
     mask = picture_reader.read(content.read(str(one.mask)), where)
-    if mask.size != picture:
-        sizes = f"{mask.width}x{mask.height} pixels, {one.file} has {picture[0]}x{picture[1]}"
-        raise PosterityError(f"{where} has {sizes}; a mask has the size of its picture")
-    hidden = cropped_mask(np.asarray(mask.convert("L")) > _WHITE, size)
-    if not hidden.any() or hidden.all():
-        what = "all" if hidden.all() else "nothing"
-        raise PosterityError(f"{where} hides {what} of the square in the middle of {one.file}; white is hidden")
-    return hidden
+    return hidden(mask, picture, size, where, one.file)
 
 
 def _some(names: Sequence[str]) -> str:

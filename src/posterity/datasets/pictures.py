@@ -16,7 +16,10 @@ from posterity.assets.archives import Archive
 from posterity.datasets.items import Mask, Outline, Pixels, shuffled
 from posterity.errors import PosterityError
 
-__all__ = ["chosen", "cropped", "cropped_mask", "members", "outlined", "published", "square"]
+__all__ = ["chosen", "cropped", "cropped_mask", "hidden", "members", "outlined", "published", "square"]
+
+_WHITE = 127
+"""The darkest level but one that counts as white."""
 
 
 def square(content: bytes, size: int, name: str) -> Pixels:
@@ -33,6 +36,25 @@ def cropped_mask(inside: Mask, size: int) -> Mask:
     """A mask (size, size), cropped and resized as :func:`cropped` does it, without new values."""
     mask = Image.fromarray(inside.astype(np.uint8) * 255)
     return np.array(ImageOps.fit(mask, (size, size), Image.Resampling.NEAREST)) > 0
+
+
+def hidden(mask: Image.Image, picture: tuple[int, int], size: int, where: str, of: str) -> Mask:
+    """What a mask hides of the square in the middle of its picture, (size, size): white is hidden.
+
+    Arguments:
+        mask: as :mod:`posterity.picture_reader` gives it.
+        picture: width and height of the picture, which must be the mask's.
+        size: height and width in pixels.
+        where, of: what errors call the mask and the picture.
+    """
+    if mask.size != picture:
+        sizes = f"{mask.width}x{mask.height} pixels, {of} has {picture[0]}x{picture[1]}"
+        raise PosterityError(f"{where} has {sizes}; a mask has the size of its picture")
+    found = cropped_mask(np.asarray(mask.convert("L")) > _WHITE, size)
+    if not found.any() or found.all():
+        what = "all" if found.all() else "nothing"
+        raise PosterityError(f"{where} hides {what} of the square in the middle of {of}; white is hidden")
+    return found
 
 
 def members(archive: Archive, path: Path, pattern: str, id_of: Callable[[re.Match[str]], str]) -> dict[str, str]:

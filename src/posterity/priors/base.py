@@ -74,7 +74,8 @@ class Prior(ABC):
 
     ``dtype`` is the precision that samplers should keep their state in: float64 for closed forms,
     so that a sample does not depend on the rounding of the batch it sits in. ``device`` is where it
-    must live. ``bounds`` is the range of states, None where there is none; clipping obeys it.
+    must live. ``bounds`` is the range of states, None where there is none; clipping obeys it. ``name`` and
+    ``about`` are for people, empty where nobody has named it.
     """
 
     schedule: Schedule
@@ -83,6 +84,8 @@ class Prior(ABC):
     device: torch.device = torch.device("cpu")
     bounds: tuple[float, float] | None = (-1.0, 1.0)
     latent: bool = False
+    name: str = ""
+    about: str = ""
 
     @property
     def state_shape(self) -> tuple[int, ...]:

@@ -10,12 +10,9 @@ from torch import Tensor
 from posterity.diffusion.levels import Level
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
-from posterity.priors.mixture import Mixture
+from posterity.priors.mixture import LARGEST, Mixture
 
 __all__ = ["Gaussian"]
-
-_LARGEST = 4096
-"""Entries of a signal: its covariance has 128 MiB, and the eigenvectors take half a minute."""
 
 
 class Gaussian(Mixture):
@@ -39,9 +36,9 @@ class Gaussian(Mixture):
             PosterityError: for signals whose covariance would not fit into memory.
         """
         flat = known.double().flatten(1)
-        if flat.shape[1] > _LARGEST:
+        if flat.shape[1] > LARGEST:
             raise PosterityError(
-                f"a dense covariance of signals of {flat.shape[1]} entries is too large; at most {_LARGEST}, "
+                f"a dense covariance of signals of {flat.shape[1]} entries is too large; at most {LARGEST}, "
                 "or covariance: stationary"
             )
         centred = flat - flat.mean(0)

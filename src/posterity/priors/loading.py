@@ -18,7 +18,7 @@ from posterity.imports import NETWORKS, lean
 from posterity.priors._parametrisation import PREDICTIONS, SIGMAS
 from posterity.priors.network import PRECISIONS, Network
 
-__all__ = ["SCHEDULES", "build", "fill", "load", "read"]
+__all__ = ["SCHEDULES", "build", "fill", "load", "prior", "read"]
 
 SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "linear": Schedule.linear,
@@ -66,9 +66,20 @@ def load(
     if null_class is not None and (type(null_class) is not int or not 0 <= null_class < (classes or 0)):
         valid = f"a class from 0 to {classes - 1}" if classes else "none, as the network has no classes"
         raise PosterityError(f"{weights.with_name('card.json')}: null_class is {null_class!r}, expected {valid}")
-    return Network(
+    return prior(network.to(device), card, label, precision, compiled)
+
+
+def prior(
+    network: nn.Module,
+    card: Mapping[str, Any],
+    label: int | None = None,
+    precision: str = "float32",
+    compiled: bool = False,
+) -> Network:
+    """Return a network with its weights as the prior that its card tells of; arguments are as in :func:`load`."""
+    made = Network(
         # the layout that convolutions are fastest with, also on a CPU
-        network.to(device).to(memory_format=torch.channels_last),
+        network.to(memory_format=torch.channels_last),
         SCHEDULES[card["schedule"]](),
         tuple(card["signal_shape"]),
         card["prediction"],
@@ -78,8 +89,10 @@ def load(
         card.get("label_factor", 250.0),
         precision,
         compiled,
-        null_class,
+        card.get("null_class"),
     )
+    made.name, made.about = str(card.get("prior", "")), str(card.get("about", ""))
+    return made
 
 
 def _card(weights: Path) -> dict[str, Any]:

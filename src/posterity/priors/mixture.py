@@ -13,15 +13,18 @@ from torch import Tensor
 from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
+from posterity.errors import PosterityError
 from posterity.operators.base import Operator
 from posterity.priors._rows import alike, inverse_cdf, probe
 from posterity.priors.base import ExactPosterior, NoClosedForm, Prediction, Prior
 
-__all__ = ["Mixture"]
+__all__ = ["LARGEST", "Mixture"]
 
 _Mean = Callable[[Tensor], Tensor]
 """From responsibilities (B, K) to the mean that they give, (B, d)."""
 
+LARGEST = 4096
+"""Entries of a signal: its covariance has 128 MiB, and the eigenvectors take half a minute."""
 _RELATIVE = 1e-12
 """Eigenvalues below this share of the largest count as 0: the covariance is singular there."""
 
@@ -79,6 +82,28 @@ class Mixture(Prior):
         self.covariances = covariances.double().reshape(-1, d, d)
         if len(self.covariances) not in (1, len(self.means)):
             raise ValueError(f"{len(self.covariances)} covariances for {len(self.means)} means")
+
+    @classmethod
+    def of_clusters(cls, known: Tensor, components: int = 8, schedule: Schedule | None = None) -> Mixture:
+        """Return Gaussians around the means of clusters of signals (K, *signal), with their common covariance.
+
+        Raises:
+            PosterityError: for fewer signals than clusters, or a covariance that would not fit into memory.
+        """
+        from sklearn.cluster import KMeans
+
+        flat = known.double().flatten(1)
+        if flat.shape[1] > LARGEST:
+            raise PosterityError(
+                f"a dense covariance of signals of {flat.shape[1]} entries is too large; at most {LARGEST}"
+            )
+        if not 1 <= components <= len(flat):
+            raise PosterityError(f"components: {components} is not between 1 and the {len(flat)} signals")
+        member = torch.from_numpy(KMeans(components, n_init=4, random_state=0).fit_predict(flat.numpy())).long()
+        means = torch.stack([flat[member == k].mean(0) for k in range(components)])
+        within = flat - means[member]
+        weights = torch.bincount(member, minlength=components).double()
+        return cls(weights, means.unflatten(1, known.shape[1:]), within.T @ within / len(flat), schedule)
 
     @cached_property
     def spectrum(self) -> _Spectrum:

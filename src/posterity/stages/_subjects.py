@@ -31,13 +31,15 @@ class Subject:
 
 
 def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
-    """Build a subject from {method or file, settings}.
+    """Build a subject from {method or file, settings}, or from {sampler, name} of one that is built.
 
     A class may name cheaper settings for a tier, a toy problem has published ones, and what is given has the last word.
 
     Raises:
         PosterityError: when it does not exist, or a setting does not.
     """
+    if "sampler" in entry:
+        return Subject(entry["name"], entry["sampler"], "{}")
     given = dict(entry.get("settings") or {})
     if "file" not in entry:
         return _method(entry["method"], given, tier, toy)

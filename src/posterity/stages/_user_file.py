@@ -7,13 +7,13 @@ import sys
 import traceback
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from posterity.certificates.foreign import Foreign
 from posterity.errors import PosterityError
 from posterity.samplers.base import Sampler
 
-__all__ = ["load", "where"]
+__all__ = ["foreign", "load", "where"]
 
 FUNCTION = "restore"
 _TAKES = ("denoise", "A", "y", "sigma_y", "noise")
@@ -39,16 +39,27 @@ def load(path: Path) -> type[Sampler] | Foreign:
         names = ", ".join(c.__name__ for c in found)
         raise PosterityError(f"{path} defines {len(found)} samplers ({names}); keep one a file")
     if inspect.isfunction(function):
-        takes = tuple(inspect.signature(function).parameters)
-        if takes != _TAKES:
-            raise PosterityError(f"{path}: {FUNCTION}({', '.join(takes)}) must be {FUNCTION}({', '.join(_TAKES)})")
-        return Foreign(function)
+        return foreign(function, str(path))
     unfinished = [c.__name__ for c in own if issubclass(c, Sampler)]
     if unfinished:
         raise PosterityError(f"{path}: {', '.join(unfinished)} has no method `run`; see docs/writing-a-sampler.md")
     raise PosterityError(
         f"{path} defines neither a subclass of posterity.samplers.base.Sampler nor a function {FUNCTION}"
     )
+
+
+def foreign(function: FunctionType, called: str) -> Foreign:
+    """Return a function as a sampler.
+
+    Raises:
+        PosterityError: when it takes other arguments; the message begins with ``called``.
+    """
+    takes = tuple(inspect.signature(function).parameters)
+    if takes != _TAKES:
+        raise PosterityError(
+            f"{called}: {function.__name__}({', '.join(takes)}) must be {FUNCTION}({', '.join(_TAKES)})"
+        )
+    return Foreign(function)
 
 
 def where(error: BaseException, path: Path) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from posterity.datasets.items import Outline
     from posterity.operators.base import Operator
 
-__all__ = ["rehearse", "run"]
+__all__ = ["measure", "rehearse", "run"]
 
 _REHEARSALS = 8
 """Masks that are tried before any image is there; other operators differ little from item to item."""
@@ -28,12 +28,7 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
     Every random part is drawn from (seed, dataset, item, task), so a measurement does not depend on
     which others are made beside it.
     """
-    import numpy as np
-    import torch
     from safetensors.torch import save
-
-    from posterity.diffusion.noise import generator
-    from posterity.operators.build import build
 
     agree({"dataset": settings["dataset"]}, items, regions)
     dataset, task, seed = settings["dataset"], settings["task"], int(settings["seed"])
@@ -46,11 +41,7 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
         name = f"item {item['item']} of {items}"
         kind, x = signals.kind_of(item["signal"], name), signals.decode(item["signal"], name).double()[None]
         key = (seed, dataset, item["item"], task["name"])
-        variant, parameters = _own_parameters(task, tuple(x.shape[1:]), masks, generator(*key, "mask"))
-        operator = build(task, tuple(x.shape[1:]), parameters)
-        y = _applied(operator, x, f"task {task['name']} on item {item['item']}")
-        n = generator(*key, "noise").standard_normal(tuple(y.shape), dtype=np.float32)
-        y = y + float(task["sigma_y"]) * operator.where_measured(y) * torch.from_numpy(n).double()
+        variant, parameters, operator, y = measure(task, x, key, masks, f"item {item['item']}")
         rows.append(
             {
                 "dataset": dataset,
@@ -69,6 +60,32 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
             }
         )
     store.write(output, "measurements", rows, {"settings": settings})
+
+
+def measure(
+    task: Mapping[str, Any], x: Tensor, key: tuple[object, ...], masks: Mapping[str, Any], called: str
+) -> tuple[str | None, dict[str, Tensor], Operator, Tensor]:
+    """Return (what was drawn, parameters of the operator, A, y) of one signal (1, *signal), all functions of ``key``.
+
+    Arguments:
+        task: its settings, with its name.
+        x: in double precision.
+        key: what every draw depends on.
+        masks: {region: its image} of the signal.
+        called: what errors call the signal.
+    """
+    import numpy as np
+    import torch
+
+    from posterity.diffusion.noise import generator
+    from posterity.operators.build import build
+
+    variant, parameters = _own_parameters(task, tuple(x.shape[1:]), masks, generator(*key, "mask"))
+    operator = build(task, tuple(x.shape[1:]), parameters)
+    y = _applied(operator, x, f"task {task['name']} on {called}")
+    n = generator(*key, "noise").standard_normal(tuple(y.shape), dtype=np.float32)
+    y = y + float(task["sigma_y"]) * operator.where_measured(y) * torch.from_numpy(n).double()
+    return variant, parameters, operator, y
 
 
 def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from posterity.samplers.base import Sampler
     from posterity.stages._problem import Measured
 
-__all__ = ["run"]
+__all__ = ["built_sampler", "run"]
 
 _log = logging.getLogger(__name__)
 _PAUSE = 0.2
@@ -48,7 +48,7 @@ def run(
         why = f"N/A: the weights of {settings['prior']['name']} are not there; `posterity doctor` tells where they are"
         store.write(output, "samples", [], {"settings": settings, "reason": why})
         return
-    _sampler(settings["sampler"])
+    built_sampler(settings["sampler"])
     agree(settings, items, regions, measurements)
     files = (items, regions, measurements, *([weights] if weights else []))
     measured = _load(settings, *files)
@@ -77,7 +77,7 @@ def _draw(
     settings: dict[str, Any], measured: Measured, parts: Parts, pause: Callable[[str], None], batch: int, together: bool
 ) -> list[dict[str, Any]]:
     """The rows of all items: of those that this process makes, and of those that are made already or meanwhile."""
-    sampler = _sampler(settings["sampler"])
+    sampler = built_sampler(settings["sampler"])
     size = max(1, batch // int(settings["samples"]))
     rows: dict[str, list[dict[str, Any]]] = {}
     while True:
@@ -100,7 +100,8 @@ def _draw(
         rows |= made
 
 
-def _sampler(settings: dict[str, Any]) -> Sampler:
+def built_sampler(settings: Mapping[str, Any]) -> Sampler:
+    """Return the sampler of resolved settings {name, method, settings, wrap}, with its wrappers around it."""
     from posterity import samplers, wrappers
 
     sampler = built(samplers.find(settings["method"]), settings["settings"], f"sampler {settings['name']}")
@@ -145,31 +146,21 @@ def _restore(
     sampler: Sampler,
 ) -> dict[str, list[dict[str, Any]]]:
     """Samples the items ``chosen`` in one batch: {item: its rows}."""
-    import torch
-
-    from posterity.diffusion.noise import Noise
+    from posterity import pool
     from posterity.jobs.progress import steps
     from posterity.priors.base import NoClosedForm
-    from posterity.samplers.base import Problem
 
-    count = int(settings["samples"])
-    prior = measured.prior
-    index = torch.tensor(chosen, device=prior.device).repeat_interleave(count)
-    operator, y = measured.operator.rows(index), measured.y[index]
-    names = [measured.items[i] for i in index.tolist()]
-    numbers = list(range(count)) * len(chosen)
-    noise = Noise(int(settings["seed"]), names, numbers, prior.dtype, prior.device)
-    problem = Problem(prior, operator, y, measured.sigma_y, index)
-    with steps(settings["sampler"]["name"]) as watch:
-        done = sampler.sample(problem, noise, watch=watch)
-    if not bool(done.x.isfinite().all()):
-        bad = names[int((~done.x.flatten(1).isfinite().all(1)).nonzero()[0])]
-        raise PosterityError(f"sampler {settings['sampler']['name']} diverged on item {bad}; use a smaller step size")
+    name, prior, sigma_y = settings["sampler"]["name"], measured.prior, measured.sigma_y
+    drawn = {"count": int(settings["samples"]), "seed": int(settings["seed"]), "called": name, "chosen": chosen}
+    problem = (prior, measured.operator, measured.y, sigma_y, measured.items)
+    with steps(name) as watch:
+        done = pool.draw(sampler, *problem, **drawn, watch=watch)
+    operator, y, names, numbers = done.operator, done.y, done.items, done.numbers
     lr_psnr, rms = (_finite(v) for v in _agreement(operator, y, done.x))
     if measured.kind.bounds is None:  # a peak signal needs a peak
         lr_psnr = [None] * len(names)
     try:
-        modes: list[int | None] = prior.posterior(operator, y, measured.sigma_y).mode_of(done.x).tolist()
+        modes: list[int | None] = prior.posterior(operator, y, sigma_y).mode_of(done.x).tolist()
     except NoClosedForm:
         modes = [None] * len(names)
     key = {k: settings[k] for k in ("dataset", "task")} | {"prior": settings["prior"]["name"]}

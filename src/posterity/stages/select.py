@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -19,7 +19,10 @@ from posterity.signals import Kind
 from posterity.stages._origins import agree
 from posterity.stages._settings import built
 
-__all__ = ["rehearse", "run", "unfit"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["of_pool", "rehearse", "run", "unfit"]
 
 _REHEARSED = 500
 """Samples of the largest pool that is tried."""
@@ -60,12 +63,31 @@ def run(
         if len(pool) > count and rules:
             data = made.extract(signals.stack([r["signal"] for r in pool]), keeps.get(item))
         for name, rule in rules.items():
-            # a generator of its own for each item: other items and rules cannot change the draws
-            rng = np.random.default_rng([int(settings.get("seed", 0)), zlib.crc32(f"{item}/{name}".encode())])
+            rng = _generator(int(settings.get("seed", 0)), item, name)
             chosen = _choose(rule, data, count, rng) if data else range(len(pool))
             key = {k: pool[0][k] for k in _KEYS}
             rows += [key | {"subset": name, "rank": r, "sample": pool[i]["sample"]} for r, i in enumerate(chosen)]
     store.write(output, "subsets", rows, {"settings": settings})
+
+
+def of_pool(name: str, x: Tensor, keep: Tensor | None, count: int, *, seed: int, item: str) -> list[int]:
+    """Return which samples of one pool the rule ``name`` shows by their hidden entries, as :func:`run` does.
+
+    Arguments:
+        name: of the rule, with its defaults.
+        x: the pool as people see it, (N, *signal).
+        keep: the measurement's own mask, (1, …); None without one.
+        count: how many.
+        seed: of the rule's draws.
+        item: what the pool is of; the draws depend on it, too.
+    """
+    rule = _rule(name, {}, "patch")
+    if not 1 <= count <= len(x):
+        raise PosterityError(f"count: {count} is not between 1 and the {len(x)} samples of {item}")
+    if count == len(x):
+        return list(range(count))
+    extracted = features.find("patch")(Given()).extract(x, keep)
+    return _choose(rule, extracted, count, _generator(seed, item, name))
 
 
 def unfit(name: str, kind: Kind, shape: Sequence[int]) -> str | None:
@@ -102,6 +124,11 @@ def _choose(rule: subsets.Rule, data: Extracted, count: int, rng: np.random.Gene
         return rule.choose(getattr(data, rule.reads), count, rng)
     except ValueError as error:
         raise PosterityError(str(error)) from error
+
+
+def _generator(seed: int, item: str, name: str) -> np.random.Generator:
+    """Return one of its own for each item: other items and rules cannot change the draws."""
+    return np.random.default_rng([seed, zlib.crc32(f"{item}/{name}".encode())])
 
 
 def _given(kind: type[Features], assets: Path, items: Path | None) -> Given:

@@ -1,0 +1,86 @@
+"""Where named tasks, samplers and shipped priors are: in the folder one works in, or in the checkout that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import posterity
+from posterity.configuration.loading import gather, load
+from posterity.configuration.problems import Problems, meant
+from posterity.configuration.samplers import Named, catalogue
+from posterity.configuration.shapes import schema
+from posterity.errors import PosterityError
+
+__all__ = ["Home", "home"]
+
+_CONFIG = Path("config", "config.yaml")
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a configuration defines; nothing where there is none.
+
+    Arguments:
+        folder: what its paths begin from.
+        tasks: {name: settings}.
+        priors: {name: settings}.
+        samplers: {name: what it means}; a method that no file configures is there with its defaults.
+    """
+
+    folder: Path
+    tasks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    priors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    samplers: Mapping[str, Named] = field(default_factory=dict)
+
+    def task(self, name: str) -> dict[str, Any]:
+        """Return a task with its name in it.
+
+        Raises:
+            PosterityError: for an unknown one.
+        """
+        if name not in self.tasks:
+            raise PosterityError(f"task {name!r} does not exist{_choice(name, self.tasks)}")
+        return {"sigma_y": 0.0, **self.tasks[name], "name": name}
+
+    def sampler(self, name: str) -> Named:
+        """Return a sampler.
+
+        Raises:
+            PosterityError: for an unknown one.
+        """
+        if name not in self.samplers:
+            raise PosterityError(f"sampler {name!r} does not exist{_choice(name, self.samplers)}")
+        return self.samplers[name]
+
+
+def home() -> Home:
+    """Return the configuration of the working folder, or, where it holds none, that of the checkout.
+
+    Raises:
+        ConfigurationError: a line for each file that cannot be read, and for each sampler with a mistake.
+    """
+    here, own = Path.cwd(), Path(str(posterity.__file__)).resolve().parents[2]
+    folder = here if (here / _CONFIG).is_file() else own
+    files = sorted((folder / _CONFIG.parent).rglob("*.yaml"))
+    return _read(folder, tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> Home:
+    problems = Problems()
+    config = load([folder / _CONFIG]) if files else {}
+    everything = gather(config, folder / _CONFIG.parent, problems)
+    where = {part: everything[f"{part}s"] for part in ("prior", "task", "dataset")}
+    named = catalogue(everything["samplers"], where, problems)
+    problems.stop()
+    bare = {method: Named(method, {"method": method}) for method in schema("samplers")}
+    return Home(folder, everything["tasks"], everything["priors"], bare | named)
+
+
+def _choice(name: str, valid: Mapping[str, Any]) -> str:
+    """Return what could have been meant, and all that there is."""
+    return f"{meant(name, valid)}; choose one of {', '.join(sorted(valid))}"

@@ -1,0 +1,146 @@
+"""Measurements of what people bring: with a mask, with an operator of theirs, or degraded by a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posterity import signals
+from posterity.errors import PosterityError
+from posterity.front import inputs
+from posterity.front.home import home
+from posterity.front.inputs import Given
+from posterity.operators.base import Operator
+from posterity.operators.build import build
+from posterity.operators.masks import Inpainting
+from posterity.priors.base import Prior
+from posterity.signals import Kind
+from posterity.stages.degrade import measure
+
+__all__ = ["OWN_MASK", "Measurement", "degrade", "measured"]
+
+OWN_MASK = "inpaint_own"
+"""The task whose settings a mask of one's own has."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """y = A(x) + σ_y n of one signal.
+
+    Arguments:
+        y: (1, *measurement), in double precision.
+        operator: A.
+        sigma_y: noise level in the units of x.
+        task: name of the task, "" for an operator that has none.
+        item: name of the signal; another name draws other noise.
+        truth: (*signal) where it is known.
+        kind: of the signal.
+    """
+
+    y: Tensor
+    operator: Operator
+    sigma_y: float = 0.0
+    task: str = ""
+    item: str = "picture"
+    truth: Tensor | None = None
+    kind: Kind = field(default_factory=lambda: signals.find("image"))
+
+    @property
+    def keep(self) -> Tensor | None:
+        """1 where the operator's mask shows the signal, (1, …); None without a mask."""
+        return self.operator.parameters().get("keep")
+
+    @property
+    def display(self) -> Tensor:
+        """y as a signal that people can look at, (*signal)."""
+        return self.operator.display(self.y)[0]
+
+
+def degrade(
+    picture: Given, task: str | Mapping[str, Any], *, prior: Prior | None = None, size: int = 64, seed: int = 0,
+    item: str = "",
+) -> Measurement:  # fmt: skip
+    """Degrade a picture by a task, as the stage of this name does it.
+
+    Arguments:
+        picture: see :func:`posterity.restore`.
+        task: name of a task in the configuration, or its settings, as ``{"operator": "sr", "factor": 4}``.
+        prior: whose size of images the picture gets.
+        size: pixels a side where no prior says it.
+        seed: of a random mask or kernel, and of the noise.
+        item: the picture's name; by default that of its file.
+
+    Raises:
+        PosterityError: for what is no picture, an unknown task, or one that cannot be done on such images.
+    """
+    called = name_of(picture, item)
+    shape = (3, size, size) if prior is None else prior.signal_shape
+    settings = home().task(task) if isinstance(task, str) else {"sigma_y": 0.0, "name": "own", **task}
+    if settings.get("regions") or settings.get("objects") or settings.get("face_parts"):
+        raise PosterityError(f"task {settings['name']} hides regions that a data set knows; give a mask of your own")
+    x = inputs.signal(inputs.opened(picture, called), shape, called)
+    _, _, operator, y = measure(settings, x[None], (seed, "", called, settings["name"]), {}, called)
+    return Measurement(y.float().double(), operator, float(settings["sigma_y"]), str(settings["name"]), called, x)
+
+
+def measured(
+    given: Given | Measurement, mask: Given | None, operator: Operator | str | Mapping[str, Any] | None,
+    shape: Sequence[int], sigma_y: float, item: str,
+) -> Measurement:  # fmt: skip
+    """Return the measurement that the arguments of :func:`posterity.restore` tell of signals of ``shape``."""
+    if isinstance(given, Measurement):
+        if mask is not None or operator is not None:
+            raise PosterityError("a measurement comes with its operator; leave mask and operator out")
+        return given
+    if (mask is None) == (operator is None):
+        raise PosterityError("give a picture with a mask, or what an operator measured with that operator")
+    called = name_of(given, item)
+    if mask is not None:
+        picture = inputs.opened(given, called)
+        keep = inputs.keep(mask, inputs.size_of(picture), shape, called)
+        hides = Inpainting(keep, tuple(shape))
+        return Measurement(hides(inputs.signal(picture, shape, called)[None]), hides, sigma_y, OWN_MASK, called)
+    if isinstance(operator, Operator):
+        return Measurement(_batched(given, operator, shape, called), operator, sigma_y, "", called)
+    assert operator is not None
+    settings = home().task(operator) if isinstance(operator, str) else {"name": "own", **operator}
+    try:
+        made = build(settings, tuple(shape), {})
+    except PosterityError as error:
+        raise PosterityError(
+            f"task {settings['name']}: {error}; an operator whose mask or kernel is drawn is handed in built"
+        ) from error
+    noise = float(settings.get("sigma_y", 0.0)) or sigma_y
+    return Measurement(_batched(given, made, shape, called), made, noise, str(settings["name"]), called)
+
+
+def _batched(given: Given, operator: Operator, shape: Sequence[int], called: str) -> Tensor:
+    """Return y as (1, *measurement), which must be what the operator makes of a signal."""
+    wanted = tuple(operator(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:])
+    seen = inputs.opened(given, called)
+    y = seen if isinstance(seen, Tensor) else _levels(seen, wanted)
+    y = y[0] if y.ndim == len(wanted) + 1 and len(y) == 1 else y
+    if tuple(y.shape) != wanted:
+        raise PosterityError(
+            f"{called} has shape {tuple(y.shape)}, but of a signal of shape {tuple(shape)} {operator} measures {wanted}"
+        )
+    return y[None].double()
+
+
+def _levels(picture: Any, wanted: Sequence[int]) -> Tensor:
+    """Return a picture as it is, not resized: a measurement is what it is."""
+    import numpy as np
+
+    grey = len(wanted) == 3 and wanted[0] == 1
+    levels = torch.from_numpy(np.array(picture.convert("L" if grey else "RGB"))).to(torch.float32) / 127.5 - 1
+    return (levels[None] if levels.ndim == 2 else levels.movedim(-1, 0)).double()
+
+
+def name_of(given: Any, item: str) -> str:
+    """Return what a picture is called: as it is told, else by its file."""
+    return item or (Path(given).stem if isinstance(given, str | Path) else "picture")

@@ -1,0 +1,150 @@
+"""Priors by a word: made of pictures, shipped, in a file with its card, or on the hub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posterity.errors import PosterityError
+from posterity.front import inputs
+from posterity.front.home import Home, home
+from posterity.front.inputs import Given
+from posterity.jobs import devices
+from posterity.priors.base import Prior
+
+__all__ = ["CLOSED", "prior"]
+
+CLOSED = ("kernel", "gaussian", "mixture")
+"""Priors that are made of pictures, with a posterior in closed form."""
+_WEIGHTS = "weights.safetensors"
+_HUB = re.compile(r"[\w.-]+/[\w.-]+")
+Images = Given | Sequence[Given]
+
+
+def prior(
+    name: str | Path,
+    images: Images | None = None,
+    *,
+    size: int = 64,
+    bandwidth: float = 0.1,
+    components: int = 8,
+    label: int | None = None,
+) -> Prior:
+    """Return a prior.
+
+    Arguments:
+        name: "kernel" (a narrow Gaussian around every image), "gaussian" (their mean and power spectrum) or "mixture"
+            (Gaussians around the means of their clusters), each made of ``images``; or a network: one of the
+            configuration, such as "openmoji64"; a file of weights beside its card.json; a folder that diffusers saved;
+            or a name on the hub, such as "google/ddpm-celebahq-256". A folder comes before the hub, and so does what
+            the hub's cache holds.
+        images: a folder of pictures, a list of pictures, an items.parquet, or a tensor (K, C, H, W) in [-1, 1].
+        size: pixels a side that pictures are cropped and resized to.
+        bandwidth: of a kernel prior, in the units of x.
+        components: of a mixture.
+        label: the class that a class-conditional network restores.
+
+    Raises:
+        PosterityError: for an unknown name, images that are missing or too large, or a network that cannot be had.
+    """
+    text = str(name)
+    if text in CLOSED:
+        if images is None:
+            raise PosterityError(f"prior {text!r} is made of images; give images=, a folder or a list of pictures")
+        found = _closed(text, _signals(images, size), bandwidth, components)
+    elif images is not None:
+        raise PosterityError(f"prior {text!r} is not made of images; only {', '.join(CLOSED)} are")
+    else:
+        found = _network(text, home(), label)
+    found.name = found.name or text
+    return found
+
+
+def _closed(name: str, images: Tensor, bandwidth: float, components: int) -> Prior:
+    from posterity import priors
+
+    if name == "mixture":
+        from posterity.priors.mixture import Mixture
+
+        return Mixture.of_clusters(images, components)
+    settings: dict[str, Any] = {"name": name, "kind": name}
+    settings |= {"bandwidth": bandwidth} if name == "kernel" else {}
+    labels = [{"split": "prior", "attributes": None}] * len(images)
+    return priors.build(settings, images, labels, {}, images.shape[1:])
+
+
+def _signals(images: Images, size: int) -> Tensor:
+    """Return images (K, C, H, W)."""
+    if isinstance(images, Tensor) or hasattr(images, "dtype"):
+        seen = torch.as_tensor(images)
+        if seen.dtype.is_floating_point and seen.ndim in (3, 4):
+            return seen.double() if seen.ndim == 4 else seen[:, None].double()
+        raise PosterityError(f"images is a {seen.dtype} of shape {tuple(seen.shape)}, expected floats (K, C, H, W)")
+    if isinstance(images, str | Path):
+        return _stored(Path(images).expanduser(), size)
+    many = images if isinstance(images, Sequence) else [images]
+    if not many:
+        raise PosterityError("images is empty; give one picture at least")
+    called = [f"image {number}" if not isinstance(one, str | Path) else str(one) for number, one in enumerate(many)]
+    return torch.stack(
+        [inputs.signal(inputs.opened(one, name), (3, size, size), name) for one, name in zip(many, called, strict=True)]
+    )
+
+
+def _stored(path: Path, size: int) -> Tensor:
+    """Return the pictures of a folder or of an archive, or the signals of an artifact."""
+    from posterity.artifacts import signals, store
+    from posterity.datasets import folder
+
+    if not path.exists():
+        raise PosterityError(f"images: {path} does not exist")
+    if path.suffix == ".parquet":
+        return signals.stack(store.read(path, "items", columns=["signal"])["signal"].to_pylist()).double()
+    pixels = [item.signal for item in folder.prepare(path, None, size).items]
+    levels = torch.stack([torch.from_numpy(one) for one in pixels]).to(torch.float32)
+    return (levels / 127.5 - 1).movedim(-1, 1).double()
+
+
+def _network(name: str, here: Home, label: int | None) -> Prior:
+    from posterity.priors import loading
+
+    path = Path(name).expanduser()
+    if path.is_dir() and (path / _WEIGHTS).is_file():
+        path /= _WEIGHTS
+    if path.is_file():
+        return loading.load(path, label, devices.best())
+    if path.is_dir():
+        from posterity.front import hub
+
+        return hub.saved(path, devices.best())
+    if name in here.priors:
+        return loading.load(_weights(name, here), label, devices.best())
+    if _HUB.fullmatch(name):
+        from posterity.front import hub
+
+        return hub.fetched(name, devices.best())
+    known = [one for one, settings in here.priors.items() if settings.get("kind") == "network"]
+    raise PosterityError(
+        f"prior {name!r} does not exist; name a file or folder, owner/name on the hub, or one of "
+        f"{', '.join([*CLOSED, *sorted(known)])}"
+    )
+
+
+def _weights(name: str, here: Home) -> Path:
+    """Return where the weights of a network of the configuration are."""
+    settings = here.priors[name]
+    if settings.get("kind") != "network":
+        closed = f"; make one of pictures: prior({settings.get('kind')!r}, images=…)"
+        said = closed if settings.get("kind") in CLOSED else ""
+        raise PosterityError(f"prior {name!r} is of kind {settings.get('kind')}, no network{said}")
+    places = [here.folder / "data" / "priors" / name / _WEIGHTS]
+    places += [here.folder / settings["weights"]] if "weights" in settings else []
+    found = next((path for path in reversed(places) if path.is_file()), None)
+    if found is None:
+        raise PosterityError(f"prior {name!r} has no weights yet: snakemake {places[0].relative_to(here.folder)}")
+    return found

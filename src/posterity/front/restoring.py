@@ -1,0 +1,80 @@
+"""Restores one measurement: the same draws as the sampling stage's, for whoever has a picture in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from posterity import pool
+from posterity.errors import PosterityError
+from posterity.front import priors
+from posterity.front.inputs import Given
+from posterity.front.measuring import Measurement, measured
+from posterity.front.restorations import Restorations
+from posterity.front.samplers import Guidance, chosen, lacking
+from posterity.jobs.progress import steps
+from posterity.operators.base import Operator
+from posterity.priors.base import NoClosedForm, Prior
+from posterity.samplers.base import Sampler
+
+__all__ = ["restore"]
+
+_MOST = 10_000
+"""Samples of one measurement."""
+
+
+def restore(
+    given: Given | Measurement,
+    mask: Given | None = None,
+    operator: Operator | str | Mapping[str, Any] | None = None,
+    *,
+    prior: Prior | str | Path,
+    sampler: str | Path | Sampler | type[Sampler] | Callable[..., Any] = "ddnm",
+    samples: int = 8,
+    guidance: Guidance | None = None,
+    coupled: bool | int = False,
+    seed: int = 0,
+    sigma_y: float = 0.0,
+    item: str = "",
+) -> Restorations:
+    """Draw plausible restorations of a picture with a hole, or of a measurement.
+
+    A picture is a path, a PIL image, eight bits (an array (H, W) or (H, W, 3), or a tensor (C, H, W)), or floating
+    point (C, H, W) in [-1, 1]. All but the last are taken as people see them, and the square in the middle is resized
+    to the prior's size.
+
+    Arguments:
+        given: with ``mask``, the picture; with ``operator``, what it measured, y, as it is; or a measurement of
+            :func:`posterity.degrade`, which needs neither.
+        mask: of the picture's size; white in a picture, true in an array, is what is hidden and restored.
+        operator: an operator, a task of the configuration ("sr4"), or a task's settings.
+        prior: of :func:`posterity.prior`, or what that takes as a name.
+        sampler: a name of the configuration, a sampler, or a function or file of one's own.
+        samples: how many.
+        guidance: strength of diversity guidance, which pushes samples apart; its reach is the configuration's.
+        coupled: draws opposed noise for all samples, or for sets of so many.
+        seed: of all draws.
+        sigma_y: noise of the measurement in the units of x; a task may say its own.
+        item: name of the picture, by default that of its file: draws depend on it.
+
+    Raises:
+        PosterityError: in one line, for what cannot be.
+    """
+    if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= _MOST:
+        raise PosterityError(f"samples is {samples!r}, expected a whole number from 1 to {_MOST}")
+    known = prior if isinstance(prior, Prior) else priors.prior(prior)
+    one = measured(given, mask, operator, known.signal_shape, sigma_y, item)
+    tool = chosen(sampler, prior=known.name, task=one.task, samples=samples, guidance=guidance, coupled=coupled)
+    if lack := lacking(tool.sampler, tool.name, known, one):
+        raise PosterityError(lack)
+    known.bounds = known.bounds if known.latent else one.kind.bounds
+    problem = (one.operator.to(known.dtype, known.device), one.y.to(known.device, known.dtype), one.sigma_y, [one.item])
+    try:
+        with steps(tool.name) as watch:
+            drawn = pool.draw(tool.sampler, known, *problem, count=samples, seed=seed, called=tool.name, watch=watch)
+    except (NoClosedForm, NotImplementedError) as error:
+        raise PosterityError(f"sampler {tool.name}: {error}") from error
+    about = {"prior": known.name, "about": known.about, "sampler": tool.settings, "task": one.task, "seed": seed,
+             "sigma_y": one.sigma_y, "samples": samples, "item": one.item}  # fmt: skip
+    return Restorations(drawn.x.cpu(), drawn.cost, one, about)

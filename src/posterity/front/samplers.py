@@ -1,0 +1,133 @@
+"""A sampler by a word, an object or a file, with the wrappers that were asked for around it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from posterity import wrappers
+from posterity.certificates.foreign import Foreign
+from posterity.configuration.samplers import settle
+from posterity.errors import PosterityError
+from posterity.front.home import home
+from posterity.front.measuring import Measurement
+from posterity.priors.base import NoClosedForm, Prior
+from posterity.samplers.base import Sampler
+from posterity.stages import _user_file
+from posterity.stages._settings import built
+from posterity.stages.sample import built_sampler
+
+__all__ = ["Chosen", "chosen", "lacking", "own"]
+
+Guidance = float | Mapping[str, Any]
+_WORDS = {
+    "svd": "a singular value decomposition", "pinv": "a pseudo-inverse", "adjoint": "an adjoint", "linear": "linearity",
+    "mask": "a mask", "noise": "noise (sigma_y above 0)", "noiseless": "no noise (sigma_y 0)",
+    "posterior": "a prior whose posterior is known in closed form", "latent": "a latent prior",
+    "restorer": "a prior that is a restorer",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A sampler, and what makes it again.
+
+    Arguments:
+        sampler: with wrappers around it.
+        name: for people.
+        settings: {name, method, settings, wrap}, as the sampling stage has them; without settings of another's code.
+    """
+
+    sampler: Sampler
+    name: str
+    settings: Mapping[str, Any]
+
+
+def chosen(
+    given: str | Path | Sampler | type[Sampler] | Callable[..., Any], *, prior: str, task: str, samples: int,
+    guidance: Guidance | None = None, coupled: bool | int = False,
+) -> Chosen:  # fmt: skip
+    """Return the sampler that ``given`` stands for.
+
+    Arguments:
+        given: a name of the configuration, with the settings that it has for this prior and task; a sampler or its
+            class; a function ``restore(denoise, A, y, sigma_y, noise)``; a Python file with one of these.
+        prior, task: names that settings may depend on.
+        samples: of the pool.
+        guidance: strength of diversity guidance, or its settings; None leaves the sampler as it is.
+        coupled: draws opposed noise in sets of so many samples; True is one set of all.
+    """
+    if isinstance(given, str) and not given.endswith(".py"):
+        named = home().sampler(given)
+        settings = settle(named, prior, task, "")
+        reach = settle(replace(named, guided=True, variant=None), prior, task, "") if guidance is not None else settings
+        settings["wrap"] = _around(settings["wrap"], reach["wrap"], guidance, coupled, samples)
+        return Chosen(built_sampler(settings), given, settings)
+    bare, name = own(given)
+    wrap = _around([], [], guidance, coupled, samples)
+    around = [
+        built(wrappers.find(kind), given, f"sampler {name}, {kind}") for one in wrap for kind, given in one.items()
+    ]
+    whole = wrappers.Wrapped(bare, tuple(around)) if around else bare
+    return Chosen(whole, name, {"name": name, "method": name, "settings": {}, "wrap": wrap})
+
+
+def own(given: Any) -> tuple[Sampler, str]:
+    """Return a person's own sampler and its name.
+
+    Raises:
+        PosterityError: for what is none.
+    """
+    if isinstance(given, str | Path):
+        found, name = _user_file.load(Path(given).expanduser()), Path(given).stem
+        return (found if isinstance(found, Foreign) else found()), name
+    if isinstance(given, Sampler):
+        return given, type(given).__name__.lower()
+    if isinstance(given, type) and issubclass(given, Sampler):
+        try:
+            return given(), given.__name__.lower()
+        except Exception as error:
+            raise PosterityError(
+                f"sampler {given.__name__}: {' '.join(str(error).split())}; hand it in built"
+            ) from error
+    if inspect.isfunction(given):
+        return _user_file.foreign(given, "sampler"), given.__name__
+    raise PosterityError(
+        f"a {type(given).__name__} is no sampler; give a name, a Sampler, a function "
+        "restore(denoise, A, y, sigma_y, noise), or a Python file"
+    )
+
+
+def lacking(sampler: Sampler, name: str, prior: Prior, measurement: Measurement) -> str | None:
+    """Return why a sampler cannot do a measurement, in one line; None when it can."""
+    operator, sigma_y = measurement.operator, measurement.sigma_y
+    has = {*operator.has, "noise" if sigma_y > 0 else "noiseless"} | ({"latent"} if prior.latent else set())
+    if "posterior" in sampler.needs:
+        try:
+            prior.posterior(operator, measurement.y.to(prior.dtype), sigma_y)
+            has.add("posterior")
+        except NoClosedForm:
+            pass
+    missing = sorted(sampler.needs - has)
+    if not missing:
+        return None
+    words = " and ".join(_WORDS.get(one, one) for one in missing)
+    return f"sampler {name}: needs {words}, which task {measurement.task or operator} with prior {prior.name} lacks"
+
+
+def _around(
+    wrap: list[dict[str, Any]], guided: list[dict[str, Any]], guidance: Guidance | None, coupled: bool | int,
+    samples: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return a sampler's wrappers with those that were asked for; ``guided`` are those of its guided partner."""
+    out = [one for one in wrap if "diversity" not in one] if guidance is not None else list(wrap)
+    if guidance is not None:
+        reach: dict[str, Any] = next((one["diversity"] for one in guided if "diversity" in one), {})
+        given = guidance if isinstance(guidance, Mapping) else {**reach, "eta": guidance}
+        out.append({"diversity": dict(given)})
+    if coupled is not False:
+        out.append({"coupled_noise": {"group": samples if coupled is True else coupled}})
+    return out

@@ -1,0 +1,141 @@
+"""Writes restorations into a folder that appears whole or not at all: pictures, a contact sheet, a page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import posterity
+from posterity.artifacts import signals
+from posterity.errors import PosterityError
+from posterity.front import sheets
+from posterity.front.measuring import OWN_MASK
+from posterity.front.priors import CLOSED
+from posterity.front.restorations import Restorations
+from posterity.report import restored
+
+__all__ = ["MARK", "PAGE", "refuse", "save", "whole"]
+
+PAGE, MARK = "index.html", "settings.json"
+"""The page, and the file by which a folder is known to have been written here."""
+
+
+def save(few: Restorations, pool: Restorations, folder: Path, command: str = "") -> Path:
+    """Write what was chosen, and the mean and the uncertainty of the pool that it was chosen from.
+
+    Arguments:
+        few: the samples that are shown.
+        pool: the samples that they were chosen from.
+        folder: to write; see :meth:`Restorations.save`.
+        command: what makes it again, "" where no command made it.
+
+    Returns:
+        The page.
+    """
+    kind = few.measurement.kind
+    files = {f"{name.replace(' ', '_')}.png": sheets.png(levels) for name, levels in sheets.pictures(few)}
+    # the bytes that the workflow would keep, grey as grey
+    files |= {f"sample_{number}.png": signals.png(signals.encode(x, kind))
+              for number, x in zip(few.numbers or range(len(few)), few.samples, strict=True)}  # fmt: skip
+    largest = None
+    if len(pool) > 1:
+        values, largest = sheets.spread(pool.uncertainty())
+        files |= {"mean.png": sheets.png(kind.picture(pool.mean())), "uncertainty.png": sheets.png(values)}
+    files["sheet.png"] = sheets.png(few.show())
+    told = {"posterity": posterity.__version__, "command": command, "shown": list(few.numbers), **pool.about,
+            "subset": few.about.get("subset")}  # fmt: skip
+    files[MARK] = json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False).encode()
+    files[PAGE] = restored.render(_page(few, pool, files, largest, command)).encode()
+    with whole(folder) as beside:
+        for name, content in files.items():
+            (beside / name).write_bytes(content)
+    return folder / PAGE
+
+
+def refuse(folder: Path) -> None:
+    """Raise PosterityError where a folder is in the way that was not written by :func:`save`."""
+    if folder.is_symlink() or (folder.exists() and not (folder / MARK).is_file()):
+        empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+        if not empty:
+            raise PosterityError(f"{folder} is there and holds something else; name another folder")
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """Give a folder beside ``folder`` to write into; it takes that name when the block ends well, else vanishes."""
+    refuse(folder)
+    beside = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        yield beside
+        beside.chmod(0o755)
+        old = beside.with_name(f"{beside.name}.old")
+        if folder.exists():
+            folder.rename(old)
+        beside.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise PosterityError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _page(
+    few: Restorations, pool: Restorations, files: dict[str, bytes], largest: float | None, command: str
+) -> restored.Page:  # fmt: skip
+    numbers = few.numbers or range(len(few))
+    about, one = pool.about, few.measurement
+    samples = [restored.Tile(f"sample {n}", sheets.uri(files[f"sample_{n}.png"])) for n in numbers]
+    beside = [restored.Tile("what was measured", sheets.uri(files["measured.png"]))]
+    if one.truth is not None:
+        beside.append(restored.Tile("the original", sheets.uri(files["original.png"])))
+    summary = []
+    if largest is not None:
+        summary = [restored.Tile(f"mean of {len(pool)} samples", sheets.uri(files["mean.png"])),
+                   restored.Tile("uncertainty", sheets.uri(files["uncertainty.png"]))]  # fmt: skip
+    chosen = f"{len(few)} of {len(pool)}, chosen by {few.about['subset']}" if few.numbers else f"{len(few)}"
+    return restored.Page(
+        one.item, beside, samples, summary, largest, len(few) < len(pool), _facts(about, pool, chosen), command,
+        _program(about, few, pool),
+    )  # fmt: skip
+
+
+def _facts(about: Any, pool: Restorations, chosen: str) -> list[tuple[str, str]]:
+    sampler = about["sampler"]
+    settings = ", ".join(f"{k} {v}" for k, v in sampler["settings"].items())
+    wrapped = [f"{name} ({', '.join(f'{k} {v}' for k, v in given.items())})"
+               for one in sampler["wrap"] for name, given in one.items()]  # fmt: skip
+    each = f"{pool.cost.forwards} evaluations and {pool.cost.backwards} gradients per sample"
+    cost = f"{each}, {pool.cost.seconds:.1f} s in all"
+    facts = [("samples", chosen), ("prior", about["prior"]), ("about the prior", about["about"]),
+             ("task", about["task"]), ("noise σ_y", f"{about['sigma_y']:g}"), ("sampler", sampler["name"]),
+             ("its settings", settings), ("around it", "; ".join(wrapped)), ("seed", str(about["seed"])),
+             ("cost", cost), ("posterity", posterity.__version__)]  # fmt: skip
+    return [(term, value) for term, value in facts if value]
+
+
+def _program(about: Any, few: Restorations, pool: Restorations) -> str:
+    """Return the call that draws the same samples in Python."""
+    wrapped = {name: given for one in about["sampler"]["wrap"] for name, given in one.items()}
+    made = ", images=IMAGES" if about["prior"] in CLOSED else ""
+    lines = ["import posterity as po", "", f"prior = po.prior({about['prior']!r}{made})"]
+    what = f"PICTURE, operator={about['task']!r}"
+    if about["task"] == OWN_MASK:
+        what = "PICTURE, mask=MASK"
+    elif pool.measurement.truth is not None:
+        lines.append(f"measured = po.degrade(PICTURE, {about['task']!r}, prior=prior, seed={about['seed']})")
+        what = "measured"
+    given = [what, "prior=prior", f"sampler={about['sampler']['name']!r}", f"samples={len(pool)}"]
+    given += [f"guidance={wrapped['diversity']!r}"] if "diversity" in wrapped else []
+    given += [f"coupled={wrapped['coupled_noise']['group']!r}"] if "coupled_noise" in wrapped else []
+    given += [f"sigma_y={about['sigma_y']:g}"] if about["task"] == OWN_MASK and about["sigma_y"] else []
+    lines.append(f"pool = po.restore({', '.join(given)}, seed={about['seed']})")
+    lines.append(f"pool.subset({few.about['subset']!r}, {len(few)}).show()" if few.numbers else "pool.show()")
+    return "\n".join(lines)

@@ -1,0 +1,84 @@
+"""Draws the pools of measurements: the one place where a sampler meets its problem and the noise of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.noise import Noise
+from posterity.errors import PosterityError
+from posterity.operators.base import Operator
+from posterity.priors.base import Prior
+from posterity.samplers.base import Cost, Problem, Sampler, Watch
+
+__all__ = ["Pool", "draw"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Samples of one or several items, and what they were drawn for.
+
+    Arguments:
+        x: (B, *signal) in [-1, 1] up to overshoot.
+        items: name of each row's item.
+        numbers: of each row's sample.
+        operator: A of each row.
+        y: measurement of each row, (B, *measurement).
+        cost: of all rows together.
+    """
+
+    x: Tensor
+    items: Sequence[str]
+    numbers: Sequence[int]
+    operator: Operator
+    y: Tensor
+    cost: Cost
+
+
+def draw(
+    sampler: Sampler,
+    prior: Prior,
+    operator: Operator,
+    y: Tensor,
+    sigma_y: float,
+    items: Sequence[str],
+    *,
+    count: int,
+    seed: int,
+    called: str,
+    chosen: Sequence[int] | None = None,
+    watch: Watch | None = None,
+) -> Pool:
+    """Draw ``count`` samples of every item in one batch.
+
+    What a sample sees depends on the seed, the name of its item and its number alone.
+
+    Arguments:
+        sampler: with its settings, and wrappers around it.
+        prior: the denoiser.
+        operator: A, one row per item.
+        y: one row per item, (N, *measurement).
+        sigma_y: noise level in the units of x.
+        items: their names.
+        count: samples of each.
+        seed: of all noise.
+        called: what errors call the sampler.
+        chosen: numbers of the items that are restored; all by default.
+        watch: is told of every step.
+
+    Raises:
+        PosterityError: when the sampler cannot do the problem, or diverges on an item.
+    """
+    index = torch.tensor(range(len(items)) if chosen is None else chosen, device=prior.device).repeat_interleave(count)
+    rows, seen = operator.rows(index), y[index]
+    names = [items[i] for i in index.tolist()]
+    numbers = list(range(count)) * (len(names) // count)
+    noise = Noise(seed, names, numbers, prior.dtype, prior.device)
+    done = sampler.sample(Problem(prior, rows, seen, sigma_y, index), noise, watch=watch)
+    if not bool(done.x.isfinite().all()):
+        bad = names[int((~done.x.flatten(1).isfinite().all(1)).nonzero()[0])]
+        raise PosterityError(f"sampler {called} diverged on item {bad}; use a smaller step size")
+    return Pool(done.x, names, numbers, rows, seen, done.cost)
