@@ -103,6 +103,7 @@ SIMULATED = f"{plan.results}/study/{{experiment}}/simulated.parquet"
 ANALYSIS = OUTPUTS["analyse"]
 TABLE = OUTPUTS["table"]
 FIGURE = OUTPUTS["figure"]
+EXPLORER = OUTPUTS["explorer"]
 
 
 def paths_of(pattern, keys):
@@ -226,13 +227,16 @@ def results_of(experiment):
             FIGURE.format(experiment=e, figure=f)
             for e, f in plan.of("figure", experiment)
         ],
+        *[EXPLORER.format(experiment=e) for (e,) in plan.of("explorer", experiment)],
         *[QUESTIONS.format(experiment=e) for (e,) in plan.of("study", experiment)],
         *[ANALYSIS.format(experiment=e) for (e,) in plan.of("analyse", experiment)],
     ]
 
 
 def report_inputs(wildcards):
-    found = [p for e in plan.experiments for p in results_of(e)]
+    # a page of its own, to which the report has a link
+    explorers = [EXPLORER.format(experiment=e) for e in plan.experiments]
+    found = [p for e in plan.experiments for p in results_of(e) if p not in explorers]
     runs = [key for e in plan.experiments for key in plan.runs[e]]
     return [
         *found,

@@ -297,6 +297,16 @@ def figure(settings: Settings, inputs: Inputs, output: Output) -> None:
     _run("figure", settings, inputs=inputs, output=output)
 
 
+def explorer(settings: Settings, items: Items, output: Output) -> None:
+    """Write a page that computes the exact posterior of what its reader hides or blurs.
+
+    Example: posterity explorer --settings '{"title":"Which faces fit?","dataset":"faces","items":8,
+    "prior":{"kind":"kernel","bandwidth":0.05,"split":"prior"}}' --items data/datasets/faces/items.parquet
+    --output faces.html
+    """
+    _run("explorer", settings, items=items, output=output)
+
+
 def report(settings: Settings, inputs: Inputs, output: Output) -> None:
     """Write the page with all tables and figures.
 
@@ -307,7 +317,8 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
 
 
 STAGES = (
-    fetch, prepare, degrade, train, convert, posterior, sample, select, measure, distance, table, figure, report,
+    fetch, prepare, degrade, train, convert, posterior, sample, select, measure, distance, table, figure, explorer,
+    report,
 )  # fmt: skip
 
 study = typer.Typer(help="The user study: make its page, analyse its answers.", no_args_is_help=True)

@@ -23,6 +23,7 @@ PATHS = {
     "analyse": "{results}/study/{experiment}/analysis.parquet",
     "table": "{results}/tables/{experiment}/{table}.parquet",
     "figure": "{results}/figures/{experiment}/{figure}.svg",
+    "explorer": "{results}/explorer/{experiment}.html",
     "report": "{results}/report/index.html",
 }
 """{stage: its first output}."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import DECLARED, parse
-from posterity.configuration import possible, toys, training
+from posterity.configuration import explorers, possible, toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint, printed
 from posterity.configuration.needs import Needs
@@ -131,6 +131,8 @@ def resolve(
     pools, shown, items = _pools(c, problems), _shown(c, problems), _items(c, problems)
     problems.stop()
     possible.check(c, pools, problems)
+    for name in c.planned:
+        explorers.check(c, name, problems)
     problems.stop()
     for name in c.planned:
         for stage, one, options in possible.check_products(c, name, pools, shown, problems):
@@ -161,7 +163,10 @@ def resolve(
     plan.follow_code, plan.follow_versions = c.config["follow_code"], c.config["follow_versions"]
     plan.titles = {name: c.experiments[name]["title"] for name in c.planned}
     titles = " · ".join(plan.titles[name] for name in plan.experiments)
-    plan.add("report", (), {"title": titles, "experiments": plan.experiments})
+    report = {"title": titles, "experiments": plan.experiments}
+    if explored := [name for name in plan.experiments if plan.has("explorer", name)]:
+        report["explorers"] = explored
+    plan.add("report", (), report)
     return plan
 
 
@@ -276,6 +281,9 @@ def _networks(plan: Plan, c: Checked) -> None:
 def _downstream(plan: Plan, c: Checked, name: str) -> None:
     experiment = c.experiments[name]
     plan.runs[name] = list(dict.fromkeys(k for p, r in c.runs(name) for k in c.combinations(p, r, Problems())))
+    if "explorer" in experiment:
+        _prepare(plan, c, experiment["explorer"]["dataset"])
+        plan.add("explorer", (name,), explorers.settings(c, name))
     study = experiment.get("study")
     if study is None:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Experiment:
     tables: dict[str, Shown] = field(default_factory=dict)
     answers: dict[str, Shown] = field(default_factory=dict)
     study: bool = False
+    explorer: bool = False
 
 
 @dataclass
@@ -57,10 +58,10 @@ class Page:
     licences: list[tuple[str, str, str]]
 
 
-def gather(title: str, names: Sequence[str], inputs: Iterable[Path]) -> Page:
+def gather(title: str, names: Sequence[str], inputs: Iterable[Path], explorers: Collection[str] = ()) -> Page:
     """Sorts files into experiments: tables and questions by their content, figures by their folder."""
     paths = [Path(p) for p in inputs]
-    experiments = {n: Experiment(n) for n in names}
+    experiments = {n: Experiment(n, explorer=n in explorers) for n in names}
     frames = Frames([p for p in paths if p.suffix == ".parquet"], "the report")
     for artifact in frames.of("tables"):
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}

@@ -147,9 +147,17 @@ class _Figure(_Product):
     items: Count | None = None
 
 
+class _Explorer(_Settings):
+    title: str
+    dataset: Name
+    prior: dict[str, Any]
+    items: Count
+
+
 class _Report(_Settings):
     title: str
     experiments: list[Name]
+    explorers: list[Name] = []
 
 
 class _Analyse(_Settings):
@@ -161,7 +169,7 @@ class _Analyse(_Settings):
 _OF: Mapping[str, type[BaseModel]] = {
     "fetch": _Fetch, "prepare": _Prepare, "degrade": _Degrade, "train": _Train, "convert": _Convert,
     "posterior": _Posterior, "sample": _Sample, "select": _Select, "measure": _Measure, "distance": _Distance,
-    "table": _Table, "figure": _Figure, "report": _Report, "analyse": _Analyse,
+    "table": _Table, "figure": _Figure, "explorer": _Explorer, "report": _Report, "analyse": _Analyse,
 }  # fmt: skip
 """By stage; the study's are those of :mod:`posterity.study.design`."""
 

@@ -18,5 +18,5 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     """
     from posterity.report.page import gather, render
 
-    page = gather(settings["title"], settings["experiments"], inputs)
+    page = gather(settings["title"], settings["experiments"], inputs, settings.get("explorers", ()))
     store.write_bytes(output, render(page).encode())

@@ -1,0 +1,43 @@
+"""Checks an experiment's explorer, and resolves it to the settings of stage "explorer"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posterity.configuration import trials
+from posterity.configuration.checks import Checked
+from posterity.configuration.problems import Problems
+from posterity.errors import PosterityError
+
+__all__ = ["check", "settings"]
+
+
+def check(c: Checked, experiment: str, problems: Problems) -> None:
+    """Add a line for everything that keeps the experiment's explorer from being made."""
+    given, at = c.experiments[experiment].get("explorer"), f"experiments.{experiment}.explorer"
+    if given is None:
+        return
+    problems.known(f"{at}.dataset", given["dataset"], c.config["datasets"], "dataset")
+    problems.known(f"{at}.prior", given["prior"], c.config["priors"], "prior")
+    prior, dataset = c.priors.get(given["prior"]), c.datasets.get(given["dataset"])
+    if prior is not None and (prior["kind"] != "kernel" or "autoencoder" in prior):
+        problems.add(f"{at}.prior", given["prior"], "must be a kernel prior of images: its posterior is in the page")
+    if dataset is None:
+        return
+    try:
+        shape = trials.outline(dataset).shape(dataset["size"])
+    except PosterityError:
+        return  # has a line already
+    if len(shape) != 3 or shape[1] % 4:
+        problems.add(f"{at}.dataset", given["dataset"], f"must hold images with a side that 4 divides, not {shape}")
+
+
+def settings(c: Checked, experiment: str) -> dict[str, Any]:
+    """Return the settings of the stage for an experiment that has an explorer."""
+    given = c.experiments[experiment]["explorer"]
+    return {
+        "title": c.experiments[experiment]["title"],
+        "dataset": given["dataset"],
+        "prior": c.prior(given["prior"]),
+        "items": given.get("items", 8),
+    }

@@ -1,0 +1,72 @@
+"""The explorer: a page that measures a picture as its reader likes and shows the exact posterior at once.
+
+Under a kernel prior, p(x) = Σ w_k N(x; m_k, h² I), the posterior of hidden or averaged pixels is a softmax over the
+known pictures, which a browser computes while one paints. The page holds all it needs and works from a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posterity.errors import PosterityError
+from posterity.priors.kernel import Kernel
+
+__all__ = ["LARGEST", "page"]
+
+LARGEST = 48 * 2**20
+"""Most bytes of pictures in a page; a browser computes with all of them at every stroke."""
+
+
+def page(title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: Mapping[int, str]) -> str:
+    """Return the page, as HTML that needs nothing else.
+
+    Arguments:
+        title: the heading.
+        prior: of images of 1 or 3 channels, square, with a side that 4 divides.
+        shown: (name, image (C, H, W) in [-1, 1]) of those that can be measured.
+        names: by mode of the prior, which may be left out: what to call it.
+
+    Raises:
+        PosterityError: for images of another shape, nothing to show, or more than :data:`LARGEST` bytes.
+    """
+    shape = prior.signal_shape
+    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] % 4:
+        raise PosterityError(f"the explorer needs square images with a side that 4 divides, not {shape}")
+    if not shown:
+        raise PosterityError("the explorer has no picture to show")
+    (block,) = prior.blocks
+    pictures = (block.centre + block.contents).reshape(-1, *shape)
+    if pictures.numel() > LARGEST:
+        raise PosterityError(f"the prior has {pictures.numel()} bytes of pictures, the explorer takes {LARGEST}")
+    content = {
+        "shape": list(shape),
+        "bandwidth": prior.bandwidth,
+        "pictures": _bytes(pictures),
+        "logWeights": block.log_weights[0].tolist(),
+        "names": [names.get(int(k), "") for k in block.ids],
+        "items": [{"name": name, "picture": _bytes(image)} for name, image in shown],
+    }
+    return _template().render(title=title, content=_embedded(content))
+
+
+def _bytes(images: Tensor) -> str:
+    """Return pixels in [-1, 1] as base64 of one byte per value, which is what data sets hold."""
+    levels = ((images.double() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return base64.b64encode(levels.numpy().tobytes()).decode()
+
+
+def _embedded(content: Mapping[str, Any]) -> str:
+    """Return JSON that can stand in a script element."""
+    return json.dumps(content, allow_nan=False).replace("<", "\\u003c")
+
+
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader
+
+    return Environment(loader=PackageLoader("posterity.report"), autoescape=True).get_template("explorer.html")

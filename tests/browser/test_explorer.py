@@ -1,0 +1,124 @@
+"""The explorer in a real browser: what it computes is what the library computes, by mouse and by keys alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from posterity.operators.build import build
+from posterity.priors.kernel import Kernel
+from posterity.report import explorer
+
+pytest.importorskip("selenium", reason="selenium is not installed")
+pytestmark = pytest.mark.slow
+
+SIZE, KNOWN, BANDWIDTH = 32, 40, 0.07
+
+
+@pytest.fixture(scope="module")
+def prior():
+    """Pictures as a data set holds them, in eight bits; the weights are no equal ones."""
+    dice = torch.Generator().manual_seed(0)
+    coarse = torch.randint(0, 256, (KNOWN, 3, 4, 4), generator=dice, dtype=torch.uint8).float()
+    images = torch.nn.functional.interpolate(coarse, SIZE, mode="bilinear").round() / 127.5 - 1
+    return Kernel(images.double(), torch.rand(KNOWN, generator=dice) + 0.1, BANDWIDTH), images
+
+
+@pytest.fixture
+def page(browser, prior, tmp_path):
+    kernel, images = prior
+    # what is measured is near to several known pictures, so that the answers are not certain
+    near = ((0.5 * (images[0] + images[1]) + 1) * 127.5).round() / 127.5 - 1
+    shown = [("near two", near), ("the sixth", images[5])]
+    text = explorer.page("Which <b>fit</b>?", kernel, shown, {0: "the first", 1: "</script>"})
+    (tmp_path / "page.html").write_text(text)
+    browser.get((tmp_path / "page.html").as_uri())
+    yield browser
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+
+
+def computed(page):
+    """(y, which of its entries are seen, probabilities, factor, sigma) as the page has them."""
+    return page.execute_script(
+        "const m = explorer.measure();"
+        "return [[...m.y], [...m.seen], [...explorer.posterior(m)], explorer.state.factor, explorer.state.sigma];"
+    )
+
+
+def exact(kernel, y, seen, factor, sigma):
+    """The same probabilities by the library's own operator and posterior."""
+    shape, side = (3, SIZE, SIZE), SIZE // factor
+    y, seen = torch.tensor(y, dtype=torch.float64), torch.tensor(seen, dtype=torch.float64)
+    if factor == 1:
+        operator = build({"operator": "inpaint"}, shape, {"keep": seen.reshape(1, *shape)[:, :1]})
+        y = operator(y.reshape(1, *shape))
+    else:
+        assert seen.all()
+        operator, y = build({"operator": "pool", "factor": factor}, shape, {}), y.reshape(1, 3, side, side)
+    return kernel.posterior(operator, y, sigma).mode_probabilities[0]
+
+
+def test_the_page_begins_with_few_pixels_and_its_probabilities_are_the_librarys(page, prior):
+    y, seen, p, factor, sigma = computed(page)
+    assert factor == 16 and abs(sum(p) - 1) < 1e-9
+    np.testing.assert_allclose(p, exact(prior[0], y, seen, factor, sigma), atol=1e-6)
+    assert page.title == "Which <b>fit</b>?" and "known pictures fit" in page.find_element("id", "said").text
+    assert len(page.find_elements("css selector", "#top li")) == 5
+
+
+@pytest.mark.parametrize("noise", ["-5", "-1"])
+def test_hiding_with_keys_alone_changes_the_answers_to_what_the_library_computes(page, prior, noise):
+    from selenium.webdriver.common.keys import Keys
+
+    page.execute_script(
+        "document.querySelector('[name=how][value=\"1\"]').click(); const n = document.getElementById('noise');"
+        "n.value = arguments[0]; n.dispatchEvent(new Event('input'));",
+        noise,
+    )
+    before = computed(page)
+    canvas = page.find_element("id", "measured")
+    page.execute_script("arguments[0].focus()", canvas)
+    canvas.send_keys(" ", Keys.ARROW_LEFT, " ", Keys.ARROW_UP, Keys.ARROW_UP, " ", *[Keys.ARROW_RIGHT] * 30, " ")
+    y, seen, p, factor, sigma = computed(page)
+    hidden = 1 - np.array(seen).reshape(3, SIZE, SIZE)[0]
+    assert factor == 1 and hidden.sum() == 4 * 2 * 2 and hidden[12, 31] == 1  # the edge ends the way
+    np.testing.assert_allclose(p, exact(prior[0], y, seen, factor, sigma), atol=1e-6)
+    assert np.abs(np.array(p) - before[2]).max() > (1e-9 if noise == "-1" else 0)
+
+
+def test_painting_with_the_mouse_and_undoing_it(page, prior):
+    from selenium.webdriver import ActionChains
+
+    page.execute_script("document.querySelector('[name=how][value=\"1\"]').click()")
+    whole, canvas = computed(page), page.find_element("id", "measured")
+    ActionChains(page).move_to_element_with_offset(canvas, -60, 0).click_and_hold().move_by_offset(
+        90, 0
+    ).release().perform()
+    y, seen, p, factor, sigma = computed(page)
+    assert 0 < seen.count(0) < len(seen)
+    np.testing.assert_allclose(p, exact(prior[0], y, seen, factor, sigma), atol=1e-6)
+    page.find_element("id", "half").click()
+    assert sum(computed(page)[1]) == 3 * SIZE * SIZE / 2
+    page.find_element("id", "clear").click()
+    assert computed(page) == whole
+
+
+def test_another_picture_and_draws_in_place_of_the_mean(page):
+    buttons = page.find_elements("css selector", "#items button")
+    assert [b.get_attribute("aria-label") for b in buttons] == ["near two", "the sixth"]
+    buttons[1].click()
+    assert [b.get_attribute("aria-pressed") for b in buttons] == ["false", "true"]
+    *_, p, _, _ = computed(page)
+    assert int(np.argmax(p)) == 5 and p[5] > 0.99
+    pixels = "const c = document.getElementById('mean'); return [...c.getContext('2d').getImageData(0, 0, 32, 32).data]"
+    buttons[0].click()
+    mean = page.execute_script(pixels)
+    page.execute_script(
+        "const n = document.getElementById('count'); n.value = '0'; n.dispatchEvent(new Event('input'))"
+    )
+    assert page.find_element("id", "many").text == "one draw" and page.execute_script(pixels) != mean
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_window(page, width):
+    page.set_window_size(width, 900)
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
