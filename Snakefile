@@ -57,6 +57,7 @@ wildcard_constraints:
     task=r"[a-z0-9][a-z0-9_-]*",
     prior=r"[a-z0-9][a-z0-9_-]*",
     sampler=r"[a-z0-9][a-z0-9_-]*",
+    severity=r"[a-z0-9][a-z0-9_-]*",
     dim=r"[0-9]+",
     experiment=r"[a-z0-9][a-z0-9_-]*",
     table=r"[a-z0-9][a-z0-9_-]*",
@@ -87,6 +88,7 @@ include: "rules/degrade.smk"
 include: "rules/train.smk"
 include: "rules/convert.smk"
 include: "rules/posterior.smk"
+include: "rules/severity.smk"
 include: "rules/sample.smk"
 include: "rules/select.smk"
 include: "rules/measure.smk"

@@ -93,6 +93,7 @@ LICENSE = f"{plan.data}/datasets/{{dataset}}/LICENSE.txt"
 SHEET = f"{plan.data}/datasets/{{dataset}}/sheet.png"
 MEASUREMENTS = OUTPUTS["degrade"]
 POSTERIOR = OUTPUTS["posterior"]
+SEVERITY = OUTPUTS["severity"]
 SAMPLES = OUTPUTS["sample"]
 SUBSETS = OUTPUTS["select"]
 METRICS = OUTPUTS["measure"]
@@ -111,6 +112,19 @@ def paths_of(pattern, keys):
     return list(dict.fromkeys(pattern.format(**dict(zip(RUN, key))) for key in keys))
 
 
+def severity_of(run):
+    """The severity by which the samples of a run begin late; [] where they do not."""
+    wrap = plan.job("sample", *run).settings["sampler"]["wrap"]
+    names = [one["flash"]["severity"] for one in wrap if "flash" in one]
+    key = dict(zip(RUN[:3], run))
+    return [SEVERITY.format(**key, severity=name) for name in names]
+
+
+def severities_of(runs):
+    """Those of several runs, each once."""
+    return list(dict.fromkeys(path for run in runs for path in severity_of(run)))
+
+
 def artifacts_of(experiment):
     """Everything that was made for the runs of an experiment, without tables, figures and the study."""
     runs = plan.runs[experiment]
@@ -118,6 +132,7 @@ def artifacts_of(experiment):
         *paths_of(ITEMS, runs),
         *paths_of(MEASUREMENTS, runs),
         *paths_of(POSTERIOR, [k for k in runs if plan.has("posterior", *k[:3])]),
+        *severities_of(runs),
         *paths_of(SAMPLES, runs),
         *paths_of(SUBSETS, [k for k in runs if plan.has("select", *k)]),
         *paths_of(METRICS, [k for k in runs if plan.has("measure", *k)]),
@@ -181,6 +196,9 @@ def network_of(dataset, task):
 def sample_inputs(wildcards):
     found = {"dataset": ITEMS, "regions": REGIONS, "measurements": MEASUREMENTS}
     found["network"] = network_of(wildcards.dataset, wildcards.task)
+    # the rule "severity" reads what "sample" reads, but for its own output
+    if hasattr(wildcards, "sampler"):
+        found["severity"] = severity_of([wildcards[n] for n in RUN])
     if wildcards.prior in plan.weights:
         # a restorer without its file is N/A, everything else waits for its weights
         lacking = plan.absent([a for a in [plan.optional.get(wildcards.prior)] if a])

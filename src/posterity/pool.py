@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from posterity.errors import PosterityError
 from posterity.operators.base import Operator
 from posterity.priors.base import Prior
 from posterity.samplers.base import Cost, Problem, Sampler, Watch
+from posterity.samplers.severity import Severity
 
 __all__ = ["Pool", "draw"]
 
@@ -28,6 +29,7 @@ class Pool:
         operator: A of each row.
         y: measurement of each row, (B, *measurement).
         cost: of all rows together.
+        starts: start index of each row, None where it is not chosen.
     """
 
     x: Tensor
@@ -36,6 +38,7 @@ class Pool:
     operator: Operator
     y: Tensor
     cost: Cost
+    starts: Sequence[int | None]
 
 
 def draw(
@@ -51,6 +54,7 @@ def draw(
     called: str,
     chosen: Sequence[int] | None = None,
     watch: Watch | None = None,
+    severities: Mapping[str, Severity] | None = None,
 ) -> Pool:
     """Draw ``count`` samples of every item in one batch.
 
@@ -68,6 +72,7 @@ def draw(
         called: what errors call the sampler.
         chosen: numbers of the items that are restored; all by default.
         watch: is told of every step.
+        severities: of the items, by name, for a sampler that begins late.
 
     Raises:
         PosterityError: when the sampler cannot do the problem, or diverges on an item.
@@ -77,8 +82,11 @@ def draw(
     names = [items[i] for i in index.tolist()]
     numbers = list(range(count)) * (len(names) // count)
     noise = Noise(seed, names, numbers, prior.dtype, prior.device)
-    done = sampler.sample(Problem(prior, rows, seen, sigma_y, index), noise, watch=watch)
+    begun = {name: severity.rows(index) for name, severity in (severities or {}).items()}
+    problem = Problem(prior, rows, seen, sigma_y, index, severities=begun)
+    starts: Sequence[int | None] = sampler.starts(problem.of_states()) or [None] * len(names)
+    done = sampler.sample(problem, noise, watch=watch)
     if not bool(done.x.isfinite().all()):
         bad = names[int((~done.x.flatten(1).isfinite().all(1)).nonzero()[0])]
         raise PosterityError(f"sampler {called} diverged on item {bad}; use a smaller step size")
-    return Pool(done.x, names, numbers, rows, seen, done.cost)
+    return Pool(done.x, names, numbers, rows, seen, done.cost, starts)

@@ -172,6 +172,47 @@ def test_a_reach_of_states_is_given_for_the_prior_by_name(folder):
     assert "with prior 'gaussian_latent': needs a reach in the units of states" in line
 
 
+LATE = {"method": "dps", "wrap": [{"flash": {"severity": "exact"}}]}
+
+
+def test_a_late_start_has_its_severity_estimated_first(folder):
+    fixed = {"method": "dps", "variants": {"late_too": {"wrap": [{"flash": {"severity": "fixed_100"}}]}}}
+    mine = {"title": "Mine", "runs": [RUN | {"prior": "kernel_latent", "samplers": ["late", "late_too", "dps"]}]}
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump(mine))
+    config = {"experiments": ["mine"], "items": 2, "samplers": {"late": LATE, "other": fixed}}
+    plan = resolve(config, folder, ROOT / "resources" / "assets.yaml")
+    key = ("openmoji-smileys", "sr16", "kernel_latent")
+    assert plan.keys("severity") == [(*key, "exact"), (*key, "fixed_100")]
+    settings = plan.job("severity", *key, "fixed_100").settings
+    assert settings["severity"] == {"name": "fixed_100", "kind": "fixed", "time": 100, "by": "adjoint"}
+    assert settings["prior"]["autoencoder"]["components"] == 8
+    assert plan.job("severity", *key, "exact").code != plan.job("severity", *key, "fixed_100").code
+
+
+@pytest.mark.parametrize(
+    ("changes", "experiment", "said"),
+    [
+        ({"samplers": {"late": {"method": "dps", "wrap": [{"flash": {"severity": "exacct"}}]}}}, {},
+         "samplers.late.wrap[0].flash.severity = 'exacct': unknown severity; did you mean 'exact'?"),
+        ({"samplers": {"late": {"method": "dps", "wrap": [{"flash": {}}]}}}, {},
+         "samplers.late.wrap[0].flash: 'severity' is missing"),
+        ({"samplers": {"late": {"method": "reddiff", "wrap": [{"flash": {"severity": "exact"}}]}}}, {},
+         "samplers.late.wrap[0].flash: method reddiff has no noisy state to begin late from"),
+        ({"severities": {"mine": {"kind": "fixed"}}}, {}, "severities.mine: 'time' is missing"),
+        ({"severities": {"mine": {"kind": "fixed", "time": 1000}}}, {}, "severities.mine.time = 1000: must be at most"),
+        ({"severities": {"mine": {"kind": "encod"}}}, {}, "severities.mine.kind = 'encod': unknown kind"),
+        ({"samplers": {"late": LATE}}, run(samplers=["late"], prior="kernel", tasks=["jpeg2"]),
+         "experiments.mine.runs[0].samplers = 'late': cannot do task 'jpeg2' with prior 'kernel': needs a prior whose"),
+        ({"samplers": {"late": {"method": "dps", "wrap": [{"flash": {"severity": "fixed_50"}}]}}},
+         run(samplers=["late"], prior="kernel_latent", tasks=["jpeg2"]),
+         "experiments.mine.runs[0].samplers = 'late': cannot do task 'jpeg2' with prior 'kernel_latent': needs an op"),
+    ],
+)  # fmt: skip
+def test_a_late_start_that_cannot_be(folder, changes, experiment, said):
+    (line,) = lines(folder, changes, experiment)
+    assert line.startswith(said), line
+
+
 def test_every_sampler_that_a_latent_prior_can_have_is_planned(folder):
     mine = {"title": "Mine", "runs": [RUN | {"prior": "kernel_latent", "tasks": ["sr16_noisy"], "samplers": "all"}]}
     (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump(mine))

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 __all__ = ["IMAGE", "SCHEMAS", "SIGNAL", "VERSION"]
 
-VERSION = 5
+VERSION = 6
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """A PNG as `datasets` and Parquet viewers understand it."""
@@ -63,7 +63,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
     # results/samples/{dataset}/{task}/{prior}/{sampler}.parquet; the float columns were computed
-    # before quantisation; mode is the exact posterior's most responsible mode (null: no closed form)
+    # before quantisation; mode is the exact posterior's most responsible mode (null: no closed form); start is the
+    # start index of a late start, in steps of the sampler (null: at the beginning)
     "samples": pa.schema(
         [
             *_RUN_KEY,
@@ -76,8 +77,25 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("forwards", pa.int64()),
             ("backwards", pa.int64()),
             ("decodes", pa.int64()),
+            ("encodes", pa.int64()),
+            ("start", pa.int32()),
             ("seconds", pa.float64()),
             ("peak_bytes", pa.int64()),
+        ]
+    ),
+    # results/severity/{dataset}/{task}/{prior}/{severity}.parquet: an estimate of each measurement's state, row-major
+    # in z_shape, and the variance of its error; v_bar and error are the true variance and mean square (null: no truth)
+    "severity": pa.schema(
+        [
+            *_MEASUREMENT_KEY,
+            ("prior", pa.string()),
+            ("severity", pa.string()),
+            ("v_hat", pa.float64()),
+            ("z_hat", pa.list_(pa.float32())),
+            ("z_shape", pa.list_(pa.int32())),
+            ("v_bar", pa.float64()),
+            ("error", pa.float64()),
+            ("seconds", pa.float64()),
         ]
     ),
     # results/posterior/{dataset}/{task}/{prior}.parquet: every mode with probability over 1e-4;

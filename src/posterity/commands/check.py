@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "versions_told"]
 
-_COUNTED = ("prepare", "degrade", "posterior", "sample", "select", "measure", "distance", "study", "table")
+_COUNTED = (
+    "prepare", "degrade", "posterior", "severity", "sample", "select", "measure", "distance", "study", "table",
+)  # fmt: skip
 """Stages whose output is counted as missing where it is not there."""
 
 

@@ -176,6 +176,22 @@ def posterior(settings: Settings, items: Items, regions: Regions, measurements: 
     _run("posterior", settings, items=items, regions=regions, measurements=measurements, output=output)
 
 
+def severity(
+    settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
+    weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
+) -> None:  # fmt: skip
+    """Estimate the state of every measurement, and how far off that is, for samplers that begin late.
+
+    Example: posterity severity --settings
+    '{"dataset":"openmoji-smileys","task":"sr4","prior":{"name":"kernel","kind":"kernel","bandwidth":0.1},
+    "severity":{"name":"exact","kind":"exact"}}'
+    --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
+    --measurements sr4.parquet --output exact.parquet
+    """
+    given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
+    _run("severity", settings, **given, output=output)
+
+
 def train(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A file of config/priors; takes the place of --settings.")
@@ -225,6 +241,7 @@ def convert(
 def sample(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
+    severity: Annotated[Path | None, typer.Option(metavar="PATH", help="Where `flash` begins.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples at a time; the result does not depend on it.")] = 128,
     gpus: Annotated[int, typer.Option(min=0, help="As many GPUs of this machine share the items.")] = 1,
 ) -> None:  # fmt: skip
@@ -237,6 +254,7 @@ def sample(
     --measurements sr4.parquet --output ddnm.parquet
     """
     given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
+    given |= {"severity": severity}
     _run("sample", settings, **given, batch=batch, gpus=gpus, output=output)
 
 
@@ -317,7 +335,8 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
 
 
 STAGES = (
-    fetch, prepare, degrade, train, convert, posterior, sample, select, measure, distance, table, figure, explorer,
+    fetch, prepare, degrade, train, convert, posterior, severity, sample, select, measure, distance, table, figure,
+    explorer,
     report,
 )  # fmt: skip
 

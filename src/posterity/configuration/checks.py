@@ -17,7 +17,7 @@ from posterity.configuration.known import ANSWERED, METRICS, OWN, RULES, closed_
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
-from posterity.configuration.samplers import Named, catalogue, defined, foreign_reach
+from posterity.configuration.samplers import Named, catalogue, defined, foreign_reach, settle
 from posterity.configuration.shapes import NAME, check, defaults, schema
 from posterity.errors import PosterityError
 
@@ -36,6 +36,7 @@ class Checked:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     autoencoders: dict[str, dict[str, Any]] = field(default_factory=dict)
     priors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    severities: dict[str, dict[str, Any]] = field(default_factory=dict)
     samplers: dict[str, Named] = field(default_factory=dict)
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: Collection[str] = METRICS
@@ -79,10 +80,25 @@ class Checked:
     def _lacking(self, dataset: str, task: str, prior: str, name: str) -> str | None:
         """What keeps a sampler from a task with a prior, in words; None when nothing does."""
         sampler, about = self.samplers[name], self.priors[prior]
-        lack = lacking(sampler.needs, self.tasks[task], about)
+        lack = lacking(sampler.needs, self.tasks[task], about) or self._unknown(dataset, task, prior, sampler)
         if lack is None and "autoencoder" in about and (reach := foreign_reach(sampler, prior, task, dataset)):
             return f"a reach in the units of states: its {reach} is for signals; override it `when` the prior is this"
         return lack
+
+    def severity(self, sampler: Named, prior: str, task: str, dataset: str) -> str | None:
+        """The name of the severity by which a sampler begins late; None where it does not."""
+        wrap = settle(sampler, prior, task, dataset)["wrap"]
+        return next((given["severity"] for one in wrap for name, given in one.items() if name == "flash"), None)
+
+    def _unknown(self, dataset: str, task: str, prior: str, sampler: Named) -> str | None:
+        """What keeps a sampler's severity from being known for a task, in words; None when nothing does."""
+        name = self.severity(sampler, prior, task, dataset)
+        if name not in self.severities:
+            return None  # it has none, or a line already
+        kind, about = self.severities[name], self.priors[prior]
+        needs = {*schema("severities")[kind["kind"]]["needs"], *([kind["by"]] if "by" in kind else [])}
+        # what is estimated by is A itself, also where the prior is of states
+        return lacking({*needs, *(["latent"] if "autoencoder" in about else [])}, self.tasks[task], about)
 
     def closed_form(self, task: str, prior: str) -> bool:
         return self.tasks[task]["operator"] in closed_form(self.priors[prior])
@@ -130,20 +146,22 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         if wrong := no_folder(c.config[key]):
             problems.add(key, c.config[key], wrong)
     c.assets = _assets(assets, problems)
-    for part in ("datasets", "tasks", "autoencoders", "priors", "samplers"):
+    for part in ("datasets", "tasks", "autoencoders", "priors", "severities", "samplers"):
         for name in c.config.get(part) or {}:
             _name(f"{part}.{name}", name, problems)
     for name, value in c.config["datasets"].items():
         if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
             _dataset(c, name, value, problems)
-    _kinds(c.config["tasks"], "tasks", "task", "operator", c.tasks, problems)
-    _kinds(c.config["autoencoders"], "autoencoders", "autoencoder", "kind", c.autoencoders, problems)
-    _kinds(c.config["priors"], "priors", "prior", "kind", c.priors, problems)
+    _kinds(c.config["tasks"], "tasks", schema("parts")["task"], "operator", c.tasks, problems)
+    _kinds(c.config["autoencoders"], "autoencoders", schema("parts")["autoencoder"], "kind", c.autoencoders, problems)
+    _kinds(c.config["priors"], "priors", schema("parts")["prior"], "kind", c.priors, problems)
     for name, prior in list(c.priors.items()):
         if "autoencoder" in prior and not problems.known(
             f"priors.{name}.autoencoder", prior["autoencoder"], c.autoencoders, "autoencoder"
         ):
             del c.priors[name]
+    severities = {kind: one["settings"] for kind, one in schema("severities").items()}
+    _kinds(c.config["severities"], "severities", severities, "kind", c.severities, problems)
     _training(c, problems)
     hidden = [k for k in schema("parts")["task"]["inpaint"]["properties"] if k not in ("operator", "sigma_y")]
     for name, task in list(c.tasks.items()):
@@ -151,6 +169,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             problems.say(f"tasks.{name}", f"an inpainting task takes exactly one of {', '.join(hidden)}")
             del c.tasks[name]
     every = {"prior": c.config["priors"], "task": c.config["tasks"], "dataset": c.config["datasets"]}
+    every["severity"] = c.config["severities"]
     c.samplers = catalogue(c.config["samplers"], every, problems)
     keys = schema("parts")["sampler"]["properties"]
     broken = [s for name, s in c.config["samplers"].items() if name not in c.samplers and isinstance(s, Mapping)]
@@ -220,20 +239,21 @@ def _target(name: str, others: Iterable[str], problems: Problems) -> None:
 
 
 def _kinds(
-    given: Mapping[str, Any], part: str, noun: str, key: str, out: dict[str, dict[str, Any]], problems: Problems
-) -> None:
-    """Definitions whose shape depends on the value of ``key``."""
-    shapes = schema("parts")[noun]
+    given: Mapping[str, Any], part: str, shapes: Mapping[str, Any], key: str, out: dict[str, dict[str, Any]],
+    problems: Problems,
+) -> None:  # fmt: skip
+    """Definitions whose shape depends on the value of ``key``, which the shape itself need not name."""
     for name, value in given.items():
         path = f"{part}.{name}"
         if not isinstance(value, Mapping):
             problems.add(path, value, "must be a mapping of names to values")
         elif key not in value:
             problems.say(path, f"{key!r} is missing (valid: {', '.join(shapes)})")
-        elif problems.known(f"{path}.{key}", value[key], shapes, key) and check(
-            value, shapes[value[key]], path, problems
-        ):
-            out[name] = defaults(shapes[value[key]]) | dict(value)
+        elif problems.known(f"{path}.{key}", value[key], shapes, key):
+            shape = shapes[value[key]]
+            own = value if key in shape.get("properties", {}) else {k: v for k, v in value.items() if k != key}
+            if check(own, shape, path, problems):
+                out[name] = defaults(shape) | dict(value)
 
 
 def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: Problems) -> None:

@@ -31,6 +31,7 @@ _PACKAGES: Mapping[str, Sequence[str]] = {
     "prepare": ("numpy", "pillow"),
     "degrade": _IMAGES,
     "posterior": _IMAGES,
+    "severity": (*_IMAGES, "diffusers"),
     "sample": (*_IMAGES, "diffusers"),
     "select": (*_IMAGES, "scikit-learn", "scipy"),
     "measure": (*_IMAGES, "scipy", "lpips", "pyiqa", "POT"),

@@ -68,6 +68,8 @@ def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
     if stage == "sample":
         yield f"{_PACKAGE}.samplers.{settings['sampler']['method']}"
         yield from (f"{_PACKAGE}.wrappers.{name}" for one in settings["sampler"].get("wrap", ()) for name in one)
+    elif stage == "severity":
+        yield f"{_PACKAGE}.severities.{settings['severity']['kind']}"
     elif stage == "verify":
         yield from (f"{_PACKAGE}.samplers.{entry['method']}" for entry in settings["samplers"] if "method" in entry)
     elif stage == "distance":

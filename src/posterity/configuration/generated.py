@@ -14,7 +14,7 @@ def schemas() -> dict[str, str]:
     """{file name without .json: content}."""
     from pydantic import TypeAdapter
 
-    from posterity import samplers, subsets, wrappers
+    from posterity import samplers, severities, subsets, wrappers
     from posterity.priors.training import Training
     from posterity.stages._references import REFERENCES
 
@@ -22,6 +22,7 @@ def schemas() -> dict[str, str]:
     contents = {
         "samplers": samplers.schema(),
         "wrappers": wrappers.schema(),
+        "severities": severities.schema(),
         "subsets": subsets.REGISTRY.schema(),
         "references": references,
     }

@@ -13,10 +13,10 @@ from posterity.yaml_reader import Unreadable
 
 __all__ = ["FOLDERS", "as_snakemake", "gather", "load", "merge"]
 
-FOLDERS = ("datasets", "tasks", "autoencoders", "priors", "samplers", "experiments")
+FOLDERS = ("datasets", "tasks", "autoencoders", "priors", "severities", "samplers", "experiments")
 _DEFINITION = ("title", "about", "count", "runs", "toys", "metrics", "tables", "figures", "study")
 """The keys of an experiment; none is also a key of the configuration."""
-_MANY = ("tasks", "autoencoders", "priors")
+_MANY = ("tasks", "autoencoders", "priors", "severities")
 """Folders whose files map names to definitions; in the others a file is one definition under its own name."""
 
 

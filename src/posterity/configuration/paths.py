@@ -15,6 +15,7 @@ PATHS = {
     "train": "{data}/priors/{prior}/weights.safetensors",
     "convert": "{data}/priors/{prior}/weights.safetensors",
     "posterior": "{results}/posterior/{dataset}/{task}/{prior}.parquet",
+    "severity": "{results}/severity/{dataset}/{task}/{prior}/{severity}.parquet",
     "sample": f"{{results}}/samples/{_RUN}.parquet",
     "select": f"{{results}}/subsets/{_RUN}.parquet",
     "measure": f"{{results}}/metrics/{_RUN}.parquet",

@@ -145,6 +145,10 @@ def resolve(
     for (dataset, task, prior, name), samples in pools.items():
         _upstream(plan, c, dataset, task, prior, items[dataset, task])
         sampler = settle(c.samplers[name], prior, task, dataset)
+        if severity := c.severity(c.samplers[name], prior, task, dataset):
+            about = {"dataset": dataset, "task": task, "prior": c.prior(prior)}
+            about["severity"] = {"name": severity, **c.severities[severity]}
+            plan.add("severity", (dataset, task, prior, severity), about)
         run = {"dataset": dataset, "task": task, "prior": c.prior(prior), "sampler": sampler}
         plan.add("sample", (dataset, task, prior, name), run | {"samples": samples, "seed": c.config["seed"]})
     for key, settings in shown.items():

@@ -38,7 +38,7 @@ class Named:
 def catalogue(
     samplers: Mapping[str, Any], where: Mapping[str, Collection[str]], problems: Problems
 ) -> dict[str, Named]:
-    """All usable names; ``where`` lists the valid prior, task and dataset names for overrides."""
+    """All usable names; ``where`` lists the valid prior, task, dataset and severity names."""
     out: dict[str, Named] = {}
     for name, definition in samplers.items():
         if _valid(name, definition, where, problems):
@@ -76,7 +76,7 @@ def _valid(name: str, definition: Any, where: Mapping[str, Collection[str]], pro
     method, good = methods[definition["method"]], True
     for at, part in _parts(path, definition):
         good &= check(part.get("settings", {}), _partial(method["settings"]), f"{at}.settings", problems)
-        good &= _wrappers(at, part, definition["method"], problems)
+        good &= _wrappers(at, part, definition["method"], where["severity"], problems)
         for key, names in part.get("when", {}).items():
             for one in [names] if isinstance(names, str) else names:
                 good &= problems.known(f"{at}.when.{key}", one, where[key], key)
@@ -86,7 +86,7 @@ def _valid(name: str, definition: Any, where: Mapping[str, Collection[str]], pro
     return good
 
 
-def _wrappers(at: str, part: Mapping[str, Any], method: str, problems: Problems) -> bool:
+def _wrappers(at: str, part: Mapping[str, Any], method: str, severities: Collection[str], problems: Problems) -> bool:
     """True if every wrapper of a part exists, has a place in the method and valid settings."""
     known, good = schema("wrappers"), True
     named = [(f"{at}.guided", "diversity", part["guided"])] if "guided" in part else []
@@ -107,6 +107,8 @@ def _wrappers(at: str, part: Mapping[str, Any], method: str, problems: Problems)
         if "guidable" in known[name]["needs"] and not schema("samplers")[method]["guidable"]:
             problems.say(where, f"method {method} has no clean prediction to guide")
             good = False
+        if isinstance(given.get("severity"), str):
+            good &= problems.known(f"{where}.severity", given["severity"], severities, "severity")
         if "begins_late" in known[name]["needs"] and not schema("samplers")[method]["begins_late"]:
             problems.say(where, f"method {method} has no noisy state to begin late from")
             good = False

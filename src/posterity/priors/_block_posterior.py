@@ -132,6 +132,33 @@ class BlockPosterior(ExactPosterior):
         return self._condition(self._prior.assemble([block.blend(w) for block, w in pairs]))
 
     @property
+    def variance(self) -> Tensor:
+        """Return that of the contents, as far as y leaves it, and of the Gaussian around each.
+
+        Blocks have no coordinate of V in common, so each adds what its own contents vary by.
+        """
+        shape = self._prior.signal_shape
+        left = (1 - self._gain * self._s).square().flatten(1).expand(len(self._uy), -1)
+        total = self._std.square().flatten(1).sum(1).expand(len(self._uy)).clone()
+        groups = alike(self._svd.Vt(probe(shape).to(self._uy).expand(len(self._uy), *shape)))
+        for block, weights in zip(self._prior.blocks, self._weights, strict=True):
+            for rows in groups:
+                first, second = self._spectral_moments(block, weights[rows], self._operator.rows(rows[:1]))
+                total[rows] += (left[rows] * (second - first.square()).clamp(min=0)).sum(1)
+        return total / math.prod(shape)
+
+    def _spectral_moments(self, block: Block, weights: Tensor, one: Operator) -> tuple[Tensor, Tensor]:
+        """Means of Vᵀm and of its squares over the contents m of a block with weights (B, N), (B, d) each."""
+        first = weights.new_zeros(len(weights), math.prod(self._prior.signal_shape))
+        second = torch.zeros_like(first)
+        size = max(1, _CHUNK // first.shape[1])
+        for start in range(0, len(block.contents), size):
+            turned = one.svd.Vt(self._embed(block, block.contents[start : start + size])).flatten(1)
+            first += weights[:, start : start + size] @ turned
+            second += weights[:, start : start + size] @ turned.square()
+        return first, second
+
+    @property
     def mode_probabilities(self) -> Tensor:
         """(B, K) over the K items; 0 for an item whose content an earlier one shows."""
         out = self._uy.new_zeros(len(self._uy), self._prior.count)

@@ -80,6 +80,11 @@ class _AtomsPosterior(ExactPosterior):
         return (self.mode_probabilities @ prior.points.flatten(1)).unflatten(1, prior.signal_shape)
 
     @property
+    def variance(self) -> Tensor:
+        centred, weights = self._prior._centred, self.mode_probabilities
+        return (weights @ centred.square() - (weights @ centred).square()).clamp(min=0).mean(1)
+
+    @property
     def mode_probabilities(self) -> Tensor:
         return self._logits.softmax(1)
 

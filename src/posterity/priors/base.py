@@ -34,6 +34,15 @@ class ExactPosterior(ABC):
         """E[x0 | y], shape (B, *signal)."""
 
     @property
+    def variance(self) -> Tensor:
+        """Mean variance of a signal's numbers given y, tr Cov[x0 | y]/d, (B,).
+
+        Raises:
+            NoClosedForm: where it is not known.
+        """
+        raise NoClosedForm(f"a {type(self).__name__.lstrip('_')} does not know its variance")
+
+    @property
     @abstractmethod
     def mode_probabilities(self) -> Tensor:
         """Probability of each mode given y, shape (B, K), rows summing to 1."""

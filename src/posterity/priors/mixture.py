@@ -215,6 +215,15 @@ class _MixturePosterior(ExactPosterior):
         return mean.unflatten(1, self._prior.signal_shape)
 
     @property
+    def variance(self) -> Tensor:
+        weights, d = self.mode_probabilities, self._means.shape[2]
+        away = self._means - self.mean.flatten(1)[:, None]
+        within = torch.empty_like(weights)
+        for rows, gains in zip(self._rows, self._gains, strict=True):
+            within[rows] = gains.posterior.values.sum(1)
+        return (weights * (within + away.square().sum(2))).sum(1) / d
+
+    @property
     def mode_probabilities(self) -> Tensor:
         return self._log_weights.softmax(1)
 

@@ -162,6 +162,7 @@ class _StationaryPosterior(ExactPosterior):
         covariance = prior.spectrum - gain @ cross.mH
         values, vectors = torch.linalg.eigh((covariance + covariance.mH) / 2)
         values = values.where(values > _RELATIVE * prior.eigen[0].max(), 0.0)
+        self._spread = values
         self._root = (vectors * values.sqrt()[..., None, :]) @ vectors.mH
         self._residual = _forward(y - torch.einsum("nc,c...->n...", matrix, prior.mean))
         self._size = prior.signal_shape[1:]
@@ -170,6 +171,11 @@ class _StationaryPosterior(ExactPosterior):
     @property
     def mean(self) -> Tensor:
         return self._mean
+
+    @property
+    def variance(self) -> Tensor:
+        mean = (self._spread.sum(-1) * self._count).sum() / math.prod(self._prior.signal_shape)
+        return mean.expand(len(self._y))
 
     @property
     def mode_probabilities(self) -> Tensor:
@@ -182,10 +188,15 @@ class _StationaryPosterior(ExactPosterior):
         seen = self._values > 0
         values = self._values.where(seen, 1.0)
         terms = (seen * (turned / values + (2 * math.pi * values).log())).sum(-1)
+        return -(terms * self._count).sum(dim=(1, 2)) / 2
+
+    @property
+    def _count(self) -> Tensor:
+        """How many frequencies each of the half spectrum stands for, (W//2+1,)."""
         width = self._size[-1]
         count = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
         count[[0, width // 2] if width % 2 == 0 else [0]] = 1.0
-        return -(terms * count).sum(dim=(1, 2)) / 2
+        return count
 
     def sample(self, noise: Noise) -> Tensor:
         """The mean plus white noise under the Hermitian root of the covariance."""

@@ -77,6 +77,10 @@ class Sampler(ABC):
         """
         raise PosterityError(f"{self._called}: it has no levels to walk along")
 
+    def starts(self, problem: Problem) -> list[int] | None:  # noqa: ARG002
+        """Return the start index of each row, how many levels of its walk are walked; None where that is not chosen."""
+        return None
+
     @abstractmethod
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         """Return the restorations as states, (B, *state): the algorithm box."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from posterity.jobs import devices
 from posterity.operators.base import Operator
 from posterity.operators.build import build
 from posterity.priors.base import Prior
+from posterity.samplers.severity import Severity
 from posterity.signals import Kind
 
 __all__ = ["Measured", "load"]
@@ -33,6 +34,7 @@ class Measured:
     operator: Operator
     prior: Prior
     kind: Kind
+    severities: Mapping[str, Severity] = field(default_factory=dict)
 
 
 def load(

@@ -86,6 +86,15 @@ class _Posterior(_Settings):
     prior: _Prior
 
 
+class _Estimator(_Open):
+    name: Name
+    kind: str
+
+
+class _Severity(_Posterior):
+    severity: _Estimator
+
+
 class _Sampler(_Settings):
     name: Name
     method: str
@@ -168,8 +177,9 @@ class _Analyse(_Settings):
 
 _OF: Mapping[str, type[BaseModel]] = {
     "fetch": _Fetch, "prepare": _Prepare, "degrade": _Degrade, "train": _Train, "convert": _Convert,
-    "posterior": _Posterior, "sample": _Sample, "select": _Select, "measure": _Measure, "distance": _Distance,
-    "table": _Table, "figure": _Figure, "explorer": _Explorer, "report": _Report, "analyse": _Analyse,
+    "posterior": _Posterior, "severity": _Severity, "sample": _Sample, "select": _Select, "measure": _Measure,
+    "distance": _Distance, "table": _Table, "figure": _Figure, "explorer": _Explorer, "report": _Report,
+    "analyse": _Analyse,
 }  # fmt: skip
 """By stage; the study's are those of :mod:`posterity.study.design`."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,25 +34,26 @@ _PAUSE = 0.2
 
 def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
-    weights: Path | None = None, batch: int = 128, gpus: int = 1,
+    weights: Path | None = None, severity: Path | None = None, batch: int = 128, gpus: int = 1,
 ) -> None:  # fmt: skip
     """Writes the artifact "samples"; of a restorer without weights, no rows and the reason.
 
     Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
     number of rows at a time; the samples do not depend on it (a network's, up to rounding). All samples
-    of an item share a batch, because guidance looks at them together. A batch that does not fit into the
-    memory of the GPU is halved until it does. With more than one of ``gpus``, each has a process that takes
-    the next items which no other has taken.
+    of an item share a batch, because guidance looks at them together. Where ``severity`` says at what time items
+    begin, those of a batch begin together, so that a sample's cost is its own. A batch that does not fit into the
+    memory of the GPU is halved until it does. With more than one of ``gpus``, each has a process that takes the next
+    items which no other has taken.
     """
     if settings["prior"].get("kind") == "restorer" and weights is None:
         why = f"N/A: the weights of {settings['prior']['name']} are not there; `posterity doctor` tells where they are"
         store.write(output, "samples", [], {"settings": settings, "reason": why})
         return
     built_sampler(settings["sampler"])
-    agree(settings, items, regions, measurements)
-    files = (items, regions, measurements, *([weights] if weights else []))
-    measured = _load(settings, *files)
-    with Parts(output, "samples", settings, files) as parts, between_items() as pause:
+    agree(settings, items, regions, measurements, severity)
+    files = _Files(items, regions, measurements, weights, severity)
+    measured = _load(settings, files)
+    with Parts(output, "samples", settings, files.all) as parts, between_items() as pause:
         if parts.restored():
             return
         with crew(gpus, _help, settings, files, output, batch) as together:
@@ -60,17 +61,39 @@ def run(
         parts.publish(rows)
 
 
-def _load(settings: dict[str, Any], *files: Path) -> Measured:
+@dataclass(frozen=True)
+class _Files:
+    """What a job reads."""
+
+    items: Path
+    regions: Path
+    measurements: Path
+    weights: Path | None
+    severity: Path | None
+
+    @property
+    def all(self) -> list[Path]:
+        """Those that are there."""
+        return [path for path in astuple(self) if path is not None]
+
+
+def _load(settings: dict[str, Any], files: _Files) -> Measured:
+    from posterity.stages._begun import read
     from posterity.stages._problem import load
 
-    return load(settings, *files)
+    measured = load(settings, files.items, files.regions, files.measurements, files.weights)
+    named = [one["flash"]["severity"] for one in settings["sampler"].get("wrap", ()) if "flash" in one]
+    if named and files.severity is None:
+        raise PosterityError(f"sampler {settings['sampler']['name']}: flash needs --severity, where items begin")
+    known = {name: read(files.severity, name, measured.items, measured.y) for name in named if files.severity}
+    return replace(measured, severities=known)
 
 
-def _help(settings: dict[str, Any], files: Sequence[Path], output: Path, batch: int) -> None:
+def _help(settings: dict[str, Any], files: _Files, output: Path, batch: int) -> None:
     """Make items as a further process, and leave it to the first one to put them together."""
-    measured = _load(settings, *files)  # may wait for a GPU, and can be ended there
+    measured = _load(settings, files)  # may wait for a GPU, and can be ended there
     with between_items() as pause:
-        _draw(settings, measured, Parts(output, "samples", settings, files), pause, batch, together=True)
+        _draw(settings, measured, Parts(output, "samples", settings, files.all), pause, batch, together=True)
 
 
 def _draw(
@@ -80,13 +103,14 @@ def _draw(
     sampler = built_sampler(settings["sampler"])
     size = max(1, batch // int(settings["samples"]))
     rows: dict[str, list[dict[str, Any]]] = {}
+    starts = _starts(measured, sampler)
     while True:
         rows |= {item: found for item in measured.items if item not in rows and (found := parts.read(item)) is not None}
         todo = [i for i, item in enumerate(measured.items) if item not in rows]
         if not todo:
             return [row for item in measured.items for row in rows[item]]
         pause(f"{len(rows)} of {len(measured.items)} items")
-        chosen = list(islice((i for i in todo if not together or parts.claim(measured.items[i])), size))
+        chosen = _chosen(todo, starts, size, lambda i: not together or parts.claim(measured.items[i]))
         if not chosen:  # others are at them
             time.sleep(_PAUSE)
             continue
@@ -98,6 +122,27 @@ def _draw(
         for item, found in made.items():
             parts.write(item, found)
         rows |= made
+
+
+def _starts(measured: Measured, sampler: Sampler) -> list[int | None]:
+    """The start index of each item; None where all are begun at the beginning."""
+    import torch
+
+    from posterity.samplers.base import Problem
+
+    index = torch.arange(len(measured.items))
+    parts = measured.prior, measured.operator, measured.y, measured.sigma_y, index
+    found = sampler.starts(Problem(*parts, severities=measured.severities).of_states())
+    return [None] * len(index) if found is None else [*found]
+
+
+def _chosen(todo: list[int], starts: list[int | None], size: int, claim: Callable[[int], bool]) -> list[int]:
+    """Up to ``size`` items that this process may make and that begin together, so that what each costs is its own."""
+    chosen: list[int] = []
+    for i in todo:
+        if len(chosen) < size and (not chosen or starts[i] == starts[chosen[0]]) and claim(i):
+            chosen.append(i)
+    return chosen
 
 
 def built_sampler(settings: Mapping[str, Any]) -> Sampler:
@@ -154,7 +199,7 @@ def _restore(
     drawn = {"count": int(settings["samples"]), "seed": int(settings["seed"]), "called": name, "chosen": chosen}
     problem = (prior, measured.operator, measured.y, sigma_y, measured.items)
     with steps(name) as watch:
-        done = pool.draw(sampler, *problem, **drawn, watch=watch)
+        done = pool.draw(sampler, *problem, **drawn, watch=watch, severities=measured.severities)
     operator, y, names, numbers = done.operator, done.y, done.items, done.numbers
     lr_psnr, rms = (_finite(v) for v in _agreement(operator, y, done.x))
     if measured.kind.bounds is None:  # a peak signal needs a peak
@@ -166,11 +211,12 @@ def _restore(
     key = {k: settings[k] for k in ("dataset", "task")} | {"prior": settings["prior"]["name"]}
     recipe = Recipe.of(settings["sampler"])
     key |= {"sampler": settings["sampler"]["name"], "method": recipe.method, "wrappers": recipe.column}
-    cost = {k: getattr(done.cost, k) for k in ("forwards", "backwards", "decodes", "peak_bytes")}
+    cost = {k: getattr(done.cost, k) for k in ("forwards", "backwards", "decodes", "encodes", "peak_bytes")}
     rows = [
         key | cost
         | {"item": names[b], "sample": numbers[b], "signal": signals.encode(done.x[b], measured.kind),
-           "lr_psnr": lr_psnr[b], "residual_rms": rms[b], "mode": modes[b], "seconds": done.cost.seconds / len(names)}
+           "lr_psnr": lr_psnr[b], "residual_rms": rms[b], "mode": modes[b],
+           "start": done.starts[b], "seconds": done.cost.seconds / len(names)}
         for b in range(len(names))
     ]  # fmt: skip
     return {measured.items[i]: [r for r in rows if r["item"] == measured.items[i]] for i in chosen}

@@ -34,6 +34,10 @@ class Wrapper(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     couples: ClassVar[bool] = False
 
+    def starts(self, sampler: Sampler, problem: Problem) -> list[int] | None:  # noqa: ARG002
+        """Return the start index of each row, where this chooses it."""
+        return None
+
     @abstractmethod
     def around(self, sampler: Sampler, problem: Problem, noise: Noise) -> Tensor:
         """Return the restorations as states, (B, *state), by running ``sampler`` on what this makes of its input."""
@@ -62,6 +66,10 @@ class Wrapped(Sampler):
 
     def times(self, schedule: Schedule) -> list[Level]:
         return self.sampler.times(schedule)
+
+    def starts(self, problem: Problem) -> list[int] | None:
+        found = (wrapper.starts(self.sampler, problem) for wrapper in self.wrappers)
+        return next((starts for starts in found if starts is not None), None)
 
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         if not self.wrappers:

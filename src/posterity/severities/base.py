@@ -1,0 +1,24 @@
+"""What a severity estimator is: measurements in, an estimate of each state and the variance of its error out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from posterity.samplers.problem import Problem
+from posterity.samplers.severity import Severity
+
+__all__ = ["Estimator"]
+
+
+class Estimator(ABC):
+    """A frozen dataclass of settings.
+
+    ``needs`` names what the operator of signals and the prior must have, as a sampler's does.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def estimate(self, problem: Problem) -> Severity:
+        """Return the severity of every row of ``problem``, whose operator is that of signals; states are estimated."""

@@ -1,0 +1,68 @@
+"""Estimates the state of every measurement, and how far off the estimate is: where a sampler may begin late."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posterity.artifacts import signals, store
+from posterity.errors import PosterityError
+from posterity.stages._origins import agree
+from posterity.stages._settings import built
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from posterity.stages._problem import Measured
+
+__all__ = ["run"]
+
+
+def run(
+    settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
+    weights: Path | None = None,
+) -> None:  # fmt: skip
+    """Writes the artifact "severity"; the true error of an estimate is there where the truth is known."""
+    import torch
+
+    from posterity import severities
+    from posterity.samplers.problem import Problem
+    from posterity.stages._problem import load
+
+    about = dict(settings["severity"])
+    name, kind = about.pop("name"), about.pop("kind")
+    estimator = built(severities.find(kind), about, f"severity {name}")
+    agree(settings, items, regions, measurements)
+    measured = load(settings, items, regions, measurements, weights)
+    index = torch.arange(len(measured.items), device=measured.prior.device)
+    problem = Problem(measured.prior, measured.operator, measured.y, measured.sigma_y, index)
+    began = time.perf_counter()
+    with torch.no_grad():
+        found = estimator.estimate(problem)
+    seconds = (time.perf_counter() - began) / len(index)
+    if not bool(found.estimate.isfinite().all()):
+        raise PosterityError(f"severity {name}: an estimate is not finite")
+    key = {"dataset": settings["dataset"], "task": settings["task"], "prior": settings["prior"]["name"]}
+    key |= {"severity": name, "z_shape": list(measured.prior.state_shape), "seconds": seconds}
+    rows = []
+    for item, z, v, (v_bar, error) in zip(
+        measured.items, found.estimate, found.variance, _errors(measured, measurements, found.estimate), strict=True
+    ):
+        values = z.flatten().float().cpu().numpy()
+        rows.append(key | {"item": item, "v_hat": float(v), "z_hat": values, "v_bar": v_bar, "error": error})
+    store.write(output, "severity", rows, {"settings": settings})
+
+
+def _errors(measured: Measured, measurements: Path, estimate: Tensor) -> list[tuple[float | None, float | None]]:
+    """Variance and mean square of the true errors of an estimate (B, *state) over its numbers; None without a truth."""
+    out: list[tuple[float | None, float | None]] = []
+    truths = store.read(measurements, "measurements", columns=["truth"])["truth"].to_pylist()
+    for z, truth in zip(estimate, truths, strict=True):
+        if truth is None:
+            out.append((None, None))
+            continue
+        x = signals.decode(truth, f"a truth of {measurements}").to(z)
+        error = z - measured.prior.encode(x[None])[0]
+        out.append((float(error.var()), float(error.square().mean())))
+    return out
