@@ -227,7 +227,7 @@ def test_all_leaves_out_what_cannot_work(folder):
     assert names == {
         "copaint", "copaint_guided", "copaint_tt", "ddnm", "ddnm_guided", "ddrm", "ddrm_guided", "diffpir",
         "diffpir_guided", "dps", "dps_guided", "exact", "exact_again", "ilvr", "ilvr_guided", "pgdm",
-        "reddiff", "reddiff_v",
+        "reddiff", "reddiff_v", "vipaint", "vipaint_guided",
     }, "no RePaint and no replacement, which need a mask, and no MGPS, which needs noise"  # fmt: skip
 
 

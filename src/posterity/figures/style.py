@@ -35,6 +35,8 @@ _WORDS = {
     "copaint": "CoPaint", "copaint_tt": "CoPaint-TT", "exact_score": "exact score", "prior": "the prior",
     "recursion": "recursion",
     "exact_again": "exact, another seed", "random": "random", "kmeans": "K-means", "uniformization": "Uniformization",
+    "vipaint": "VIPaint", "vipaint1": "VIPaint-1", "vipaint2": "VIPaint-2", "vipaint4": "VIPaint-4",
+    "vipaint6": "VIPaint-6", "blended": "Blended",
     "fps": "FPS", "ilvr": "ILVR", "replacement": "Replacement", "pool4": "average ×4", "pool16": "average ×16",
     "inpaint_centre_noisy": "centre box", "inpaint_half_noisy": "right half",
     "deblur_gauss": "Gaussian blur", "deblur_motion": "motion blur",

@@ -167,16 +167,16 @@ class Problem:
         """
         if self.prior.bounds is not None and wanted:
             x0 = hardtanh(x0, *self.prior.bounds)
-        return self._shown(x0)
+        return self.shown(x0)
 
     def guided(self, x0: Tensor, level: Level) -> Tensor:
         """Return x0 (B, *state) after the diversity guidance, or x0 itself without one (or without weight)."""
         if self.guidance is not None and level.fraction > 0:
             x0 = self.guidance(x0, self.items, self.operator.unknowns, level.fraction)
-        return self._shown(x0)
+        return self.shown(x0)
 
-    def _shown(self, x0: Tensor) -> Tensor:
-        """x0, kept for whoever watches: a tensor that lives longer than it must costs memory, and so time."""
+    def shown(self, x0: Tensor) -> Tensor:
+        """Return x0 (B, *state), kept for whoever watches: a tensor that outlives its use costs memory, and so time."""
         if self.watch is not None:
             self._chosen = x0.detach()
         return x0

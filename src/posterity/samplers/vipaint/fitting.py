@@ -1,0 +1,148 @@
+"""The fit of VIPaint: where it begins and its three optimisers (Appendix E.1, as the public code has it)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from posterity.diffusion.levels import Level
+from posterity.diffusion.noise import Noise, generator
+from posterity.diffusion.steps import PosteriorStep
+from posterity.samplers._adam import Adam
+from posterity.samplers.problem import Problem
+from posterity.samplers.vipaint.family import Family, Parameters
+from posterity.samplers.vipaint.objective import Draws, Objective, Terms
+
+__all__ = ["Beginning", "Fit", "Rates", "fitted"]
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where the parameters begin.
+
+    Arguments:
+        jitter: standard deviation of the noise that is added to the encoded measurement.
+        top_noise: of the noise that is added to the top mean.
+        spread: τ of a level below the top over the standard deviation of the posterior step to it.
+        gate: g.
+        twice: the means below the top have √ᾱ, which the family applies again (D4).
+    """
+
+    jitter: float
+    top_noise: float
+    spread: float
+    gate: float
+    twice: bool
+
+    def __call__(self, problem: Problem, noise: Noise, levels: Sequence[Level], scaled: bool) -> Parameters:
+        """Return the parameters of the items of ``problem``, whose draws are ``noise``."""
+        code, top, means = self._code(problem), levels[0], []
+        for k, level in enumerate(levels):
+            own = code + self.jitter * noise.normal("fit code", k)
+            z = noise.normal("fit mean", k)
+            shrunk = level.signal if self.twice and k > 0 else 1.0
+            mean = shrunk * own + (level.noise if k > 0 else self.top_noise) * z
+            means.append(mean if scaled else level.signal * mean)
+        steps = [PosteriorStep.between(t, s).variance for t, s in itertools.pairwise(levels)]
+        variances = [top.noise**2, *(self.spread**2 * v for v in steps)]
+        spreads = [torch.full_like(code, math.log(v)) for v in variances]
+        gates = code.new_full((len(levels) - 1, *code.shape), self.gate)
+        return Parameters(torch.stack(means), torch.stack(spreads), gates)
+
+    @staticmethod
+    def _code(problem: Problem) -> Tensor:
+        """The state of what y shows, (I, *state): of A⁺y, or grey where A has no pseudo-inverse."""
+        operator = problem.signal_operator
+        if "pinv" in operator.has:
+            return problem.encode(operator.pinv(problem.y))
+        shape = problem.prior.signal_shape
+        return problem.encode(problem.y.new_zeros(len(problem), *shape))
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Step sizes of the three optimisers, in the order of :class:`Parameters`, and their fall.
+
+    Arguments:
+        first: at the first iteration.
+        decay: factor for every ten iterations.
+    """
+
+    first: tuple[float, float, float]
+    decay: float
+
+    def optimisers(self) -> list[Adam]:
+        """Return one for each group of parameters."""
+        return [Adam(rate, betas=(0.9, 0.99)) for rate in self.first]
+
+    def lower(self, optimisers: list[Adam], iteration: int) -> None:
+        """Set the step sizes of an iteration."""
+        for adam, first in zip(optimisers, self.first, strict=True):
+            adam.rate = first * self.decay ** (iteration // 10)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What phase 1 leaves.
+
+    Arguments:
+        family: of the items.
+        member: the item of each row, long (B,).
+        history: of every iteration, the reconstruction, hierarchical and diffusion loss before it, (3, I).
+    """
+
+    family: Family
+    member: Tensor
+    history: list[Tensor]
+
+    def of_samples(self) -> Family:
+        """Return the family with a row for each sample."""
+        return self.family.rows(self.member)
+
+
+def fitted(
+    problem: Problem,
+    noise: Noise,
+    family: Family,
+    objective: Objective,
+    weights: tuple[float, float, float],
+    rates: Rates,
+    count: int,
+) -> Iterator[tuple[Family, Terms]]:
+    """Yield, without end, the family after an iteration and what was found before its step.
+
+    Arguments:
+        problem: of the items, a row for each.
+        noise: draws of the items.
+        family: where it begins.
+        objective: the losses.
+        weights: of the losses.
+        rates: step sizes.
+        count: B, draws for each item.
+    """
+    drawn = problem.rows(torch.arange(len(problem), device=problem.y.device).repeat_interleave(count))
+    optimisers = rates.optimisers()
+    for i in itertools.count():
+        rates.lower(optimisers, i)
+        draws = _draws(noise, i, count, problem.shape, len(family.levels))
+        with torch.enable_grad():
+            leaves = Parameters(*(p.detach().requires_grad_() for p in family.parameters))
+            terms = objective(problem, drawn, replace(family, parameters=leaves), draws)
+            weighted = sum(w * loss.sum() for w, loss in zip(weights, terms.losses, strict=True))
+            assert isinstance(weighted, Tensor)
+            slopes = torch.autograd.grad(weighted, leaves, allow_unused=True, materialize_grads=True)
+        moved = (p.detach() - adam.step(g) for p, adam, g in zip(leaves, optimisers, slopes, strict=True))
+        family = replace(family, parameters=Parameters(*moved))
+        yield family, Terms(terms.losses.detach(), terms.x0.detach())
+
+
+def _draws(noise: Noise, i: int, count: int, shape: tuple[int, ...], levels: int) -> Draws:
+    """The draws of iteration i; the place of its times is the same for all items, which can then be asked together."""
+    chain = [noise.normal(f"fit level {k}", i, (count, *shape)) for k in range(levels)]
+    u = float(generator(noise.seed, "fit times", i).random())
+    return Draws(torch.stack(chain), noise.normal("fit above", i, ((count + 1) // 2, *shape)), u)

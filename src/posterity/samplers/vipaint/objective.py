@@ -1,0 +1,111 @@
+"""The objective of VIPaint (Eq. 13): reconstruction, hierarchical and diffusion loss of each item."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from posterity.samplers.problem import Problem
+from posterity.samplers.vipaint.family import Family, Normal
+from posterity.samplers.vipaint.rungs import kl
+
+__all__ = ["Draws", "Objective", "Terms", "misfit"]
+
+Misfit = Callable[[Tensor, Tensor], Tensor]
+"""(residual (B, *measurement), 1 where it is measured) → the loss of each row, (B,)."""
+
+
+class Draws(NamedTuple):
+    """Standard normal draws of an iteration, B for each item.
+
+    Arguments:
+        chain: (K, I, B, *state), of the key levels.
+        above: (I, ⌈B/2⌉, *state), of times above T_e, one for each pair of draws.
+        u: in [0, 1), which times these are.
+    """
+
+    chain: Tensor
+    above: Tensor
+    u: float
+
+
+class Terms(NamedTuple):
+    """What an iteration finds.
+
+    Arguments:
+        losses: reconstruction, hierarchical and diffusion loss without their weights, (3, I).
+        x0: the clean prediction of each item's first draw, (I, *state).
+    """
+
+    losses: Tensor
+    x0: Tensor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The losses of a family.
+
+    Arguments:
+        above: the diffusion loss.
+        misfit: the reconstruction loss.
+        summed: the hierarchical loss is a sum over entries, not their mean.
+        inverted: squared differences in the hierarchical loss are multiplied by variances (D1).
+    """
+
+    above: Callable[[Problem, Normal, Tensor, Tensor, float], Tensor]
+    misfit: Misfit
+    summed: bool
+    inverted: bool = False
+
+    def __call__(self, problem: Problem, drawn: Problem, family: Family, draws: Draws) -> Terms:
+        """Return the losses.
+
+        Arguments:
+            problem: of the items.
+            drawn: the same with B rows for each item.
+            family: of the items.
+            draws: B for each item.
+        """
+        items, count = draws.chain.shape[1:3]
+        member = torch.arange(items, device=draws.chain.device).repeat_interleave(count)
+        of_draws = family.rows(member)
+        # down the chain
+        z = of_draws.top().draw(draws.chain[0].flatten(0, 1))
+        prior = self.above(problem, family.top(), z.unflatten(0, (items, count)), draws.above, draws.u)
+        chain = z.new_zeros(items)
+        for k in range(1, len(family.levels)):
+            p = of_draws.transition(k, drawn, z)
+            q = of_draws.step(k, p)
+            apart = kl(q, p, self.inverted).flatten(1)
+            chain = chain + (apart.sum(1) if self.summed else apart.mean(1)).view(items, count).mean(1)
+            z = q.draw(draws.chain[k].flatten(0, 1))
+        # one step to the clean prediction
+        x0 = drawn.predict(z, family.levels[-1]).x0
+        residual = drawn.residual(x0)
+        data = self.misfit(residual, drawn.operator.where_measured(residual)).view(items, count).mean(1)
+        return Terms(torch.stack([data, chain, prior]), x0.unflatten(0, (items, count))[:, 0])
+
+
+def misfit(kind: str, std: float, summed: bool) -> Misfit:
+    """Return -log p(y | x0) of a Gaussian or Laplace ("l1") law of this standard deviation.
+
+    Arguments:
+        summed: over measured entries; else the public code's mean over all entries of half a square or of a
+            modulus, without any constant.
+    """
+
+    def loss(residual: Tensor, measured: Tensor) -> Tensor:
+        size = residual.abs() if kind == "l1" else 0.5 * residual.square()
+        if not summed:
+            return size.flatten(1).mean(1)
+        count = measured.flatten(1).sum(1)
+        if kind == "l1":
+            return math.sqrt(2) / std * size.flatten(1).sum(1) + count * math.log(math.sqrt(2) * std)
+        return size.flatten(1).sum(1) / std**2 + count * (0.5 * math.log(2 * math.pi) + math.log(std))
+
+    return loss

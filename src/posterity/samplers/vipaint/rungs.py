@@ -1,0 +1,210 @@
+r"""The diffusion loss: what the prior above T_e has to say of q(z_Te) (VIPaint, Eq. 14).
+
+``Exact`` bounds KL(q(z_Te) ‖ p(z_Te)). With z_Te in the place of a clean signal,
+
+.. math:: -\log p(z_{T_e}) \le \sum_t E\,\mathrm{KL}[q(z_{t^-} \mid z_t, z_{T_e}) \,\|\, p_\theta(z_{t^-} \mid z_t)]
+          + \mathrm{KL}[q(z_T \mid z_{T_e}) \,\|\, N(0, I)]
+
+over all J times above T_e, the last term being -log p(z_Te | z_t). What depends on schedules alone is summed, the mean
+of ξ² within the squared differences of means too; of their rest each draw takes one, J times. The entropy of q(z_Te)
+is subtracted, which Eq. 14 forgets; its factor (T - T_e)/2 halves a KL that has its ½ already.
+
+``Published`` is the public code's: a mean over entries, on Karras' times, with the kernels of a variational z_Te.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posterity.diffusion.bridge import Bridge
+from posterity.diffusion.levels import Level
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import PosteriorStep, forward_step, predicted_noise
+from posterity.samplers.problem import Problem
+from posterity.samplers.vipaint.family import Normal, Step
+
+__all__ = ["Exact", "Published", "kl"]
+
+Pair = tuple[Level, Level]
+"""A level above T_e and the one that a prior's step leads to from there."""
+
+
+def kl(q: Normal, p: Normal | Step, inverted: bool = False) -> Tensor:
+    """KL(q ‖ p), elementwise.
+
+    Arguments:
+        inverted: multiplies the squared difference by p's variance, as the public code does, in place of dividing.
+    """
+    ratio, apart = q.std / p.std, (q.mean - p.mean).square()
+    apart = apart * p.std**2 if inverted else apart / p.std**2
+    return 0.5 * (ratio.square() + apart - 1) - ratio.log()
+
+
+def strata(u: float, pairs: int, count: int) -> list[int]:
+    """Return an index below ``count`` for each pair of draws, spread evenly from the random place u in [0, 1)."""
+    return [int((u * pairs + k) % pairs * count / pairs) % count for k in range(pairs)]
+
+
+def paired(xi: Tensor, draws: int) -> Tensor:
+    """Return draws b and b + 1 with opposed signs, (I, ⌈B/2⌉, *state) → (I, B, *state).
+
+    The two of a pair are at one time: what is linear in ξ, most of a gradient's noise, then cancels.
+    """
+    return torch.stack([xi, -xi], 2).flatten(1, 2)[:, :draws]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The bound on KL(q(z_Te) ‖ p(z_Te)).
+
+    Arguments:
+        pairs: all times above T_e with the next cleaner one, the last of which leads to T_e.
+        top: T_e.
+    """
+
+    pairs: tuple[Pair, ...]
+    top: Level
+
+    @classmethod
+    def above(cls, top: Level, schedule: Schedule) -> Exact:
+        """Return the loss over all times of the schedule above ``top``."""
+        levels = [schedule.level(t) for t in range(len(schedule) - 1, math.floor(top.t), -1)]
+        return cls(tuple(pairwise([*levels, top])), top)
+
+    def __call__(self, problem: Problem, top: Normal, z: Tensor, xi: Tensor, u: float) -> Tensor:
+        """Return the loss of each item, (I,).
+
+        Arguments:
+            problem: of the items.
+            top: q(z_Te), (I, *state).
+            z: draws of it, (I, B, *state).
+            xi: standard normal draws, one for each pair of those, (I, ⌈B/2⌉, *state).
+            u: in [0, 1), which times are looked at.
+        """
+        entropy = (top.std.log() + 0.5 * math.log(2 * math.pi * math.e)).flatten(1).sum(1)
+        constant = z[0, 0].numel() * self._constant
+        if not self.pairs:
+            return self._terminal(z, self.top) + constant - entropy
+        chosen = [self.pairs[j] for j in strata(u, xi.shape[1], len(self.pairs))]
+        xi = paired(xi, z.shape[1])
+        parts = [self._apart(problem, z[:, b], xi[:, b], *chosen[b // 2]) for b in range(z.shape[1])]
+        apart = len(self.pairs) * torch.stack(parts, 1).mean(1)
+        return apart + constant + self._terminal(z, self.pairs[0][0]) - entropy
+
+    def _apart(self, problem: Problem, z: Tensor, xi: Tensor, t: Level, s: Level) -> Tensor:
+        """Squared difference of the means at s given z_t, over twice the prior's variance, less ξ²'s part, (I,)."""
+        z_t = forward_step(z, xi, self.top, t)
+        move = PosteriorStep.between(t, s)
+        known = Bridge.between(self.top, s, t).mean(z, z_t)
+        apart = known - move.mean(problem.predict(z_t, t).x0, z_t)
+        return (apart.square() - (self._wobble(t, s) * xi).square()).flatten(1).sum(1) / (2 * move.variance)
+
+    def _wobble(self, t: Level, s: Level) -> float:
+        """How the known mean at s moves with the ξ that is behind z_t."""
+        return Bridge.between(self.top, s, t).clean * math.sqrt(self.top.alpha_bar / t.alpha_bar - 1)
+
+    @property
+    def _constant(self) -> float:
+        """The part of all terms that depends on schedules alone, of one entry."""
+        total = 0.0
+        for t, s in self.pairs:
+            variance = PosteriorStep.between(t, s).variance
+            total += self._wobble(t, s) ** 2 / (2 * variance)
+            if s == self.top:
+                total += 0.5 * math.log(2 * math.pi * variance)
+            else:
+                ratio = Bridge.between(self.top, s, t).variance / variance
+                total += 0.5 * (ratio - 1 - math.log(ratio))
+        return total
+
+    def _terminal(self, z: Tensor, last: Level) -> Tensor:
+        """KL(q(z_T | z_Te) ‖ N(0, I)), or -log N(z_Te; 0, I) where T_e is the last time, (I,)."""
+        square = z.square().flatten(2).sum(2).mean(1)
+        if last == self.top:
+            return 0.5 * (square + z[0, 0].numel() * math.log(2 * math.pi))
+        kept = last.alpha_bar / self.top.alpha_bar
+        return 0.5 * (kept * square - z[0, 0].numel() * (kept + math.log(1 - kept)))
+
+
+class _Kernel(NamedTuple):
+    """z_t given z_Te is N(a z_Te, b²)."""
+
+    a: Tensor
+    b2: Tensor
+
+
+@dataclass(frozen=True)
+class Published:
+    """The public code's diffusion loss, a mean over entries times (T - T_e)/2.
+
+    Arguments:
+        times: Karras' times above T_e, ascending.
+        top: T_e.
+        factor: (T - T_e)/2.
+        inverted: D1, squared differences are multiplied by variances.
+        swapped: D2, the variance at the cleaner time has the kernel from T_e where that between the times belongs.
+        entropic: the entropy of q(z_Te), a mean over entries, is subtracted (without D3).
+    """
+
+    times: tuple[Level, ...]
+    top: Level
+    factor: float
+    inverted: bool
+    swapped: bool
+    entropic: bool
+
+    @classmethod
+    def above(cls, top: Level, schedule: Schedule, defects: frozenset[str]) -> Published:
+        """Return the loss on ``schedule`` with the defects that are to be copied."""
+        low, high, total = 0.002 ** (1 / 7), 0.999 ** (1 / 7), len(schedule)
+        marks = (np.linspace(low, high, 1000) ** 7 * total).astype(int)
+        times = tuple(schedule.level(int(t)) for t in marks if top.t < t <= total - 1)
+        inverted, swapped = "inverted_kl" in defects, "swapped_kernel" in defects
+        return cls(times, top, (total - top.t) / 2, inverted, swapped, "no_entropy" not in defects)
+
+    def __call__(self, problem: Problem, top: Normal, z: Tensor, xi: Tensor, u: float) -> Tensor:
+        """Return the loss of each item, (I,); arguments as those of :class:`Exact`."""
+        std = top.std
+        chosen = [2 + j for j in strata(u, xi.shape[1], len(self.times) - 2)]
+        xi = paired(xi, z.shape[1])
+        parts, kept = [], []
+        for b in range(z.shape[1]):
+            t, s = self.times[chosen[b // 2]], self.times[chosen[b // 2] - 1]
+            parts.append(self._one(problem, std.square(), z[:, b], xi[:, b], t, s))
+            # a time that is not noisier than the fitted z_Te is left out
+            kept.append(std.flatten(1).amax(1) < s.noise)
+        counted = torch.stack(kept, 1)
+        loss = torch.stack(parts, 1).where(counted, 0).sum(1) / counted.sum(1).clamp(min=1)
+        entropy = (std.log() + 0.5 * math.log(2 * math.pi * math.e)).flatten(1).mean(1)
+        return self.factor * loss - (entropy if self.entropic else 0)
+
+    def _one(self, problem: Problem, tau2: Tensor, z: Tensor, xi: Tensor, t: Level, s: Level) -> Tensor:
+        """The KL at one pair of times, the mean over entries, (I,)."""
+        to_t = self._kernel(t, tau2)
+        z_t = to_t.a * z + to_t.b2.sqrt() * xi
+        kept = t.alpha_bar / self.top.alpha_bar
+        eps = predicted_noise(z_t, problem.predict(z_t, t).x0, t)
+        predicted = (z_t - math.sqrt(1 - kept) * eps) / math.sqrt(kept)
+        fitted = self._between(self._kernel(s, tau2), z, z_t, t, s)
+        prior = self._between(self._kernel(s, torch.full_like(tau2, self.top.noise**2)), predicted, z_t, t, s)
+        return kl(fitted, prior, self.inverted).flatten(1).mean(1)
+
+    @staticmethod
+    def _kernel(t: Level, tau2: Tensor) -> _Kernel:
+        """z_t given z_Te of variance τ²: z_t then has the forward law about the mean's clean signal."""
+        a2 = t.alpha_bar / (1 - tau2)
+        return _Kernel(a2.sqrt(), (t.noise**2 - a2 * tau2).clamp(min=1e-8))
+
+    def _between(self, to_s: _Kernel, z: Tensor, z_t: Tensor, t: Level, s: Level) -> Normal:
+        """z_s given z_Te and z_t."""
+        a2 = math.sqrt(t.alpha_bar / s.alpha_bar)
+        b2 = 1 - a2**2
+        variance = 1 / (1 / to_s.b2 + (to_s.a if self.swapped else a2) ** 2 / b2)
+        return Normal(variance * (to_s.a * z / to_s.b2 + a2 * z_t / b2), variance.sqrt())
