@@ -166,7 +166,7 @@ def test_a_process_that_is_interrupted_keeps_what_is_finished(tmp_path, caplog):
             assert process.poll() is None and time.monotonic() < deadline, process.communicate()
             time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
-        printed, told = process.communicate(timeout=60)
+        printed, told = process.communicate(timeout=300)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -75,12 +74,13 @@ def _run(path: Path) -> ModuleType:
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise PosterityError(f"{path}: a sampler is a Python file whose name is a Python name, like my_sampler.py")
     name = f"posterity_user_{path.stem}"
-    spec = spec_from_file_location(name, path.resolve())
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
+    module = ModuleType(name)
+    module.__file__ = str(path.resolve())
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        spec.loader.exec_module(module)
+        # not by an import, which leaves a folder beside the file and takes a file that was edited twice within a
+        # second for the one it has compiled
+        exec(compile(path.read_bytes(), module.__file__, "exec"), vars(module))  # noqa: S102
     except SyntaxError as error:
         raise PosterityError(f"{path}, line {error.lineno}: {error.msg}") from error
     except Exception as error:
