@@ -1,4 +1,4 @@
-"""Restores one file of a person's own: a picture, with what it hides or a task."""
+"""Restores one file of a person's own: a picture, with what it hides or a task; or an ECG, with what it lacks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from posterity.errors import PosterityError
 __all__ = ["restore"]
 
 _OUTPUT = Path("restored")
+_ECGS = (".hea", ".dat", ".dcm", ".csv", ".tsv")
+"""Endings of files that hold an ECG."""
+_OF_PICTURES = ("mask", "task", "measured", "images", "prior")
+_OF_ECGS = ("missing", "rate")
+"""Options that only one kind has."""
 
 
 def restore(
     ctx: typer.Context,
-    picture: Annotated[Path, typer.Argument(help="A picture of any size and format.")],
+    file: Annotated[Path, typer.Argument(help="A picture of any size and format, or an ECG: WFDB, DICOM or CSV.")],
     prior: Annotated[
-        str,
+        str | None,
         typer.Option(help="A network: of config/priors, a file or folder, owner/name on the hub; or kernel."),
-    ],
+    ] = None,
     mask: Annotated[Path | None, typer.Option(metavar="FILE", help="White is hidden and restored.")] = None,
     task: Annotated[str | None, typer.Option(help="In place of a mask: a task of the configuration, as sr4.")] = None,
     measured: Annotated[
@@ -33,63 +38,101 @@ def restore(
         typer.Option(metavar="FOLDER", help="Pictures that a kernel, gaussian or mixture prior is made of."),
     ] = None,
     size: Annotated[int, typer.Option(min=8, max=1024, help="Pixels a side of these.")] = 64,
-    sampler: Annotated[str, typer.Option(help="A sampler of the configuration, or a Python file.")] = "ddnm",
+    missing: Annotated[
+        str | None, typer.Option(metavar="LEADS|TIMES", help="Of an ECG, as V1,V2 or 2.5s-5s or V1:2.5s-5s.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option("--fs", help="Samples per second of a CSV file.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="Of the configuration, or a Python file. [default: ddnm, of ECGs exact]")
+    ] = None,
     number: Annotated[int, typer.Option("--n", min=1, help="Answers that are shown.")] = 5,
     pool: Annotated[int, typer.Option(min=1, help="Samples that they are chosen from.")] = 40,
     subset: Annotated[str, typer.Option(help="Rule that chooses them.")] = "fps",
     guidance: Annotated[float | None, typer.Option(min=0, help="Strength of diversity guidance.")] = None,
     coupled: Annotated[bool, typer.Option("--coupled", help="Let the samples draw opposed noise.")] = False,
-    sigma_y: Annotated[float, typer.Option(min=0, max=2, help="Noise of a masked picture, black to white is 2.")] = 0.0,
+    sigma_y: Annotated[
+        float | None,
+        typer.Option(min=0, max=2, help="Noise of a masked picture (black to white is 2), or of an ECG in mV."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all draws.")] = 0,
     output: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Appears whole or not at all. [default: restored/NAME]")
     ] = None,
 ) -> None:
-    """Draw plausible restorations of a picture and write them with a page that shows them.
+    """Draw plausible restorations of a picture or of an ECG and write them with a page that shows them.
 
     Example: posterity restore face.png --mask mask.png --prior openmoji64 --n 5 --pool 40
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    folder = output or _OUTPUT / picture.stem
-    _check(picture, mask, task, measured, sampler, number, pool, subset)
+    folder = output or _OUTPUT / file.stem
+    is_ecg = file.suffix.lower() in _ECGS
+    _check(ctx, is_ecg)
+    drawn = {"samples": pool, "guidance": guidance, "coupled": coupled, "seed": seed}
+    shown = {"number": number, "subset": subset, "command": _command(ctx)}
+    if is_ecg:
+        noise = {} if sigma_y is None else {"sigma_y": sigma_y}
+        page = _ecg(file, missing or "", rate, folder, {"sampler": sampler or "exact", **noise, **drawn}, shown)
+    else:
+        given = {"mask": mask, "task": task, "measured": measured, "prior": prior, "images": images, "size": size}
+        page = _picture(file, given, folder, {"sampler": sampler or "ddnm", "sigma_y": sigma_y or 0.0, **drawn}, shown)
+    typer.echo(str(page))
+
+
+def _picture(file: Path, given: dict[str, Any], folder: Path, drawn: dict[str, Any], shown: dict[str, Any]) -> Path:
     from posterity.front import measuring, priors, restoring, saving
 
     saving.refuse(folder)
-    known = priors.prior(prior, images, size=size)
-    given: Any = picture
-    if task is not None and not measured:
-        given = measuring.degrade(picture, task, prior=known, seed=seed)
-    drawn = restoring.restore(
-        given, mask, task if measured else None, prior=known, sampler=sampler, samples=pool, guidance=guidance,
-        coupled=coupled, seed=seed, sigma_y=sigma_y,
-    )  # fmt: skip
-    few = drawn.subset(subset, number) if number < pool else drawn
-    typer.echo(str(saving.save(few, drawn, folder, _command(ctx))))
+    known = priors.prior(given["prior"], given["images"], size=given["size"])
+    what: Any = file
+    if given["task"] is not None and not given["measured"]:
+        what = measuring.degrade(file, given["task"], prior=known, seed=drawn["seed"])
+    operator = given["task"] if given["measured"] else None
+    pool = restoring.restore(what, given["mask"], operator, prior=known, **drawn)
+    few = pool.subset(shown["subset"], shown["number"]) if shown["number"] < len(pool) else pool
+    return saving.save(few, pool, folder, shown["command"])
 
 
-def _check(
-    picture: Path, mask: Path | None, task: str | None, measured: bool, sampler: str, number: int, pool: int,
-    subset: str,
-) -> None:  # fmt: skip
+def _ecg(
+    file: Path, hidden: str, rate: float | None, folder: Path, drawn: dict[str, Any], shown: dict[str, Any]
+) -> Path:  # fmt: skip
+    from posterity.ecg import files
+    from posterity.front import saving as folders
+    from posterity.front.ecg import missing, restoring, saving
+
+    folders.refuse(folder)
+    record = missing.hidden(files.read(file, rate), hidden)
+    return saving.save(restoring.restore(record, item=file.stem, **drawn), folder, **shown)
+
+
+def _check(ctx: typer.Context, is_ecg: bool) -> None:
     """Raise PosterityError for what can be told without torch, which takes seconds to import."""
     from posterity.configuration.shapes import schema
     from posterity.front.home import home
 
-    for path in (picture, mask):
+    given = ctx.params
+    options = {str(option.name): option.opts[0] for option in ctx.command.params}
+    kind, others = ("an ECG", _OF_PICTURES) if is_ecg else ("a picture", _OF_ECGS)
+    for name in others:
+        if given[name]:
+            raise PosterityError(f"{options[name]} is not for {kind}, which {given['file']} is by its ending")
+    for path in (given["file"], given["mask"]):
         if path is not None and not path.is_file():
             raise PosterityError(f"{path} is no file")
-    if (mask is None) == (task is None):
+    if not is_ecg and (given["mask"] is None) == (given["task"] is None):
         raise PosterityError("give --mask FILE, or --task NAME; one of them says what is to be restored")
-    if measured and task is None:
+    if given["measured"] and given["task"] is None:
         raise PosterityError("--measured goes with --task: it says that the picture is what the task measured")
-    if number > pool:
-        raise PosterityError(f"--n {number} is more than --pool {pool}; draw as many samples as are shown at least")
-    if subset not in (rules := schema("subsets")):
-        raise PosterityError(f"--subset {subset!r} does not exist; choose one of {', '.join(rules)}")
-    if task is not None:
-        home().task(task)
-    if not sampler.endswith(".py"):
-        home().sampler(sampler)
+    if not is_ecg and given["prior"] is None:
+        raise PosterityError("give --prior: openmoji64, a network of your own, or kernel with --images FOLDER")
+    if given["number"] > given["pool"]:
+        said = f"--n {given['number']} is more than --pool {given['pool']}"
+        raise PosterityError(f"{said}; draw as many samples as are shown at least")
+    if given["subset"] not in (rules := schema("subsets")):
+        raise PosterityError(f"--subset {given['subset']!r} does not exist; choose one of {', '.join(rules)}")
+    if given["task"] is not None:
+        home().task(given["task"])
+    if given["sampler"] is not None and not given["sampler"].endswith(".py"):
+        home().sampler(given["sampler"])
 
 
 def _command(ctx: typer.Context) -> str:

@@ -74,7 +74,8 @@ def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> Home:
     problems = Problems()
     config = load([folder / _CONFIG]) if files else {}
     everything = gather(config, folder / _CONFIG.parent, problems)
-    where = {part: everything[f"{part}s"] for part in ("prior", "task", "dataset")}
+    parts = {"prior": "priors", "task": "tasks", "dataset": "datasets", "severity": "severities"}
+    where = {noun: everything[part] for noun, part in parts.items()}
     named = catalogue(everything["samplers"], where, problems)
     problems.stop()
     bare = {method: Named(method, {"method": method}) for method in schema("samplers")}

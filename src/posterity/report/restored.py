@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Page", "Tile", "render"]
+__all__ = ["Page", "Sheet", "Tile", "render", "render_ecg"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,44 @@ class Page:
     program: str
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """All that the page of an ECG prints.
+
+    Arguments:
+        title: what was restored.
+        picture: the sheet.
+        notice: what it is not for.
+        remarks: what is odd about it.
+        facts: settings in words.
+        files: names of those beside the page.
+        command: what makes the page again, or "".
+    """
+
+    title: str
+    picture: str
+    notice: str
+    remarks: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    files: Sequence[str]
+    command: str
+
+
 def render(page: Page) -> str:
-    """Return the page as HTML; everything is inside it, so nothing is requested when it is opened."""
+    """Return the page of a picture as HTML; all is inside it, so that nothing is requested when it is opened."""
+    return _rendered("restored.html", page)
+
+
+def render_ecg(page: Sheet) -> str:
+    """Return the page of an ECG as HTML, likewise."""
+    return _rendered("restored_ecg.html", page)
+
+
+def _rendered(template: str, page: Page | Sheet) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("posterity.report", "templates")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("restored.html").render(page=page)
+    return environment.get_template(template).render(page=page)

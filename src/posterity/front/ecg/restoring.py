@@ -1,0 +1,163 @@
+"""From a record with gaps to records without, each a draw of the posterior at the rate of what was measured."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from posterity import signals
+from posterity.ecg import beats
+from posterity.ecg.files.record import Record
+from posterity.ecg.leads import STANDARD, twelve
+from posterity.ecg.paper import NOTICE, RESTORED
+from posterity.errors import PosterityError
+from posterity.front import restoring
+from posterity.front.ecg import missing, prior
+from posterity.front.measuring import Measurement
+from posterity.front.restorations import Restorations
+from posterity.front.samplers import Guidance
+from posterity.operators.masks import Inpainting
+from posterity.signals.ecg import LEADS
+
+__all__ = ["LONGEST", "Restored", "restore"]
+
+_log = logging.getLogger(__name__)
+Array = NDArray[np.float64]
+LONGEST = 120.0
+"""Seconds of a record that is restored."""
+_BESIDE = 1.5
+"""Samples of the prior's rate on either side of a gap that count as missing: resampling has mixed them with it."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """An ECG and its restorations.
+
+    Arguments:
+        record: what was measured, without what was hidden.
+        measured: the twelve leads as far as they are known, (12, time), NaN elsewhere.
+        pool: draws of the eight leads at the prior's rate.
+        draws: the twelve leads of every draw in mV at the record's rate, (N, 12, time); what was measured is as it was.
+        remarks: in words, about what is odd.
+    """
+
+    record: Record
+    measured: Array
+    pool: Restorations
+    draws: Array
+    remarks: Sequence[str]
+
+    @property
+    def gaps(self) -> NDArray[np.bool_]:
+        """Return True where a value was restored, (12, time)."""
+        absent: NDArray[np.bool_] = np.isnan(self.measured)
+        return absent
+
+    @property
+    def leads(self) -> Sequence[str]:
+        """Return the leads of which a part or all was restored."""
+        return [lead for lead, row in zip(STANDARD, self.gaps, strict=True) if row.any()]
+
+    def drawn(self, number: int) -> Record:
+        """Return one draw as a record that says what it is."""
+        return self._record(self.draws[number], f"sample {number} of {len(self.draws)}")
+
+    @property
+    def mean(self) -> Record:
+        """Return the mean of the draws, likewise."""
+        return self._record(self.draws.mean(0), f"mean of {len(self.draws)} samples")
+
+    def _record(self, values: Array, what: str) -> Record:
+        about = self.pool.about
+        how = f"prior {about['prior']}, sampler {about['sampler']['name']}, seed {about['seed']}"
+        said = (NOTICE, f"{RESTORED}: {', '.join(self.leads)} ({what})", f"posterity: {how}")
+        return Record(values, STANDARD, self.record.rate, said)
+
+
+def restore(
+    record: Record, *, sampler: str | Path = "exact", samples: int = 40, guidance: Guidance | None = None,
+    coupled: bool | int = False, seed: int = 0, sigma_y: float = prior.NOISE, item: str = "ecg",
+) -> Restored:  # fmt: skip
+    """Draw what a record lacks.
+
+    Arguments:
+        record: NaN where something is missing; leads that it does not have are missing, too.
+        sampler, samples, guidance, coupled, seed: as in :func:`posterity.restore`.
+        sigma_y: noise of what was measured, in mV.
+        item: its name, on which draws depend.
+
+    Raises:
+        PosterityError: where nothing is missing, or the record is too long.
+    """
+    if record.seconds > LONGEST:
+        raise PosterityError(f"it lasts {record.seconds:g} s, at most {LONGEST:g} s are restored; cut a part out of it")
+    every = missing.known(record)
+    fit, card = prior.shipped()
+    slow, keep = _slow(every[[STANDARD.index(lead) for lead in LEADS]], record.rate, fit.rate)
+    if record.rate != fit.rate:
+        _log.warning("resampled from %g to %g samples per second, the prior's rate", record.rate, fit.rate)
+    gaussian = fit.prior(slow.shape[1])
+    gaussian.about = card["about"]
+    operator = Inpainting(torch.from_numpy(keep).double()[None], gaussian.signal_shape)
+    y = operator(torch.from_numpy(slow)[None])
+    measurement = Measurement(y, operator, sigma_y, "", item, None, signals.find("ecg", fit.rate))
+    remarks = _unlikely(fit, card, slow, keep)
+    for remark in remarks:
+        _log.warning("%s", remark)
+    asked: dict[str, Any] = {"guidance": guidance, "coupled": coupled, "seed": seed}
+    pool = restoring.restore(measurement, prior=gaussian, sampler=sampler, samples=samples, **asked)
+    draws = np.stack([_whole(every, x.double().numpy(), record, fit.rate) for x in pool.samples])
+    return Restored(record, every, pool, draws, remarks)
+
+
+def _slow(eight: Array, rate: float, wanted: float) -> tuple[Array, NDArray[np.bool_]]:
+    """Return leads (8, time) at the prior's rate, 0 where they are missing, and where they are known."""
+    seen = ~np.isnan(eight)
+    times = np.arange(eight.shape[1])
+    filled = np.stack(
+        [
+            np.interp(times, times[row], x[row]) if row.any() else np.zeros(len(x))
+            for x, row in zip(eight, seen, strict=True)
+        ]
+    )
+    slow = beats.resampled(filled, rate, wanted)
+    if rate == wanted:
+        return np.where(seen, slow, 0.0), seen
+    reach, ends = _BESIDE * rate / wanted, np.arange(slow.shape[1]) * rate / wanted
+    first = np.clip(np.ceil(ends - reach), 0, None).astype(int)
+    last = np.clip(np.floor(ends + reach), None, eight.shape[1] - 1).astype(int)
+    count = np.cumsum(np.pad(~seen, ((0, 0), (1, 0))), axis=1)  # of missing samples before each
+    known = count[:, last + 1] - count[:, np.minimum(first, last)] == 0
+    return np.where(known, slow, 0.0), known
+
+
+def _whole(every: Array, draw: Array, record: Record, rate: float) -> Array:
+    """Return the twelve leads of a draw (8, n) at the record's rate; what is known stays as it was."""
+    fast = beats.resampled(draw, rate, record.rate)[:, : every.shape[1]]
+    eight = every[[STANDARD.index(lead) for lead in LEADS]]
+    filled = np.where(np.isnan(eight), fast, eight)
+    return np.where(np.isnan(every), twelve(filled), every)
+
+
+def _unlikely(fit: prior.Fit, card: Mapping[str, Any], slow: Array, keep: NDArray[np.bool_]) -> list[str]:
+    """Return a line about the leads that are unlike those of the prior: filtered otherwise, paced, at another gain."""
+    found = prior.evidence(fit, torch.from_numpy(slow)[None])[0].tolist()
+    low, high = [], []
+    for lead, value, whole in zip(LEADS, found, np.all(keep, axis=1), strict=True):
+        least, most = card["evidence"]["quantiles"][lead]
+        low += [lead] if whole and value < least else []
+        high += [lead] if whole and value > most else []
+    said = [(low, "less likely than 99.5 % of the records it was made of: paced, another gain, another filter?"),
+            (high, "calmer than 99.5 % of the records it was made of: another gain, a strong filter?")]  # fmt: skip
+    return [f"to the prior {_are(leads)} {why}" for leads, why in said if leads]
+
+
+def _are(leads: Sequence[str]) -> str:
+    return f"{', '.join(leads)} {'is' if len(leads) == 1 else 'are'}"
