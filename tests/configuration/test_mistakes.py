@@ -195,7 +195,7 @@ def test_values_of_the_configuration(folder, config, expected):
         ({"runs": [{"dataset": "openmoji-smileys"}]}, "runs[0]: 'tasks', 'prior', 'samplers' is missing"),
         ({"metrics": ["psrn"]}, "metrics[0] = 'psrn': unknown metric; did you mean 'psnr'?"),
         ({"tables": ["costs"]}, "tables = 'costs': unknown table; did you mean 'cost'?"),
-        ({"figures": ["fig04_toys"]}, "figures = 'fig04_toys': unknown figure; did you mean 'fig04_toy'?"),
+        ({"figures": ["plane_rule"]}, "figures = 'plane_rule': unknown figure; did you mean 'plane_rules'?"),
         (
             {"study": {"comparisons": [{"study": "coverage", "approach": "fps"}]}},
             "study.comparisons[0].approach = 'fps': unknown subset of this experiment's runs",
@@ -423,8 +423,8 @@ def test_files_that_are_read_are_there(folder):
 
 
 def test_figures_of_answers_need_answers(folder):
-    found = lines(folder, {}, {"figures": ["fig04_toy", "fig08_study_guidance"]})
-    where = "config: experiments.mine.figures = 'fig08_study_guidance': is drawn of answers; give `study.responses` or"
+    found = lines(folder, {}, {"figures": ["plane_rules", "study_guidance"]})
+    where = "config: experiments.mine.figures = 'study_guidance': is drawn of answers; give `study.responses` or"
     assert len(found) == 1 and found[0].startswith(where)
     assert len(lines(folder, {}, {"figures": "all"})) == 4
 

@@ -255,9 +255,9 @@ def test_small_images_have_metrics_that_are_not_available_and_are_no_mistake(fol
         ({"tables": ["quality"]}, "tables = 'quality': needs metrics of a run"),
         ({"tables": ["subsets"], "metrics": ["diversity"]}, "tables = 'subsets': needs subsets"),
         ({"figures": ["hierarchy"]}, "figures = 'hierarchy': needs a pool of at least 20 samples"),
-        ({"figures": ["fig05_subsets_gallery"]}, "figures = 'fig05_subsets_gallery': needs the subsets random, kmeans"),
+        ({"figures": ["subsets_gallery"]}, "figures = 'subsets_gallery': needs the subsets random, kmeans"),
         ({"figures": ["toy_sweeps"]}, "figures = 'toy_sweeps': needs closed-form problems with `sweeps`"),
-        ({"figures": ["fig15_eta_gallery"]}, "figures = 'fig15_eta_gallery': needs one sampler with two strengths"),
+        ({"figures": ["eta_gallery"]}, "figures = 'eta_gallery': needs one sampler with two strengths"),
     ],
 )  # fmt: skip
 def test_a_table_or_figure_of_what_the_experiment_does_not_make(folder, experiment, said):

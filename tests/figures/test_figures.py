@@ -1,6 +1,7 @@
 """Every figure from the made-up experiment, and what the figures must show."""
 
 import io
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from PIL import Image
 from posterity import figures
 from posterity.artifacts import store
 from posterity.errors import PosterityError
-from posterity.figures import _study, _toy, gallery, style
+from posterity.figures import _plane, _study, gallery, style
 from posterity.stages import figure
 
 ELSEWHERE = ("restorations", "priors")
@@ -36,7 +37,7 @@ def test_every_name_is_drawn(name, everything, tmp_path):
     assert 0.01 < (levels < 250).mean() < 0.95, "neither blank nor black"
 
 
-SLOW = ("fig03_kurtosis", "exact_distance")
+SLOW = ("kurtosis", "exact_distance")
 
 
 def test_names_are_the_files():
@@ -50,18 +51,18 @@ def test_names_are_the_files():
 
 def test_toy_rules():
     """FPS shows all modes, Uniformization of everything misses the dominant one, K-means crowds there."""
-    points, mode = _toy.mixture()
+    points, mode = _plane.mixture()
     assert points.shape == (1000, 2) and set(mode) == set(range(10)) and (mode == 0).mean() > 0.93
-    assert set(mode[_toy.choose("fps")]) == set(range(10))
-    assert 0 not in mode[_toy.choose("uniformization")]
-    assert (mode[_toy.choose("kmeans")] == 0).sum() >= 5
-    assert (mode[_toy.choose("random")] == 0).mean() > 0.7
-    assert set(mode[_toy.choose("uniformization", keep_fraction=0.9)]) == {0}
+    assert set(mode[_plane.choose("fps")]) == set(range(10))
+    assert 0 not in mode[_plane.choose("uniformization")]
+    assert (mode[_plane.choose("kmeans")] == 0).sum() >= 5
+    assert (mode[_plane.choose("random")] == 0).mean() > 0.7
+    assert set(mode[_plane.choose("uniformization", keep_fraction=0.9)]) == {0}
 
 
 def test_the_same_artifacts_give_the_same_bytes(everything, tmp_path):
     for out in (tmp_path / "a.svg", tmp_path / "b.svg"):
-        figure.run({"experiment": "e", "figure": "fig07_guidance_gallery", "items": 1}, inputs=everything, output=out)
+        figure.run({"experiment": "e", "figure": "guidance_gallery", "items": 1}, inputs=everything, output=out)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
@@ -78,7 +79,7 @@ def test_a_gallery_keeps_the_pictures_pixels():
 
 def test_discarding_is_shown_of_faces_and_of_other_images(everything, tmp_path):
     captions = []
-    for name in ("fig12_discard_inpainting", "fig13_discard_natural"):
+    for name in ("discard_inpainting", "discard_natural"):
         out = tmp_path / f"{name}.svg"
         figure.run({"experiment": "e", "figure": name}, inputs=everything, output=out)
         captions.append(out.read_text())
@@ -87,14 +88,14 @@ def test_discarding_is_shown_of_faces_and_of_other_images(everything, tmp_path):
 
 def test_simulated_answers_are_labelled(everything, experiment, tmp_path):
     out = tmp_path / "f.svg"
-    figure.run({"experiment": "e", "figure": "fig06_study_subsets"}, inputs=everything, output=out)
+    figure.run({"experiment": "e", "figure": "study_subsets"}, inputs=everything, output=out)
     assert "simulated respondent, not of people" in out.read_text()
     people = tmp_path / "people.parquet"
     rows = store.read(experiment["responses"][0], "responses").to_pylist()
     store.write(
         people, "responses", [r | {"simulated": False, "participant": "p" + r["participant"]} for r in rows], {}
     )
-    figure.run({"experiment": "e", "figure": "fig06_study_subsets"}, inputs=[*everything, people], output=out)
+    figure.run({"experiment": "e", "figure": "study_subsets"}, inputs=[*everything, people], output=out)
     assert "simulated" not in out.read_text(), "people's answers go before simulated ones"
 
 
@@ -125,7 +126,7 @@ def test_study_figures_from_an_analysis(experiment, tmp_path):
     table, out = tmp_path / "analysis.parquet", tmp_path / "f.svg"
     given = {"questions": experiment["questions"][0], "responses": experiment["responses"]}
     analyse.run({"seed": 0, "replicates": 500}, **given, output=table)
-    figure.run({"experiment": "e", "figure": "fig17_diversity_coverage"}, inputs=[table], output=out)
+    figure.run({"experiment": "e", "figure": "diversity_coverage"}, inputs=[table], output=out)
     assert "by construction" in out.read_text()
 
 
@@ -137,12 +138,12 @@ def test_what_is_missing_is_named_in_one_line(experiment, tmp_path):
         return str(error.value)
 
     samples = experiment["samples"]
-    assert "fig06_study_subsets needs responses artifacts" in message("fig06_study_subsets", samples)
-    assert "needs measurements" in message("fig07_guidance_gallery", samples)
-    assert "with sampler exact" in message("fig07_guidance_gallery", samples, sampler="exact")
-    assert "needs subsets" in message("fig05_subsets_gallery", samples)
-    assert "choose one of fig01_teaser" in message("nope", samples)
-    assert "not an artifact" in message("fig04_toy", [_stray(tmp_path)])
+    assert "study_subsets needs responses artifacts" in message("study_subsets", samples)
+    assert "needs measurements" in message("guidance_gallery", samples)
+    assert "with sampler exact" in message("guidance_gallery", samples, sampler="exact")
+    assert "needs subsets" in message("subsets_gallery", samples)
+    assert "choose one of teaser" in message("nope", samples)
+    assert "not an artifact" in message("plane_rules", [_stray(tmp_path)])
 
 
 def _stray(folder):
@@ -151,3 +152,10 @@ def _stray(folder):
 
     pq.write_table(pa.table({"x": [1]}), folder / "stray.parquet")
     return folder / "stray.parquet"
+
+
+def test_every_figure_of_the_paper_has_its_place_in_the_list():
+    text = (Path(__file__).parents[2] / "resources/papers/README.md").read_text()
+    listed = re.findall(r"^\| cohen2024 \| (\d+) \| (\w+) \|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in listed] == [*range(1, 19)]
+    assert {name for _, name in listed} <= set(figures.NAMES)

@@ -16,7 +16,7 @@ def page(experiment, everything, tmp_path_factory):
     made = [root / "tables" / "e" / f"{n}.parquet" for n in ("super_resolution", "exact_posterior", "cost", "guidance")]
     for path in made:
         table.run({"experiment": "e", "table": path.stem, "task": "sr16"}, inputs=everything, output=path)
-    for name in ("fig04_toy", "fig07_guidance_gallery", "fig06_study_subsets"):
+    for name in ("plane_rules", "guidance_gallery", "study_subsets"):
         path = root / "figures" / "e" / f"{name}.svg"
         figure.run({"experiment": "e", "figure": name, "items": 1}, inputs=everything, output=path)
         made += [path, path.with_suffix(".png")]

@@ -29,7 +29,7 @@ def test_figures_drawn_from_the_archive_alone_are_identical(archive, run, tmp_pa
     assert done.stdout.splitlines()[-1] == "4 tables and figures in redrawn, 4 the same as in the archive"
     assert not (tmp_path / "data").exists()
     drawn = sorted(p.relative_to(tmp_path / "redrawn") for p in (tmp_path / "redrawn").rglob("*.*"))
-    assert [p.name for p in drawn if p.suffix == ".svg"] == ["exact_distance.svg", "fig07_guidance_gallery.svg"]
+    assert [p.name for p in drawn if p.suffix == ".svg"] == ["exact_distance.svg", "guidance_gallery.svg"]
     for path in drawn:
         # a table's Parquet says where its inputs were, as the hidden file beside a figure does
         if path.suffix != ".parquet" and path.name[0] != ".":

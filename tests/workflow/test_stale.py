@@ -25,7 +25,7 @@ from posterity.tables import published
 SAMPLES = f"results/samples/{D}/sr4/kernel/ddnm.parquet"
 METRICS = f"results/metrics/{D}/sr4/kernel/ddnm.parquet"
 ENDS = {("table", "tiny/cost"), ("table", "tiny/exact_posterior"), ("figure", "tiny/exact_distance"),
-        ("figure", "tiny/fig07_guidance_gallery")}  # fmt: skip
+        ("figure", "tiny/guidance_gallery")}  # fmt: skip
 
 
 @pytest.fixture
@@ -92,16 +92,16 @@ def test_other_changes_are_seen_too(results, what):
     if what == "a figure's option":
         edit(
             "experiments/tiny.yaml",
-            lambda c: c.update(figures={"exact_distance": {}, "fig07_guidance_gallery": {"items": 1}}),
+            lambda c: c.update(figures={"exact_distance": {}, "guidance_gallery": {"items": 1}}),
         )
-        assert planned() == {("figure", "tiny/fig07_guidance_gallery")}
-        figure = "results/figures/tiny/fig07_guidance_gallery.svg"
+        assert planned() == {("figure", "tiny/guidance_gallery")}
+        figure = "results/figures/tiny/guidance_gallery.svg"
         assert stale() == {figure: "made with other settings (items)"}
         assert "  setting items: null → 1" in posterity("why", figure)
     elif what == "a sampler less":
         edit("experiments/tiny.yaml", lambda c: c["runs"][0].update(samplers=["ddnm", "ddnm_guided"]))
-        edit("experiments/tiny.yaml", lambda c: c.update(tables=["cost"], figures=["fig07_guidance_gallery"]))
-        assert planned() == {("table", "tiny/cost"), ("figure", "tiny/fig07_guidance_gallery")}
+        edit("experiments/tiny.yaml", lambda c: c.update(tables=["cost"], figures=["guidance_gallery"]))
+        assert planned() == {("table", "tiny/cost"), ("figure", "tiny/guidance_gallery")}
     else:
         edit("config.yaml", lambda c: c.update(seed=5))
         assert {stage for stage, _ in planned()} == {"degrade", "posterior", "sample", "measure", "table", "figure"}

@@ -33,7 +33,7 @@ TINY = {
     ],
     "metrics": ["lr_psnr", "residual_rms", "tv", "sliced_wasserstein"],
     "tables": ["exact_posterior", "cost"],
-    "figures": ["exact_distance", "fig07_guidance_gallery"],
+    "figures": ["exact_distance", "guidance_gallery"],
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ runs:
     features: patch
 metrics: [{metrics}]
 tables: [{tables}]
-figures: [fig01_teaser, fig07_guidance_gallery, restorations]
+figures: [teaser, guidance_gallery, restorations]
 """
 
 

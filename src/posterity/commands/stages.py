@@ -309,7 +309,7 @@ def table(settings: Settings, inputs: Inputs, output: Output) -> None:
 def figure(settings: Settings, inputs: Inputs, output: Output) -> None:
     """Draw one figure, as SVG and PNG.
 
-    Example: posterity figure --settings '{"experiment":"mine","figure":"fig07_guidance_gallery"}'
+    Example: posterity figure --settings '{"experiment":"mine","figure":"guidance_gallery"}'
     --inputs sr4.parquet ddnm.parquet ddnm_guided.parquet --output gallery.svg
     """
     _run("figure", settings, inputs=inputs, output=output)

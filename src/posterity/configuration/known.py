@@ -50,7 +50,7 @@ RULES = (
     "measure", "study", "study_simulated", "analyse", "distance", "gather", "table", "figure", "explorer", "report",
 )  # fmt: skip
 """The workflow's rules; an experiment is one too, and needs a name of its own."""
-ANSWERED = ("fig06_study_subsets", "fig08_study_guidance", "fig17_diversity_coverage", "fig18_distance_similarity")
+ANSWERED = ("study_subsets", "study_guidance", "diversity_coverage", "distance_similarity")
 """Figures of a study's answers."""
 OWN = ("folder",)
 """Kinds of datasets that are made of a person's own files and of no asset."""

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["BESIDE", "NAMES", "Drawing", "find"]
 
 NAMES = (
-    "fig01_teaser", "fig02_projection_histogram", "fig03_kurtosis", "fig04_toy", "fig05_subsets_gallery",
-    "fig06_study_subsets", "fig07_guidance_gallery", "fig08_study_guidance", "fig09_toy_fps",
-    "fig10_toy_uniformization", "fig11_discard_super_resolution", "fig12_discard_inpainting",
-    "fig13_discard_natural", "fig14_dps_artifacts", "fig15_eta_gallery", "fig16_threshold_gallery",
-    "fig17_diversity_coverage", "fig18_distance_similarity", "hierarchy", "exact_distance", "restorations",
+    "teaser", "projection_histogram", "kurtosis", "plane_rules", "subsets_gallery",
+    "study_subsets", "guidance_gallery", "study_guidance", "plane_fps",
+    "plane_uniformization", "discard_super_resolution", "discard_inpainting",
+    "discard_natural", "dps_artifacts", "eta_gallery", "threshold_gallery",
+    "diversity_coverage", "distance_similarity", "hierarchy", "exact_distance", "restorations",
     "priors", "toy_samplers", "toy_sweeps",
 )  # fmt: skip
-"""Figures that can be named in a configuration; a number is that of the paper's figure."""
+"""Figures that can be named in a configuration; resources/papers says which figure of a paper each stands for."""
 BESIDE = ("cost_error",)
 """Figures of what no experiment makes: certificates, from `posterity verify`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from posterity.figures import _toy, style
+from posterity.figures import _plane, style
 from posterity.tables.frames import Frames
 
 __all__ = ["SECTION", "TITLE", "draw"]
@@ -17,9 +17,9 @@ _FIRST = (30, 100, 300, 1000)
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """One panel for each number L of points that are kept first; needs no artifacts."""
-    panels = [_toy.Chosen(f"FPS, L = {n}", _toy.choose("fps", first=n)) for n in _FIRST]
-    return _toy.draw(
+    panels = [_plane.Chosen(f"FPS, L = {n}", _plane.choose("fps", first=n)) for n in _FIRST]
+    return _plane.draw(
         panels,
-        f"{_toy.COUNT} of the L points that are kept before farthest-point sampling begins: the more there are, the "
+        f"{_plane.COUNT} of the L points that are kept before farthest-point sampling begins: the more there are, the "
         "farther the chosen ones spread.",
     )

@@ -1,4 +1,4 @@
-"""The toy of the paper's Figs. 4, 9 and 10: ten Gaussians in the plane, the middle one with 95 % of the mass.
+"""Ten Gaussians in the plane, the middle one with 95 % of the mass (the paper's Figs. 4, 9 and 10).
 
 Means and covariances are not published; here the nine others stand evenly on a circle of radius 10 and all
 covariances are the identity.
