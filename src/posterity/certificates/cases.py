@@ -1,4 +1,7 @@
-"""The problems that samplers are checked on: a prior whose posterior is known, and a linear task."""
+"""The problems that samplers are checked on: a prior whose posterior is known, and a linear task.
+
+Of a latent prior everything is about states: what samplers draw, the matrix, and the exact posterior.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from posterity.certificates import latent
 from posterity.certificates.conditional import Components, Conditional, Exact
 from posterity.certificates.gibbs import LAWS, SIZE, Chains
 from posterity.certificates.gibbs import prior as levy
@@ -23,6 +27,7 @@ from posterity.operators.dense import Dense
 from posterity.priors.base import Prior
 from posterity.priors.gaussian import Gaussian
 from posterity.priors.kernel import Kernel
+from posterity.priors.latent import Latent
 from posterity.priors.levy import problems
 from posterity.priors.mixture import Mixture
 
@@ -67,7 +72,7 @@ class Instance:
     Arguments:
         prior: what samplers see.
         operator: A, shared by all rows.
-        matrix: A as a matrix (m, d), measured entries alone.
+        matrix: A as a matrix (m, d), measured entries alone; of a latent prior, A∘D without its constant.
         sigma_y: noise level in the units of x, ≥ 0.
         truths: (R, d).
         y: (R, *measurement).
@@ -101,8 +106,13 @@ class Instance:
 
     @cached_property
     def measured(self) -> Tensor:
-        """y as vectors of the measured entries, (R, m)."""
-        return self.y.flatten(1)[:, self.operator.where_measured(self.y[:1]).flatten() > 0]
+        """y as vectors of the measured entries, (R, m), without the constant of A∘D."""
+        y = self.y - self.seen(torch.zeros(1, self.dim, dtype=torch.float64)) if self.prior.latent else self.y
+        return y.flatten(1)[:, self.operator.where_measured(self.y[:1]).flatten() > 0]
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Return the measurements of x without noise, (N, d) → (N, *measurement)."""
+        return _seen(self.prior, self.operator, x)
 
     def residuals(self, x: Tensor) -> Tensor:
         """‖y_r - A x‖² of x (R, S, d), (R, S)."""
@@ -170,8 +180,33 @@ def _kernel(images: Tensor | None) -> Source:
     return Source.of(Kernel(images, weights, bandwidth), components)
 
 
-PRIORS: dict[str, Build] = {"gaussian": _gaussian, "mixture": _mixture, "kernel": _kernel}
+def _latent_gaussian(_: Tensor | None) -> Source:
+    return _states(latent.gaussian())
+
+
+def _latent_mixture(_: Tensor | None) -> Source:
+    return _states(latent.mixture())
+
+
+def _states(prior: Latent) -> Source:
+    """A source of the states of a prior, of whose signals y is measured."""
+    assert isinstance(prior.prior, Mixture)
+    return Source.of(prior, Components(prior.prior.weights, prior.prior.means, prior.prior.covariances))
+
+
+PRIORS: dict[str, Build] = {
+    "gaussian": _gaussian,
+    "mixture": _mixture,
+    "kernel": _kernel,
+    "latent_gaussian": _latent_gaussian,
+    "latent_mixture": _latent_mixture,
+}
 """Priors whose posterior has a closed form; each takes the images of a data set (N, C, H, W), or None."""
+
+LATENT = ("latent_gaussian", "latent_mixture")
+"""Those of states."""
+_NOISY = tuple(name for name, task in TASKS.items() if task["sigma_y"] > 0)
+"""Tasks with a latent prior: without noise y is a signal of no state, but for the truth's."""
 
 PROCESSES = tuple(LAWS)
 """Priors of signals whose posterior Gibbs chains give."""
@@ -191,6 +226,8 @@ def tasks(prior: str) -> tuple[str, ...]:
         raise PosterityError(f"prior {prior!r} is not one that verify knows; choose one of {known}")
     if prior == "bernoulli_laplace":
         return _SINGLY
+    if prior in LATENT:
+        return _NOISY
     return _PROBLEMS if prior in PROCESSES else tuple(TASKS)
 
 
@@ -245,16 +282,21 @@ def seen(toy: Toy, draws: int, *key: object) -> Instance:
 
 
 def _instance(source: Source, operator: Operator, sigma_y: float, count: int, key: tuple[object, ...]) -> Instance:
-    shape = source.prior.signal_shape
     truths = source.draw(count, "truths", *key)
-    y = operator(truths.unflatten(1, shape))
+    y = _seen(source.prior, operator, truths)
     drawn = torch.from_numpy(generator("verify", "y", *key).standard_normal(tuple(y.shape)))
     y = y + sigma_y * operator.where_measured(y) * drawn
-    matrix = _matrix(operator, shape, y[:1])
+    matrix = _matrix(source.prior, operator, y[:1])
     measured = operator.where_measured(y[:1]).flatten() > 0
-    exact = source.condition(matrix, y.flatten(1)[:, measured], sigma_y)
+    short = y - _seen(source.prior, operator, torch.zeros_like(truths[:1])) if source.prior.latent else y
+    exact = source.condition(matrix, short.flatten(1)[:, measured], sigma_y)
     draws = source.draw(2000, "prior", *key)
     return Instance(source.prior, operator, matrix, sigma_y, truths, y, exact, draws)
+
+
+def _seen(prior: Prior, operator: Operator, x: Tensor) -> Tensor:
+    """What is measured of states, or signals, x (N, d)."""
+    return operator(prior.decode(x.unflatten(1, prior.state_shape)))
 
 
 def _operator(settings: Mapping[str, Any], shape: tuple[int, ...]) -> Operator:
@@ -266,6 +308,9 @@ def _operator(settings: Mapping[str, Any], shape: tuple[int, ...]) -> Operator:
     return build(settings, shape, parameters)
 
 
-def _matrix(operator: Operator, shape: tuple[int, ...], y: Tensor) -> Tensor:
-    basis = torch.eye(math.prod(shape), dtype=torch.float64).unflatten(1, shape)
-    return operator(basis).flatten(1).T[operator.where_measured(y).flatten() > 0]
+def _matrix(prior: Prior, operator: Operator, y: Tensor) -> Tensor:
+    basis = torch.eye(math.prod(prior.state_shape), dtype=torch.float64)
+    columns = _seen(prior, operator, basis)
+    if prior.latent:
+        columns = columns - _seen(prior, operator, torch.zeros_like(basis[:1]))
+    return columns.flatten(1).T[operator.where_measured(y).flatten() > 0]

@@ -44,15 +44,17 @@ def restore(
 ) -> tuple[Tensor, Cost]:
     """Return what ``sampler`` makes of the measurements ``rows`` (long, may repeat), (rows, d), and the cost.
 
+    Of a latent prior these are states.
     Rows of one measurement are samples of one item, unless ``items`` says otherwise.
     """
     items = rows if items is None else items
     problem = Problem(instance.prior, instance.operator, instance.y[rows], instance.sigma_y, items)
     samples = sampler.sample(problem, noise)
-    wanted = (len(rows), *instance.prior.signal_shape)
-    if tuple(samples.x.shape) != wanted:
-        raise PosterityError(f"the sampler returned a tensor of shape {tuple(samples.x.shape)}, not {wanted}")
-    return samples.x.detach().double().flatten(1), samples.cost
+    x = samples.x if samples.state is None else samples.state
+    wanted = (len(rows), *instance.prior.state_shape)
+    if tuple(x.shape) != wanted:
+        raise PosterityError(f"the sampler returned a tensor of shape {tuple(x.shape)}, not {wanted}")
+    return x.detach().double().flatten(1), samples.cost
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def _functions(pools: Pools) -> Iterator[tuple[str, bool, Function]]:
         yield f"projection {i + 1}", True, partial(_along, direction)
     yield "first entry", True, lambda x: x[..., 0]
     yield "last entry", True, lambda x: x[..., -1]
-    yield "total variation", True, lambda x: _total_variation(x.unflatten(2, instance.prior.signal_shape))
+    yield "total variation", True, lambda x: _total_variation(x.unflatten(2, instance.prior.state_shape))
     if instance.sigma_y > 0:
         yield "residual", True, instance.residuals
     yield "tarp", False, distance_to(_references(pools), pools.x.flatten(0, 1).std(0).clamp(min=1e-9))

@@ -115,7 +115,7 @@ def _pair(evidence: Evidence, pools: Pools, both: Instance) -> Apart:
 def _with_another(instance: Instance, seed: int) -> Instance:
     """Return the same problem with the measurement of a second signal beside its own."""
     truth = instance.prior_draws[:1]
-    y = instance.operator(truth.unflatten(1, instance.prior.signal_shape))
+    y = instance.seen(truth)
     drawn = torch.from_numpy(generator("reading", instance.dim, seed).standard_normal(tuple(y.shape)))
     y = y + instance.sigma_y * instance.operator.where_measured(y) * drawn
     both = replace(instance, truths=torch.cat([instance.truths, truth]), y=torch.cat([instance.y, y]), memory={})
