@@ -122,6 +122,10 @@ def _two_priors(made: Made) -> bool:
     return any(len(priors) > 1 for priors in found.values())
 
 
+def _late(made: Made) -> bool:
+    return any(Recipe.of(sampler).wrapper("flash") is not None for sampler in made.samplers.values())
+
+
 def _saturating(made: Made) -> bool:
     noiseless = [(task, sampler) for _, task, _, sampler in made.samplers if not task.endswith("noisy")]
     return any(sampler == "dps" and task.startswith(("inpaint", "sr")) for task, sampler in noiseless)
@@ -157,6 +161,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "restoration": (_measured(names=_TEN), "metrics of one of the ten inverse problems, like pool4"),
         "cost": (_run, "a run"),
         "kurtosis": (_pooled(), _LARGE),
+        "flash": (lambda made: bool(made.metrics) and _late(made), "metrics of a sampler that begins late (flash)"),
         "toy_distance": _PLAIN,
         "toy_sweeps": _SWEEP,
     },

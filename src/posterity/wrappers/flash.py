@@ -53,7 +53,9 @@ class Flash(Wrapper):
     init: Annotated[
         Literal["paper", "calibrated", "noised"], Field(description="first state: mixed, scaled or noised to its level")
     ] = "paper"
-    multiplier: Annotated[float, Field(gt=0, description="of v̂, before everything")] = 1.0
+    multiplier: Annotated[
+        float, Field(ge=0, description="of v̂, before everything; 0 decodes ẑ itself, without a call")
+    ] = 1.0
 
     needs = frozenset({"begins_late"})
 

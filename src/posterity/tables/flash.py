@@ -1,0 +1,151 @@
+"""What a late start saves and costs: each run that begins late beside the plain sampler and the best fixed start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from posterity.tables import _runs
+from posterity.tables.cells import Cell, interval, item_means, join, mean_cell, paired_cell
+from posterity.tables.frames import KEYS, Artifact, Frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+
+ROWS = KEYS
+TITLE = "Where samplers begin, and what that saves"
+CAPTION = (
+    "Start index and calls of the network for a sample; start minus that which the exact posterior asks for on the "
+    "same levels; calls of the plain sampler over calls. v̂ is the predicted and v̄ the true variance of the estimate's "
+    "error, both means over items; clamped is the share of items with cv̂ ≥ 1. Then LPIPS and PSNR, and their "
+    "differences, paired by item, from the plain sampler and from the best fixed start of the same method (by LPIPS, "
+    "or by PSNR where that was not measured). A start of 0 makes no call: the estimate itself is decoded."
+)
+_QUALITY = {"lpips": 1, "psnr": -1}
+"""Metrics, and whether less is better (1) or more (-1)."""
+
+
+def cells(frames: Frames) -> list[Cell]:
+    """One row for every run that begins late."""
+    runs = {tuple(a.key[k] for k in KEYS): a for a in frames.of("samples")}
+    late = {key: found for key, a in runs.items() if (found := a.recipe.wrapper("flash")) is not None}
+    if not late:
+        raise frames.missing("samples", none="of a run that begins late")
+    columns = (*KEYS, "item", "sample", "start", "forwards")
+    drawn = {key: rows for key, rows in frames.frame("samples", columns).groupby(list(KEYS))}  # noqa: C416
+    measured = dict(_runs.runs(_runs.shown(frames.frame("metrics"))))
+    about = _Severities(frames)
+
+    def rows() -> Iterator[Cell]:
+        for key in sorted(late, key=lambda key: (*key[:3], runs[key].recipe.method, key[3])):
+            others = [k for k in runs if k[:3] == key[:3] and runs[k].recipe.method == runs[key].recipe.method]
+            exact = [k for k in others if k in late and about.kind(k, late[k]) == "exact" and late[k]["multiplier"] > 0]
+            fixed = [k for k in others if k in late and about.kind(k, late[k]) == "fixed"]
+            plain = [k for k in others if not runs[k].recipe.wrap]
+            asked = [k for k in exact if _alike(runs[k], runs[key])]
+            yield from _cost(key, drawn, _best(plain, measured), asked[0] if asked else None)
+            yield from about.cells(key, late[key])
+            for metric in _QUALITY:
+                yield from _quality(key, metric, measured, _best(plain, measured), _best(fixed, measured))
+
+    return list(rows())
+
+
+def _alike(one: Artifact, other: Artifact) -> bool:
+    """True if both walk along the same levels."""
+    return one.recipe.settings == other.recipe.settings
+
+
+def _best(keys: list[Any], measured: Mapping[Any, pd.DataFrame]) -> Any:
+    """The run with the best mean quality; None without any."""
+    for metric, sign in _QUALITY.items():
+        means = {k: item_means(rows[rows["metric"] == metric]) for k in keys if (rows := measured.get(k)) is not None}
+        means = {k: own for k, own in means.items() if not own.empty}
+        if means:
+            return min(means, key=lambda k: sign * float(means[k].mean()))
+    return keys[0] if keys else None
+
+
+def _cost(key: Any, drawn: Mapping[Any, pd.DataFrame], plain: Any, exact: Any) -> Iterator[Cell]:
+    """Start, calls, and both against others."""
+    starts, calls = (_of_items(drawn[key], column) for column in ("start", "forwards"))
+    yield _mean(key, "start", starts)
+    if exact is None:
+        yield Cell(
+            key, "start − exact", note="N/A: no run of the same settings begins where the exact posterior asks for"
+        )
+    else:
+        yield _mean(key, "start − exact", starts - _of_items(drawn[exact], "start"))
+    yield _mean(key, "calls", calls)
+    if plain is None:
+        yield Cell(key, "plain / calls", note="N/A: the plain sampler was not run")
+    elif not calls.mean():
+        yield Cell(key, "plain / calls", note="N/A: no call was made")
+    else:
+        yield Cell(key, "plain / calls", float(_of_items(drawn[plain], "forwards").mean() / calls.mean()))
+
+
+def _quality(key: Any, metric: str, measured: Mapping[Any, pd.DataFrame], plain: Any, fixed: Any) -> Iterator[Cell]:
+    """A metric, and its differences from the plain sampler and from the best fixed start."""
+
+    def of(run: Any) -> pd.DataFrame:
+        return measured[run][measured[run]["metric"] == metric]
+
+    if key not in measured or of(key).empty:
+        return
+    yield mean_cell(key, metric, of(key))
+    for what, other in (("plain", plain), ("best fixed", fixed)):
+        column = f"{metric} − {what}"
+        if other not in measured:
+            yield Cell(
+                key, column, note=f"N/A: {'the plain sampler' if what == 'plain' else 'no fixed start'} was not run"
+            )
+        else:
+            found = paired_cell(key, column, of(key), of(other))
+            yield replace(found, note=join(found.note, f"from {other[3]}"))
+
+
+def _of_items(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
+    return rows.groupby("item")[column].mean()
+
+
+def _mean(key: Any, column: str, values: pd.Series[Any]) -> Cell:
+    """The mean over items with its interval."""
+    values = values.dropna()
+    low, high = interval(values.to_numpy())
+    return Cell(key, column, float(values.mean()), low, high, len(values))
+
+
+class _Severities:
+    """The severities of all runs."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._kinds: dict[Any, str] = {}
+        for artifact in frames.of("severity"):
+            about = artifact.about.get("origin", {}).get("settings", {}).get("severity", {})
+            self._kinds[(*(artifact.key[k] for k in KEYS[:3]), about.get("name"))] = about.get("kind", "")
+        columns = (*KEYS[:3], "severity", "item", "v_hat", "v_bar")
+        self._rows = frames.frame("severity", columns).set_index([*KEYS[:3], "severity"]).sort_index()
+
+    def kind(self, key: Any, flash: Mapping[str, Any]) -> str:
+        """How the severity of a run was estimated."""
+        return self._kinds.get((*key[:3], flash["severity"]), "")
+
+    def cells(self, key: Any, flash: Mapping[str, Any]) -> Iterator[Cell]:
+        """Predicted and true error, how they go together, and how often the first state was clamped."""
+        rows = self._rows.loc[[(*key[:3], flash["severity"])]].set_index("item")
+        yield _mean(key, "v̂", rows["v_hat"])
+        known = rows.dropna(subset=["v_bar"])
+        if known.empty:
+            yield Cell(key, "v̄", count=0, note="N/A: nobody knows the truth")
+            return
+        yield _mean(key, "v̄", known["v_bar"])
+        varied = len(known) > 2 and known["v_hat"].nunique() > 1 and known["v_bar"].nunique() > 1
+        told = float(known["v_hat"].corr(known["v_bar"])) if varied else None
+        why = None if varied else "N/A: fewer than three items, or one variance for all"
+        yield Cell(key, "r(v̂, v̄)", told, count=len(known) if varied else None, note=why)
+        share = (flash["c"] or 0) * flash["multiplier"] * rows["v_hat"]
+        yield Cell(key, "clamped", float(((share >= 1) & (flash["init"] == "paper")).mean()), count=len(rows))
