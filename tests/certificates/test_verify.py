@@ -294,3 +294,16 @@ def test_a_tier_is_a_word_and_a_setting_goes_to_all_that_have_it(monkeypatch, tm
     assert asked["tier"] == "standard" and chosen["exact"] == {}
     assert chosen["dps"] == {"steps": 9, "scale": 0.1} and chosen["ddnm"] == {"steps": 9}
     assert set(asked["priors"]) >= {"gaussian", "mixture", "kernel"} and len(asked["tasks"]) >= 4
+
+
+def test_a_variant_is_measured_with_its_settings_under_its_name(tmp_path, monkeypatch):
+    folder = tmp_path / "config" / "samplers"
+    folder.mkdir(parents=True)
+    variants = "variants: {brisk: {settings: {steps: 3}}, apart: {wrap: [{diversity: {eta: 0.1}}]}}"
+    (folder / "ddnm.yaml").write_text(f"method: ddnm\n{variants}\n")
+    monkeypatch.chdir(tmp_path)
+    words = "brisk", "ddnm", "--tier", "tiny", "--prior", "gaussian", "--task", "inpaint", "--jobs", 1, "--json"
+    cases = json.loads(call(*words).stdout)["cases"]
+    assert [(case["sampler"], json.loads(case["settings"])["steps"]) for case in cases] == [("brisk", 3), ("ddnm", 100)]
+    assert "variant apart has wrappers" in call("apart").output
+    assert "sampler 'nobody' does not exist" in call("nobody", "--tier", "tiny").output

@@ -172,6 +172,24 @@ def test_the_inverse_problems_are_planned_on_request_alone(folder):
     assert degrade["task"]["sigma_y"] == 0.05 and degrade["items"] < 16, "a run may measure fewer items"
 
 
+def test_the_question_of_vipaint_is_planned_on_request_alone(folder):
+    """Every sampler on every mask, beside the exact posterior and its floor; K and its levels are the variants'."""
+    planned = plan(folder)
+    assert "vipaint" in planned.on_request and "vipaint" not in planned.experiments
+    runs = planned.runs["vipaint"]
+    tasks = {"inpaint_bottom", "inpaint_free_form", "inpaint_box"}
+    samplers = {"exact", "exact_again", "vipaint2", "vipaint2_early", "vipaint4"}
+    samplers |= {"copaint", "dps", "reddiff", "blended"}
+    assert {key[1:] for key in runs} == {(task, "kernel", sampler) for task in tasks for sampler in samplers}
+    levels = {
+        name: json.loads(planned.job("sample", SMILEYS, "inpaint_box", "kernel", name).json)["sampler"]["settings"][
+            "levels"
+        ]
+        for name in ("vipaint2", "vipaint4")
+    }
+    assert levels == {"vipaint2": [550, 400], "vipaint4": [550, 500, 450, 400]}
+
+
 @pytest.mark.parametrize(
     ("sampler", "prior", "task", "expected"),
     [

@@ -141,11 +141,29 @@ def test_an_object_too_small_or_too_large_is_refused(rows: int) -> None:
         ("window", [1, 1], "no mask in 1000 draws"),
         ("strokes", [0.2, 0.05], "expected the smaller number first"),
         ("strokes", [0, 0], "no mask in 1000 draws"),
+        ("rotated_half", False, "rotated_half is False, expected true"),
+        ("free_form", [0.8, 0.4], "expected the smaller number first"),
+        ("free_form", [0, 0], "no mask in 1000 draws"),
     ],
 )
 def test_a_mask_hides_a_part(name: str, value: object, said: str) -> None:
     with pytest.raises(PosterityError, match=said):
         shapes.SHAPES[name](8, 8, value, generator(0))
+
+
+def test_a_rotated_half_hides_at_least_half_whatever_the_angle() -> None:
+    masks = [shapes.rotated_half(256, 256, True, generator("half", seed)) for seed in range(30)]
+    assert all(0.499 <= missing(keep) < 0.51 for keep in masks)
+    # the angles go all around: each quarter of the image is seen at some and hidden at others
+    corners = torch.stack([keep[0, 64::128, 64::128].flatten() for keep in masks])
+    assert ((corners.mean(0) > 0.2) & (corners.mean(0) < 0.8)).all()
+
+
+@pytest.mark.parametrize("share", [(0.4, 0.8), (0.0, 0.2)])
+def test_free_forms_hide_the_share_that_was_asked_for(share: tuple[float, float]) -> None:
+    shares = [missing(shapes.free_form(64, 64, share, generator("free", seed))) for seed in range(20)]
+    assert share[0] <= min(shares) and max(shares) <= share[1]
+    assert max(shares) - min(shares) > 0.3 * (share[1] - share[0])
 
 
 @pytest.mark.parametrize("share", [(0, 0.01), (0.99, 1)])
@@ -168,6 +186,8 @@ def test_an_impossible_share_is_refused() -> None:
         ("pixels", (0.7, 0.8)),
         ("window", (0.5, 0.8)),
         ("strokes", (0.05, 0.2)),
+        ("rotated_half", True),
+        ("free_form", (0.4, 0.8)),
         ("face_part", "mouth_small"),
     ],
 )

@@ -16,6 +16,10 @@ from posterity.errors import PosterityError
 __all__ = ["Tiers", "verify"]
 
 
+_VARIANTS = Path("config/samplers")
+"""Where variants are, from where the command is given."""
+
+
 class Tiers(Shorthand):
     """Lets ``--quick`` stand for ``--tier quick``."""
 
@@ -23,7 +27,7 @@ class Tiers(Shorthand):
 
 
 def verify(
-    samplers: Annotated[list[str] | None, typer.Argument(help="Methods, with their defaults.")] = None,
+    samplers: Annotated[list[str] | None, typer.Argument(help="Methods, with their defaults, or variants.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All methods.")] = False,
     file: Annotated[Path | None, typer.Option("--sampler", metavar="FILE", help="Your own, in a Python file.")] = None,
     prior: Annotated[list[str] | None, typer.Option(help="May be repeated; all by default.")] = None,
@@ -78,7 +82,7 @@ def verify(
     for number in dict.fromkeys(steps) if steps else (None,):
         chosen = _parse(given or []) | ({} if number is None else {"steps": number})
         entries += _everyone(chosen) if everyone else []
-        entries += [{"method": n, "settings": chosen} for n in dict.fromkeys(samplers or []) if not everyone]
+        entries += [_entry(n, chosen) for n in dict.fromkeys(samplers or []) if not everyone]
         entries += [{"file": str(file), "settings": chosen}] if file else []
     if dim is not None and task:
         raise PosterityError("--dim has a task of its own; leave --task out")
@@ -129,6 +133,24 @@ def _parse(given: list[str]) -> dict[str, Any]:
         except json_reader.Unreadable:
             out[key] = value
     return out
+
+
+def _entry(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands for a method, or for a variant of one that a file beside the configuration defines."""
+    from posterity import samplers, yaml_reader
+
+    if name in samplers.names():
+        return {"method": name, "settings": chosen}
+    for path in sorted(_VARIANTS.glob("*.yaml")):
+        definition = yaml_reader.read(path)
+        variant = (definition.get("variants") or {}).get(name) if isinstance(definition, dict) else None
+        if not isinstance(variant, dict):
+            continue
+        if "wrap" in variant:
+            raise PosterityError(f"{path}: variant {name} has wrappers, which verify does not measure; name its method")
+        settings = {**(variant.get("settings") or {}), **chosen}
+        return {"method": definition["method"], "name": name, "settings": settings}
+    return {"method": name, "settings": chosen}  # the stage says which methods there are
 
 
 def _everyone(chosen: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,11 +25,13 @@ __all__ = [
     "SHAPES",
     "box",
     "expand",
+    "free_form",
     "half",
     "object_box",
     "partial",
     "pixels",
     "random_box",
+    "rotated_half",
     "strokes",
     "window",
 ]
@@ -149,6 +151,47 @@ def strokes(height: int, width: int, missing: Sequence[float], rng: np.random.Ge
     return _until("strokes", missing, draw)
 
 
+def rotated_half(height: int, width: int, wanted: bool, rng: np.random.Generator) -> Tensor:
+    """Without a half-plane through the centre, turned by whole degrees (VIPaint's rotated window).
+
+    As in the source, what is seen is a rectangle of 356×178 in 256×256 pixels that has the centre on its border: of
+    some corners nothing is seen, so that at least half is hidden.
+    """
+    if wanted is not True:
+        raise PosterityError(f"rotated_half is {wanted!r}, expected true: the angle is drawn for each item")
+    rows, columns = _grid(height, width)
+    angle, reach = math.radians(int(rng.integers(360))), 178 / 256
+    across = math.cos(angle) * (columns - 0.5) + math.sin(angle) * (rows - 0.5)
+    up = math.sin(angle) * (columns - 0.5) - math.cos(angle) * (rows - 0.5)
+    seen = (up > 0) & (up <= reach) & (across.abs() <= reach)
+    return partial(seen.float()[None], "rotated_half")
+
+
+def free_form(height: int, width: int, missing: Sequence[float], rng: np.random.Generator) -> Tensor:
+    """Without boxes and brush strokes that cover a share in ``missing`` (Zhao et al. 2021; VIPaint: 0.4 to 0.8).
+
+    Sizes are those of 256×256 pixels: up to 10c boxes with sides to a half, up to 5c to the whole side, up to 20c
+    strokes, with c the sum of both ends, at most 1.
+    """
+    low, high = span("free_form", missing, 0, 1)
+    most = min(low + high, 1.0)
+    rows, columns = _grid(height, width)
+
+    def draw() -> Tensor:
+        hidden = torch.zeros(height, width, dtype=torch.bool)
+        for count, side in ((10, 128), (5, 256)):
+            for _ in range(_below(rng, int(count * most))):
+                top, left, bottom, right = _box_anywhere(rng, side)
+                hidden |= (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+        for _ in range(_below(rng, int(20 * most))):
+            path, thickness = _zigzag(rng), rng.uniform(12, 48) / 256
+            for a, b in pairwise(path):
+                hidden |= _distance(rows, columns, a, b) <= thickness / 2
+        return hidden
+
+    return _until("free_form", (low, high), draw)
+
+
 def object_box(inside: Tensor) -> Tensor:
     """Without the smallest box around ``inside`` (H, W), true on an object; it must cover 2 % to 60 %."""
     where = inside.nonzero()
@@ -189,6 +232,31 @@ def _poly_line(rng: np.random.Generator) -> np.ndarray:
     return np.cumsum(steps, axis=0)
 
 
+def _below(rng: np.random.Generator, count: int) -> int:
+    """A number from 0 to count - 1, or 0."""
+    return int(rng.integers(count)) if count > 0 else 0
+
+
+def _box_anywhere(rng: np.random.Generator, most: int) -> tuple[float, float, float, float]:
+    """Borders of a box with sides below ``most`` of 256 pixels, half of which may be outside, as fractions."""
+    wide, tall = rng.integers(0, most, 2)
+    left = rng.integers(-(wide // 2), 256 - wide + wide // 2)
+    top = rng.integers(-(tall // 2), 256 - tall + tall // 2)
+    return top / 256, left / 256, (top + tall) / 256, (left + wide) / 256
+
+
+def _zigzag(rng: np.random.Generator) -> np.ndarray:
+    """5 to 18 points (n, 2) of a line whose direction alternates between two, as fractions of the sides."""
+    most = 2 * math.pi / 5
+    low, high = most - rng.uniform(0, 2 * math.pi / 15), most + rng.uniform(0, 2 * math.pi / 15)
+    angles = rng.uniform(low, high, int(rng.integers(4, 18)))
+    angles[::2] = 2 * math.pi - angles[::2]
+    mean = math.sqrt(2) / 8
+    lengths = rng.normal(mean, mean / 2, len(angles)).clip(1e-6, 2 * mean)
+    moves = lengths[:, None] * np.stack([np.sin(angles), np.cos(angles)], axis=1)
+    return rng.uniform(0, 1, 2) + np.concatenate([np.zeros((1, 2)), np.cumsum(moves, axis=0)])
+
+
 def _distance(rows: Tensor, columns: Tensor, a: np.ndarray, b: np.ndarray) -> Tensor:
     """Distance (H, W) of the pixels to the segment from ``a`` to ``b``: round ends, so round joints."""
     (ay, ax), (dy, dx) = a.tolist(), (b - a).tolist()
@@ -204,6 +272,8 @@ SHAPES: Mapping[str, Callable[[int, int, Any, np.random.Generator], Tensor]] = {
     "pixels": pixels,
     "window": window,
     "strokes": strokes,
+    "rotated_half": rotated_half,
+    "free_form": free_form,
     "face_part": lambda h, w, name, rng: box(h, w, *FACE_PARTS[name]),
 }
 """{key of an inpainting task: (height, width, the key's value, generator) → keep-mask}."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Subject:
 
 
 def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
-    """Build a subject from {method or file, settings}, or from {sampler, name} of one that is built.
+    """Build a subject from {method or file, settings, perhaps a name}, or from {sampler, name} of one that is built.
 
     A class may name cheaper settings for a tier, a toy problem has published ones, and what is given has the last word.
 
@@ -42,7 +42,8 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
         return Subject(entry["name"], entry["sampler"], "{}")
     given = dict(entry.get("settings") or {})
     if "file" not in entry:
-        return _method(entry["method"], given, tier, toy)
+        found = _method(entry["method"], given, tier, toy)
+        return replace(found, name=entry.get("name", found.name))
     path = Path(entry["file"])
     if path.stem in samplers.names():
         raise PosterityError(f"{path}: {path.stem} is a sampler of posterity; give the file another name")
