@@ -42,8 +42,8 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
         return Subject(entry["name"], entry["sampler"], "{}")
     given = dict(entry.get("settings") or {})
     if "file" not in entry:
-        found = _method(entry["method"], given, tier, toy)
-        return replace(found, name=entry.get("name", found.name))
+        method = _method(entry["method"], given, tier, toy)
+        return replace(method, name=entry.get("name", method.name))
     path = Path(entry["file"])
     if path.stem in samplers.names():
         raise PosterityError(f"{path}: {path.stem} is a sampler of posterity; give the file another name")
