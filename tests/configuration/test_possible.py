@@ -189,6 +189,19 @@ def test_a_late_start_has_its_severity_estimated_first(folder):
     assert plan.job("severity", *key, "exact").code != plan.job("severity", *key, "fixed_100").code
 
 
+def test_the_experiment_flash_is_planned_on_request_with_its_severities():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    assert "flash" in config["on_request"] and "flash" not in config["experiments"]
+    plan = resolve(config | {"on_request": ["flash"]}, ROOT / "config", ROOT / "resources" / "assets.yaml")
+    blur = ("openmoji-smileys-32", "blur_varying", "kernel_latent_32")
+    named = {key[3] for key in plan.keys("severity") if key[:3] == blur}
+    assert named == {"exact", "fixed_20", "fixed_50", "fixed_100", "fixed_200"}
+    late = plan.job("sample", *blur, "dps_flash").settings["sampler"]
+    assert late["wrap"][0]["flash"] == {"severity": "exact", "c": 1.0, "init": "calibrated", "multiplier": 1.0}
+    assert late["settings"] == plan.job("sample", *blur, "dps").settings["sampler"]["settings"]
+    assert plan.has("table", "flash", "flash") and plan.has("figure", "flash", "restorations")
+
+
 @pytest.mark.parametrize(
     ("changes", "experiment", "said"),
     [

@@ -33,7 +33,9 @@ _WORDS = {
     "ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "exact": "exact posterior",
     "mgps": "MGPS", "pgdm": "ΠGDM", "diffpir": "DiffPIR", "reddiff": "RED-diff", "reddiff_v": "RED-diff-V",
     "copaint": "CoPaint", "copaint_tt": "CoPaint-TT", "exact_score": "exact score", "prior": "the prior",
-    "recursion": "recursion",
+    "recursion": "recursion", "psld": "PSLD", "gml_dps": "GML-DPS", "resample": "ReSample",
+    "resample_repository": "ReSample (repository)", "blur_varying": "blur of varying width",
+    "inpaint_varying": "pixels of varying share",
     "exact_again": "exact, another seed", "random": "random", "kmeans": "K-means", "uniformization": "Uniformization",
     "vipaint": "VIPaint", "vipaint1": "VIPaint-1", "vipaint2": "VIPaint-2", "vipaint4": "VIPaint-4",
     "vipaint6": "VIPaint-6", "blended": "Blended",
@@ -44,7 +46,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-_WRAPPERS = {"diversity": "guidance"}
+_WRAPPERS = {"diversity": "guidance", "flash": "Flash"}
 
 
 @dataclass(frozen=True)
