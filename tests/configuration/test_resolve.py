@@ -98,7 +98,7 @@ def settled(name, prior, task):
     samplers = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / "config" / "samplers").glob("*.yaml")}
     read = {part: yaml.safe_load((ROOT / f"config/{part}s/{part}s.yaml").read_text()) for part in ("prior", "task")}
     problems = Problems()
-    known = catalogue(samplers, read | {"dataset": []}, problems)
+    known = catalogue(samplers, read | {"dataset": [], "severity": []}, problems)
     problems.stop()
     return settle(known[name], prior, task, "any")
 
