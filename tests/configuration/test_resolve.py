@@ -96,9 +96,10 @@ def settled(name, prior, task):
     from posterity.configuration.samplers import catalogue, settle
 
     samplers = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / "config" / "samplers").glob("*.yaml")}
-    read = {part: yaml.safe_load((ROOT / f"config/{part}s/{part}s.yaml").read_text()) for part in ("prior", "task")}
+    files = {"prior": "priors", "task": "tasks", "severity": "severities"}
+    read = {part: yaml.safe_load((ROOT / f"config/{name}/{name}.yaml").read_text()) for part, name in files.items()}
     problems = Problems()
-    known = catalogue(samplers, read | {"dataset": [], "severity": []}, problems)
+    known = catalogue(samplers, read | {"dataset": []}, problems)
     problems.stop()
     return settle(known[name], prior, task, "any")
 
