@@ -39,7 +39,7 @@ class Problems:
 
     def unread(self, part: str) -> None:
         """Says that a file of ``part`` (datasets, …) has a line already: what it defines is not told to be unknown."""
-        self._unread.add(part.removesuffix("s"))
+        self._unread.add(f"{part[:-3]}y" if part.endswith("ies") else part.removesuffix("s"))
 
     def known(self, path: str, value: Any, valid: Collection[str], noun: str) -> bool:
         """Return True if ``value`` is valid; otherwise add a line, a single one for all places with this value."""

@@ -201,10 +201,12 @@ def built(cls: type[T], given: Mapping[str, Any], what: str) -> T:
         return adapter.validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
         missing = [_place(one) for one in error.errors() if one["type"] == "missing"]
-        # alternatives that a value does not fit are one mistake
+        # alternatives that a value does not fit are one mistake; of a list that one entry spoils, the entry
+        spoiled = {one["loc"][0] for one in error.errors() if len(one["loc"]) > 2 and _is_list(one["loc"][1])}
         others: dict[tuple[str, str], str] = {}
         for one in error.errors():
-            if one["type"] != "missing":
+            whole = len(one["loc"]) == 2 and one["loc"][0] in spoiled
+            if one["type"] != "missing" and not whole:
                 others.setdefault((str(one["loc"][:1]), f"{one['input']!r:.200}"), _line(one))
         told = [f"{what}: {line}" for line in others.values()]
         if missing:
@@ -213,8 +215,13 @@ def built(cls: type[T], given: Mapping[str, Any], what: str) -> T:
         raise PosterityError("\n".join(told[:_SHOWN] + more)) from error
 
 
+def _is_list(part: int | str) -> bool:
+    """True for the name that pydantic gives a list among alternatives."""
+    return str(part).startswith("list[")
+
+
 def _place(error: Any) -> str:
-    return ".".join(map(str, error["loc"]))
+    return ".".join(str(part) for part in error["loc"] if not _is_list(part))
 
 
 def _line(error: Any) -> str:
