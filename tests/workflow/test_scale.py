@@ -22,7 +22,7 @@ def test_a_generated_workflow_has_about_as_many_jobs_as_it_says(tmp_path, size):
     (tmp_path / "experiments").mkdir()
     runs = {"title": "t", "metrics": ["psnr"], "runs": made.pop("runs")}
     (tmp_path / "experiments" / "scale.yaml").write_text(yaml.safe_dump(runs))
-    for part in ("datasets", "priors"):
+    for part in ("autoencoders", "datasets", "priors", "severities"):
         (tmp_path / part).symlink_to(ROOT / "config" / part)
     made["tasks"] |= yaml.safe_load((ROOT / "config/tasks/tasks.yaml").read_text())
     made["samplers"]["ddnm"] |= {"method": "ddnm"}
