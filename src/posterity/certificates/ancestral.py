@@ -1,8 +1,8 @@
-"""Ancestral sampling with nothing but a denoiser, and with the denoiser of the exact posterior.
+"""Ancestral sampling with any denoiser, for example that of the exact posterior.
 
-The posterior of a mixture is a mixture, so it has a denoiser of its own, E[x0 | x_t, y]. The ancestral
-sampler that uses it makes no error but that of its steps: what it scores is the ceiling of all samplers
-that approximate this denoiser.
+The posterior of a mixture is a mixture, so its denoiser E[x0 | x_t, y] is known. The only error of the
+ancestral sampler that uses it is that of its steps: its score is the ceiling for all samplers that
+approximate this denoiser.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ __all__ = ["ancestral", "as_prior"]
 
 
 def as_prior(exact: Conditional, like: Mixture) -> Mixture:
-    """p(x | y) of the first measurement as a prior with the schedule of ``like``; all covariances are one."""
+    """Return p(x | y) of the first measurement as a prior with the schedule of ``like``; covariances are shared."""
     covariance = (exact.vectors[0] * exact.values[0]) @ exact.vectors[0].T
     means = exact.means[0].unflatten(1, like.signal_shape)
     return Mixture(exact.weights[0], means, covariance, like.schedule)
 
 
 def ancestral(prior: Prior, noise: Noise, steps: int = 1000) -> Tensor:
-    """Draws by DDPM's reverse steps, (B, *signal); the last one is the denoiser's prediction."""
+    """Draw samples (B, *signal) by DDPM's reverse steps; the last step returns the denoiser's prediction."""
     x = noise.normal("init", 0, prior.signal_shape)
     for step, (t, s) in enumerate(pairwise([*prior.schedule.grid(steps, "spaced"), CLEAN])):
         move = PosteriorStep.between(t, s)

@@ -1,7 +1,7 @@
 """Eigenvectors and roots of covariances that are the same on every processor.
 
-Of equal eigenvalues any rotation of the eigenvectors is as good, and of every eigenvector its opposite. Which one the
-linear algebra returns belongs to the processor, and with it each number that is read off along an axis.
+Eigenvectors are unique only up to sign, and those of equal eigenvalues only up to rotation. Which ones the linear
+algebra library returns depends on the processor, and so would every number computed along an axis.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from posterity.diffusion.noise import generator
 __all__ = ["root", "spectrum"]
 
 _EQUAL = 1e-9
-"""Of the largest eigenvalue: neighbours that are nearer to each other count as equal."""
+"""Share of the largest eigenvalue within which neighbouring eigenvalues count as equal."""
 
 
 def spectrum(matrices: Tensor) -> tuple[Tensor, Tensor]:
@@ -33,18 +33,18 @@ def spectrum(matrices: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def root(values: Tensor, vectors: Tensor) -> Tensor:
-    """Return the symmetric root of V diag(values) Vᵀ, (…, d, d), which is unique; rounding below 0 counts as 0."""
+    """Return the unique symmetric root of V diag(values) Vᵀ, (…, d, d); values rounded below 0 count as 0."""
     return (vectors * values.clamp(min=0).sqrt()[..., None, :]) @ vectors.mT
 
 
 def _steady(values: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn the eigenvectors of equal eigenvalues towards fixed directions, and each to the side of its own."""
+    """Rotate eigenvectors of equal eigenvalues towards fixed directions, and fix the sign of each."""
     d = values.shape[-1]
     fixed = torch.from_numpy(generator("axes", d).standard_normal((d, d))).to(vectors)
     out = vectors.contiguous() * torch.where((vectors * fixed).sum(-2, keepdim=True) < 0, -1.0, 1.0)
     for found, each in zip(values.reshape(-1, d), out.reshape(-1, d, d), strict=True):
         for alike in _groups(found):
-            # the orthonormal form of the fixed directions' shares in the space of these eigenvectors
+            # orthonormalise the projections of the fixed directions onto the span of these eigenvectors
             turn, upper = torch.linalg.qr(each[:, alike].mT @ fixed[:, alike])
             each[:, alike] = each[:, alike] @ (turn * torch.where(upper.diagonal() < 0, -1.0, 1.0))
     return values, out

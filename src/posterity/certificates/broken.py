@@ -1,8 +1,8 @@
-"""Samplers that err on purpose, each in one known way, by which the instruments are tested.
+"""Samplers with one deliberate, known fault each, on which the statistics are tested.
 
-Most of them distort draws of the exact posterior, so that nothing but the named error is wrong. Three are
+Most of them distort draws of the exact posterior, so that the named fault is the only error. Three are
 published samplers with the mistake of a public implementation; since the method itself is only approximate,
-what gives those away is that they leave the band of the sound one.
+these are detected because they leave the band of the sound form.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from posterity.samplers.pgdm import PGDM
 __all__ = ["FAULTS", "Fault"]
 
 _CANDIDATES = 24
-"""Among which a draw of the wanted mode is sought."""
+"""Number of draws among which one of the wanted mode is sought."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Scaled(Noise):
 
 
 class _Distorted(Sampler):
-    """The exact posterior's draws, after :meth:`distort`."""
+    """Draws of the exact posterior after :meth:`distort`."""
 
     needs = frozenset({"posterior"})
     guidable = False
@@ -60,13 +60,13 @@ class _Distorted(Sampler):
         return self.distort(problem, exact, noise.stream(1), noise)
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
-        """Restorations, (B, *signal); ``first`` is the noise of the undistorted draws."""
+        """Return the restorations, (B, *signal); ``first`` is the noise of the undistorted draws."""
         raise NotImplementedError
 
 
 @settings
 class Scaled(_Distorted):
-    """Deviations from the posterior mean times ``factor``."""
+    """Multiply deviations from the posterior mean by ``factor``."""
 
     factor: Annotated[float, Field(gt=0)] = 0.9
 
@@ -76,7 +76,7 @@ class Scaled(_Distorted):
 
 @settings
 class WeakNoise(_Distorted):
-    """Noise divided by √2: half the variance within every mode."""
+    """Divide the noise by √2, which halves the variance within every mode."""
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         # the same mode and opposite noise: their mean is the centre of the mode
@@ -86,7 +86,7 @@ class WeakNoise(_Distorted):
 
 @dataclass(frozen=True)
 class _Opposite(_Scaled):
-    """Another noise with the sign of every normal draw turned."""
+    """Another noise with the sign of every normal draw flipped."""
 
     @classmethod
     def of(cls, noise: Noise, factor: float = -1.0) -> _Opposite:
@@ -104,7 +104,7 @@ class _Opposite(_Scaled):
 
 @settings
 class Shifted(_Distorted):
-    """The posterior, moved by ``by`` in every entry."""
+    """Shift draws by ``by`` in every entry."""
 
     by: Annotated[float, Field(description="in the units of x")] = 0.05
 
@@ -114,14 +114,14 @@ class Shifted(_Distorted):
 
 @settings
 class ReturnsPrior(_Distorted):
-    """A draw of the prior: y is not read."""
+    """Draw from the prior and ignore y."""
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         return _unconditional(problem, first)
 
 
 def _unconditional(problem: Problem, noise: Noise) -> Tensor:
-    """Draws of the prior: the posterior of a measurement that says nothing."""
+    """Return draws of the prior, (B, *signal), as the posterior of an uninformative measurement."""
     nothing = problem.y.new_zeros(len(problem), *problem.shape)
     return problem.prior.posterior(Denoising(problem.shape), nothing, 1e6).sample(noise)
 
@@ -140,7 +140,7 @@ class SkewedWeights(_Distorted):
 
 @settings
 class DroppedMode(_Distorted):
-    """Never the rarest of the modes that are more probable than ``least``."""
+    """Never draw the rarest of the modes that are more probable than ``least``."""
 
     least: Annotated[float, Field(ge=0, le=1)] = 0.01
 
@@ -152,7 +152,7 @@ class DroppedMode(_Distorted):
 
 
 def _chosen(exact: ExactPosterior, noise: Noise, fits: Callable[[Tensor], Tensor]) -> Tensor:
-    """The first of several exact draws whose mode fits, or the last."""
+    """Return the first of several exact draws whose mode fits, or the last, (B, *signal)."""
     x = exact.sample(noise)
     for index in range(1, _CANDIDATES):
         again = ~fits(exact.mode_of(x))
@@ -164,7 +164,7 @@ def _chosen(exact: ExactPosterior, noise: Noise, fits: Callable[[Tensor], Tensor
 
 @settings
 class Antithetic(_Distorted):
-    """Samples of one item in pairs that are opposite about the posterior mean."""
+    """Draw the samples of an item in pairs that are symmetric about the posterior mean."""
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         x, mean = exact.sample(first).clone(), exact.mean
@@ -178,7 +178,7 @@ class Antithetic(_Distorted):
 
 @settings
 class SharedNoise(_Distorted):
-    """Deviations from the posterior mean share a part with all samples of their item, correlation ``by``."""
+    """Correlate deviations from the posterior mean between all samples of an item, with correlation ``by``."""
 
     by: Annotated[float, Field(ge=0, le=1)] = 0.5
 
@@ -192,7 +192,7 @@ class SharedNoise(_Distorted):
 
 @settings
 class Centred(_Distorted):
-    """Deviations less their mean over the whole batch: a row depends on who else is there."""
+    """Subtract the mean deviation of the whole batch, so that a row depends on the other rows."""
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
         off = exact.sample(first) - exact.mean
@@ -201,7 +201,7 @@ class Centred(_Distorted):
 
 @settings
 class OverFitted(_Distorted):
-    """A ``share`` of the residual taken out: the noise of y is reproduced."""
+    """Remove a ``share`` of the residual, which reproduces the noise of y."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
@@ -212,7 +212,7 @@ class OverFitted(_Distorted):
 
 @settings
 class Averaged(_Distorted):
-    """The mean of ``count`` exact draws: near to y, and like no image of the prior."""
+    """Return the mean of ``count`` exact draws: close to y, and unlike any image of the prior."""
 
     count: Annotated[int, Field(ge=1)] = 8
 
@@ -254,8 +254,8 @@ class Fault:
     Arguments:
         sampler: the broken one.
         claims: names of statistics.
-        sound: what it is a broken form of; None for the exact posterior, from which nothing differs.
-        prior: on which the claims hold.
+        sound: the sampler of which it is a broken form; None for a distorted exact posterior.
+        prior: the prior on which the claims hold.
     """
 
     sampler: Sampler
@@ -265,7 +265,7 @@ class Fault:
 
 
 def _made(cls: Any, **options: Any) -> Sampler:
-    """A sampler with settings, which ``settings`` hides from a type checker."""
+    """Return a sampler with settings, whose signature ``settings`` hides from a type checker."""
     sampler: Sampler = cls(**options)
     return sampler
 
@@ -288,4 +288,4 @@ FAULTS: dict[str, Fault] = {
     "dps, batch-wide norm": Fault(_made(BatchDPS, steps=30), ("coupling",), _made(DPS, steps=30)),
     "pgdm, σ_y ignored": Fault(_made(NoiselessPGDM, steps=50), ("residual",), _made(PGDM, steps=50), "gaussian"),
 }
-"""By what is wrong with them."""
+"""Faults by name."""

@@ -1,6 +1,6 @@
-"""The problems that samplers are checked on: a prior whose posterior is known, and a linear task.
+"""The problems that samplers are verified on: a prior whose posterior is known, and a linear task.
 
-Of a latent prior everything is about states: what samplers draw, the matrix, and the exact posterior.
+For a latent prior, draws, matrix and exact posterior are all in terms of states.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ TASKS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Source:
-    """A prior of known posterior.
+    """A prior whose posterior is known.
 
     Arguments:
-        prior: what samplers see.
+        prior: the prior that samplers see.
         draw: (count, *key) → independent signals (count, d), a function of ``key``.
         condition: (A (m, d), y (R, m), σ_y) → the exact posteriors.
     """
@@ -58,7 +58,7 @@ class Source:
 
     @classmethod
     def of(cls, prior: Prior, components: Components) -> Source:
-        """A mixture, conditioned in closed form."""
+        """Return the source of a mixture, conditioned in closed form."""
         return cls(prior, components.draw, partial(Conditional, components))
 
 
@@ -70,15 +70,15 @@ class Instance:
     """R measurements of signals drawn from one prior, by one operator.
 
     Arguments:
-        prior: what samplers see.
+        prior: the prior that samplers see.
         operator: A, shared by all rows.
-        matrix: A as a matrix (m, d), measured entries alone; of a latent prior, A∘D without its constant.
+        matrix: A as a matrix (m, d), measured entries only; for a latent prior, A∘D without its constant.
         sigma_y: noise level in the units of x, ≥ 0.
         truths: (R, d).
         y: (R, *measurement).
         exact: the exact posteriors of all R.
-        prior_draws: (N, d), for the distance of a sampler that never looks at y.
-        memory: what statistics computed from exact draws alone, the same for all samplers.
+        prior_draws: (N, d), for the distance of a sampler that ignores y.
+        memory: cache of values that depend on exact draws alone and are the same for all samplers.
     """
 
     prior: Prior
@@ -96,17 +96,17 @@ class Instance:
 
     @property
     def dim(self) -> int:
-        """d."""
+        """Return d."""
         return self.truths.shape[1]
 
     @property
     def prior_std(self) -> float:
-        """Root of the mean variance of a coordinate under the prior."""
+        """Return the root of the mean variance of a coordinate under the prior."""
         return float(self.prior_draws.var(0).mean().sqrt())
 
     @cached_property
     def measured(self) -> Tensor:
-        """y as vectors of the measured entries, (R, m), without the constant of A∘D."""
+        """Return y as vectors of the measured entries, (R, m), without the constant of A∘D."""
         y = self.y - self.seen(torch.zeros(1, self.dim, dtype=torch.float64)) if self.prior.latent else self.y
         return y.flatten(1)[:, self.operator.where_measured(self.y[:1]).flatten() > 0]
 
@@ -115,7 +115,7 @@ class Instance:
         return _seen(self.prior, self.operator, x)
 
     def residuals(self, x: Tensor) -> Tensor:
-        """‖y_r - A x‖² of x (R, S, d), (R, S)."""
+        """Return ‖y_r - A x‖², (R, S, d) → (R, S)."""
         return (self.measured[:, None] - x @ self.matrix.T).square().sum(2)
 
 
@@ -123,12 +123,12 @@ class Instance:
 class Case:
     """A closed-form problem on which a sampler is certified.
 
-    A statistic that compares distributions over measurements looks at ``wide``, many measurements with a
-    few draws each; one that looks at a single posterior in depth is computed for every instance of
-    ``deep`` and pooled. The toy problems of papers are deep alone: each has a prior, an A and a y of its own.
+    A statistic that compares distributions over measurements uses ``wide``, many measurements with a
+    few draws each; one that examines a single posterior in depth is computed for every instance of
+    ``deep`` and pooled. The toy problems of papers are deep only: each has its own prior, A and y.
 
     Arguments:
-        prior_name, task_name: for people.
+        prior_name, task_name: names in certificates.
         wide: R measurements of one prior, or None.
         deep: instances of one measurement each.
     """
@@ -140,12 +140,12 @@ class Case:
 
     @property
     def instances(self) -> tuple[Instance, ...]:
-        """All, the wide one first."""
+        """Return all instances, the wide one first."""
         return (*([] if self.wide is None else [self.wide]), *self.deep)
 
 
 def _gaussian(_: Tensor | None) -> Source:
-    """4 × 4 pixels, smooth, standard deviation 0.2: five of them fit between -1 and 1, so nothing is clipped."""
+    """Return a smooth Gaussian of 4 × 4 pixels; ±1 is five standard deviations of 0.2, so nothing is clipped."""
     at = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0)).double()
     covariance = 0.04 * torch.exp(-torch.cdist(at, at) / 2)
     prior = Gaussian(0.1 * torch.ones(1, 4, 4, dtype=torch.float64), covariance)
@@ -153,7 +153,7 @@ def _gaussian(_: Tensor | None) -> Source:
 
 
 def _mixture(_: Tensor | None) -> Source:
-    """4 × 4 pixels; each half is light or dark, and the left half says something about the right one."""
+    """Return a mixture of 4 × 4 pixels; each half is light or dark, and the two halves are dependent."""
     signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], dtype=torch.float64)
     means = 0.3 * signs.repeat_interleave(2, dim=1)[:, None, None, :].expand(-1, 1, 4, -1)
     weights = torch.tensor([0.40, 0.10, 0.15, 0.35], dtype=torch.float64)
@@ -162,10 +162,10 @@ def _mixture(_: Tensor | None) -> Source:
 
 
 def _kernel(images: Tensor | None) -> Source:
-    """Images themselves, each a mode of width 0.1.
+    """Return a kernel prior with one mode of width 0.1 per image, from images (N, C, H, W).
 
-    Without a data set they are 6 left halves on 8 × 8 pixels, each with 4 right ones: from the left half
-    alone nobody can tell which image it is.
+    Without a data set the images are 6 left halves of 8 × 8 pixels, each with 4 right halves, so that the
+    left half alone does not determine the image.
     """
     if images is None:
         rng = generator("kernel", "images")
@@ -189,7 +189,7 @@ def _latent_mixture(_: Tensor | None) -> Source:
 
 
 def _states(prior: Latent) -> Source:
-    """A source of the states of a prior, of whose signals y is measured."""
+    """Return the source of the states of a latent prior, whose decoded signals are measured."""
     assert isinstance(prior.prior, Mixture)
     return Source.of(prior, Components(prior.prior.weights, prior.prior.means, prior.prior.covariances))
 
@@ -204,22 +204,22 @@ PRIORS: dict[str, Build] = {
 """Priors whose posterior has a closed form; each takes the images of a data set (N, C, H, W), or None."""
 
 LATENT = ("latent_gaussian", "latent_mixture")
-"""Those of states."""
+"""Latent priors."""
 _NOISY = tuple(name for name, task in TASKS.items() if task["sigma_y"] > 0)
 """Tasks with a latent prior: without noise y is a signal of no state, but for the truth's."""
 
 PROCESSES = tuple(LAWS)
-"""Priors of signals whose posterior Gibbs chains give."""
+"""Priors whose posterior is sampled by Gibbs chains."""
 _PROBLEMS = ("denoise", "deconvolve", "impute", "fourier")
 _SINGLY = ("denoise", "impute")
-"""Where each measurement is of one sample: elsewhere chains that decide on every increment take minutes."""
+"""Tasks that measure single samples: on others, chains that decide on every increment take minutes."""
 
 
 def tasks(prior: str) -> tuple[str, ...]:
-    """Tasks that there are with a prior.
+    """Return the tasks that exist for a prior.
 
     Raises:
-        PosterityError: when there is no such prior.
+        PosterityError: if there is no such prior.
     """
     if prior not in (*PRIORS, *PROCESSES):
         known = ", ".join((*PRIORS, *PROCESSES))
@@ -234,19 +234,19 @@ def tasks(prior: str) -> tuple[str, ...]:
 def make(
     prior: str, task: str, replicates: int, images: Tensor | None = None, seed: int = 0, dim: int | None = None
 ) -> Case:
-    """The case of one prior and one task.
+    """Make the case of one prior and one task.
 
     Arguments:
         prior: one of ``PRIORS`` or ``PROCESSES``.
         task: one of its ``tasks``.
-        replicates: R measurements with a few draws each; one more is looked at in depth.
-        images: of a data set, (N, C, H, W) in [-1, 1]; for the kernel prior.
-        seed: of truths and noise.
-        dim: the toy problem of this dimension instead (:mod:`posterity.certificates.toys`), of which
-            ``replicates`` instances are made; its task is its own, a dense matrix.
+        replicates: R measurements with a few draws each; one more is examined in depth.
+        images: images of a data set, (N, C, H, W) in [-1, 1], for the kernel prior.
+        seed: seed of truths and noise.
+        dim: if given, make ``replicates`` instances of the toy problem of this dimension instead
+            (:mod:`posterity.certificates.toys`); its task is always a dense matrix.
 
     Raises:
-        PosterityError: when there is no such prior or task.
+        PosterityError: if there is no such prior or task.
     """
     if dim is not None:
         return _toys(prior, dim, replicates, seed)
@@ -266,7 +266,7 @@ def make(
 
 
 def _toys(prior: str, dim: int, instances: int, seed: int) -> Case:
-    """Each instance with a prior, a matrix and a measurement of its own."""
+    """Make a case whose instances each have their own prior, matrix and measurement."""
     if prior not in TOYS:
         raise PosterityError(f"dim {dim}: the prior {prior} has no toy problem; choose one of {', '.join(TOYS)}")
     toys = [TOYS[prior](dim, number, seed) for number in range(instances)]
@@ -275,7 +275,7 @@ def _toys(prior: str, dim: int, instances: int, seed: int) -> Case:
 
 
 def seen(toy: Toy, draws: int, *key: object) -> Instance:
-    """A toy problem as certificates see it, with so many draws of its prior that are a function of ``key``."""
+    """Return a toy problem as an instance, with ``draws`` draws of its prior that are a function of ``key``."""
     exact = Conditional(toy.components, toy.matrix, toy.y, toy.sigma_y)
     prior = toy.components.draw(draws, *key)
     return Instance(toy.prior, toy.operator, toy.matrix, toy.sigma_y, toy.truth.flatten(1), toy.y, exact, prior)
@@ -295,7 +295,7 @@ def _instance(source: Source, operator: Operator, sigma_y: float, count: int, ke
 
 
 def _seen(prior: Prior, operator: Operator, x: Tensor) -> Tensor:
-    """What is measured of states, or signals, x (N, d)."""
+    """Return the noiseless measurements of states or signals x, (N, d) → (N, *measurement)."""
     return operator(prior.decode(x.unflatten(1, prior.state_shape)))
 
 

@@ -1,7 +1,7 @@
-"""Exact posteriors of mixtures under one linear operator, written a second time.
+"""Exact posteriors of mixtures under one linear operator, implemented independently of the priors.
 
-A prior's own posterior could share a mistake with its denoiser, so certificates condition by
-themselves; the sampler "exact" is then checked like any other.
+A prior's own posterior could share a mistake with its denoiser, so certificates compute theirs
+separately; the sampler "exact" is then checked like any other.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from posterity.diffusion.noise import generator
 __all__ = ["Components", "Conditional", "Exact"]
 
 _NOTHING = 1e-10
-"""Variances below this share of the largest are 0: the measurement leaves nothing open there."""
+"""Share of the largest variance below which a variance counts as 0: the measurement determines that direction."""
 
 
 @runtime_checkable
 class Exact(Protocol):
-    """The least that is known of the posteriors of R measurements: how to draw from them, and their first moments.
+    """The minimal interface of the posteriors of R measurements: draws and first moments.
 
-    Draws of a long Markov chain are enough. Statistics that need densities or weights are for a
-    ``Conditional`` alone, and say so of the others.
+    Draws of a long Markov chain are enough. Statistics that need densities or weights require a
+    ``Conditional``, and report that they do not apply to other posteriors.
     """
 
     def __len__(self) -> int:
-        """R."""
+        """Return R."""
 
     def draw(self, count: int, *key: object) -> Tensor:
-        """Independent draws, (R, count, d), a function of ``key``."""
+        """Return independent draws, (R, count, d), a function of ``key``."""
 
     @property
     def mean(self) -> Tensor:
-        """E[x | y_r], (R, d)."""
+        """Return E[x | y_r], (R, d)."""
 
     @property
     def total_variance(self) -> Tensor:
-        """tr Cov(x | y_r), (R,)."""
+        """Return tr Cov(x | y_r), (R,)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Components:
         return len(self.covariances) == 1
 
     def squares(self, x: Tensor) -> Tensor:
-        """Squared Mahalanobis distances to each, (N, d) → (N, K); covariances must be invertible."""
+        """Return squared Mahalanobis distances to each component, (N, d) → (N, K); covariances must be invertible."""
         roots = torch.linalg.cholesky(self.covariances)
         if self.shared:
             flat = [torch.linalg.solve_triangular(roots[0], points.T, upper=False).T for points in (x, self.means)]
@@ -71,7 +71,7 @@ class Components:
         )
 
     def draw(self, count: int, *key: object) -> Tensor:
-        """(count, d)."""
+        """Return independent draws, (count, d), a function of ``key``."""
         rng = generator("components", *key)
         which = torch.from_numpy(rng.choice(len(self.weights), count, p=self.weights.numpy()))
         z = torch.from_numpy(rng.standard_normal((count, self.means.shape[1])))
@@ -87,7 +87,7 @@ class Components:
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
-    """(…, N, n), (…, K, n) → (…, N, K); a Gram matrix about the middle of y keeps ten digits in float64."""
+    """Return distances, (…, N, n), (…, K, n) → (…, N, K); centring on the mean of y keeps ten digits in float64."""
     middle = y.mean(-2, keepdim=True)
     return torch.cdist(x - middle, y - middle)
 
@@ -96,8 +96,8 @@ class Conditional:
     """p(x | y_r) of R measurements y_r = A x + σ_y n: one mixture each, all with the same covariances.
 
     Arguments:
-        prior: of the signal.
-        matrix: A, (m, d), measured entries alone.
+        prior: prior of the signal.
+        matrix: A, (m, d), measured entries only.
         y: (R, m).
         sigma_y: noise level, ≥ 0.
     """
@@ -123,35 +123,35 @@ class Conditional:
 
     @property
     def weights(self) -> Tensor:
-        """Probability of each component, (R, K)."""
+        """Return the probability of each component, (R, K)."""
         return self.log_weights.exp()
 
     @property
     def rank(self) -> int:
-        """Directions that the measurement leaves open, the same for every component."""
+        """Return the number of directions that the measurement leaves open, the same for every component."""
         return int((self.values[0] > 0).sum())
 
     @cached_property
     def mean(self) -> Tensor:
-        """E[x | y_r], (R, d)."""
+        """Return E[x | y_r], (R, d)."""
         return torch.einsum("rk,rkd->rd", self.weights, self.means)
 
     @cached_property
     def total_variance(self) -> Tensor:
-        """tr Cov(x | y_r), (R,)."""
+        """Return tr Cov(x | y_r), (R,)."""
         within = self.values.sum(1).expand(self.means.shape[1])
         return (self.weights * (within + (self.means - self.mean[:, None]).square().sum(2))).sum(1)
 
     @cached_property
     def covariances(self) -> Tensor:
-        """Cov(x | y_r), between and within modes, (R, d, d)."""
+        """Return Cov(x | y_r), between and within modes, (R, d, d)."""
         within = (self.vectors * self.values[:, None]) @ self.vectors.mT
         mean = torch.einsum("rk,kde->rde", self.weights, within.expand(self.means.shape[1], -1, -1))
         off = self.means - self.mean[:, None]
         return mean + torch.einsum("rk,rkd,rke->rde", self.weights, off, off)
 
     def noised(self, alpha_bar: float) -> Conditional:
-        """The law of x_t = √ᾱ x + √(1 - ᾱ) z given y_r: a mixture again, with the same weights."""
+        """Return the law of x_t = √ᾱ x + √(1 - ᾱ) z given y_r, a mixture with the same weights."""
         out = Conditional.__new__(Conditional)
         out.prior, out.log_weights, out.vectors = self.prior, self.log_weights, self.vectors
         out.means = math.sqrt(alpha_bar) * self.means
@@ -159,7 +159,7 @@ class Conditional:
         return out
 
     def variances(self, directions: Tensor) -> Tensor:
-        """Var(x·v | y_r) along the columns of ``directions`` (d, n), (R, n)."""
+        """Return Var(x·v | y_r) along the columns of ``directions``, (d, n) → (R, n)."""
         within = torch.einsum("kd,kdn->kn", self.values, (self.vectors.mT @ directions).square())
         between = ((self.means - self.mean[:, None]) @ directions).square()
         return torch.einsum("rk,rkn->rn", self.weights, within + between)
@@ -170,36 +170,38 @@ class Conditional:
         return len(self.values) == 1
 
     def _turned(self, x: Tensor, shape: int) -> Tensor:
-        """Open coordinates of x (…, d) in standard deviations, (…, rank)."""
+        """Return open coordinates of x in standard deviations, (…, d) → (…, rank)."""
         seen = self.values[shape] > 0
         return (x @ self.vectors[shape][:, seen]) / self.values[shape][seen].sqrt()
 
     def squares(self, x: Tensor) -> Tensor:
-        """Squared Mahalanobis distances over the open directions, (R, S, d) → (R, S, K)."""
+        """Return squared Mahalanobis distances over the open directions, (R, S, d) → (R, S, K)."""
         if self.shared:
             return _distances(self._turned(x, 0), self._turned(self.means, 0)).square()
         each = [self._turned(x - self.means[:, None, k], k).square().sum(2) for k in range(self.means.shape[1])]
         return torch.stack(each, dim=2)
 
     def log_joint(self, x: Tensor) -> Tensor:
-        """log w_k N(x; m_k, C_k) over the open directions, (R, S, d) → (R, S, K)."""
+        """Return log w_k N(x; m_k, C_k) over the open directions, (R, S, d) → (R, S, K)."""
         sizes = self.values.where(self.values > 0, 1.0).log().sum(1) + self.rank * math.log(2 * math.pi)
         return self.log_weights[:, None] - (self.squares(x) + sizes) / 2
 
     def log_density(self, x: Tensor) -> Tensor:
-        """log p(x | y_r) over the open directions, (R, S, d) → (R, S)."""
+        """Return log p(x | y_r) over the open directions, (R, S, d) → (R, S)."""
         return self.log_joint(x).logsumexp(2)
 
     def responsibilities(self, x: Tensor) -> Tensor:
-        """(R, S, d) → (R, S, K)."""
+        """Return the responsibilities of the components, (R, S, d) → (R, S, K)."""
         return self.log_joint(x).softmax(2)
 
     def standardised(self, x: Tensor, *key: object) -> Tensor:
-        """x relative to a component that is *drawn* by its responsibilities: standard normal if x is exact.
+        """Return x whitened by a component *drawn* by its responsibilities, (R, S, d) → (R, S, rank).
 
-        With one component this is the whitening of the posterior. With several it looks within modes
-        alone, whatever their weights; drawing, unlike taking the likeliest, keeps the law exactly normal
-        where modes overlap. (R, S, d) → (R, S, rank).
+        The result is standard normal if x is exact.
+
+        With one component this whitens the posterior; with several it measures the spread within modes,
+        whatever their weights; drawing the component, unlike taking the most probable one, keeps the law
+        exactly normal where modes overlap.
         """
         uniform = torch.from_numpy(generator("assign", *key).random(x.shape[:2]))
         cdf = self.responsibilities(x).cumsum(2)
@@ -213,7 +215,7 @@ class Conditional:
         return out
 
     def draw(self, count: int, *key: object) -> Tensor:
-        """Independent draws, (R, count, d)."""
+        """Return independent draws, (R, count, d)."""
         rng = generator("conditional", *key)
         uniform = torch.from_numpy(rng.random((len(self), count)))
         cdf = self.weights.cumsum(1)

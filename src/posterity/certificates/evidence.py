@@ -1,4 +1,4 @@
-"""The evidence for statistics: a sampler's draws beside exact ones, and the sampler itself, to ask it for more."""
+"""The evidence for statistics: a sampler's draws, exact draws, and the sampler itself for further draws."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 _MANY = 2000
 _DENSE = 256
-"""Dimensions, up to which covariance matrices are made."""
+"""Largest dimension for which covariance matrices are computed."""
 _CLOSED = 1e-9
-"""Of the largest variance: directions below it are the measurement's."""
+"""Share of the largest variance below which the measurement determines a direction."""
 _BATCH = 50_000
-"""Rows."""
+"""Largest number of rows in a batch."""
 _FAR = 1e3
-"""Standard deviations of the prior, beyond which a draw has diverged."""
+"""Distance in standard deviations of the prior beyond which a draw has diverged."""
 
 
 def restore(
@@ -42,9 +42,9 @@ def restore(
     noise: Noise,
     items: Tensor | None = None,
 ) -> tuple[Tensor, Cost]:
-    """Return what ``sampler`` makes of the measurements ``rows`` (long, may repeat), (rows, d), and the cost.
+    """Return samples (rows, d) for the measurements ``rows`` (long, may repeat), and their cost.
 
-    Of a latent prior these are states.
+    For a latent prior the samples are states.
     Rows of one measurement are samples of one item, unless ``items`` says otherwise.
     """
     items = rows if items is None else items
@@ -64,8 +64,8 @@ class Pools:
     Arguments:
         instance: the problem.
         x: (R, S, d); a draw that diverged is replaced by one of the prior.
-        diverged: (R, S), which did.
-        key: of whatever exact draws are compared with these.
+        diverged: (R, S), True for draws that diverged.
+        key: key of the exact draws that are compared with these.
     """
 
     instance: Instance
@@ -75,7 +75,7 @@ class Pools:
 
     @classmethod
     def of(cls, instance: Instance, x: Tensor, key: tuple[object, ...]) -> Pools:
-        """Build it from x (R, S, d) as a sampler returned it."""
+        """Build the pools from x (R, S, d) as a sampler returned it."""
         centred = (x - instance.prior_draws.mean(0)).square().mean(2).sqrt()
         diverged = ~(centred <= _FAR * instance.prior_std)  # also true of NaN
         if bool(diverged.any()):
@@ -86,15 +86,15 @@ class Pools:
 
     @property
     def draws(self) -> int:
-        """S."""
+        """Return S."""
         return self.x.shape[1]
 
     @property
     def directions(self) -> Tensor:
-        """Directions that are looked along, the narrowest first, (d, n).
+        """Return the directions that statistics project on, the narrowest first, (d, n).
 
-        The eigenvectors of the mean exact covariance that the measurement leaves open; in many dimensions
-        64 random ones, orthonormal.
+        They are the eigenvectors of the mean exact covariance that the measurement leaves open; in many
+        dimensions, 64 random orthonormal directions.
         """
         return self.remember("directions", self._directions)
 
@@ -108,7 +108,7 @@ class Pools:
 
     @property
     def variances(self) -> Tensor:
-        """Var(x·v | y_r) along ``directions``, (R, n): in closed form, or of many exact draws."""
+        """Return Var(x·v | y_r) along ``directions``, (R, n), in closed form or from many exact draws."""
         return self.remember("variances", self._variances)
 
     def _variances(self) -> Tensor:
@@ -121,7 +121,7 @@ class Pools:
 
     @property
     def covariances(self) -> Tensor:
-        """Cov(x | y_r), (R, d, d), for signals of few dimensions."""
+        """Return Cov(x | y_r), (R, d, d), for signals of few dimensions."""
         return self.remember("covariances", self._covariances)
 
     def _covariances(self) -> Tensor:
@@ -133,11 +133,11 @@ class Pools:
         return off.mT @ off / (_MANY - 1)
 
     def exact(self, name: str, count: int | None = None) -> Tensor:
-        """Exact draws for the same measurements, (R, count or S, d); another ``name`` gives independent ones."""
+        """Return exact draws for the same measurements, (R, count or S, d); another ``name`` gives independent ones."""
         return self.instance.exact.draw(count or self.draws, name, *self.key)
 
     def remember(self, name: str, compute: Callable[[], T]) -> T:
-        """Return what ``compute`` makes of exact draws: computed for the first sampler that asks, the same for all."""
+        """Return ``compute()``, a function of exact draws alone: computed once and cached for all samplers."""
         key = (name, self.draws, *self.key)
         if key not in self.instance.memory:
             self.instance.memory[key] = compute()
@@ -150,12 +150,12 @@ class Evidence:
     """Everything that a statistic may use.
 
     Arguments:
-        sampler: to be asked for more.
+        sampler: the sampler, for further draws.
         case: the problems.
-        tier: sizes.
-        seed: of all draws.
+        tier: the sizes.
+        seed: seed of all draws.
         wide: a few draws of many measurements, or None.
-        deep: many draws of one measurement, for each such instance.
+        deep: many draws of one measurement, one entry per instance.
     """
 
     sampler: Sampler
@@ -167,26 +167,26 @@ class Evidence:
 
     @property
     def pools(self) -> tuple[Pools, ...]:
-        """All, the wide one first."""
+        """Return all pools, the wide one first."""
         return (*([] if self.wide is None else [self.wide]), *self.deep)
 
     @property
     def broad(self) -> tuple[Pools, ...]:
-        """Pools of many measurements: the wide one where there is one, else the deep ones."""
+        """Return the pools of many measurements: the wide one if there is one, else the deep ones."""
         return self.deep if self.wide is None else (self.wide,)
 
     @cached_property
     def diverged(self) -> float:
-        """Share of draws that are not finite, or farther than 1000 standard deviations of the prior."""
+        """Return the share of draws that are not finite or more than 1000 standard deviations of the prior away."""
         return float(torch.cat([p.diverged.flatten() for p in self.pools]).double().mean())
 
 
 def draw(sampler: Sampler, instance: Instance, count: int, seed: int, key: tuple[object, ...]) -> tuple[Pools, Cost]:
-    """``count`` draws for every measurement of ``instance``, in one batch unless there are very many."""
+    """Draw ``count`` samples for every measurement of ``instance``, in one batch unless there are very many."""
     parts, total = [], Cost()
     for number, rows in enumerate(torch.arange(len(instance)).split(max(1, _BATCH // count))):
         each = rows.repeat_interleave(count)
-        # a seed has 64 bits at most, so no batch meets another one's
+        # a seed has at most 64 bits, so the seeds of two batches never coincide
         noise = Streams(seed + (number << 64), [str(r) for r in each.tolist()], list(range(count)) * len(rows))
         x, cost = restore(sampler, instance, each, noise)
         parts.append(x.unflatten(0, (len(rows), count)))

@@ -1,4 +1,4 @@
-"""Stored results of samplers: bands per statistic, from several seeds, to tell a change from chance."""
+"""Stored results of samplers: bands per statistic over several seeds, to distinguish a change from chance."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ class Key:
 
 @dataclass(frozen=True)
 class Expectation:
-    """Bands by ``Finding.key`` over ``seeds`` runs, and whether some of them diverged."""
+    """Bands by ``Finding.key`` over ``seeds`` runs; ``diverges`` is True if some of the runs diverged."""
 
     seeds: int
     diverges: bool
     bands: Mapping[str, Band]
 
     def plain(self, key: Key) -> dict[str, Any]:
-        """Return it as JSON holds it, numbers to six digits."""
+        """Return it as JSON stores it, with numbers to six digits."""
         bands = {k: [float(f"{b.low:.6g}"), float(f"{b.high:.6g}")] for k, b in sorted(self.bands.items())}
         return asdict(key) | {"seeds": self.seeds, "diverges": self.diverges, "bands": bands}
 
 
 def parse(plain: Mapping[str, Any]) -> tuple[Key, Expectation]:
-    """Read what :meth:`Expectation.plain` made."""
+    """Read the result of :meth:`Expectation.plain`."""
     bands = {key: Band(float(low), float(high)) for key, (low, high) in plain["bands"].items()}
     key = Key(**{f.name: plain[f.name] for f in fields(Key)})
     return key, Expectation(int(plain["seeds"]), bool(plain["diverges"]), bands)
 
 
 def learn(runs: Sequence[Certificate]) -> Expectation:
-    """The bands of every deciding statistic over ``runs``, which differ in their seed."""
+    """Return the bands of every deciding statistic over ``runs``, which differ in their seed."""
     seen: dict[str, list[tuple[float, float]]] = {}
     for run in runs:
         for f in run.findings:
@@ -59,7 +59,7 @@ def learn(runs: Sequence[Certificate]) -> Expectation:
 
 
 def unexpected(certificate: Certificate, expectation: Expectation | None) -> bool:
-    """True if this is a failure: it regressed, diverged and is not known to, or is no posterior sampler."""
+    """True if the sampler regressed, diverged and is not expected to, or is no posterior sampler."""
     if certificate.verdict == "diverged":
         return expectation is None or not expectation.diverges
     return certificate.verdict in ("regressed", NONSENSE)

@@ -1,4 +1,4 @@
-"""One number about a sampler, and what it says: the common contract of all statistics."""
+"""One number about a sampler and its verdict: the common contract of all statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 __all__ = ["Band", "Finding", "overall", "verdicts"]
 
 LEVEL = 0.001
-"""Of the whole panel: the chance that an exact sampler is called anything else."""
+"""Probability, over the whole panel, that an exact sampler is called approximate."""
 _WIDTH = 1.96
 
 
@@ -21,15 +21,15 @@ class Finding:
     Arguments:
         statistic: the file that computed it.
         part: which of its values: a direction, a level, a cell; "" for the whole.
-        value: None where it does not apply, and then ``note`` says why.
-        error: standard error; 0 for what was computed without sampling.
-        target: of the exact posterior.
-        margin: values this near to the target count as exact (an equivalence test).
-        floor: the same number for exact draws through the same code, where it is not the target.
-        p: of the hypothesis "within the margin", where it is not the normal one.
-        trials: of how many values this is the worst: its p counts that often.
-        decides: whether it counts in the verdict, or is there to be read.
-        note: in words.
+        value: the value; None if it does not apply, in which case ``note`` says why.
+        error: standard error; 0 if the value was computed without sampling.
+        target: value for the exact posterior.
+        margin: values this close to the target count as exact (an equivalence test).
+        floor: the same number for exact draws through the same code, where it differs from the target.
+        p: p-value of the hypothesis "within the margin", where it does not come from a normal law.
+        trials: number of values of which this is the worst (a Bonferroni factor for p).
+        decides: True if it counts in the verdict, False if it is only reported.
+        note: explanation for people.
     """
 
     statistic: str
@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """Under which an expectation is stored."""
+        """Return the key under which an expectation is stored."""
         return f"{self.statistic}/{self.part}" if self.part else self.statistic
 
     @property
@@ -57,10 +57,10 @@ class Finding:
 
     @property
     def compared(self) -> float:
-        """Return the value that a band is made of.
+        """Return the value that a band is computed from.
 
-        Of the worst of several the side is left out: where two are about as far off on either side of the target,
-        chance decides which of them is the worst, or the last bit does.
+        For the worst of several values the sign is dropped: when two are about equally far from the target on
+        opposite sides, chance or the last bit decides which of them is the worst.
         """
         assert self.value is not None
         if self.trials == 1:
@@ -70,7 +70,7 @@ class Finding:
 
     @property
     def surprise(self) -> float:
-        """Two-sided p of a value so far outside the margin."""
+        """Return the two-sided p-value of a value this far outside the margin."""
         if self.p is not None:
             return self.p
         assert self.margin is not None and self.error is not None
@@ -89,16 +89,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Band:
-    """The range in which a statistic of this sampler lay when its expectation was stored."""
+    """The range of a statistic of this sampler when its expectation was stored."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, values: Sequence[float], errors: Sequence[float] = ()) -> Band:
-        """Mean ± 4 standard deviations of the values of several seeds, and a relative 1e-5 for rounding.
+        """Return mean ± 4 standard deviations of the values of several seeds, plus a relative 1e-5 for rounding.
 
-        Few seeds say little about a deviation, so none is taken for less than the largest of ``errors``.
+        Few seeds estimate a deviation poorly, so it is taken as at least the largest of ``errors``.
         """
         middle = statistics.fmean(values)
         spread = max(statistics.stdev(values) if len(values) > 1 else 0.0, *errors, 0.0)
@@ -110,7 +110,7 @@ def verdicts(findings: Sequence[Finding], expected: Mapping[str, Band] | None = 
     """Return the verdict of each finding, in their order.
 
     exact: the interval lies inside the margin. open: neither inside nor, at 0.001 over the panel (Holm),
-    outside; more draws would tell. approximate: outside. With a stored band: regressed or improved, when
+    outside; more draws would decide. approximate: outside. With a stored band: regressed or improved, if
     the value left it away from the target or towards it. reported: not counted. n/a: does not apply.
     """
     wrong = _rejected(findings)
@@ -128,7 +128,7 @@ def verdicts(findings: Sequence[Finding], expected: Mapping[str, Band] | None = 
 
 
 def _rejected(findings: Sequence[Finding]) -> set[int]:
-    """Holm's step-down procedure over what decides."""
+    """Return the indices that Holm's step-down procedure rejects among the findings that decide."""
     counted = [i for i, f in enumerate(findings) if f.decides and f.value is not None]
     out: set[int] = set()
     for rank, i in enumerate(sorted(counted, key=lambda i: findings[i].surprise)):
@@ -140,7 +140,7 @@ def _rejected(findings: Sequence[Finding]) -> set[int]:
 
 def _against(finding: Finding, band: Band, plain: str) -> str:
     assert finding.value is not None and finding.target is not None
-    # some stored bands of the worst of several lie on the other side
+    # some stored bands of the worst of several values lie on the other side of the target
     seen = [finding.value] if finding.trials == 1 else [finding.compared, 2 * finding.target - finding.compared]
     if any(band.low <= value <= band.high for value in seen) or plain == "exact":
         return plain
@@ -149,7 +149,7 @@ def _against(finding: Finding, band: Band, plain: str) -> str:
 
 
 def overall(each: Sequence[str]) -> str:
-    """Return the verdict of a panel: its worst."""
+    """Return the verdict of a panel, the worst of ``each``."""
     for verdict in ("diverged", "regressed", "improved", "approximate", "open", "exact"):
         if verdict in each:
             return verdict

@@ -1,4 +1,4 @@
-"""A sampler of another package, as a function, among ours."""
+"""Adapter for a sampler of another package, given as a function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posterity.samplers.base import Problem, Sampler
 __all__ = ["Denoiser", "Draws", "Foreign"]
 
 Draws = Callable[[str, int], Tensor]
-"""noise(purpose, step) → standard normal, (B, *signal), the same for a row whatever its batch."""
+"""noise(purpose, step) → standard normal (B, *signal); a row gets the same draws in every batch."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Denoiser:
 
     @property
     def steps(self) -> int:
-        """Times of the prior's schedule."""
+        """Return the number of times of the prior's schedule."""
         return len(self.problem.schedule)
 
     def alpha_bar(self, t: int) -> float:
-        """ᾱ_t in x_t = √ᾱ_t x0 + √(1-ᾱ_t) ε; ᾱ_{-1} = 1."""
+        """Return ᾱ_t in x_t = √ᾱ_t x0 + √(1-ᾱ_t) ε; ᾱ_{-1} = 1."""
         return self.problem.schedule.alpha_bar(t)
 
 
@@ -40,7 +40,7 @@ class Denoiser:
 class Foreign(Sampler):
     """``restore(denoise, A, y, sigma_y, noise)`` → x (B, *signal), as a sampler.
 
-    A is called on (B, *signal) in [-1, 1] and has ``adjoint``, ``pinv``, ``svd`` where the task has them;
+    A is called on (B, *signal) in [-1, 1] and has ``adjoint``, ``pinv`` and ``svd`` if the task has them;
     y is (B, *measurement), σ_y in the units of x.
     """
 

@@ -1,4 +1,4 @@
-"""The instruments themselves, tested: every statistic before the exact sampler and before broken ones."""
+"""Tests of the statistics themselves: each is run on the exact sampler and on broken ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["Gate", "bands", "gates"]
 
 @dataclass(frozen=True)
 class Gate:
-    """One instrument before one sampler of known fault, or none.
+    """The result of one statistic on one sampler with a known fault, or with none.
 
     Arguments:
-        statistic, sampler, prior: which.
-        power: share of seeds in which the statistic spoke up; for sound samplers that is a false alarm.
-        caught: whether it did in most.
-        claimed: whether it is admitted on the promise to detect this fault.
+        statistic, sampler, prior: names of the statistic, the sampler and the prior.
+        power: share of seeds in which the statistic raised an alarm; for sound samplers, a false alarm.
+        caught: True if it did in most seeds.
+        claimed: True if the statistic was admitted because it claims to detect this fault.
     """
 
     statistic: str
@@ -43,9 +43,9 @@ def gates(
     faults: Collection[str] = tuple(FAULTS),
     priors: Sequence[str] = ("gaussian", "mixture"),
 ) -> list[Gate]:
-    """Every statistic before the exact sampler and before every sampler of :mod:`posterity.certificates.broken`.
+    """Run every statistic on the exact sampler and on every sampler of :mod:`posterity.certificates.broken`.
 
-    A statistic speaks up when one of its findings is outside its margin; before a broken form of a
+    A statistic raises an alarm when one of its findings is outside its margin; for a broken form of a
     published sampler, when one of them leaves the band of the sound form.
     """
     chosen = {"exact": Fault(Exact(), ()), **{name: FAULTS[name] for name in faults}}
@@ -72,7 +72,7 @@ def bands(sound: Sampler, problem: Case, tier: str, *, seed: int = 0, seeds: int
 def _alarms(
     sampler: Sampler, problem: Case, tier: str, seed: int, expected: Mapping[str, Band] | None
 ) -> dict[str, bool]:
-    """Tell for each statistic that applies if it has a finding outside its margin, or outside its band."""
+    """Return, for each statistic that applies, True if it has a finding outside its margin, or outside its band."""
     certificate, out = certify("", sampler, problem, tier, seed=seed, expected=expected), dict[str, bool]()
     loud = {"approximate"} if expected is None else {"regressed", "improved"}
     for finding, verdict in zip(certificate.findings, certificate.verdicts, strict=True):

@@ -1,7 +1,6 @@
-"""Latent priors to certify solvers on: states of known law behind an affine decoder, for which everything stays exact.
+"""Latent priors for certificates: states of known law with an affine decoder, so that the posterior is exact.
 
-They are looked at in states: signals of an affine decoder have a singular covariance, and say nothing that states do
-not.
+Certificates compare states: signals of an affine decoder have a singular covariance and carry no further information.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from posterity.priors.mixture import Mixture
 __all__ = ["decoder", "gaussian", "mixture"]
 
 _SCALE = 3.0
-"""Of states over signals: pixels vary by about a third of what states do."""
+"""Scale of states over signals: pixels vary about a third as much as states."""
 
 
 def decoder() -> PatchPCA:
-    """Return the one that both have: 2 × 2 patches of 4 × 4 pixels, two components of each, a mean that is not 0.
+    """Return the decoder of both priors: 2 × 2 patches of 4 × 4 pixels, two components each, and a nonzero mean.
 
-    The first component is the patch's mean and the second goes from left to right, so that averages over patches say
-    nothing of half of a state.
+    The first component is the patch's mean and the second its left-right contrast, so that averages over patches
+    leave half of a state undetermined.
     """
     components = torch.tensor([[0.5, 0.5], [0.5, -0.5], [0.5, 0.5], [0.5, -0.5]], dtype=torch.float64)
     centre = torch.tensor([0.1, 0.05, 0.1, 0.0], dtype=torch.float64)
@@ -31,14 +30,14 @@ def decoder() -> PatchPCA:
 
 
 def gaussian() -> Latent:
-    """Return 8 numbers of variance 1, of which neighbours of a component go together."""
+    """Return a Gaussian of 8 numbers with variance 1, correlated between neighbours of a component."""
     at = torch.cartesian_prod(torch.arange(2.0), torch.arange(2.0)).double()
     covariance = torch.block_diag(*[torch.exp(-torch.cdist(at, at) / 2)] * 2)
     return Latent(Gaussian(0.3 * torch.ones(2, 2, 2, dtype=torch.float64), covariance), decoder())
 
 
 def mixture() -> Latent:
-    """Return four modes of the mixture of pixels, as states: the left half says something about the right one."""
+    """Return the four modes of the pixel mixture as states, whose left and right halves are dependent."""
     signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], dtype=torch.float64)
     means = signs[:, None, None, :].expand(-1, 2, 2, -1) * torch.tensor([0.9, 0.3]).double().view(1, 2, 1, 1)
     weights = torch.tensor([0.40, 0.10, 0.15, 0.35], dtype=torch.float64)

@@ -27,13 +27,13 @@ class Certificate:
 
     Arguments:
         sampler, prior, task, tier, seed: what was run.
-        findings: of all statistics.
+        findings: findings of all statistics.
         verdicts: one for each finding.
         verdict: the worst of them, "not a posterior sampler", "diverged" or "n/a".
         forwards, backwards: network evaluations and gradients of one restoration.
-        seconds: that the draws took, all rows together.
+        seconds: time for all draws together.
         peak_bytes: highest memory of the process so far, or of the GPU.
-        rows: restorations drawn.
+        rows: number of restorations drawn.
         reason: why there are no findings, what diverged, or why this is no posterior sampler.
     """
 
@@ -54,7 +54,7 @@ class Certificate:
 
 
 def case(prior: str, task: str, tier: str, **options: Any) -> Case:
-    """The case of the tier's size; options as in :func:`posterity.certificates.cases.make`."""
+    """Make the case of the tier's size; options as in :func:`posterity.certificates.cases.make`."""
     spent = size(tier, prior)
     replicates = spent.replicates if options.get("dim") is None else spent.instances
     return cases.make(prior, task, replicates, **options)
@@ -70,23 +70,23 @@ def certify(
     expected: Mapping[str, Band] | None = None,
     known: Collection[str] = (),
 ) -> Certificate:
-    """Draws from ``sampler`` and examines it.
+    """Draw from ``sampler`` and examine it.
 
-    A sampler that cannot do the task gets the verdict "n/a" and the reason; one of whose draws some are
-    not finite or far away, "diverged" and their share; one that does not read y, does not spread or does not
-    answer to y, "not a posterior sampler" and which of it.
+    The verdict is "n/a", with the reason, if the sampler cannot do the task; "diverged", with their share, if
+    some draws are not finite or far away; "not a posterior sampler", with the reason, if the sampler ignores y,
+    hardly spreads or is no closer to y than draws of the prior.
 
     Arguments:
-        name: for people.
-        sampler: with its settings.
+        name: name in the certificate.
+        sampler: the sampler with its settings.
         case: the problem.
         tier: key of ``TIERS``.
-        seed: of all noise.
+        seed: seed of all noise.
         expected: stored bands by ``Finding.key``.
-        known: what is not held against a published method (:func:`posterity.certificates.remarks.known`).
+        known: statistics that are not held against a published method (:func:`posterity.certificates.remarks.known`).
 
     Raises:
-        PosterityError: when there is no such tier.
+        PosterityError: if there is no such tier.
     """
     if tier not in TIERS:
         raise PosterityError(f"tier {tier!r} is not one that verify knows; choose one of {', '.join(TIERS)}")
@@ -115,7 +115,7 @@ def certify(
 
 
 def _remarked(*findings: Finding) -> tuple[Finding, ...]:
-    """Return the findings; the sliced distance has in its note what it hardly sees."""
+    """Return the findings, with errors that the sliced distance hardly detects added to its note."""
     hidden = remarks.hidden(findings)
     return tuple(
         replace(f, note=f"{f.note}; {hidden}") if hidden and f.key == "sliced_wasserstein" else f for f in findings
@@ -123,12 +123,12 @@ def _remarked(*findings: Finding) -> tuple[Finding, ...]:
 
 
 def _diverged(evidence: Evidence) -> Finding:
-    """Share of draws that are no numbers or far away; the others' statistics have the prior's draws in their place."""
+    """Return the share of draws that are not finite or far away; other statistics see draws of the prior instead."""
     return Finding("diverged", "", evidence.diverged, 0.0, 0.0, 0.0, note="share of draws, replaced by the prior's")
 
 
 def missing(sampler: Sampler, instance: Instance) -> str:
-    """Return what the sampler needs that the case has not, or ""."""
+    """Return the capabilities that the sampler needs and this case lacks, or ""."""
     has = instance.operator.has | {"noise" if instance.sigma_y > 0 else "noiseless", "posterior"}
     if instance.prior.latent:
         has |= {"latent"}
@@ -148,6 +148,6 @@ def _gather(sampler: Sampler, case: Case, tier: Tier, seed: int) -> tuple[Eviden
 
 
 def _peak(cost: Cost) -> int:
-    """Return the peak memory of the GPU where there was one, else of this process."""
+    """Return the peak memory of the GPU if one was used, else of this process."""
     unit = 1 if sys.platform == "darwin" else 1024
     return cost.peak_bytes or unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-r"""Exact moments of an affine sampler, from the noise that it asks for.
+r"""Exact moments of an affine sampler, from its response to chosen noise.
 
 With a Gaussian prior the denoiser is affine, and so is a sampler that only adds and multiplies: its
 result is :math:`\mu + \sum_j z_j T_j` over all scalars z_j that it ever draws. A row whose noise is all
@@ -20,19 +20,19 @@ from posterity.diffusion.noise import Noise, RowsOf, generator
 __all__ = ["Impulses", "Moments", "NotAffine", "Streams", "affine_moments", "exact_moments", "rows"]
 
 Outcome = Callable[[Noise], Tensor]
-"""What a sampler makes of the noise of n rows that are alike in everything else: (n, d)."""
+"""A sampler's results (n, d) as a function of the noise of n rows that differ in nothing else."""
 MOST = 20_000
-"""Rows, beyond which probing costs more than sampling."""
+"""Number of rows beyond which probing costs more than sampling."""
 _RELATIVE = 1e-8
 
 
 class NotAffine(Exception):
-    """This sampler cannot be probed; the message says why."""
+    """Raised if a sampler cannot be probed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean (d,) and covariance (d, d), and from how many rows they are."""
+    """Mean (d,) and covariance (d, d), and the number of rows they were computed from."""
 
     mean: Tensor
     covariance: Tensor
@@ -41,10 +41,10 @@ class Moments:
 
 @dataclass(frozen=True)
 class Streams(Noise):
-    """The contract of ``Noise`` with one stream a draw for all rows: fast for thousands, but bound to their order.
+    """Noise with one stream per draw for all rows: fast for thousands of rows, but dependent on their order.
 
-    The first n rows of a longer batch get what they get in a batch of n. ``scale`` multiplies every
-    normal draw; ``other`` is one more key of the uniform ones.
+    The first n rows of a longer batch get the same draws as in a batch of n. ``scale`` multiplies every
+    normal draw; ``other`` is an additional key of the uniform draws.
     """
 
     scale: float = 1.0
@@ -69,7 +69,7 @@ class Streams(Noise):
 
 @dataclass(frozen=True)
 class Impulses(Noise):
-    """Row 0 draws zeros, row i a single 1 at the i-th scalar that is ever asked for; uniform draws are all 1/2."""
+    """Noise with zeros in row 0 and a single 1 in row i, at the i-th scalar ever drawn; uniform draws are all 1/2."""
 
     offsets: dict[tuple[object, ...], int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=lambda: [1])
@@ -84,7 +84,7 @@ class Impulses(Noise):
             self.counts[0] += size
         first = self.offsets[key]
         out = torch.zeros(len(self), size, dtype=self.dtype)
-        if first < len(self):  # else this is the run that only counts
+        if first < len(self):  # else this run only counts the scalars
             out[first : first + size] = torch.eye(size, dtype=self.dtype)
         return out.view(len(self), *shape)
 
@@ -93,7 +93,7 @@ class Impulses(Noise):
 
 
 def rows(kind: type[Noise], count: int, seed: int = 0) -> Noise:
-    """Noise of ``kind`` for the samples 0, 1, … of one item without a name."""
+    """Return noise of ``kind`` for the samples 0, 1, … of one unnamed item."""
     return kind(seed, [""] * count, range(count))
 
 
@@ -101,7 +101,7 @@ def exact_moments(outcome: Outcome, most: int = 1_000_000) -> Moments:
     """Return exact moments of ``outcome``, which must be affine in independent normal draws and ignore uniform ones.
 
     Raises:
-        NotAffine: when there are ``most`` scalars of noise or more.
+        NotAffine: if there are ``most`` scalars of noise or more.
     """
     counting = Impulses(0, [""], range(1))
     outcome(counting)
@@ -114,12 +114,12 @@ def exact_moments(outcome: Outcome, most: int = 1_000_000) -> Moments:
 
 
 def affine_moments(outcome: Outcome, most: int = MOST) -> Moments:
-    """The same for a sampler that may not be affine: f(2z) - μ = 2(f(z) - μ) is checked on five draws.
+    """Return the same for a sampler that may not be affine: check f(2z) - μ = 2(f(z) - μ) on five draws.
 
-    Rows must not depend on one another either, or what probing reads off one row is due to another.
+    Rows must not depend on one another either, or probing would attribute the response of one row to another.
 
     Raises:
-        NotAffine: when it is not, to a relative 1e-8, or when probing would cost too much.
+        NotAffine: if it is not affine to a relative 1e-8, or if probing would cost too much.
     """
     names, numbers = [""] * 5, range(5)
     once, twice, centre, otherwise = (

@@ -1,4 +1,4 @@
-"""Certificates as rows, one a (sampler, prior, task, statistic, part), and back."""
+"""Certificates as rows, one per (sampler, prior, task, statistic, part), and back."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _KEY = ("sampler", "settings", "prior", "task", "dim", "tier", "seed")
 
 
 def rows(certificate: Certificate, settings: str, dim: int) -> Iterator[dict[str, Any]]:
-    """One row a finding; one row without a statistic where there is none.
+    """Yield one row per finding; if there are none, one row without a statistic.
 
     Arguments:
-        certificate: what was found; its ``verdict`` becomes ``overall``.
-        settings: the sampler's, resolved, as canonical JSON.
+        certificate: the findings; its ``verdict`` becomes ``overall``.
+        settings: the sampler's resolved settings, as canonical JSON.
         dim: size d of a signal.
     """
     about = {name: getattr(certificate, name) for name in _WHOLE}
@@ -34,7 +34,7 @@ def rows(certificate: Certificate, settings: str, dim: int) -> Iterator[dict[str
 
 
 def certificates(records: Iterable[Mapping[str, Any]]) -> list[Certificate]:
-    """Rebuild the certificates from what :func:`rows` made, in the same order; other columns are ignored."""
+    """Rebuild the certificates from the rows of :func:`rows`, in the same order; ignore other columns."""
     grouped: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for record in records:
         grouped.setdefault(tuple(record[k] for k in _KEY), []).append(record)
@@ -52,5 +52,5 @@ def _certificate(group: list[Mapping[str, Any]]) -> Certificate:
 
 
 def _plain(value: Any) -> Any:
-    """pandas reads a missing number as NaN."""
+    """Return None for NaN, which is how pandas reads a missing number, and any other value unchanged."""
     return None if isinstance(value, float) and math.isnan(value) else value

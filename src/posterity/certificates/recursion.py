@@ -33,7 +33,7 @@ BACKWARDS, POTENTIALS = ("ddpm", "exact"), ("dps", "exact")
 
 
 def _affine(prior: Gaussian, level: int) -> tuple[Tensor, Tensor]:
-    """(G, h) of the denoiser D_level(x) = G x + h."""
+    """Return G (d, d) and h (d,) of the denoiser D_level(x) = G x + h."""
     zero = torch.zeros(1, *prior.signal_shape, dtype=torch.float64)
     at = prior.schedule.level(level - 1)
     return prior.gain(at), prior.predict(zero, at).x0.flatten()
@@ -44,11 +44,11 @@ class Recursion:
     """The surrogate of one problem.
 
     Arguments:
-        prior: of the signal, d numbers.
+        prior: prior of the signal of d numbers.
         matrix: A, (m, d).
         y: (m,).
         sigma_y: noise level in the units of x, > 0.
-        steps: n, levels of the grid.
+        steps: number of levels of the grid, n.
         backward: "ddpm" or "exact".
         potential: "dps" or "exact".
     """
@@ -62,7 +62,7 @@ class Recursion:
     potential: str = "dps"
 
     def moments(self, midpoint: Callable[[int], int]) -> Moments:
-        """Mean and covariance of the restorations; ``midpoint`` gives ℓ in 1 … k of target level k."""
+        """Return the moments of the restorations; ``midpoint`` maps the target level k to ℓ in 1 … k."""
         grid = floored(self.steps, len(self.prior.schedule))
         eye = torch.eye(self.matrix.shape[1], dtype=torch.float64)
         mean, covariance = torch.zeros(len(eye), dtype=torch.float64), eye
@@ -77,7 +77,7 @@ class Recursion:
         return Moments(gain @ mean + shift, gain @ covariance @ gain.T)
 
     def _midpoint(self, mid: int, u: int) -> tuple[Tensor, Tensor, Tensor]:
-        """(P, p, Γ) of x_ℓ | x_u ~ N(P x_u + p, Γ)."""
+        """Return P (d, d), p (d,) and Γ (d, d) of x_ℓ | x_u ~ N(P x_u + p, Γ)."""
         eye = torch.eye(self.matrix.shape[1], dtype=torch.float64)
         bridge, (gain, shift) = self._bridge(0, mid, u), _affine(self.prior, u)
         centre, offset = bridge.noisy * eye + bridge.clean * gain, bridge.clean * shift
@@ -95,7 +95,7 @@ class Recursion:
         return keep @ centre, keep @ offset + kalman @ missing, spread
 
     def _uncertainty(self, level: int) -> Tensor:
-        """C = Cov(x0 | x_level)."""
+        """Return Cov(x0 | x_level), (d, d)."""
         at = self.prior.schedule.level(level - 1)
         return self.prior.gain(at) * (1 - at.alpha_bar) / at.signal
 
@@ -104,12 +104,12 @@ class Recursion:
 
 
 def proportional(eta: float) -> Callable[[int], int]:
-    """MGPS's rule with one η throughout: ℓ = ⌊ηk⌋, in 1 … k."""
+    """Return MGPS's rule with a constant η: ℓ = ⌊ηk⌋, in 1 … k."""
     return lambda k: max(1, min(k, int(eta * k)))
 
 
 def posterior(prior: Gaussian, matrix: Tensor, y: Tensor, sigma_y: float) -> Moments:
-    """Mean and covariance of x given y (m,) = A x + σ_y n."""
+    """Return the mean and covariance of x given y (m,) = A x + σ_y n."""
     cross, mean = prior.covariance @ matrix.T, prior.means[0]
     noise = sigma_y**2 * torch.eye(len(y), dtype=torch.float64)
     kalman = torch.linalg.solve(matrix @ cross + noise, cross.T).T
@@ -123,7 +123,7 @@ def _root(covariance: Tensor) -> Tensor:
 
 
 def wasserstein(one: Moments, other: Moments) -> float:
-    """W2 between the Gaussians with these moments."""
+    """Return W₂ between the Gaussians with these moments."""
     half = _root(one.covariance)
     # the trace of (S₁^½ S₂ S₁^½)^½ is the sum of the singular values of S₁^½ S₂^½
     overlap = torch.linalg.svdvals(half @ _root(other.covariance)).sum()

@@ -1,4 +1,4 @@
-"""Remarks beyond the verdicts: a method is no posterior sampler at all, or one number hides another."""
+"""Remarks beyond the verdicts: a method is no posterior sampler at all, or one number hides an error."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["NONSENSE", "hidden", "known", "nonsense"]
 
 NONSENSE = "not a posterior sampler"
 READING = 1 / 20
-"""Squared differences from one y to another, over the exact ones: below it y may not be read."""
+"""Squared differences between measurements over the exact ones, below which the sampler may ignore y."""
 SAME, CHANCE = 1 / 100, 1.1
-"""Standard deviations of the prior, and times the floor: nearer to one another draws are the same."""
+"""Distance in standard deviations of the prior, plus a multiple of the floor, within which draws are the same."""
 SPREAD = 1 / 6
-"""Variance within modes over the exact one: below it draws are repeated rather than drawn."""
+"""Variance within modes over the exact one, below which draws are near repetitions."""
 RESIDUAL, PRIOR = 10.0, 0.9
-"""Times the exact residual, and of that of prior draws: above both the draws do not answer to y."""
+"""Multiples of the exact residual and of that of prior draws, above both of which draws do not fit y."""
 ORDER = math.sqrt(10)
-"""From here on a ratio is nearer to ten than to one."""
+"""Ratio above which a value is closer to ten than to one."""
 
 _SPREADS = (("spread/overall", SPREAD), ("mmse/spread gap", 10 * math.log10(SPREAD)))
-"""The variance within modes, and where it is not known that of whole pools, in dB."""
+"""The variance within modes or, if that is not known, of whole pools in dB."""
 
 
 def nonsense(findings: Sequence[Finding], known: Collection[str] = ()) -> str:
-    """Return why these are not the draws of a posterior sampler, as published methods give them, or "".
+    """Return the reasons why these are not draws of a posterior sampler, or "".
 
     Arguments:
-        findings: of the whole panel.
+        findings: findings of the whole panel.
         known: names of statistics (:func:`known`) that are not held against this sampler.
     """
     values = {f.key: f.value for f in findings if f.value is not None}
@@ -42,7 +42,7 @@ def nonsense(findings: Sequence[Finding], known: Collection[str] = ()) -> str:
         reasons.append(f"hardly any spread ({key} {_shown(values[key])}, limit {limit:.2g})")
     prior = values.get("residual/prior")
     found = next((values[k] for k in ("residual/mean", "residual/violation") if k in values), None)
-    # without noise the exact residual is 0, and everything is more than ten times as much
+    # without noise the exact residual is 0, and every residual is more than ten times that
     order = "residual/mean" not in values or values["residual/mean"] > RESIDUAL
     if found is not None and prior is not None and order and found > PRIOR * prior:
         reasons.append(f"no nearer to y than draws of the prior (residual {_shown(found)}, theirs {_shown(prior)})")
@@ -52,14 +52,14 @@ def nonsense(findings: Sequence[Finding], known: Collection[str] = ()) -> str:
 def known(stored: Iterable[str]) -> frozenset[str]:
     """Return the statistics that :func:`nonsense` does not hold against a method, from the keys of its stored bands.
 
-    Published methods that seek modes, and others in few steps, hardly spread; where the spread of a method is
+    Mode-seeking published methods, and others with few steps, hardly spread; if the spread of a method is
     stored, its bands tell whether that is new.
     """
     return frozenset({"spread"} if _SPREADS[0][0] in stored else ())
 
 
 def hidden(findings: Iterable[Finding]) -> str:
-    """Return what the sliced distance hardly sees, a residual off by an order of magnitude, or ""."""
+    """Describe an error that the sliced distance hardly detects, a residual off by an order of magnitude, or ""."""
     ratio = next((f.value for f in findings if f.key == "residual/mean"), None)
     if ratio is None or 1 / ORDER <= ratio <= ORDER:
         return ""
@@ -68,7 +68,7 @@ def hidden(findings: Iterable[Finding]) -> str:
 
 
 def _as_near_as_its_floor(same: Finding) -> bool:
-    """True if draws for two measurements at one noise are no farther apart than draws for one."""
+    """True if draws for two measurements at the same noise are no farther apart than draws for one."""
     return same.value is None or same.value <= SAME + CHANCE * (same.floor or 0.0)
 
 

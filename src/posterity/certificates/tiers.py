@@ -17,10 +17,10 @@ class Tier:
     """The sizes that a certificate uses.
 
     Arguments:
-        replicates: R measurements.
-        draws: S of each; S + 1 is divisible by the bins of the rank statistics.
-        depth: draws of each measurement that is looked at in depth.
-        instances: of a toy problem.
+        replicates: R, the number of measurements.
+        draws: S draws of each; S + 1 is divisible by the bins of the rank statistics.
+        depth: draws of each measurement that is examined in depth.
+        instances: number of instances of a toy problem.
         without: statistics that are left out.
     """
 
@@ -36,12 +36,12 @@ TIERS: dict[str, Tier] = {
     "standard": Tier(100, 127, 1000, 20),
     "full": Tier(500, 999, 10_000, 20),
 }
-"""``quick``: all samplers on the Gaussian, mixture and kernel priors in less than a minute of two cores, with
-the settings that their classes name for it; ``standard``: in about ten, likewise; ``full``: default settings, many
-draws, hours."""
+"""``quick``: all samplers on the Gaussian, mixture and kernel priors in less than a minute on two cores, with
+the settings that their classes name for it; ``standard``: the same in about ten minutes; ``full``: default settings,
+many draws, hours."""
 
 _PROCESS = {"replicates": 24, "draws": 31, "depth": 256}
-"""At most, where every evaluation of the prior runs Markov chains."""
+"""Upper limits for priors whose every evaluation runs Markov chains."""
 
 
 def size(tier: str, prior: str) -> Tier:
@@ -55,7 +55,7 @@ def size(tier: str, prior: str) -> Tier:
 def options(method: str, cls: type[Sampler], tier: str, toy: bool = False) -> dict[str, Any]:
     """Return a sampler's settings: those of its class for the tier, or those tuned for ``method`` on a toy problem.
 
-    Only the quick tier takes fewer steps on a toy problem: its published numbers are for those tuned.
+    On a toy problem only the quick tier takes fewer steps: the published numbers are for the tuned settings.
     """
     named = {"quick": cls.quick, "standard": cls.standard}
     cheap = dict(named.get(tier, {}))

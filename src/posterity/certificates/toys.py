@@ -1,12 +1,11 @@
 r"""The closed-form problems of MGPS's experiments: one dense measurement of a Gaussian or a mixture of 25.
 
-Every instance has a prior, a matrix, a truth and noise of its own, all from one generator in the order
-in which they are named here, so that it depends on (dimension, instance, seed) alone and samplers are
-compared on the same instances. Signals have the shape (1, 1, d) and no range: the mixture's means reach
-16, so samplers run with ``clamp: false``.
+Every instance has its own prior, matrix, truth and noise, drawn from one generator in this order, so that
+it depends on (dimension, instance, seed) alone and samplers are compared on the same instances. Signals
+have the shape (1, 1, d) and no range: the mixture's means reach 16, so samplers run with ``clamp: false``.
 
-Not copied from public code: a covariance that is inflated by 1e-3 so that a Cholesky factor exists, which
-makes the measured direction ten times too wide at d = 20.
+One detail of public code is left out: it inflates a covariance by 1e-3 so that a Cholesky factor exists,
+which makes the measured direction ten times too wide at d = 20.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from posterity.priors.mixture import Mixture
 __all__ = ["TOYS", "Toy", "gaussian", "mixture"]
 
 SPACING = 8.0
-"""Between neighbouring means of the mixture, in its standard deviations."""
+"""Distance between neighbouring means of the mixture, in standard deviations of a component."""
 
 
 @dataclass(frozen=True)
 class Toy:
-    """One instance.
+    """One instance of a toy problem.
 
     Arguments:
-        prior: what samplers see.
-        components: the same prior, as certificates see it.
+        prior: the prior that samplers see.
+        components: the same prior as certificates see it.
         operator: A, shared by all rows.
         y: (1, m).
         sigma_y: noise level in the units of x.
@@ -52,17 +51,17 @@ class Toy:
 
     @property
     def matrix(self) -> Tensor:
-        """A, (m, d)."""
+        """Return A, (m, d)."""
         return self.operator.matrix[0]
 
 
 def mixture(dim: int, instance: int, seed: int = 0, measured: int = 1, sigma_y: float = 0.05) -> Toy:
-    """25 unit Gaussians at (8i, 8j), i, j = -2 … 2, tiled over the coordinates, with uniform random weights.
+    """Return 25 unit Gaussians at (8i, 8j), i, j = -2 … 2, tiled over the coordinates, with uniform random weights.
 
     A has independent N(0, 1) entries.
 
     Raises:
-        PosterityError: when ``dim`` is odd or less than 2, or ``measured`` not in 1 … dim.
+        PosterityError: if ``dim`` is odd or less than 2, or ``measured`` is not in 1 … dim.
     """
     if dim < 2 or dim % 2:
         raise PosterityError(f"dim {dim}: the mixture's means are pairs, so it must be even and at least 2")
@@ -80,12 +79,12 @@ def mixture(dim: int, instance: int, seed: int = 0, measured: int = 1, sigma_y: 
 
 
 def gaussian(dim: int, instance: int, seed: int = 0, measured: int | None = None, sigma_y: float | None = None) -> Toy:
-    """N(m, BBᵀ + I) with m ~ N(0, I) and unit columns of B; A has independent N(0, 1) entries.
+    """Return N(m, BBᵀ + I) with m ~ N(0, I) and unit columns of B; A has independent N(0, 1) entries.
 
     ``measured`` is drawn from 1 … dim/2 and ``sigma_y`` from [0.05, 1] unless they are given.
 
     Raises:
-        PosterityError: when ``dim`` is less than 2, or ``measured`` not in 1 … dim.
+        PosterityError: if ``dim`` is less than 2, or ``measured`` is not in 1 … dim.
     """
     if dim < 2:
         raise PosterityError(f"dim {dim}: must be at least 2")
@@ -103,7 +102,7 @@ def gaussian(dim: int, instance: int, seed: int = 0, measured: int | None = None
 
 
 TOYS = {"mixture": mixture, "gaussian": gaussian}
-"""By the name of their prior."""
+"""Toy problems by the name of their prior."""
 
 
 def _check(dim: int, measured: int) -> None:

@@ -1,7 +1,7 @@
-"""Settings of samplers for the closed-form problems, with where they come from.
+"""Settings of samplers for the closed-form problems, with their sources.
 
-One place for the workflow and for ``posterity verify``; it loads nothing, so a configuration can be
-checked with it.
+The workflow and ``posterity verify`` share them; the module imports nothing heavy, so that a configuration
+can be checked with it.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ TUNED: Mapping[str, Tuned] = {
     "reddiff": Tuned({"steps": 1000, "rate": 0.1, "strength": 0.25}, _LONG),
     "reddiff_v": Tuned({"steps": 1000, "rate": 0.1, "strength": 0.25}, "as RED-diff"),
 }  # fmt: skip
-"""By method, for the mixture of 25; a Gaussian gets the same. What is not here runs with its defaults."""
+"""By method, for the mixture of 25; a Gaussian gets the same. Other methods run with their defaults."""
 
 
 def tuned(method: str, fields: Collection[str]) -> dict[str, Any]:
-    """Return what is laid over the defaults of ``method``, whose settings have the names ``fields``.
+    """Return the settings that override the defaults of ``method``, whose settings have the names ``fields``.
 
-    A setting "clamp" is switched off, also of a method that is not in the list: these signals have no range.
+    A setting "clamp" is switched off, even for a method that is not in the list: these signals have no range.
     """
     found = TUNED.get(method)
     return ({"clamp": False} if "clamp" in fields else {}) | (dict(found.settings) if found else {})

@@ -16,17 +16,17 @@ BY_DRAWS_ALONE = "the exact posterior is known by its draws alone"
 
 
 def standard_error(values: Tensor, least: float | Tensor = 0.0) -> Tensor:
-    """Return the mean's standard error over the first axis; ``least`` if that is larger, or for one value."""
+    """Return the standard error of the mean over the first axis, (n, …) → (…), or ``least`` if larger or if n = 1."""
     floor = torch.as_tensor(least, dtype=values.dtype).expand(values.shape[1:])
     return floor.clone() if len(values) == 1 else torch.maximum(floor, values.std(0) / math.sqrt(len(values)))
 
 
 def mean(values: Tensor, least: float = 0.0) -> tuple[float, float]:
-    """Mean and standard error of (n,)."""
+    """Return the mean and standard error of values (n,)."""
     return float(values.mean()), float(standard_error(values, least))
 
 
 def closed(evidence: Evidence, broad: bool = True) -> list[tuple[Pools, Conditional]]:
-    """The broad (or deep) pools whose posterior is known in closed form."""
+    """Return the broad (or deep) pools whose posterior is known in closed form."""
     pools = evidence.broad if broad else evidence.deep
     return [(p, p.instance.exact) for p in pools if isinstance(p.instance.exact, Conditional)]

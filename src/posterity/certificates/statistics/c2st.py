@@ -1,9 +1,9 @@
-"""Classifier two-sample test: can a classifier tell the draws from exact ones? 0.5 says no.
+"""Classifier two-sample test: the accuracy of a classifier on draws against exact draws; 0.5 is chance.
 
 The classifier is scikit-learn's ``HistGradientBoostingClassifier`` (60 trees of depth 3, five folds) on the
-coordinates along the exact eigendirections, each over its exact deviation, and on their squared norm, without
-which trees hardly see an error of the spread. Accuracy saturates at 1 from harmless errors in directions that
-are nearly closed, so those narrower than 1/20 of the widest are left out of the verdict.
+coordinates along the exact eigendirections, each divided by its exact standard deviation, and on their squared
+norm, without which trees hardly detect an error of the spread. Harmless errors in nearly closed directions
+saturate the accuracy at 1, so directions narrower than 1/20 of the widest are left out of the verdict.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ MARGIN = 0.05
 NARROW = 0.05
 INSTANCES = 4
 DRAWS = 2000
-"""A classifier is not trained on more."""
+"""Largest number of draws that a classifier is trained on."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Held-out accuracy on the wide directions, and on all of them."""
+    """Return the held-out accuracy on the wide directions, and on all directions."""
     pools = evidence.deep[:INSTANCES]
     if not pools:
         return [Finding("c2st", note="needs a measurement that is looked at in depth")]

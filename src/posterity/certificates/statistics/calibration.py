@@ -1,12 +1,12 @@
-"""Calibration over measurements: where exact draws rank among the sampler's, by functions that look at y.
+"""Calibration over measurements: ranks of exact draws among the sampler's draws, by functions that depend on y.
 
 Simulation-based calibration ranks one truth among S draws. Since the posterior is known, many exact draws
-are ranked instead, the truth that made y among them: the law of a rank is the same, its noise far less.
-Measurements, not ranks, are independent, and errors are over measurements.
+are ranked instead, including the truth that gave y: ranks have the same law and far less noise.
+Measurements are independent but ranks are not, so errors are computed over measurements.
 
 Coverage is the rank of the exact log-density (highest-density credibility), at equal weights. TARP is the
-rank of the distance to a reference that depends on y; one that does not passes a sampler that returns
-the prior.
+rank of the distance to a reference that depends on y; with a reference that does not, a sampler that
+returns the prior would pass.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FEWEST = 20
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Coverage at three levels; for every function the level at which ranks are farthest from uniform."""
+    """Return the coverage at three levels and, per function, the level at which ranks are farthest from uniform."""
     pools = evidence.wide
     if pools is None or len(pools.x) < FEWEST:
         return [Finding("calibration", note=f"needs at least {FEWEST} measurements of one prior")]
@@ -55,7 +55,7 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 
 def ranks(drawn: Tensor, truths: Tensor, *key: object) -> Tensor:
-    """Places of truths (R, T) among the draws (R, S), in (0, 1), ties broken at random: uniform if exact."""
+    """Return the ranks of truths (R, T) among the draws (R, S), in (0, 1), ties broken at random: uniform if exact."""
     ordered = drawn.sort(dim=1).values
     low = torch.searchsorted(ordered, truths.contiguous(), right=False)
     high = torch.searchsorted(ordered, truths.contiguous(), right=True)
@@ -64,12 +64,12 @@ def ranks(drawn: Tensor, truths: Tensor, *key: object) -> Tensor:
 
 
 def distance_to(reference: Tensor, scale: Tensor) -> Function:
-    """Distance to one point (R, d) a measurement, in units of ``scale`` (d,): the function of TARP."""
+    """Return TARP's function: the distance to one point per measurement (R, d), in units of ``scale`` (d,)."""
     return lambda x: ((x - reference[:, None]) / scale).norm(dim=2)
 
 
 def _functions(pools: Pools) -> Iterator[tuple[str, bool, Function]]:
-    """(name, whether it is the same for all samplers, f)."""
+    """Yield (name, True if f is the same for all samplers, f)."""
     instance, d = pools.instance, pools.instance.dim
     directions = torch.from_numpy(generator("projections", d).standard_normal((4, d)))
     for i, direction in enumerate(directions):
@@ -94,7 +94,7 @@ def _along(direction: Tensor, x: Tensor) -> Tensor:
 
 
 def _references(pools: Pools) -> Tensor:
-    """A⁺y_r plus what a draw of the prior has in the null space of A, (R, d)."""
+    """Return A⁺y_r plus the null-space component of a draw of the prior, (R, d)."""
     instance = pools.instance
     pseudo = torch.linalg.pinv(instance.matrix)
     others = instance.prior_draws[torch.arange(len(pools.x)) % len(instance.prior_draws)]
@@ -102,7 +102,7 @@ def _references(pools: Pools) -> Tensor:
 
 
 def _total_variation(x: Tensor) -> Tensor:
-    """(R, S, *signal) → (R, S)."""
+    """Return the total variation, (R, S, *signal) → (R, S)."""
     steps = [x.diff(dim=axis).abs().flatten(2).sum(2) for axis in range(2, x.ndim)]
     return torch.stack(steps).sum(0)
 
@@ -113,7 +113,7 @@ def _errors(inside: Tensor, level: Tensor, pools: Pools) -> Tensor:
 
 
 def _coverage(u: Tensor, pools: Pools) -> list[Finding]:
-    """Share of truths inside the highest-density region of nominal content: there few draws are denser."""
+    """Return the share of truths inside the highest-density region of each nominal content."""
     levels = torch.tensor(NOMINAL, dtype=torch.float64)
     inside = (1 - u[:, :, None] < levels).double().mean(1)
     return [
@@ -123,7 +123,7 @@ def _coverage(u: Tensor, pools: Pools) -> list[Finding]:
 
 
 def _worst(name: str, u: Tensor, pools: Pools) -> Finding:
-    """The level at which the distribution of ranks is farthest from uniform, in standard errors."""
+    """Return the level at which the distribution of ranks is farthest from uniform, in standard errors."""
     levels = torch.tensor(LEVELS, dtype=torch.float64)
     inside = (u[:, :, None] <= levels).double().mean(1)
     off, error = inside.mean(0) - levels, _errors(inside, levels, pools)

@@ -1,4 +1,4 @@
-"""Tests that draws are independent: of the batch that they sit in, and of the rest of their pool."""
+"""Tests that draws are independent of the rest of their batch and of the rest of their pool."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["examine"]
 MARGIN = 1e-5
 POOL = 0.25
 AGAIN = 8
-"""Draws of the second pool."""
+"""Number of draws of the second pool."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Batch: the same rows alone, in 8 and among all. Pools: two of one measurement. Q: pool means and exact ones."""
+    """Compare the same rows alone, in 8 and in all; two pools of one measurement; pool means and exact ones (q)."""
     return [_batch(evidence), *_pools(evidence)]
 
 
 def _batch(evidence: Evidence) -> Finding:
-    """The first rows of the first pools again, with the same noise, in smaller batches."""
+    """Draw the first rows of the first pools again, with the same noise, in smaller batches."""
     if evidence.sampler.couples:
         return Finding("coupling", "batch", note="these samples are meant to see one another")
     pools = evidence.pools[0]
@@ -44,9 +44,9 @@ def _batch(evidence: Evidence) -> Finding:
 def _pools(evidence: Evidence) -> list[Finding]:
     """Test that means of pools vary as those of independent draws do.
 
-    The difference of the means of two pools for one measurement knows nothing of the sampler's bias, only
-    of how its draws hang together: opposite ones make it too small, shared noise too large. Q sets the
-    means against the exact ones, and rises with a bias too.
+    The difference of the means of two pools for one measurement does not depend on the sampler's bias, only
+    on the correlation of its draws: antithetic draws make it too small, shared noise too large. Q compares
+    the means with the exact ones, and grows with a bias too.
     """
     pools = evidence.wide
     if pools is None:
@@ -69,6 +69,6 @@ def _pools(evidence: Evidence) -> list[Finding]:
 
 
 def _ratio(squares: torch.Tensor) -> tuple[float, float]:
-    """Mean of (R, n), whose entries have mean 1 and are χ²₁ for normal draws, with its standard error."""
+    """Return the mean of (R, n), whose entries are χ²₁ for normal draws and have mean 1, and its standard error."""
     each = squares.mean(1)
     return float(each.mean()), float(standard_error(each, math.sqrt(2 / squares.numel())))

@@ -1,4 +1,4 @@
-"""The support table: is a draw like any image of the prior, and does it fit the measurement?
+"""The support table: whether a draw is like an image of the prior, and whether it fits the measurement.
 
                     fits y                      does not
   like the prior    fine                        prior hallucination: a real image, the wrong one
@@ -6,7 +6,7 @@
 
 A draw is like the prior if its squared distance to some mode, in that mode's covariance, lies in the
 central 99.9 % of χ²_d; it fits y if its residual is below the 99.9 % point of the exact law. In many
-dimensions most samplers miss the *radius*, being too smooth: it is printed too, and a second table counts
+dimensions most samplers are too smooth and miss the *radius*: it is printed too, and a second table uses
 bounds four times as wide.
 """
 
@@ -28,15 +28,15 @@ __all__ = ["examine"]
 MARGIN = 0.02
 RADIUS = 0.05
 TAIL = 5e-4
-"""On either side."""
+"""Probability in each tail."""
 WIDER = 4.0
 EXACT, FEWER = 20_000, 4_000
-"""Exact draws, in few and in many dimensions."""
+"""Number of exact draws, in few and in many dimensions."""
 CELLS = ("fine", "prior hallucination", "likelihood hallucination", "broken")
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Four shares, the radius, and the four shares at wider bounds."""
+    """Return the four shares, the four shares at wider bounds, and the radius."""
     deep = closed(evidence, broad=False)
     if not deep:
         return [Finding("hallucination", note=BY_DRAWS_ALONE)]
@@ -61,7 +61,7 @@ Look = tuple[Tensor, Tensor, Tensor]
 
 
 def _look(pools: Pools, exact: Conditional) -> tuple[Look, Look]:
-    """(shares (4,), shares at wider bounds (4,), radii (S,)) of the draws and of exact ones."""
+    """Return (shares (4,), shares at wider bounds (4,), radii (S,)) of the draws and of exact draws."""
 
     def reference() -> tuple[float, Look]:
         x = pools.exact("hallucination", EXACT if pools.instance.dim <= 256 else FEWER)
@@ -87,7 +87,7 @@ def _table(pools: Pools, exact: Conditional, x: Tensor, limit: float) -> Look:
 
 
 def _surprise(hits: int, count: int, share: float, target: float) -> float:
-    """Exact binomial p of a share so far outside the margin."""
+    """Return the exact binomial p-value of a share this far outside the margin."""
     if abs(share - target) <= MARGIN:
         return 1.0
     high = share > target
@@ -97,7 +97,7 @@ def _surprise(hits: int, count: int, share: float, target: float) -> float:
 
 
 def _clopper_pearson(hits: int, count: int) -> float:
-    """Half the exact 95 % interval, as the standard error of a normal one of that width."""
+    """Return the standard error of the normal 95 % interval that is as wide as the exact one."""
     low = special.betaincinv(hits, count - hits + 1, 0.025) if hits else 0.0
     high = special.betaincinv(hits + 1, count - hits, 0.975) if hits < count else 1.0
     return float(high - low) / 2 / 1.96

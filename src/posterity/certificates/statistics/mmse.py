@@ -1,9 +1,9 @@
-"""The mean of the draws as an estimate, and their spread, in dB: gap and spread gap.
+"""The error of the mean of the draws as an estimate, and their spread, in dB: gap and spread gap.
 
-gap = 10 log₁₀(E‖x̄ - x*‖² / E‖x̂ - x*‖²) for every measurement, x̄ the mean of the S draws and x̂ the
-exact one; with x* averaged out exactly the quotient is 1 + ‖x̄ - x̂‖²/tr Cov. Exact draws score
-10 log₁₀(1 + 1/S), and a sampler that returns x̂ every time scores better: never read it without the
-spread gap, 10 log₁₀ of the variance within pools over the exact one.
+gap = 10 log₁₀(E‖x̄ - x*‖² / E‖x̂ - x*‖²) for every measurement, where x̄ is the mean of the S draws and x̂ the
+exact mean; averaging over x* exactly, the quotient is 1 + ‖x̄ - x̂‖²/tr Cov. Exact draws score
+10 log₁₀(1 + 1/S), and a sampler that always returns x̂ scores better: never read it without the
+spread gap, 10 log₁₀ of the variance within pools over the exact variance.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLOORS = 4
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Gap, against that of exact draws, and spread gap."""
+    """Return the gap, compared with that of exact draws, and the spread gap."""
     broad = evidence.broad
     if not all(bool(p.instance.exact.total_variance.isfinite().all()) for p in broad):
         return [Finding("mmse", note="the exact posterior has no variance")]
@@ -51,14 +51,14 @@ def _floor(pools: Pools) -> Tensor:
 
 
 def _gaps(pools: Pools, x: Tensor) -> Tensor:
-    """dB, (R,)."""
+    """Return the gap of each measurement in dB, (R, S, d) → (R,)."""
     exact = pools.instance.exact
     excess = (x.mean(1) - exact.mean).square().sum(1)
     return 10 * torch.log10(1 + excess / exact.total_variance)
 
 
 def _least(broad: tuple[Pools, ...]) -> float:
-    """Standard error of the ratio if draws were normal with all their variance in one direction."""
+    """Return the standard error of the ratio for normal draws with all their variance in one direction."""
     return math.sqrt(2 / sum(len(p.x) * (p.draws - 1) * p.instance.dim for p in broad))
 
 

@@ -1,8 +1,8 @@
 """Weights of the modes: total variation to the exact ones, and the signed error of the heaviest and the rarest.
 
-A draw counts for every mode with its responsibility, whether or not it is typical of any of them (that
-is what ``hallucination`` looks at): a sampler that is too smooth still chooses among modes.
-Modes whose posteriors overlap are one.
+A draw counts for every mode with its responsibility, whether or not it is typical of any of them (which
+``hallucination`` tests): a sampler that is too smooth still chooses among modes.
+Modes whose posteriors overlap are merged.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ SLACK = 0.02
 SIGNED = 0.03
 FLOORS = 20
 OVERLAP = 0.9
-"""Bhattacharyya coefficient, above which two modes are one."""
+"""Bhattacharyya coefficient above which two modes are merged."""
 RARE = 0.01
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Total variation in depth, signed errors over measurements."""
+    """Return the total variation on the deep pools, and the signed errors over measurements."""
     deep, broad = closed(evidence, broad=False), closed(evidence)
     if not broad:
         return [Finding("modes", note=BY_DRAWS_ALONE)]
@@ -38,16 +38,16 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 
 def merged(exact: Conditional) -> Tensor:
-    """Number of the mode that every component belongs to, long (K,), the same for all measurements."""
+    """Return the index of the mode of each component, long (K,), the same for all measurements."""
     names = torch.arange(exact.means.shape[1])
-    # components differ by the same vector and the same covariances whatever y is
+    # differences of component means, and covariances, do not depend on y
     for i, j in (_overlaps(exact) > OVERLAP).nonzero().tolist():
         names[names == names[max(i, j)]] = int(names[min(i, j)])
     return names.unique(return_inverse=True)[1]
 
 
 def _overlaps(exact: Conditional) -> Tensor:
-    """Bhattacharyya coefficients of all pairs, (K, K)."""
+    """Return the Bhattacharyya coefficients of all pairs, (K, K)."""
     if exact.shared:
         return torch.exp(-exact.squares(exact.means[:1])[0] / 8).fill_diagonal_(0)
     out = torch.zeros(exact.means.shape[1], exact.means.shape[1], dtype=torch.float64)
@@ -64,14 +64,14 @@ def _overlaps(exact: Conditional) -> Tensor:
 
 
 def _weights(exact: Conditional, each: Tensor) -> Tensor:
-    """Weights or responsibilities (…, K), of modes instead of components."""
+    """Sum weights or responsibilities of components (…, K) to those of modes (…, modes)."""
     names = merged(exact)
     out = each.new_zeros(*each.shape[:-1], int(names.max()) + 1)
     return out.index_add_(-1, names, each)
 
 
 def _variation(deep: list[tuple[Pools, Conditional]]) -> Finding:
-    """TV, mean over instances, against that of exact draws."""
+    """Return the total variation, averaged over instances, compared with that of exact draws."""
     found, floors = [], []
     for pools, exact in deep:
         true = _weights(exact, exact.weights)

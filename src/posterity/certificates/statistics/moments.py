@@ -1,10 +1,10 @@
-"""Mean and covariance against the exact ones: without sampling error where the sampler is affine.
+"""Mean and covariance compared with the exact ones, without sampling error if the sampler is affine.
 
 Under a Gaussian prior a sampler that only adds and multiplies is an affine map of its noise, and its
-moments are read off by probing (:mod:`posterity.certificates.probing`). Elsewhere they are those of the
+moments are computed by probing (:mod:`posterity.certificates.probing`). Otherwise they are those of the
 draws for many measurements. The note says which.
 
-W₂ is between Gaussians of these moments, over the root of the exact total variance; KL is over the
+W₂ is between Gaussians with these moments, over the root of the exact total variance; KL is over the
 directions that the measurement leaves open.
 """
 
@@ -26,14 +26,14 @@ from posterity.diffusion.noise import Noise
 __all__ = ["examine", "kl", "wasserstein"]
 
 MEAN = 0.1
-"""Standard deviations."""
+"""Margin of the mean in standard deviations."""
 VARIANCE = 0.15
 W2 = 0.05
 FLOORS = 8
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """The direction whose mean, and that whose variance is farthest off; for a Gaussian posterior W₂ and KL."""
+    """Return the worst mean and the worst variance over directions; for a Gaussian posterior W₂, and KL if probed."""
     pools = evidence.wide or evidence.deep[0]
     exact = pools.instance.exact
     gaussian = isinstance(exact, Conditional) and exact.means.shape[1] == 1
@@ -73,7 +73,7 @@ def _probed(evidence: Evidence, pools: Pools) -> list[Finding]:
 
 
 def _sampled(pools: Pools, route: str) -> list[Finding]:
-    """Along the eigendirections of the mean exact covariance, or random ones in many dimensions."""
+    """Return the findings along the eigendirections of the mean exact covariance, random ones in many dimensions."""
     directions, wanted = pools.directions, pools.variances  # (d, n), (R, n)
     count = pools.diverged.numel()
     off = (pools.x.mean(1) - pools.instance.exact.mean) @ directions / wanted.mean(0).sqrt()
@@ -93,7 +93,7 @@ def _sampled(pools: Pools, route: str) -> list[Finding]:
 
 
 def _distance(pools: Pools) -> list[Finding]:
-    """W₂ of the pooled moments, against that of exact draws."""
+    """Return W₂ of the pooled moments, compared with that of exact draws."""
 
     def repeated() -> Tensor:
         return torch.tensor([_pooled(pools, pools.exact(f"moments {i}")) for i in range(FLOORS)])
@@ -104,7 +104,7 @@ def _distance(pools: Pools) -> list[Finding]:
 
 
 def _pooled(pools: Pools, x: Tensor) -> float:
-    """Root mean square over measurements of W₂, with the covariance pooled and its own noise taken off the mean."""
+    """Return the RMS of W₂ over measurements of x (R, S, d): pooled covariance, noise of the mean subtracted."""
     off, within = x.mean(1) - pools.instance.exact.mean, x - x.mean(1, keepdim=True)
     covariance = torch.einsum("rsd,rse->de", within, within) / (len(x) * (x.shape[1] - 1))
     squared = max(0.0, float(off.square().sum(1).mean() - covariance.trace() / x.shape[1]))
@@ -114,7 +114,7 @@ def _pooled(pools: Pools, x: Tensor) -> float:
 
 
 def _open(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Variances (n,) and directions (d, n) that are not closed, the narrowest first."""
+    """Return the variances (n,) and directions (d, n) that are open, the narrowest first."""
     values, vectors = spectrum(covariance)
     seen = values > 1e-9 * values.max()
     return values[seen], vectors[:, seen]
@@ -125,7 +125,7 @@ def _name(index: int, directions: Tensor) -> str:
 
 
 def wasserstein(found: Moments, exact: Moments) -> float:
-    """W₂ between Gaussians, over the root of the exact total variance."""
+    """Return W₂ between Gaussians, over the root of the exact total variance."""
     half = root(*spectrum(exact.covariance))
     cross = torch.linalg.eigvalsh(half @ found.covariance @ half).clamp(min=0).sqrt().sum()
     squared = (found.mean - exact.mean).square().sum() + (found.covariance + exact.covariance).trace() - 2 * cross
@@ -133,7 +133,7 @@ def wasserstein(found: Moments, exact: Moments) -> float:
 
 
 def kl(found: Moments, exact: Moments) -> float:
-    """KL(found ‖ exact) over the open directions of the exact covariance, nats."""
+    """Return KL(found ‖ exact) over the open directions of the exact covariance, in nats."""
     values, vectors = _open(exact.covariance)
     turned = vectors.T @ found.covariance @ vectors / (values.sqrt()[:, None] * values.sqrt())
     off = (found.mean - exact.mean) @ vectors / values.sqrt()

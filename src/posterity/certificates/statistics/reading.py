@@ -1,10 +1,10 @@
-"""Measures how much draws change with y.
+"""How much draws change with y.
 
-Between measurements: squared differences of pool means for different y, over those of the exact means. What two
-pools of one measurement differ by is taken off, so that a sampler that does not read y has 0, whatever it draws.
-Some published methods come near to that. So the same noise is also given to two measurements: where y is not read
-the same comes out, as near as when one measurement is restored twice, which is the floor. Where a problem has one
-measurement alone, it gets another one.
+Between measurements: squared differences of pool means for different y, over those of the exact means. The expected
+difference of two pools of one measurement is subtracted, so that a sampler that ignores y scores 0, whatever it draws.
+Some published methods come close to that, so two measurements are also restored with the same noise: a sampler that
+ignores y returns the same draws, as close as when one measurement is restored twice, which is the floor. A problem
+with a single measurement gets a second one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ __all__ = ["examine"]
 
 MARGIN = 0.1
 OTHER = 64
-"""Draws for the other measurement, and rows that get the same noise twice."""
+"""Number of draws for the other measurement, and of rows that get the same noise twice."""
 
 Apart = tuple[Tensor, Tensor, Tensor]
-"""Squared distances, (n,) each: of the sampler's means less chance's share, of the exact means, chance's share."""
+"""Squared distances, (n,) each: of the sampler's means less those expected by chance, of the exact means, by chance."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
@@ -56,7 +56,7 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 @dataclass(frozen=True)
 class _Thrice(Streams):
-    """The noise of the first third of the rows, for each third."""
+    """Noise that gives every third of the rows the draws of the first third."""
 
     def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
         return _first_third(super().draw(purpose, step, shape))
@@ -70,20 +70,20 @@ def _first_third(draws: Tensor) -> Tensor:
 
 
 def _same_noise(evidence: Evidence, instances: Sequence[Instance]) -> Finding:
-    """Return the distance between draws for y and for another y, and as floor that for y and y, at the same noise."""
+    """Return the distance between draws for y and another y at the same noise; the floor is that for y twice."""
     apart: list[float] = []
     again: list[float] = []
     for instance in instances:
         rows = torch.arange(OTHER) % len(instance)
         each = torch.cat([rows, (rows + 1) % len(instance), rows])
-        # items of their own, whose samples have the same numbers: a wrapper puts each third into the same sets
+        # separate items with the same sample numbers, so that a wrapper groups each third into the same sets
         names = [f"{third} {r}" for third, part in enumerate(each.chunk(3)) for r in part.tolist()]
         noise = _Thrice(evidence.seed + (1 << 43), names, [*range(OTHER)] * 3)
         x, _ = restore(evidence.sampler, instance, each, noise, torch.arange(len(each)))
         one, other, repeated = x.chunk(3)
         scale = math.sqrt(instance.dim) * instance.prior_std
         for far, found in ((apart, one - other), (again, one - repeated)):
-            # a row that diverged tells nothing of the others
+            # leave out rows that diverged
             distance = found.norm(dim=1)[found.isfinite().all(1)] / scale
             far.append(float(distance.square().mean().sqrt()) if len(distance) else 0.0)
     value, floor = (sum(each) / len(each) for each in (apart, again))
@@ -96,7 +96,7 @@ def _apart(pools: Pools) -> Apart:
     found, exact = pools.x.mean(1), pools.instance.exact.mean
     count = len(found)
     chance = pools.x.var(1).sum(1) / pools.draws
-    # the middle of all pools has a share in each of them
+    # the mean over all pools includes each of them, hence n / (n - 1)
     spread, wanted = ((m - m.mean(0)).square().sum(1) * count / max(1, count - 1) for m in (found, exact))
     return spread - chance, wanted, chance
 
@@ -113,7 +113,7 @@ def _pair(evidence: Evidence, pools: Pools, both: Instance) -> Apart:
 
 
 def _with_another(instance: Instance, seed: int) -> Instance:
-    """Return the same problem with the measurement of a second signal beside its own."""
+    """Return the same problem with the measurement of a second signal added."""
     truth = instance.prior_draws[:1]
     y = instance.seen(truth)
     drawn = torch.from_numpy(generator("reading", instance.dim, seed).standard_normal(tuple(y.shape)))
@@ -124,5 +124,5 @@ def _with_another(instance: Instance, seed: int) -> Instance:
 
 def _exact(instance: Instance, first: int) -> Conditional:
     exact = instance.exact
-    assert isinstance(exact, Conditional)  # those of Markov chains come with many measurements
+    assert isinstance(exact, Conditional)  # posteriors given by Markov chains have many measurements
     return Conditional(exact.prior, instance.matrix, instance.measured[first:], instance.sigma_y)

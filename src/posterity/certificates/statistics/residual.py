@@ -1,7 +1,7 @@
-"""Agreement with the measurement: ‖y - A x‖² against its law under the exact posterior, not against m.
+"""Agreement with the measurement: ‖y - A x‖² compared with its law under the exact posterior, not with m.
 
-Below it a sampler over-fits the noise of y, above it does not read y well enough. Without noise the exact
-residual is 0, and what is left of it is compared with the spread of the prior.
+A sampler with a smaller residual over-fits the noise of y, one with a larger residual under-fits y. Without noise
+the exact residual is 0, and the remaining residual is compared with the spread of the prior.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VIOLATION = 0.01
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Mean of the squared residual over its exact mean, without noise its root mean square; and that of prior draws."""
+    """Return the mean squared residual over its exact mean (its RMS if there is no noise), and that of prior draws."""
     broad = evidence.broad
     if all(p.instance.sigma_y == 0 for p in broad):
         scale = sum(p.instance.prior_std for p in broad) / len(broad)
@@ -64,5 +64,5 @@ def _blind(pools: Pools) -> Tensor:
 
 
 def _null(pools: Pools) -> Tensor:
-    """Mean squared residual of exact draws, (R,)."""
+    """Return the mean squared residual of exact draws, (R,)."""
     return pools.instance.residuals(pools.exact("residual", 8 * pools.draws)).mean(1)

@@ -1,8 +1,8 @@
-"""Sliced Wasserstein distance to exact draws (W₁, fixed random directions), beside that of other exact draws.
+"""Sliced Wasserstein distance to exact draws (W₁, fixed random directions), with that of other exact draws as floor.
 
-The floor is what as many exact draws score through the same code. Many measurements with few draws each
-are compared with eight times as many exact ones; a posterior that is looked at in depth with as many,
-as the published tables of the toy problems do.
+The floor is the score of equally many exact draws through the same code. With many measurements of few draws
+each, the reference has eight times as many exact draws; for a posterior examined in depth it has equally many,
+as in the published tables of the toy problems.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = ["examine", "sliced"]
 
 NAME = "sliced_wasserstein"
 MARGIN = 0.25
-"""Of the floor."""
+"""Margin as a share of the floor."""
 FLOORS = 4
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Mean over measurements; its median and the prior's distance are there to be read."""
+    """Return the mean over measurements; report their median and the prior's distance too."""
     found, floors, prior = (torch.cat(each) for each in zip(*map(_distances, evidence.broad), strict=True))
     value, floor = float(found.mean()), float(floors.mean())
     error = float(standard_error(found - floors, float(floors.std()) / len(floors) ** 0.5 if len(floors) > 1 else 0.0))
@@ -43,17 +43,17 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 
 def sliced(x: Tensor, other: Tensor, directions: Tensor) -> Tensor:
-    """Mean over ``directions`` (n, d) of the W₁ of projections: (R, S, d), (R, S', d) → (R,), S' a multiple of S."""
+    """Return the mean W₁ of projections on ``directions`` (n, d): (R, S, d), (R, S', d) → (R,), S' a multiple of S."""
     return _sorted_distance(_projected(x, directions), _projected(other, directions))
 
 
 def _projected(x: Tensor, directions: Tensor) -> Tensor:
-    """Sorted projections, (R, S, d) → (R, n, S); NumPy sorts several times faster."""
+    """Return sorted projections, (R, S, d) → (R, n, S); NumPy sorts several times faster than torch."""
     return torch.from_numpy(np.sort((directions @ x.mT).numpy(), axis=2))
 
 
 def _sorted_distance(one: Tensor, two: Tensor) -> Tensor:
-    # W₁ is the mean of |difference| over quantiles; those of x are constant over ``every`` ones of the other
+    # W₁ is the mean |difference| over quantiles; each quantile of ``one`` spans ``every`` quantiles of ``two``
     every = two.shape[2] // one.shape[2]
     return (one.repeat_interleave(every, dim=2) - two).abs().mean(dim=(1, 2))
 

@@ -1,7 +1,7 @@
 """Variance of the draws over that of the exact posterior, per eigendirection of its covariance.
 
-With several modes a draw is first set against the mode that it belongs to, drawn by its
-responsibilities, so that the ratio is of the spread within modes and weights do not enter.
+With several modes each draw is first standardised by the mode it belongs to, drawn by its
+responsibilities, so that the ratio measures the spread within modes, independently of the weights.
 Variances are within pools: an error of a pool's mean does not count as spread.
 """
 
@@ -19,11 +19,11 @@ __all__ = ["examine"]
 
 MARGIN = 0.05
 WORST = 0.15
-"""For the direction that is farthest off, whose distance chance alone makes larger."""
+"""Margin of the worst direction, which is wider because selecting the worst inflates the distance."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Overall, and the direction that is farthest off."""
+    """Return the overall ratio, and that of the worst direction."""
     parts = [exact.standardised(pools.x, *pools.key).var(1) for pools, exact in closed(evidence)]
     if not parts:
         return [Finding("spread", note=BY_DRAWS_ALONE)]

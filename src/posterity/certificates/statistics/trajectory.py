@@ -1,7 +1,7 @@
 """Tests that intermediate states follow the exact law of x_t given y, and finds when they commit to a mode.
 
-The posterior of a mixture is a mixture, and so is what noise makes of it: the law of every state is known.
-All of it is there to be read and decides nothing, because a sampler may arrive by another way.
+The posterior of a mixture is a mixture, and stays one when noise is added: the law of every state is known.
+All findings are reported only and decide nothing, because a sampler may follow another path.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = ["examine", "states"]
 PATHS = 256
 LEVELS = 12
 COMMITTED = 0.99
-"""Responsibility of a mode, from which a state has chosen it."""
+"""Responsibility above which a state has chosen a mode."""
 
 
 def examine(evidence: Evidence) -> list[Finding]:
-    """Over ``PATHS`` paths of one measurement, the worst of ``LEVELS`` levels of noise, evenly spaced in log σ."""
+    """Return the worst of ``LEVELS`` noise levels, evenly spaced in log σ, over ``PATHS`` paths of one measurement."""
     if not evidence.sampler.follows:
         return [Finding("trajectory", note="its states are not meant to follow p(x_t | y)")]
     deep = closed(evidence, broad=False)
@@ -49,7 +49,7 @@ def examine(evidence: Evidence) -> list[Finding]:
 
 
 class _Watched(Around):
-    """A prior that keeps the last state that it saw at each level; at none that is not among ``levels``, if given."""
+    """A prior that records the last state it was asked about at each level, or at each of ``levels`` if given."""
 
     def __init__(self, prior: Prior, levels: frozenset[Level] | None = None) -> None:
         super().__init__(prior)
@@ -63,7 +63,7 @@ class _Watched(Around):
 
 
 def states(sampler: Sampler, instance: Instance, seed: int) -> dict[Level, Tensor]:
-    """{level: x_t of all paths, (PATHS, d)}, the noisiest first; after time travel, of the last visit."""
+    """Return {level: x_t of all paths, (PATHS, d)}, the noisiest first; with time travel, of the last visit."""
     visited = sorted(_run(sampler, instance, seed, 1, None), key=lambda level: level.noise)
     sigma = torch.tensor([level.noise for level in visited], dtype=torch.float64).log()
     wanted = torch.linspace(float(sigma[0]), float(sigma[-1]), LEVELS, dtype=sigma.dtype)
@@ -83,7 +83,7 @@ def _run(
 
 
 def _numbers(law: Conditional, x: Tensor) -> Tensor:
-    """(variance over the exact one, error of the mean in exact deviations, TV of the modes, share that has chosen)."""
+    """Return (variance over the exact one, error of the mean in exact sd, TV of the modes, share committed), (4,)."""
     exact = law.total_variance[0]
     off = (x.mean(0) - law.mean[0]).norm() / exact.sqrt()
     shares = law.responsibilities(x[None])[0]
@@ -92,7 +92,7 @@ def _numbers(law: Conditional, x: Tensor) -> Tensor:
 
 
 def _findings(ours: Tensor, drawn: Tensor, sigmas: Sequence[float], *, several: bool) -> list[Finding]:
-    """Compare (levels, 4) of the paths with those of as many exact draws; ``several``: there is more than one mode."""
+    """Compare (levels, 4) of the paths with those of as many exact draws; ``several``: more than one mode."""
     out = []
     for column, part, target, error, what in (
         (0, "spread", 1.0, math.sqrt(2 / PATHS), "variance over the exact one"),
@@ -110,7 +110,7 @@ def _findings(ours: Tensor, drawn: Tensor, sigmas: Sequence[float], *, several: 
 
 
 def _commitment(ours: Tensor, drawn: Tensor, sigmas: Sequence[float]) -> Finding:
-    """The noise at which half of the paths have chosen a mode, over that of exact states; above 1 is too early."""
+    """Return the noise at which half of the paths choose a mode, over that of exact states; above 1 is too early."""
     chosen = [
         next((s for s, share in zip(sigmas, each.tolist(), strict=True) if share > 0.5), None) for each in (ours, drawn)
     ]
