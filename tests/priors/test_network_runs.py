@@ -94,8 +94,9 @@ def test_precisions_that_do_not_exist(tmp_path: Path) -> None:
         load(tmp_path / "weights.safetensors", precision="int8")
 
 
-LOOKS = {"copaint", "copaint_tt"}
-"""Their step is taken back where it made things worse, and they look once a step whether it did anywhere."""
+LOOKS = {"copaint", "copaint_tt", "vipaint"}
+"""CoPaint takes a step back where it made things worse, and looks once per step if it did anywhere; VIPaint looks once,
+before its fit, which rows belong to one item."""
 
 
 @pytest.mark.parametrize("name", [n for n in DENOISING if n not in LOOKS])
