@@ -264,7 +264,7 @@ def test_small_images_have_metrics_that_are_not_available_and_are_no_mistake(fol
     [
         ({"tables": ["toy_distance"]}, "tables = 'toy_distance': needs closed-form problems with `samplers`"),
         ({"tables": ["guidance"], "metrics": ["psnr"]}, "tables = 'guidance': needs metrics of a sampler and its"),
-        ({"tables": ["inpainting"], "metrics": ["psnr"]}, "tables = 'inpainting': needs metrics of a task inpaint…"),
+        ({"tables": ["inpainting"], "metrics": ["psnr"]}, "tables = 'inpainting': needs metrics of a task of operator"),
         ({"tables": ["quality"]}, "tables = 'quality': needs metrics of a run"),
         ({"tables": ["subsets"], "metrics": ["diversity"]}, "tables = 'subsets': needs subsets"),
         ({"figures": ["hierarchy"]}, "figures = 'hierarchy': needs a pool of at least 20 samples"),
@@ -304,7 +304,7 @@ def test_all_tables_are_those_that_can_be_made(folder):
 
 def test_what_products_need_is_what_they_miss():
     """Without anything made, exactly those that say so are refused, and each refuses an empty set of artifacts."""
-    nothing = Made({}, {}, {}, (), (), {})
+    nothing = Made({}, {}, {}, {}, (), (), {})
     for package, module in (("tables", tables), ("figures", figures)):
         for name in module.NAMES:
             lack = products.lacking(package, name, nothing)

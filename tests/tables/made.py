@@ -23,6 +23,11 @@ SAMPLERS = (
     "dps_vanilla_free",
 )
 RULES = ("random", "kmeans", "uniformization", "fps")
+TASKS = {
+    "inpaint_face": {"operator": "inpaint", "regions": ["eyes_large", "mouth_large"]},
+    "sr16": {"operator": "sr", "factor": 16},
+    "inpaint_box": {"operator": "inpaint", "box": [0.25, 0.25, 0.75, 0.75]},
+}
 GUIDANCE = {
     "ddnm_guided": {"eta": 0.9, "threshold": 0.0015},
     "dps_guided": {"eta": 0.5, "threshold": 0.003},
@@ -52,7 +57,7 @@ def made(root: Path) -> dict[str, list[Path]]:
             measurement | {"item": i, "sigma_y": 0.0, "parameters": save({"keep": keep}) if "inpaint" in task else None,
                            "signal_kind": "image", "signal_shape": list(x.shape),
                            "truth": images.encode(x), "display": images.encode(x * keep)} for i, x in truths.items()
-        ], {"task": {"name": task, "operator": "inpaint" if "inpaint" in task else "sr"}})  # fmt: skip
+        ], {"task": {"name": task, **TASKS[task]}})  # fmt: skip
         write("posterior", f"{dataset}-{task}", [
             measurement | {"item": i, "prior": "kernel", "mode": m, "probability": p}
             for i in ITEMS for m, p in ((0, 0.7), (1, 0.3))

@@ -40,7 +40,7 @@ def test_every_name_is_built(name, built):
 
 def test_names_are_the_files():
     folder = Path(tables.__file__).parent
-    shared = {"cells", "frames", "pools", "published", "text"}
+    shared = {"cells", "frames", "pools", "published", "task_kinds", "text"}
     assert {p.stem for p in folder.glob("[a-z]*.py")} - shared == set(tables.NAMES)
 
 
@@ -205,9 +205,47 @@ def test_interval_is_that_of_the_mean():
     assert interval([1.0]) == (None, None)
 
 
+def measurements(path, dataset, task, **definition):
+    row = {"dataset": dataset, "task": task, "item": "a", "sigma_y": 0.0}
+    store.write(path, "measurements", [row], {"settings": {"task": {"name": task, **definition}}})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "definition", "columns"),
+    [
+        ("inpainting", {"operator": "inpaint", "half": "right"}, {"diversity", "niqe"}),
+        ("super_resolution", {"operator": "sr", "factor": 4, "sigma_y": 0.1}, {"diversity", "niqe", "lr_psnr"}),
+    ],
+)
+def test_a_task_is_known_by_its_operator_and_noise_whatever_it_is_called(tmp_path, name, definition, columns):
+    run = {"dataset": "faces", "task": "half_face", "prior": "kernel", "sampler": "ddnm"}
+    rows = [run | {"item": "a", "metric": m, "value": 10.0} for m in ("diversity", "niqe", "lr_psnr")]
+    store.write(tmp_path / "metrics.parquet", "metrics", rows, {"settings": {}})
+    files = [tmp_path / "metrics.parquet", measurements(tmp_path / "y.parquet", "faces", "half_face", **definition)]
+    table.run({"experiment": "e", "table": name}, inputs=files, output=tmp_path / "table.parquet")
+    cells = store.read(tmp_path / "table.parquet", "tables").to_pylist()
+    assert {c["row"] for c in cells} == {"faces / half_face / kernel / ddnm"} and {
+        c["column"] for c in cells
+    } == columns
+    # 10 dB would be inconsistent with a measurement without noise
+    assert not any("not consistent" in (c["note"] or "") for c in cells)
+    other = {"inpainting": "super_resolution", "super_resolution": "inpainting"}[name]
+    with pytest.raises(PosterityError, match="none of a task that belongs in this table"):
+        table.run({"experiment": "e", "table": other}, inputs=files, output=tmp_path / "other.parquet")
+
+
+def test_a_task_whose_measurements_are_not_there_is_one_line(tmp_path):
+    run = {"dataset": "faces", "task": "t", "prior": "kernel", "sampler": "ddnm", "item": "a", "metric": "niqe"}
+    store.write(tmp_path / "metrics.parquet", "metrics", [run | {"value": 1.0}], {"settings": {}})
+    with pytest.raises(PosterityError, match="needs measurements artifacts with dataset faces, task t"):
+        table.run({"experiment": "e", "table": "inpainting"}, inputs=[tmp_path / "metrics.parquet"],
+                  output=tmp_path / "table.parquet")  # fmt: skip
+
+
 def test_a_sampler_has_its_row_under_its_own_prior_alone(tmp_path):
     """As published: each checkpoint with the samplers that it was run with."""
-    files = []
+    files = [measurements(tmp_path / "y.parquet", "faces", "inpaint_face", operator="inpaint", regions=["mouth_large"])]
     for prior, sampler in (("sdedit", "ddnm"), ("repaint", "repaint")):
         run = {"dataset": "faces", "task": "inpaint_face", "prior": prior, "sampler": sampler}
         rows = [run | {"item": item, "metric": m, "value": 0.1} for item in "ab" for m in ("diversity", "niqe")]

@@ -184,4 +184,4 @@ def _made(c: Checked, name: str, pools: Mapping[Key, int], shown: Mapping[Key, M
     exact = [key for key in keys if c.closed_form(key[1], key[2])]
     metrics = {metric for key in keys for metric in shown[key]["metrics"]}
     comparisons = c.experiments[name].get("study", {}).get("comparisons", [])
-    return Made(known, pools, subsets, exact, metrics, of_toys, comparisons)
+    return Made(known, c.tasks, pools, subsets, exact, metrics, of_toys, comparisons)

@@ -1,4 +1,4 @@
-"""What a table or figure is made of: which experiments can have it, told before any job runs.
+"""Requirements of tables and figures: which experiments can have them, told before any job runs.
 
 The tables and figures themselves raise the same when their inputs lack it; a test keeps the two equal.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from posterity.recipes import Recipe, partners
+from posterity.tables.task_kinds import Task, inpainting, noisy, of_a_face, super_resolution
 
 __all__ = ["Made", "lacking"]
 
@@ -32,6 +33,7 @@ class Made:
 
     Arguments:
         samplers: (dataset, task, prior, sampler) → the sampler as it is resolved for this run.
+        tasks: name → definition.
         pools: how many samples of each; the most that any experiment asks for.
         subsets: the rules that choose out of each.
         exact: runs of tasks whose posterior the prior has in closed form.
@@ -41,6 +43,7 @@ class Made:
     """
 
     samplers: Mapping[Key, Mapping[str, Any]]
+    tasks: Mapping[str, Task]
     pools: Mapping[Key, int]
     subsets: Mapping[Key, Collection[str]]
     exact: Collection[Key]
@@ -71,17 +74,18 @@ def _run(made: Made) -> bool:
     return bool(made.samplers)
 
 
-def _measured(*families: str, names: Collection[str] = ()) -> Callable[[Made], bool]:
-    """True of metrics of a task that begins so, or has one of the names."""
+def _measured(fits: Callable[[Task], bool] | None = None, names: Collection[str] = ()) -> Callable[[Made], bool]:
+    """True of metrics of a task that fits, or has one of the names."""
 
     def test(made: Made) -> bool:
-        return bool(made.metrics) and any(task.startswith(families) or task in names for _, task, *_ in made.samplers)
+        tasks = {key[1] for key in made.samplers}
+        return bool(made.metrics) and any(name in names or (fits and fits(made.tasks[name])) for name in tasks)
 
     return test
 
 
-def _pooled(fits: Callable[[str], bool] = lambda task: True) -> Callable[[Made], bool]:
-    return lambda made: any(made.pools[key] >= _POOL and fits(key[1]) for key in made.samplers)
+def _pooled(fits: Callable[[Task], bool] = lambda task: True) -> Callable[[Made], bool]:
+    return lambda made: any(made.pools[key] >= _POOL and fits(made.tasks[key[1]]) for key in made.samplers)
 
 
 def _chosen(*rules: str) -> Callable[[Made], bool]:
@@ -116,8 +120,8 @@ def _exact(made: Made) -> bool:
 
 def _two_priors(made: Made) -> bool:
     found = defaultdict(set)
-    for dataset, task, prior, sampler in made.samplers:
-        if not sampler.startswith("exact"):
+    for (dataset, task, prior, sampler), about in made.samplers.items():
+        if about["method"] != "exact":
             found[dataset, task, sampler].add(prior)
     return any(len(priors) > 1 for priors in found.values())
 
@@ -127,8 +131,9 @@ def _late(made: Made) -> bool:
 
 
 def _saturating(made: Made) -> bool:
-    noiseless = [(task, sampler) for _, task, _, sampler in made.samplers if not task.endswith("noisy")]
-    return any(sampler == "dps" and task.startswith(("inpaint", "sr")) for task, sampler in noiseless)
+    alone = {key[1] for key, about in made.samplers.items() if about["method"] == "dps" and not Recipe.of(about).wrap}
+    tasks = [made.tasks[name] for name in alone]
+    return any((inpainting(task) or super_resolution(task)) and not noisy(task) for task in tasks)
 
 
 def _compared(fits: Callable[[Mapping[str, Any]], bool]) -> Callable[[Made], bool]:
@@ -149,15 +154,15 @@ _SWEEP: Need = (lambda made: any(n > 1 for n in made.toys.values()), "closed-for
 _COVERAGE: Need = (_compared(lambda one: one["study"] == "coverage"), "a study of coverage")
 _NEEDS: Mapping[str, Mapping[str, Need]] = {
     "tables": {
-        "super_resolution": (_measured("sr"), "metrics of a task sr…"),
-        "inpainting": (_measured("inpaint"), "metrics of a task inpaint…"),
+        "super_resolution": (_measured(super_resolution), "metrics of a task of operator sr"),
+        "inpainting": (_measured(inpainting), "metrics of a task of operator inpaint"),
         "eta_sweep": (_swept("eta"), _ETA),
         "threshold_sweep": (_swept("reach"), _REACH),
         "subsets": (lambda made: _chosen()(made) and bool({"diversity", "coverage", "modes_shown"} & {*made.metrics}),
                     "subsets, and one of the metrics diversity, coverage, modes_shown"),
         "exact_posterior": (_exact, "tv, modes_shown or sliced_wasserstein, and a posterior in closed form"),
         "guidance": (lambda made: bool(made.metrics) and _partners(made), f"metrics of {_PAIR}"),
-        "quality": (_measured(""), "metrics of a run"),
+        "quality": (_measured(lambda task: True), "metrics of a run"),
         "restoration": (_measured(names=_TEN), "metrics of one of the ten inverse problems, like pool4"),
         "cost": (_run, "a run"),
         "kurtosis": (_pooled(), _LARGE),
@@ -177,11 +182,11 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "study_guidance": (_compared(lambda one: one["approach"] == "guided"), "a study that compares `guided`"),
         "plane_fps": (_always, ""),
         "plane_uniformization": (_always, ""),
-        "discard_super_resolution": (_pooled(lambda task: task.startswith("sr")), f"{_LARGE} of a task sr…"),
-        "discard_inpainting": (_pooled(lambda task: task.startswith("inpaint")), f"{_LARGE} of a task inpaint…"),
-        "discard_natural": (_pooled(lambda task: task.startswith("inpaint") and task != "inpaint_face"),
-                                  f"{_LARGE} of a task inpaint… other than inpaint_face"),
-        "dps_artifacts": (_saturating, "the sampler dps on a task inpaint… or sr… without noise"),
+        "discard_super_resolution": (_pooled(super_resolution), f"{_LARGE} of a task of operator sr"),
+        "discard_inpainting": (_pooled(inpainting), f"{_LARGE} of a task of operator inpaint"),
+        "discard_natural": (_pooled(lambda task: inpainting(task) and not of_a_face(task)),
+                            f"{_LARGE} of a task of operator inpaint that hides no part of a face"),
+        "dps_artifacts": (_saturating, "DPS alone on a noiseless task of operator inpaint or sr"),
         "eta_gallery": (_swept("eta"), _ETA),
         "threshold_gallery": (_swept("reach"), _REACH),
         "diversity_coverage": _COVERAGE,

@@ -8,29 +8,29 @@ from typing import Any
 import numpy as np
 
 from posterity.figures import choose, gallery, style
-from posterity.tables.frames import Artifact, Frames
+from posterity.tables.frames import Frames
 from posterity.tables.pools import LEAST, Pool, attributes, large, pools
+from posterity.tables.task_kinds import Task
 
-__all__ = ["draw", "of_a_face", "of_something_else"]
+__all__ = ["draw"]
 
 _COUNT = 5
 _PARTS = (1.0, 0.5, 0.2)
 """Shares of the pool that farthest-point sampling keeps at random, and Uniformization by probability."""
 
 
-def of_a_face(artifact: Artifact) -> bool:
-    """Whether regions of a face were hidden."""
-    return artifact.key["task"] == "inpaint_face"
+def draw(frames: Frames, settings: Mapping[str, Any], what: str, fits: Callable[[Task], bool]) -> style.Drawn:
+    """Draw for each item one row per rule and share of the pool that is kept.
 
-
-def of_something_else(artifact: Artifact) -> bool:
-    """Whether something else was hidden."""
-    return artifact.key["task"].startswith("inpaint") and not of_a_face(artifact)
-
-
-def draw(frames: Frames, settings: Mapping[str, Any], what: str, fits: Callable[[Artifact], bool]) -> style.Drawn:
-    """For each item a row for every rule and share of the pool that is kept."""
-    run = choose.first(frames, f"of {what} with pools of at least {LEAST}", lambda a: fits(a) and large(a))
+    Arguments:
+        frames: samples and measurements, and items where features are to be attributes.
+        settings: the figure's.
+        what: kind of the runs, for the error when there is none.
+        fits: true for the definition of a task that belongs here.
+    """
+    run = choose.first(
+        frames, f"of {what} with pools of at least {LEAST}", lambda a: fits(frames.task(a.key)) and large(a)
+    )
     model = attributes(frames, run.key["dataset"])
     pictures, rows = choose.measured(frames, run.key), []
     every = {p.item: p for p in pools(frames, run.key, model)}

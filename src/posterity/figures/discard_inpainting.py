@@ -8,6 +8,7 @@ from typing import Any
 from posterity.figures import _discard, style
 from posterity.tables.frames import Frames
 from posterity.tables.pools import large
+from posterity.tables.task_kinds import inpainting, of_a_face
 
 __all__ = ["SECTION", "TITLE", "draw"]
 
@@ -16,8 +17,6 @@ TITLE = "Discarding before choosing: inpainting"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """One item of the first such run, of the regions of a face where there is one: fig13 has the others."""
-
-    faces = any(_discard.of_a_face(a) and large(a) for a in frames.of("samples"))
-    fits = _discard.of_a_face if faces else _discard.of_something_else
-    return _discard.draw(frames, settings, "inpainting", fits)
+    """Draw one item of the first such run, of a face where there is one: ``discard_natural`` has the others."""
+    faces = any(of_a_face(frames.task(a.key)) and large(a) for a in frames.of("samples"))
+    return _discard.draw(frames, settings, "inpainting", of_a_face if faces else inpainting)

@@ -7,6 +7,7 @@ from typing import Any
 
 from posterity.figures import _discard, style
 from posterity.tables.frames import Frames
+from posterity.tables.task_kinds import inpainting, of_a_face
 
 __all__ = ["SECTION", "TITLE", "draw"]
 
@@ -15,5 +16,7 @@ TITLE = "Discarding before choosing: other images"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """One item of the first inpainting run whose task is not about the regions of a face."""
-    return _discard.draw(frames, settings, "inpainting other than of faces", _discard.of_something_else)
+    """Draw one item of the first inpainting run whose task is not about the regions of a face."""
+    return _discard.draw(
+        frames, settings, "inpainting other than of faces", lambda task: inpainting(task) and not of_a_face(task)
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from posterity.figures import _discard, style
 from posterity.tables.frames import Frames
+from posterity.tables.task_kinds import super_resolution
 
 __all__ = ["SECTION", "TITLE", "draw"]
 
@@ -15,5 +16,5 @@ TITLE = "Discarding before choosing: super-resolution"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """One item of the first such run."""
-    return _discard.draw(frames, settings, "super-resolution", lambda a: a.key["task"].startswith("sr"))
+    """Draw one item of the first such run."""
+    return _discard.draw(frames, settings, "super-resolution", super_resolution)

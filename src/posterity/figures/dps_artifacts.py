@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from posterity.figures import choose, gallery, style
 from posterity.tables.frames import Frames
+from posterity.tables.task_kinds import Task, inpainting, noisy, super_resolution
 
 __all__ = ["SECTION", "TITLE", "draw"]
 
@@ -18,9 +19,9 @@ _SHOWN = 5
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """For one run of inpainting and one of noiseless super-resolution, the items with most saturated entries."""
+    """Draw the items with most saturated entries, for one run each of noiseless inpainting and super-resolution."""
     rows = []
-    runs = [r for r in (_first(frames, "inpaint"), _first(frames, "sr")) if r]
+    runs = [r for r in (_first(frames, inpainting), _first(frames, super_resolution)) if r]
     if not runs:
         raise frames.missing("samples", none="of the sampler dps in inpainting or noiseless super-resolution")
     for number, key in enumerate(runs):
@@ -43,10 +44,11 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     return style.Drawn(gallery.draw(rows, ["truth", "measured", "most saturated samples"]), caption)
 
 
-def _first(frames: Frames, family: str) -> dict[str, str] | None:
+def _first(frames: Frames, fits: Callable[[Task], bool]) -> dict[str, str] | None:
+    """Return the first run of DPS alone on a noiseless task that fits."""
     for artifact in frames.of("samples"):
-        task = artifact.key["task"]
-        if artifact.key["sampler"] == "dps" and task.startswith(family) and not task.endswith("noisy"):
+        recipe, task = artifact.recipe, frames.task(artifact.key)
+        if recipe.method == "dps" and not recipe.wrap and fits(task) and not noisy(task):
             return artifact.key
     return None
 

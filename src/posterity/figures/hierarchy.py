@@ -10,6 +10,7 @@ import numpy as np
 from posterity.figures import choose, gallery, style
 from posterity.tables.frames import Frames
 from posterity.tables.pools import LEAST, Pool, attributes, large, pools
+from posterity.tables.task_kinds import of_a_face
 
 __all__ = ["SECTION", "TITLE", "draw"]
 
@@ -24,7 +25,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
 
     pooled = [a for a in frames.of("samples") if large(a)]
     # hidden parts of faces leave many answers open, where other tasks may leave one
-    fits = [a for a in pooled if a.key["task"] == "inpaint_face"] or pooled
+    fits = [a for a in pooled if of_a_face(frames.task(a.key))] or pooled
     run = choose.first(frames, f"with pools of at least {LEAST}", lambda a: a in fits)
     model = attributes(frames, run.key["dataset"])
     every = {p.item: p for p in pools(frames, run.key, model)}

@@ -42,7 +42,7 @@ def _problems(frames: Frames) -> list[tuple[tuple[str, str, str], list[str]]]:
     found = defaultdict(set)
     for artifact in frames.of("samples"):
         key = artifact.key
-        if not key["sampler"].startswith("exact"):
+        if artifact.recipe.method != "exact":
             found[key["dataset"], key["task"], key["sampler"]].add(key["prior"])
     several = [(problem, sorted(priors)) for problem, priors in sorted(found.items()) if len(priors) > 1]
     if not several:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.tables import published
 from posterity.tables.cells import Cell, mean_cell
 from posterity.tables.frames import KEYS, Frames
+from posterity.tables.task_kinds import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,18 +35,21 @@ def runs(metrics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]
     return iter(sorted(groups, key=lambda g: (*g[0][:3], *recipe(g[1]), g[0][3])))
 
 
-def table(frames: Frames, columns: Sequence[str], fits: Callable[[str], bool]) -> list[Cell]:
-    """A row for every run of the tasks that fit; samplers that were not run on one of them are N/A.
+def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] | None = None) -> list[Cell]:
+    """Return one row per run of the tasks that fit; samplers that were not run on one of them are N/A.
 
     A sampler that was run with another prior has its row there alone: each published prior has samplers of its own.
 
     Arguments:
-        frames: metrics artifacts.
+        frames: metrics artifacts, and the measurements where ``fits`` is given.
         columns: metrics.
-        fits: whether a task belongs here.
+        fits: true for the definition of a task that belongs here; without it all do.
     """
     rows = shown(frames.frame("metrics"))
-    rows = rows[rows["task"].map(fits).astype(bool)]
+    if fits is not None:
+        places = [{"dataset": d, "task": t} for d, t in rows[["dataset", "task"]].drop_duplicates().to_numpy()]
+        fitting = {(one["dataset"], one["task"]) for one in places if fits(frames.task(one))}
+        rows = rows[[pair in fitting for pair in zip(rows["dataset"], rows["task"], strict=True)]]
     if rows.empty:
         raise frames.missing("metrics", none="of a task that belongs in this table")
     by_run: dict[Any, pd.DataFrame] = dict(runs(rows))

@@ -1,4 +1,4 @@
-"""What a late start saves and costs: each run that begins late beside the plain sampler and the best fixed start."""
+"""Compares late starts (Flash) with the plain sampler and with the best fixed start: calls, LPIPS, PSNR."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class _Severities:
         self._rows = frames.frame("severity", columns).set_index([*KEYS[:3], "severity"]).sort_index()
 
     def kind(self, key: Any, flash: Mapping[str, Any]) -> str:
-        """How the severity of a run was estimated."""
+        """Return the kind of a run's severity estimator."""
         return self._kinds.get((*key[:3], flash["severity"]), "")
 
     def cells(self, key: Any, flash: Mapping[str, Any]) -> Iterator[Cell]:

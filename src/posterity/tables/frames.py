@@ -14,6 +14,7 @@ from posterity.artifacts import store
 from posterity.artifacts.schemas import SCHEMAS
 from posterity.errors import PosterityError
 from posterity.recipes import Recipe, partners
+from posterity.tables.task_kinds import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,19 @@ class Frames:
         names = list(columns) if columns else [n for n in SCHEMAS[kind].names if n not in _LARGE]
         tables = [store.read(a.path, kind, columns=names).replace_schema_metadata(None) for a in found]
         return pa.concat_tables(tables).to_pandas()
+
+    def task(self, key: Mapping[str, str]) -> Task:
+        """Return the definition of a run's task, as its measurements record it.
+
+        Raises:
+            PosterityError: if the measurements are not among the inputs.
+        """
+        where = {name: key[name] for name in ("dataset", "task")}
+        found = self.of("measurements", **where)
+        if not found:
+            raise self.missing("measurements", where)
+        task: Task = found[0].about["origin"]["settings"]["task"]
+        return task
 
     def missing(self, kind: str, where: Mapping[str, Any] | None = None, none: str = "") -> PosterityError:
         """The error that says which artifacts are not among the inputs; ``none`` is what those there lack."""

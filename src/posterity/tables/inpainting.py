@@ -5,6 +5,7 @@ from __future__ import annotations
 from posterity.tables import _runs
 from posterity.tables.cells import Cell
 from posterity.tables.frames import KEYS, Frames
+from posterity.tables.task_kinds import inpainting
 
 __all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
 
@@ -18,5 +19,5 @@ CAPTION = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a run of an inpainting task."""
-    return _runs.table(frames, ("diversity", "niqe"), lambda task: task.startswith("inpaint"))
+    """Return one row per run of an inpainting task."""
+    return _runs.table(frames, ("diversity", "niqe"), inpainting)

@@ -19,4 +19,4 @@ CAPTION = (
 
 def cells(frames: Frames) -> list[Cell]:
     """One row a run."""
-    return _runs.table(frames, ("psnr", "ssim", "lpips"), lambda _: True)
+    return _runs.table(frames, ("psnr", "ssim", "lpips"))

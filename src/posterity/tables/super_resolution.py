@@ -7,6 +7,7 @@ from dataclasses import replace
 from posterity.tables import _runs
 from posterity.tables.cells import Cell
 from posterity.tables.frames import KEYS, Frames
+from posterity.tables.task_kinds import noisy, super_resolution
 
 __all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
 
@@ -20,17 +21,15 @@ CAPTION = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a run of a super-resolution task."""
-    return [
-        _judged(c) for c in _runs.table(frames, ("diversity", "niqe", "lr_psnr"), lambda task: task.startswith("sr"))
-    ]
+    """Return one row per run of a super-resolution task."""
+    return [_judged(c, frames) for c in _runs.table(frames, ("diversity", "niqe", "lr_psnr"), super_resolution)]
 
 
-def _judged(cell: Cell) -> Cell:
-    """Says so where a noiseless restoration does not agree with the measurement."""
+def _judged(cell: Cell, frames: Frames) -> Cell:
+    """Add a note where a noiseless restoration does not agree with the measurement."""
     from posterity.metrics.images import CONSISTENT_DB, consistent
 
-    noiseless = cell.column == "lr_psnr" and not cell.row[1].endswith("noisy")
+    noiseless = cell.column == "lr_psnr" and not noisy(frames.task(dict(zip(KEYS, cell.row, strict=True))))
     if noiseless and cell.value is not None and not consistent(cell.value):
         return replace(cell, note=f"below {CONSISTENT_DB:.0f} dB: not consistent with the measurement")
     return cell
