@@ -16,6 +16,7 @@ from torch import Tensor
 
 from posterity.errors import PosterityError
 from posterity.priors.kernel import Kernel
+from posterity.report.rendering import rendered
 
 __all__ = ["LARGEST", "page"]
 
@@ -52,7 +53,7 @@ def page(title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: 
         "names": [names.get(int(k), "") for k in block.ids],
         "items": [{"name": name, "picture": _bytes(image)} for name, image in shown],
     }
-    return _template().render(title=title, content=_embedded(content))
+    return rendered("explorer.html", title=title, content=_embedded(content))
 
 
 def _bytes(images: Tensor) -> str:
@@ -64,9 +65,3 @@ def _bytes(images: Tensor) -> str:
 def _embedded(content: Mapping[str, Any]) -> str:
     """Return JSON that can stand in a script element."""
     return json.dumps(content, allow_nan=False).replace("<", "\\u003c")
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader
-
-    return Environment(loader=PackageLoader("posterity.report"), autoescape=True).get_template("explorer.html")

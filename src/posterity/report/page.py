@@ -14,6 +14,7 @@ from posterity.artifacts.origin import changed
 from posterity.errors import PosterityError
 from posterity.picture_reader import opened
 from posterity.report.grids import Shown, shown
+from posterity.report.rendering import rendered
 from posterity.study.design import STUDIES
 from posterity.tables import NAMES
 from posterity.tables.frames import KEYS, Frames
@@ -87,14 +88,8 @@ def gather(title: str, names: Sequence[str], inputs: Iterable[Path], explorers: 
 
 
 def render(page: Page) -> str:
-    """The page as HTML; everything is inside it, so nothing is requested when it is opened."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("posterity.report", "templates")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("report.html").render(page=page)
+    """Return the page as HTML; everything is inside it, so nothing is requested when it is opened."""
+    return rendered("report.html", page=page)
 
 
 def _figures(paths: Sequence[Path]) -> list[Path]:

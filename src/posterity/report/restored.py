@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from posterity.report.rendering import rendered
+
 __all__ = ["Page", "Sheet", "Tile", "render", "render_ecg"]
 
 
@@ -68,19 +70,9 @@ class Sheet:
 
 def render(page: Page) -> str:
     """Return the page of a picture as HTML; all is inside it, so that nothing is requested when it is opened."""
-    return _rendered("restored.html", page)
+    return rendered("restored.html", page=page)
 
 
 def render_ecg(page: Sheet) -> str:
     """Return the page of an ECG as HTML, likewise."""
-    return _rendered("restored_ecg.html", page)
-
-
-def _rendered(template: str, page: Page | Sheet) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("posterity.report", "templates")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template(template).render(page=page)
+    return rendered("restored_ecg.html", page=page)
