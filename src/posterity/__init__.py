@@ -14,7 +14,7 @@ _ROOMS = {
     "restore": "restoring",
     "verify": "verifying",
 }
-"""Where each name is; none is imported before it is used, since torch takes seconds."""
+"""Module of each name; none is imported before it is used, since torch takes seconds."""
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ __all__ = ["Tiers", "verify"]
 
 
 _VARIANTS = Path("config/samplers")
-"""Where variants are, from where the command is given."""
+"""Folder of the samplers' variants, relative to the working folder."""
 
 
 class Tiers(Shorthand):

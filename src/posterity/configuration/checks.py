@@ -78,7 +78,7 @@ class Checked:
                     )
 
     def _lacking(self, dataset: str, task: str, prior: str, name: str) -> str | None:
-        """What keeps a sampler from a task with a prior, in words; None when nothing does."""
+        """Return what keeps a sampler from a task with a prior, in words; None if nothing does."""
         sampler, about = self.samplers[name], self.priors[prior]
         lack = lacking(sampler.needs, self.tasks[task], about) or self._unknown(dataset, task, prior, sampler)
         if lack is None and "autoencoder" in about and (reach := foreign_reach(sampler, prior, task, dataset)):
@@ -86,12 +86,12 @@ class Checked:
         return lack
 
     def severity(self, sampler: Named, prior: str, task: str, dataset: str) -> str | None:
-        """The name of the severity by which a sampler begins late; None where it does not."""
+        """Return the name of the severity by which a sampler begins late; None if it does not."""
         wrap = settle(sampler, prior, task, dataset)["wrap"]
         return next((given["severity"] for one in wrap for name, given in one.items() if name == "flash"), None)
 
     def _unknown(self, dataset: str, task: str, prior: str, sampler: Named) -> str | None:
-        """What keeps a sampler's severity from being known for a task, in words; None when nothing does."""
+        """Return why a task has no severity of the kind that a sampler needs, in words; None if it has."""
         name = self.severity(sampler, prior, task, dataset)
         if name not in self.severities:
             return None  # it has none, or a line already

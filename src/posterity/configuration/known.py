@@ -79,7 +79,7 @@ def closed_form(prior: Mapping[str, Any]) -> frozenset[str]:
 
 
 def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
-    """What keeps a sampler with these ``needs`` from the task, in words; None when nothing does."""
+    """Return what keeps a sampler with these ``needs`` from the task, in words; None if nothing does."""
     operator = task["operator"]
     has = set(HAS[operator]) | {"noise" if task["sigma_y"] > 0 else "noiseless"}
     has.add("restorer" if prior["kind"] == "restorer" else "denoiser")

@@ -39,7 +39,7 @@ def cropped_mask(inside: Mask, size: int) -> Mask:
 
 
 def hidden(mask: Image.Image, picture: tuple[int, int], size: int, where: str, of: str) -> Mask:
-    """What a mask hides of the square in the middle of its picture, (size, size): white is hidden.
+    """Return the hidden part of the central square of a mask, bool (size, size); white is hidden.
 
     Arguments:
         mask: as :mod:`posterity.picture_reader` gives it.

@@ -1,4 +1,4 @@
-"""What samples are compared by: networks' features, perceptual distances, pixels; one file each, found by its name."""
+"""Features by which samples are compared: of networks, perceptual, pixels; one file each, found by its name."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Array = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Given:
-    """What features are made of, as far as they need it.
+    """Inputs that features can be computed from; each kind takes those it needs.
 
     Arguments:
         weights: the file of ``Features.asset``.

@@ -1,4 +1,4 @@
-"""Where named tasks, samplers and shipped priors are: in the folder one works in, or in the checkout that runs."""
+"""Finds named tasks, samplers and shipped priors: in the working folder, or in the checkout that runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONFIG = Path("config", "config.yaml")
 
 @dataclass(frozen=True)
 class Home:
-    """What a configuration defines; nothing where there is none.
+    """The definitions of a configuration; empty if there is none.
 
     Arguments:
         folder: what its paths begin from.

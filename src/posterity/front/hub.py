@@ -18,7 +18,7 @@ from posterity.priors.checkpoints.hub import Hub
 __all__ = ["fetched", "saved"]
 
 _FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
-"""Of weights, the better one first."""
+"""Names of weight files, in order of preference."""
 _WANTED = ("config.json", "unet/config.json", "scheduler_config.json", "scheduler/scheduler_config.json")
 _LINEAR = (1e-4, 0.02)
 """First and last β of the linear schedule."""

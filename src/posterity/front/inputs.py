@@ -1,4 +1,4 @@
-"""What people hand in, as the library has it: pictures (C, H, W) in [-1, 1], masks that keep what is known."""
+"""Converts user input to the library's: pictures (C, H, W) in [-1, 1], masks that are 1 where a pixel is known."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 Given = str | Path | Image.Image | np.ndarray[Any, Any] | Tensor
 """A file, a PIL image, an array or a tensor."""
 _ROUNDING = 1e-3
-"""By which a value may be beyond [-1, 1]."""
+"""Tolerance for values beyond [-1, 1]."""
 
 
 def opened(given: Given, called: str) -> Image.Image | Tensor:

@@ -1,4 +1,4 @@
-"""What a restoration gives: samples with their cost, and what people want to see of them."""
+"""The result of a restoration: samples with their cost, subsets, mean, uncertainty and pictures."""
 
 from __future__ import annotations
 

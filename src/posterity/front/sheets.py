@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["HIDDEN", "measured", "pictures", "png", "sheet", "spread", "uri"]
 
 HIDDEN = (255, 0, 160)
-"""What was hidden in the picture of the measurement: a colour that few photographs hold, in stripes."""
+"""Colour of the stripes over hidden pixels, one that few photographs hold."""
 _TILE, _GAP, _TEXT = 192, 12, 15
 """Least pixels a side of a tile, between tiles, and of a letter."""
 _STRIPES = 24

@@ -192,7 +192,7 @@ class _StationaryPosterior(ExactPosterior):
 
     @property
     def _count(self) -> Tensor:
-        """How many frequencies each of the half spectrum stands for, (W//2+1,)."""
+        """Return how many frequencies each entry of the half spectrum stands for, (W//2+1,)."""
         width = self._size[-1]
         count = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
         count[[0, width // 2] if width % 2 == 0 else [0]] = 1.0

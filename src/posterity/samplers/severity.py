@@ -1,4 +1,4 @@
-"""How badly a measurement has spoilt its signal: an estimate of the state, and how far off it is."""
+"""Severity of a degradation: an estimate of the state and the variance of its error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Severity"]
 
 @dataclass(frozen=True)
 class Severity:
-    """What is known of the states of measurements before any sampling.
+    """Estimates of the measurements' states before any sampling.
 
     Arguments:
         estimate: ẑ, (B, *state).

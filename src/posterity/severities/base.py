@@ -1,4 +1,4 @@
-"""What a severity estimator is: measurements in, an estimate of each state and the variance of its error out."""
+"""The contract of a severity estimator: measurements in, estimates of states and the variance of their error out."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def run(
 
 @dataclass(frozen=True)
 class _Files:
-    """What a job reads."""
+    """Input files of a job."""
 
     items: Path
     regions: Path
@@ -73,7 +73,7 @@ class _Files:
 
     @property
     def all(self) -> list[Path]:
-        """Those that are there."""
+        """Return the files that exist."""
         return [path for path in astuple(self) if path is not None]
 
 

@@ -1,4 +1,4 @@
-"""What is missing of an ECG: what a person says, what a file lacks, and what follows from the rest."""
+"""Finds the missing part of an ECG: what the user names, what the file lacks, minus what other leads determine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a record with gaps to records without, each a draw of the posterior at the rate of what was measured."""
+"""Restores a record with gaps: each result is a posterior draw, resampled to the rate of the measurement."""
 
 from __future__ import annotations
 

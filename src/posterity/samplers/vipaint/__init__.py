@@ -172,23 +172,23 @@ class VIPaint(Sampler):
         return Fit(family, member, history)
 
     def _objective(self, problem: Problem) -> Objective:
-        """The losses, each of an item."""
+        """Return the objective, whose terms are losses per item."""
         top, schedule, defects = self.keys(problem.schedule)[0], problem.schedule, frozenset(self.defects)
         above = Exact.above(top, schedule) if self.objective == "exact" else Published.above(top, schedule, defects)
         return Objective(above, self._misfit(problem), self.objective == "exact", "inverted_kl" in defects)
 
     def _misfit(self, problem: Problem) -> Misfit:
-        """The reconstruction loss of a row."""
+        """Return the reconstruction loss per row."""
         return misfit(self.likelihood, max(problem.sigma_y, self.least_std), self.objective == "exact")
 
     def _step(self, z_t: Tensor, z0: Tensor, t: Level, s: Level, fresh: Tensor) -> Tensor:
-        """z_s of a DDIM step, (B, *state)."""
+        """Return z_s of a DDIM step, (B, *state)."""
         added, kept = ddim_noise_split(t, s, self.stochasticity)
         new = () if "no_noise" in self.defects else ((added, fresh),)
         return renoise(s, z0, (kept, predicted_noise(z_t, z0, t)), *new)
 
     def _predict(self, problem: Problem, z_t: Tensor, t: Level, loss: Misfit | None) -> tuple[Tensor, Tensor]:
-        """(guided ẑ0, ζ times the gradient in z_t of what phase 2 descends), detached; without a loss, no gradient."""
+        """Return (guided ẑ0, ζ times the gradient in z_t of the loss of phase 2), detached; zero without a loss."""
         with torch.set_grad_enabled(loss is not None):
             z_t = z_t.detach().requires_grad_(loss is not None)
             z0 = problem.clip(problem.predict(z_t, t).x0, self.clamp)

@@ -46,7 +46,7 @@ class Step(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """What is fitted, a row for each item (or for each draw); the top level T_e comes first.
+    """Parameters of the variational family, one row per item (or per draw); the top level T_e comes first.
 
     Arguments:
         means: μ, (K, I, *state).

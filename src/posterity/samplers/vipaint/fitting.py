@@ -23,7 +23,7 @@ __all__ = ["Beginning", "Fit", "Rates", "fitted"]
 
 @dataclass(frozen=True)
 class Beginning:
-    """Where the parameters begin.
+    """Initial values of the parameters.
 
     Arguments:
         jitter: standard deviation of the noise that is added to the encoded measurement.
@@ -88,7 +88,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Fit:
-    """What phase 1 leaves.
+    """The result of phase 1.
 
     Arguments:
         family: of the items.

@@ -35,7 +35,7 @@ class Draws(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What an iteration finds.
+    """Terms of the objective at one iteration.
 
     Arguments:
         losses: reconstruction, hierarchical and diffusion loss without their weights, (3, I).

@@ -107,7 +107,7 @@ class Exact:
         return (apart.square() - (self._wobble(t, s) * xi).square()).flatten(1).sum(1) / (2 * move.variance)
 
     def _wobble(self, t: Level, s: Level) -> float:
-        """How the known mean at s moves with the ξ that is behind z_t."""
+        """Return how the known mean at s depends on the ξ behind z_t."""
         return Bridge.between(self.top, s, t).clean * math.sqrt(self.top.alpha_bar / t.alpha_bar - 1)
 
     @property
