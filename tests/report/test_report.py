@@ -16,7 +16,7 @@ def page(experiment, everything, tmp_path_factory):
     made = [root / "tables" / "e" / f"{n}.parquet" for n in ("super_resolution", "exact_posterior", "cost", "guidance")]
     for path in made:
         table.run({"experiment": "e", "table": path.stem, "task": "sr16"}, inputs=everything, output=path)
-    for name in ("plane_rules", "guidance_gallery", "study_subsets"):
+    for name in ("plane_rules", "guidance_gallery", "subsets_gallery", "study_subsets"):
         path = root / "figures" / "e" / f"{name}.svg"
         figure.run({"experiment": "e", "figure": name, "items": 1}, inputs=everything, output=path)
         made += [path, path.with_suffix(".png")]
@@ -69,6 +69,11 @@ def test_every_section_is_there(page):
     assert all(a["src"].startswith("data:image/svg+xml;base64,") for a in images)
     assert "published 0.18" in html and "0.100 to 0.120" in html
     assert "simulated respondent" in html and "paired_diversity" in html.lower().replace(" ", "_")
+
+
+def test_figures_stand_in_the_order_of_their_list(page):
+    """Not in that of their names: subsets come before guidance."""
+    assert page[0].index('id="e-subsets_gallery"') < page[0].index('id="e-guidance_gallery"')
 
 
 def test_words_are_escaped(page):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from posterity import figures, tables
 from posterity.artifacts import store
 from posterity.artifacts.origin import changed
 from posterity.errors import PosterityError
@@ -16,7 +17,6 @@ from posterity.picture_reader import opened
 from posterity.report.grids import Shown, shown
 from posterity.report.rendering import rendered
 from posterity.study.design import STUDIES
-from posterity.tables import NAMES
 from posterity.tables.frames import KEYS, Frames
 
 __all__ = ["Experiment", "Page", "Picture", "gather", "render"]
@@ -60,7 +60,10 @@ class Page:
 
 
 def gather(title: str, names: Sequence[str], inputs: Iterable[Path], explorers: Collection[str] = ()) -> Page:
-    """Sorts files into experiments: tables and questions by their content, figures by their folder."""
+    """Sort files into experiments: tables and questions by their content, figures by their folder.
+
+    Tables and figures stand in the order of their packages' lists, others behind them.
+    """
     paths = [Path(p) for p in inputs]
     experiments = {n: Experiment(n, explorer=n in explorers) for n in names}
     frames = Frames([p for p in paths if p.suffix == ".parquet"], "the report")
@@ -80,11 +83,15 @@ def gather(title: str, names: Sequence[str], inputs: Iterable[Path], explorers: 
         if path.parent.name in experiments:
             picture, section = _picture(path)
             experiments[path.parent.name].figures[section].append(picture)
-    place = {name: k for k, name in enumerate(NAMES)}
     for experiment in experiments.values():
-        found = experiment.tables.items()
-        experiment.tables = dict(sorted(found, key=lambda pair: place.get(pair[0], len(place))))
+        experiment.tables = dict(sorted(experiment.tables.items(), key=lambda pair: _place(pair[0], tables.NAMES)))
+        for pictures in experiment.figures.values():
+            pictures.sort(key=lambda picture: _place(picture.name, figures.NAMES))
     return Page(title, _facts(frames), _runs(frames), list(experiments.values()), _licences(paths))
+
+
+def _place(name: str, names: Sequence[str]) -> int:
+    return names.index(name) if name in names else len(names)
 
 
 def render(page: Page) -> str:
