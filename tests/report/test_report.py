@@ -65,7 +65,7 @@ def test_every_section_is_there(page):
     for words in ("What was run", "Galleries", "Distance to the exact posterior", "Cost", "User study", "Licences"):
         assert f">{words}" in html
     images = [a for tag, a in elements if tag == "img"]
-    assert len(images) == 3 and all(a["alt"] for a in images), "SVG and PNG of one figure are one figure"
+    assert len(images) == 4 and all(a["alt"] for a in images), "SVG and PNG of one figure are one figure"
     assert all(a["src"].startswith("data:image/svg+xml;base64,") for a in images)
     assert "published 0.18" in html and "0.100 to 0.120" in html
     assert "simulated respondent" in html and "paired_diversity" in html.lower().replace(" ", "_")
