@@ -159,6 +159,8 @@ def test_a_process_that_is_interrupted_keeps_what_is_finished(tmp_path, caplog):
     process = subprocess.Popen(
         [sys.executable, "-m", "posterity", *words, "--jobs", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # what runs in the background of a script inherits that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 240

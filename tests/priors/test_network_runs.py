@@ -43,7 +43,7 @@ def network() -> torch.nn.Module:
 def settings(name: str) -> dict[str, Any]:
     """As few steps as the sampler takes."""
     fields = samplers.schema()[name]["settings"]["properties"]
-    return {"steps": 10} if "steps" in fields else {}
+    return {field: few for field, few in {"steps": 10, "iterations": 6, "draws": 3}.items() if field in fields}
 
 
 DENOISING = [n for n in samplers.names() if not samplers.find(n).needs & {"posterior", "restorer", "latent"}]

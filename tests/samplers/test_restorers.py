@@ -202,7 +202,7 @@ def test_without_weights_a_run_is_not_applicable_and_says_why(tmp_path):
     from posterity.artifacts import store
     from posterity.stages import measure, sample, select, table
 
-    origin = {"settings": {"task": {"name": "inpaint_face"}}}
+    origin = {"settings": {"task": {"name": "inpaint_face", "operator": "inpaint", "regions": ["mouth_large"]}}}
     store.write(tmp_path / "y.parquet", "measurements", [], origin)
     settings = {
         "dataset": "faces", "task": "inpaint_face", "samples": 5, "seed": 0,
@@ -216,7 +216,7 @@ def test_without_weights_a_run_is_not_applicable_and_says_why(tmp_path):
     measure.run(wanted, **both, subsets=None, posterior=None, reference=None, output=tmp_path / "metrics.parquet")
     chosen = {"count": 5, "features": "patch", "subsets": {"fps": {}}}
     select.run(chosen, **both, output=tmp_path / "subsets.parquet")
-    inputs = [made, tmp_path / "metrics.parquet", tmp_path / "subsets.parquet"]
+    inputs = [tmp_path / f"{name}.parquet" for name in ("y", "mat", "metrics", "subsets")]
     table.run({"experiment": "e", "table": "inpainting"}, inputs=inputs, output=tmp_path / "table.parquet")
     cells = {r["column"]: r for r in store.read(tmp_path / "table.parquet", "tables").to_pylist()}
     why = "N/A: the weights of mat_celebahq are not there; `posterity doctor` tells where they are"
