@@ -17,7 +17,7 @@ _REASONS = ("note", "reason")
 
 
 def finite(row: Mapping[str, Any], schema: pa.Schema, what: object) -> dict[str, Any]:
-    """The row with null in place of each number that is not finite, and the reason in its "note" or "reason".
+    """Return the row with null for every number that is not finite, and the reason in its "note" or "reason".
 
     Raises PosterityError where the schema has no such column, or where one of an array's numbers is not finite;
     ``what`` is named there.

@@ -15,7 +15,7 @@ __all__ = ["decode", "encode"]
 
 
 def encode(x: Tensor) -> dict[str, object]:
-    """(C, H, W) in [-1, 1], clamped and rounded to eight bits, as the ``IMAGE`` struct."""
+    """Return (C, H, W) in [-1, 1], clamped and rounded to eight bits, as the ``IMAGE`` struct."""
     levels = ((x.detach().cpu().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
     Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels).save(buffer, format="PNG")

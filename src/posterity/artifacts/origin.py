@@ -22,7 +22,7 @@ CARD = "card.json"
 
 
 def note(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write down how a finished file was made, where it cannot say so itself; it is not to be made again any more."""
+    """Record beside a finished file how it was made, if the file cannot hold that itself."""
     from posterity.artifacts import store
 
     if path.suffix != ".parquet" and path.exists():
@@ -32,7 +32,7 @@ def note(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def recorded(path: Path) -> dict[str, Any]:
-    """Return what a file says of how it was made; nothing where it is absent, unreadable or says nothing."""
+    """Return the file's own record of how it was made; empty if it is absent or unreadable."""
     from posterity.artifacts import store
 
     if not path.exists():
@@ -45,14 +45,14 @@ def recorded(path: Path) -> dict[str, Any]:
 
 
 def changed(about: Mapping[str, Any]) -> list[str]:
-    """Return the files that an artifact was made from and that hold something else now; one that is gone is none."""
+    """Return the inputs of an artifact whose content has changed since; an input that is gone does not count."""
     inputs = about.get("inputs")
     known = inputs.items() if isinstance(inputs, Mapping) else ()
     return [path for path, was in known if Path(path).exists() and identity(Path(path)) != was]
 
 
 def again(path: Path) -> Path:
-    """The mark of a file that was deleted because it was damaged, and that the next run makes again."""
+    """Return the path of the mark that makes the next run remake a file deleted as damaged."""
     return path.with_name(f".{path.name}.again")
 
 

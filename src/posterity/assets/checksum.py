@@ -14,7 +14,7 @@ __all__ = ["note", "noted", "verify"]
 
 
 def note(path: Path, digest: str | None = None) -> None:
-    """Writes down what the file is now."""
+    """Record the file's present checksum."""
     from posterity.artifacts.store import write_bytes  # brings pyarrow, which configurations do without
 
     write_bytes(_beside(path), f"{digest or sha256(path)}\n".encode())
@@ -27,7 +27,7 @@ def noted(path: Path) -> str:
 
 
 def verify(path: Path, declared: str = "") -> None:
-    """Raises PosterityError when the file is not what it was when it came.
+    """Raise PosterityError if the file has changed since it was fetched.
 
     Nothing is known of a file without a note, unless it is kept as it was ``declared``.
     """

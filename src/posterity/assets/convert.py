@@ -36,7 +36,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def arrays(file: BinaryIO) -> Any:
-    """Unpickles nested dicts of numpy arrays; raises PosterityError for a pickle that holds anything else."""
+    """Unpickle nested dicts of numpy arrays; raises PosterityError for a pickle that holds anything else."""
     try:
         return _ArraysOnly(file).load()
     except Exception as error:  # a broken pickle can raise almost anything
@@ -59,7 +59,7 @@ def vgg16(source: Path, target: Path) -> None:
 
 
 def niqe(source: Path, target: Path) -> None:
-    """The pristine mean and covariance under the names that MATLAB's release and `pyiqa` use."""
+    """Return the pristine mean and covariance under the names that MATLAB's release and `pyiqa` use."""
     import numpy as np
     from scipy.io import savemat
 
@@ -76,7 +76,7 @@ CONVERSIONS: dict[str, Callable[[Path, Path], None]] = {"vgg16": vgg16, "niqe": 
 
 
 def convert(rule: str, source: Path, target: Path) -> None:
-    """Applies a conversion by its name; ``target`` is written in place."""
+    """Apply a conversion by its name; ``target`` is written in place."""
     try:
         CONVERSIONS[rule](source, target)
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:

@@ -126,7 +126,7 @@ def _wrong_sources(sources: Any, archives: Mapping[str, str]) -> list[str]:
 
 
 def parse(entries: Mapping[str, Mapping[str, Any]], where: str = "assets") -> dict[str, Asset]:
-    """Validates all entries; every mistake is told in a line of its own."""
+    """Validate all entries; report every mistake in its own line."""
     if not isinstance(entries, Mapping):
         raise PosterityError(f"{where} holds a {type(entries).__name__}, expected asset names with their entries")
     wrong: list[str] = []
@@ -147,7 +147,7 @@ def parse(entries: Mapping[str, Mapping[str, Any]], where: str = "assets") -> di
 
 
 def load(path: Path = DECLARED) -> dict[str, Asset]:
-    """Reads the declared list."""
+    """Read the declared list."""
     from posterity import yaml_reader
 
     return parse(yaml_reader.read(Path(path)), where=str(path))

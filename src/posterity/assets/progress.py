@@ -11,7 +11,7 @@ __all__ = ["progress"]
 
 @contextmanager
 def progress(name: str, size: int) -> Iterator[Callable[[int], None]]:
-    """Hands out a function that takes the bytes present so far, out of ``size``."""
+    """Yield a function that takes the number of bytes present so far, out of ``size``."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn

@@ -30,7 +30,7 @@ def download(
     url: str, part: Path, size: int, told: Callable[[int], None], *,
     headers: Mapping[str, str] | None = None, attempts: int = 4, pause: float = 1.0, timeout: float = 60.0,
 ) -> None:  # fmt: skip
-    """Appends to ``part`` until it has ``size`` bytes; what is there stays when the connection breaks.
+    """Append to ``part`` until it has ``size`` bytes; what is there stays when the connection breaks.
 
     What goes on after that is another content: it is refused there, and nothing of it stays.
 

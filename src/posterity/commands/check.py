@@ -78,7 +78,7 @@ def check(
 
 
 def versions_told(since: Iterable[Difference]) -> Iterator[str]:
-    """One line for every package that files were made with in another version, where that reruns nothing."""
+    """Return one line for every package that files were made with in another version, where that reruns nothing."""
     counts = Counter(change for one in since if not one.versions_followed for change in one.versions)
     for (name, then, now), count in sorted(counts.items()):
         files = f"{count} file{'s were' if count > 1 else ' was'}"
@@ -93,7 +93,7 @@ def _beside(job: Job, first: Path) -> Iterator[Path]:
 
 
 def _broken(job: Job, first: Path) -> Iterator[tuple[Path, str]]:
-    """(file, what is wrong with it) of those that a job has made and that are damaged."""
+    """Return (file, what is wrong with it) of those that a job has made and that are damaged."""
     for path in (*(p for p in [first] if p.is_file()), *_beside(job, first)):
         try:
             _verify(job, path)

@@ -75,7 +75,7 @@ class Dry:
     since: Mapping[str, Difference] = field(default_factory=dict)
 
     def made_from(self, job: JobHere) -> list[str]:
-        """The job's inputs, and in place of a list of files what it lists."""
+        """Return the job's inputs, and in place of a list of files what it lists."""
         lists = {one.outputs[0]: one.inputs for one in self.jobs if one.stage == "gather"}
         return list(dict.fromkeys(path for given in job.inputs for path in lists.get(given, [given])))
 
@@ -85,7 +85,7 @@ class Dry:
 
 
 def dry_run(targets: Sequence[str], configs: Sequence[Path], snakefile: Path = Path("Snakefile")) -> Dry:
-    """Builds the workflow's graph in this process; nothing is run or written outside ``.snakemake``.
+    """Build the workflow's graph in this process; nothing is run or written outside ``.snakemake``.
 
     Raises:
         PosterityError: when there is no workflow here, its configuration is wrong or a target is unknown.
@@ -160,7 +160,7 @@ def _job(dag: Any, records: Any, job: Any, since: Difference) -> JobHere:
 
 
 def _params(recorded: Sequence[str]) -> tuple[dict[str, Any], str, list[str]]:
-    """(settings, fingerprint of the code, the rest) out of a job's parameters as Snakemake notes them."""
+    """Return (settings, fingerprint of the code, the rest) out of a job's parameters as Snakemake notes them."""
     settings: dict[str, Any] = {}
     code, rest = "", list[str]()
     for text in recorded:
@@ -175,7 +175,7 @@ def _params(recorded: Sequence[str]) -> tuple[dict[str, Any], str, list[str]]:
 
 
 def leaves(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, value) of every setting."""
+    """Return (dotted name, value) of every setting."""
     if isinstance(settings, Mapping) and settings:
         for name, value in settings.items():
             yield from leaves(value, f"{path}.{name}".lstrip("."))

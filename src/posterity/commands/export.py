@@ -90,7 +90,7 @@ def _files(found: Dry, products: Sequence[JobHere]) -> dict[str, Path]:
 
 
 def _product(job: JobHere) -> dict[str, Any]:
-    """A table or figure: what it was made with, as its file says where it does."""
+    """Return a table or figure with the settings that its file records."""
     from posterity.artifacts.origin import recorded
 
     about = recorded(Path(job.outputs[0]))
@@ -106,7 +106,7 @@ def _made_with() -> dict[str, Any]:
 
 
 def _configuration(configs: Sequence[Path]) -> dict[str, str]:
-    """The configuration with its overlays merged in, and the folders beside it."""
+    """Return the configuration with its overlays merged in, and the folders beside it."""
     import yaml
 
     from posterity.configuration.loading import FOLDERS, load

@@ -52,7 +52,7 @@ def gates(
 
 
 def table(found: Sequence[Gate]) -> Table:
-    """A row a sampler and prior, a column a statistic."""
+    """Return the table: one row per sampler and prior, one column per statistic."""
     from rich import box
     from rich.table import Table
 

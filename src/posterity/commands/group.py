@@ -67,7 +67,7 @@ class ManyCommand(TyperCommand):
 
 
 def _lines(word: str) -> list[str]:
-    """The paths of ``@FILE``: the first of what tabs divide a line into."""
+    """Return the paths of ``@FILE``: the first of what tabs divide a line into."""
     try:
         return [line.partition("\t")[0] for line in Path(word[1:]).read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

@@ -26,7 +26,7 @@ class Product(BaseModel, strict=True):
     output: str
 
     def files(self) -> list[str]:
-        """All that the stage writes."""
+        """Return all that the stage writes."""
         return [str(PurePosixPath(self.output).with_suffix(suffix)) for suffix in DRAWN[self.stage]]
 
 
@@ -60,7 +60,7 @@ def read(opened: zipfile.ZipFile, archive: Path) -> Manifest:
 
 
 def _mistake(error: ValidationError) -> str:
-    """The first mistake, with where it is and what was given."""
+    """Return the first mistake, with where it is and what was given."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
     given = "" if first["type"] == "missing" else f", is {repr(first['input'])[:60]}"

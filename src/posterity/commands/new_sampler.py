@@ -49,7 +49,7 @@ def new_sampler(
 
 
 def _files(name: str, into: Path) -> dict[Path, str]:
-    """{where: text}, after everything that could be wrong was looked at."""
+    """Return {path: text} after all checks have passed."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise PosterityError(f"a sampler cannot be called {name!r}; take lower-case letters, digits and '_'")
     template = Path(__file__).parent / "template"
@@ -78,7 +78,7 @@ def _renamed(text: str, name: str, cls: str) -> str:
 
 
 def _write_schema(into: Path, written: list[Path]) -> None:
-    """The generated list of settings, from the code in ``into``, which need not be the code that runs here."""
+    """Return the generated list of settings, from the code in ``into``, which need not be the code that runs here."""
     source = f"import sys; sys.path.insert(0, {str((into / 'src').resolve())!r}); from posterity.cli import app; app()"
     done = subprocess.run([sys.executable, "-c", source, "schema", "--write"], capture_output=True, text=True)
     if done.returncode != 0:

@@ -64,7 +64,7 @@ def _assets() -> list[str]:
 def schema(
     write: Annotated[bool, typer.Option("--write", help="Replace the files instead of printing.")] = False,
 ) -> None:
-    """Settings of all samplers and subset rules as JSON schemas, from the code that reads them."""
+    """Return settings of all samplers and subset rules as JSON schemas, from the code that reads them."""
     from posterity.configuration import generated
 
     for name, text in generated.schemas().items():

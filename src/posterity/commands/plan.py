@@ -45,7 +45,7 @@ def plan(
 
 
 def _table(found: Dry) -> Iterator[str]:
-    """A line a stage in the order in which they run, with the jobs by cause and the hours."""
+    """Return one line per stage in the order in which they run, with the jobs by cause and the hours."""
     from posterity.configuration.recorded import Recorded
 
     recorded = Recorded(Path(found.plan.results, "benchmarks"))
@@ -80,7 +80,7 @@ def _gpus(job: JobHere, found: Dry) -> int:
 
 
 def _settings(jobs: Sequence[JobHere]) -> Iterator[str]:
-    """Every change of a setting once, with how many jobs have it."""
+    """Return every change of a setting once, with how many jobs have it."""
     from posterity.configuration.current import differences, shown
 
     changes: dict[tuple[str, str, str, str], list[str]] = {}
@@ -95,7 +95,7 @@ def _settings(jobs: Sequence[JobHere]) -> Iterator[str]:
 
 
 def _code(jobs: Sequence[JobHere]) -> Iterator[str]:
-    """Every change of the library once, with the modules as far as the artifacts name them."""
+    """Return every change of the library once, with the modules as far as the artifacts name them."""
     changes: dict[tuple[str, str], list[str]] = {}
     for job in jobs:
         if job.code[0] and job.code[0] != job.code[1]:
@@ -108,7 +108,7 @@ def _code(jobs: Sequence[JobHere]) -> Iterator[str]:
 
 
 def _versions(jobs: Sequence[JobHere]) -> Iterator[str]:
-    """Every package that is another now, with how many jobs depend on it."""
+    """Return every package that is another now, with how many jobs depend on it."""
     changes: dict[tuple[str, str, str], list[str]] = {}
     for job in jobs:
         for change in job.versions:
@@ -124,7 +124,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def modules_changed(job: JobHere) -> list[str]:
-    """The modules whose code is not that which made the job's output; empty where the output does not tell."""
+    """Return the modules whose code is not that which made the job's output; empty where the output does not tell."""
     from posterity.artifacts import store
     from posterity.configuration.fingerprint import parts
     from posterity.errors import PosterityError

@@ -76,7 +76,7 @@ def _unpack(archive: Path, folder: Path) -> Manifest:
 
 
 def _others(product: Product, packed: Path, drawn: Path) -> Iterator[str]:
-    """The product's name if it came out otherwise; of tables what is compared is their text."""
+    """Return the product's name if it came out otherwise; of tables what is compared is their text."""
     names = [name for name in product.files() if not name.endswith(".parquet")]
     if any((packed / name).read_bytes() != (drawn / name).read_bytes() for name in names):
         yield names[0]

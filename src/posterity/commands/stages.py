@@ -40,7 +40,7 @@ def _run(stage: str, settings: str, **paths: Any) -> None:
 
 
 def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
-    """Runs a stage in this process; what it writes says with which code and how to make it again."""
+    """Run a stage in this process; what it writes says with which code and how to make it again."""
     from posterity.artifacts import identity, origin, store
     from posterity.configuration.fingerprint import fingerprint, parts
     from posterity.jobs import memory
@@ -65,7 +65,7 @@ def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
 
 
 def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
-    """The files among a stage's paths that it reads; the card of a network's weights lies beside them."""
+    """Return the files among a stage's paths that it reads; the card of a network's weights lies beside them."""
     for name, value in paths.items():
         given = [p for p in (value if isinstance(value, list) else [value]) if isinstance(p, Path)]
         # of the folder of assets a stage notes what it takes

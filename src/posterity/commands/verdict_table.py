@@ -43,7 +43,7 @@ _LOG_WIDTH, _NOTHING = 200, 1e-12
 
 
 def show(certificates: Sequence[Certificate], failed: Sequence[Certificate], whole: bool = False) -> None:
-    """Prints the table, what it means and what failed; ``whole`` panels too."""
+    """Print the table, what it means and what failed; ``whole`` panels too."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH, highlight=False)
@@ -68,7 +68,7 @@ def line(c: Certificate) -> str:
 
 
 def _fitting(console: Console, certificates: Sequence[Certificate]) -> Table:
-    """The table with as many headlines as there is room for."""
+    """Return the table with as many headlines as there is room for."""
     endless = console.options.update(width=1000)
     for columns in range(len(HEADLINES), 0, -1):
         out = table(certificates, columns)
@@ -78,7 +78,7 @@ def _fitting(console: Console, certificates: Sequence[Certificate]) -> Table:
 
 
 def table(certificates: Sequence[Certificate], columns: int = len(HEADLINES)) -> Table:
-    """A section a prior and task, a row a sampler."""
+    """Return the table: one section per prior and task, one row per sampler."""
     from rich import box
     from rich.table import Table
 
@@ -110,7 +110,7 @@ def _row(c: Certificate, keys: Sequence[str]) -> list[str]:
 
 
 def _panel(c: Certificate) -> Table:
-    """Every statistic of one certificate."""
+    """Return every statistic of one certificate."""
     from rich import box
     from rich.table import Table
 

@@ -106,7 +106,7 @@ def verify(
 
 
 def _print(path: Path, whole: bool, as_json: bool, leave: bool = True) -> None:
-    """Prints the cases of a file as a table or as they are, and leaves with 1 if one of them failed."""
+    """Print the cases of a file as a table or as they are, and exit with 1 if one of them failed."""
     from posterity.commands import verdict_table
     from posterity.stages import _kept
 
@@ -122,7 +122,7 @@ def _print(path: Path, whole: bool, as_json: bool, leave: bool = True) -> None:
 
 
 def _parse(given: list[str]) -> dict[str, Any]:
-    """{key: value} of KEY=VALUE; a value is JSON where it can be, else text."""
+    """Return {key: value} of KEY=VALUE; a value is JSON where it can be, else text."""
     out: dict[str, Any] = {}
     for one in given:
         key, sign, value = one.partition("=")
@@ -154,7 +154,7 @@ def _entry(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _everyone(chosen: dict[str, Any]) -> list[dict[str, Any]]:
-    """All methods, each with those of the settings that it has.
+    """Return all methods, each with those of the settings that it has.
 
     Restorers have no prior to be compared with, and no case has a latent one.
     """

@@ -52,17 +52,17 @@ class Checked:
         return {f"{self.config['data']}/assets/{name}/{asset['file']}" for name, asset in self.assets.items()}
 
     def runs(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(where it is in the configuration, the run) of a valid experiment."""
+        """Return (where it is in the configuration, the run) of a valid experiment."""
         for i, run in enumerate(self.experiments.get(experiment, {}).get("runs", [])):
             yield f"experiments.{experiment}.runs[{i}]", run
 
     def toys(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The same of its closed-form problems."""
+        """Return the same of its closed-form problems."""
         for i, section in enumerate(self.experiments.get(experiment, {}).get("toys", [])):
             yield f"experiments.{experiment}.toys[{i}]", section
 
     def combinations(self, path: str, run: Mapping[str, Any], problems: Problems) -> Iterator[Key]:
-        """(dataset, task, prior, sampler) of a run; what cannot work is left out, with a line if it was named."""
+        """Return (dataset, task, prior, sampler) of a run without what cannot work, which gets a line if it was named."""
         everything = run["samplers"] == "all"
         names = [n for n, s in self.samplers.items() if s.variant is None] if everything else run["samplers"]
         for task in run["tasks"]:
@@ -104,7 +104,7 @@ class Checked:
         return self.tasks[task]["operator"] in closed_form(self.priors[prior])
 
     def prior(self, name: str) -> dict[str, Any]:
-        """A prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
+        """Return a prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
         network = self.priors[name]["kind"] in ("network", "restorer")
         keys = ("weights", "train", "checkpoint", "asset", "file", "about") if network else ()
         settings = {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
@@ -114,7 +114,7 @@ class Checked:
         return settings
 
     def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """{name: {method, all settings}} of subsets that are a list of names or map names to settings."""
+        """Return {name: {method, all settings}} of subsets that are a list of names or map names to settings."""
         out = {}
         for name in subsets:
             given = dict(subsets[name]) if isinstance(subsets, Mapping) else {}
@@ -123,19 +123,19 @@ class Checked:
         return out
 
     def products(self, wanted: Any, package: str) -> dict[str, dict[str, Any]]:
-        """{table or figure: its options}."""
+        """Return {table or figure: its options}."""
         if wanted == "all":
             wanted = available(package) or []
         return {name: dict(wanted[name]) if isinstance(wanted, Mapping) else {} for name in wanted}
 
 
 def available(package: str) -> tuple[str, ...] | None:
-    """Names of the tables or figures that can be drawn; None while the package does not tell."""
+    """Return names of the tables or figures that can be drawn; None while the package does not tell."""
     return getattr(import_module(f"posterity.{package}"), "NAMES", None)
 
 
 def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Problems) -> Checked:
-    """Fills in what is left out and adds a line to ``problems`` for every mistake."""
+    """Fill in what is left out and add a line to ``problems`` for every mistake."""
     everything = gather(config, folder, problems)
     shape = schema("parts")["config"]
     definitions = everything.pop("definitions")
@@ -215,7 +215,7 @@ def _resources(c: Checked, problems: Problems) -> None:
 
 
 def _assets(path: Path, problems: Problems) -> dict[str, dict[str, Any]]:
-    """The declared entries with their names, as plain values."""
+    """Return the declared entries with their names, as plain values."""
     try:
         return {name: json.loads(json.dumps(asdict(asset))) for name, asset in load(path).items()}
     except PosterityError as error:

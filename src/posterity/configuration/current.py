@@ -69,7 +69,7 @@ class Difference:
         )
 
     def reasons(self) -> Iterator[str]:
-        """Each reason in a few words."""
+        """Return every reason in a few words."""
         if self.deleted:
             yield "was damaged and is deleted"
         if self.settings is not None:
@@ -124,7 +124,7 @@ def _beside(job: Job, path: Path) -> Iterator[Path]:
 
 
 def _versions(stage: str, about: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(package, version then, version now) of each that the stage's numbers depend on and that is another now."""
+    """Return (package, version then, version now) of each changed package that the stage's numbers depend on."""
     from posterity.artifacts import store
 
     made, now = about.get("versions", {}), store.made_with()["versions"]
@@ -134,7 +134,7 @@ def _versions(stage: str, about: Mapping[str, Any]) -> Iterator[tuple[str, str, 
 
 
 def differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted name, value then, value now) of every setting that differs; None for one that is not there."""
+    """Return (dotted name, value then, value now) of every setting that differs; None for an absent one."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in dict.fromkeys([*before, *now]):
             yield from differences(before.get(name), now.get(name), f"{path}.{name}".lstrip("."))
@@ -143,6 +143,6 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, An
 
 
 def shown(value: Any) -> str:
-    """A setting's value in one short piece of text."""
+    """Return a setting's value in one short piece of text."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."

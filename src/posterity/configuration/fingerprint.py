@@ -109,7 +109,7 @@ def _carried(name: str) -> bytes:
 
 
 def modules(entries: tuple[str, ...]) -> list[str]:
-    """Every module of this package that the entries import, directly or not, with themselves."""
+    """Return every module of this package that the entries import, directly or not, with themselves."""
     seen: set[str] = set()
     todo = list(entries)
     while todo:

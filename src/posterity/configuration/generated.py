@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "schemas"
 
 
 def schemas() -> dict[str, str]:
-    """{file name without .json: content}."""
+    """Return {file name without .json: content}."""
     from pydantic import TypeAdapter
 
     from posterity import samplers, severities, subsets, wrappers

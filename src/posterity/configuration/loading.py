@@ -53,7 +53,7 @@ def load(paths: Iterable[Path], words: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def as_snakemake(own: Path, settings: Any) -> dict[str, Any]:
-    """The configuration that ``snakemake`` was given, read as everything else is.
+    """Return the configuration that ``snakemake`` was given, read as everything else is.
 
     Snakemake's own reading lets a key that is given twice overwrite, and hands nested numbers of ``--config`` over
     as text.
@@ -68,7 +68,7 @@ def as_snakemake(own: Path, settings: Any) -> dict[str, Any]:
 
 
 def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[str, Any]:
-    """Adds the definitions of ``folder``'s files, under what ``config`` itself says about them.
+    """Add the definitions of ``folder``'s files, under what ``config`` itself says about them.
 
     ``experiments`` is the list of names that run; their definitions are under ``definitions``. A file of
     experiments/ that was itself laid over ``config`` is the one experiment to run.
@@ -95,7 +95,7 @@ def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[
 
 
 def _named(out: dict[str, Any], given: Mapping[str, Any], problems: Problems) -> None:
-    """Makes ``given``, the keys of an experiment among those of the configuration, what ``experiments`` names."""
+    """Make ``given``, the keys of an experiment among those of the configuration, what ``experiments`` names."""
     names = [name for name, definition in out["definitions"].items() if definition == given]
     if names:
         out["experiments"] = names[:1]
@@ -111,7 +111,7 @@ def _parsed(text: str, name: str) -> Any:
 
 
 def _read(path: Path, problems: Problems) -> dict[str, Any] | None:
-    """The mapping in a file; None, and a line, when there is none to be had."""
+    """Return the mapping in a file; None, and one line in the problems, if it has none."""
     try:
         content = _parsed(yaml_reader.text(path), str(path))
     except Unreadable as error:

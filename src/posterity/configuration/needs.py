@@ -73,7 +73,7 @@ class Needs:
         return {"stage": stage} | dict(zip(fields(stage), key, strict=False))
 
     def _said(self, stage: str, key: Sequence[str]) -> dict[str, Any]:
-        """The values of all entries whose selectors fit."""
+        """Return the values of all entries whose selectors fit."""
         named, out = self._named(stage, key), dict[str, Any]()
         for entry in self.given:
             if all(named.get(k) == v for k, v in entry.items() if k not in _VALUES):
@@ -90,7 +90,7 @@ class Needs:
 
 @cache
 def _estimate(path: Path, settings: str) -> Mapping[str, float]:
-    """{mem_mb, runtime} out of a benchmark of the same settings; nothing where there is none."""
+    """Return {mem_mb, runtime} out of a benchmark of the same settings; nothing where there is none."""
     try:
         runs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         same = [run for run in runs if settings in run["params"].values()]

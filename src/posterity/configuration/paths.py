@@ -31,7 +31,7 @@ PATHS = {
 
 
 def pattern(stage: str, data: str, results: str) -> str:
-    """The stage's path within these folders, the parts of the key still as fields, which Snakemake calls wildcards."""
+    """Return the stage's path within these folders, with the parts of the key as Snakemake's wildcards."""
     return PATHS[stage].replace("{data}", data).replace("{results}", results)
 
 

@@ -60,7 +60,7 @@ def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
 
 
 def _items(c: Checked, outlines: Mapping[str, Outline], problems: Problems) -> None:
-    """The number that holds where a run gives none, against the smallest dataset that it holds for."""
+    """Return the number that holds where a run gives none, against the smallest dataset that it holds for."""
     runs = [run for name in c.planned for _, run in c.runs(name) if run["dataset"] in outlines and "items" not in run]
     least = min(runs, key=lambda run: outlines[run["dataset"]].most, default=None)
     if least is not None and c.config["items"] > (most := outlines[least["dataset"]].most):

@@ -38,7 +38,7 @@ class Problems:
         self._lines.setdefault(_line(path, message), [])
 
     def unread(self, part: str) -> None:
-        """Says that a file of ``part`` (datasets, …) has a line already: what it defines is not told to be unknown."""
+        """Say that a file of ``part`` (datasets, …) has a line already: what it defines is not told to be unknown."""
         self._unread.add(f"{part[:-3]}y" if part.endswith("ies") else part.removesuffix("s"))
 
     def known(self, path: str, value: Any, valid: Collection[str], noun: str) -> bool:
@@ -57,7 +57,7 @@ class Problems:
         return False
 
     def stop(self) -> None:
-        """Raises when there was any mistake."""
+        """Raise when there was any mistake."""
         if self._lines:
             raise ConfigurationError([line + _also(others) for line, others in self._lines.items()])
 

@@ -27,7 +27,7 @@ class Recorded:
         self._stages: dict[str, list[tuple[Mapping[str, str], float]]] = {}
 
     def seconds(self, stage: str, key: Mapping[str, str]) -> tuple[float, bool] | None:
-        """(seconds, whether it is the job's own record) or None where no similar job was recorded.
+        """Return (seconds, whether it is the job's own record) or None where no similar job was recorded.
 
         Without a record of its own a job is taken for the median of the most similar ones.
         """
@@ -56,7 +56,7 @@ class Recorded:
 
 
 def _last(path: Path) -> float | None:
-    """Seconds of the last run; None where that is not to be read."""
+    """Return seconds of the last run; None where that is not to be read."""
     try:
         return float(json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["s"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError, IndexError):

@@ -73,11 +73,11 @@ class Plan:
     needs: Needs = field(default_factory=lambda: Needs([]))
 
     def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
-        """Puts a job in; a second one with the same key must be equal."""
+        """Put a job in; a second one with the same key must be equal."""
         self.jobs.setdefault(stage, {})[key] = Job(stage, key, settings)
 
     def job(self, stage: str, *key: str) -> Job:
-        """The job with this key; KeyError when the configuration has none."""
+        """Return the job with this key; KeyError when the configuration has none."""
         return self.jobs[stage][key]
 
     def has(self, stage: str, *key: str) -> bool:
@@ -87,7 +87,7 @@ class Plan:
         return list(self.jobs.get(stage, {}))
 
     def of(self, stage: str, experiment: str) -> list[Key]:
-        """Keys of those jobs whose key begins with the experiment."""
+        """Return keys of those jobs whose key begins with the experiment."""
         return [key for key in self.keys(stage) if key[0] == experiment]
 
     def asset(self, name: str) -> str:
@@ -95,7 +95,7 @@ class Plan:
         return f"{self.data}/assets/{name}/{self.job('fetch', name).settings['asset']['file']}"
 
     def absent(self, names: Iterable[str]) -> list[str]:
-        """A line for every asset of these that people bring by hand and that is not in its place."""
+        """Return a line for every asset of these that people bring by hand and that is not in its place."""
         known = parse({name: self.job("fetch", name).settings["asset"] for name in sorted(names)})
         root = Path(self.data, "assets")
         return [
@@ -114,7 +114,7 @@ def resolve(
     folder: Path = Path("config"),
     assets: Path = DECLARED,
 ) -> Plan:
-    """Checks everything and resolves it.
+    """Check everything and resolve it.
 
     Arguments:
         config: config.yaml with its overlays merged in.
@@ -234,7 +234,7 @@ def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str, items
 
 
 def _toys(plan: Plan, c: Checked, experiment: str, problems: Problems) -> list[Key]:
-    """Adds the jobs on closed-form problems; one that two experiments have must be the same."""
+    """Add the jobs on closed-form problems; one that two experiments have must be the same."""
     keys: list[Key] = []
     for path, section in c.toys(experiment):
         for dim in section["dims"]:
@@ -254,7 +254,7 @@ def _prepare(plan: Plan, c: Checked, dataset: str) -> None:
 
 
 def _networks(plan: Plan, c: Checked) -> None:
-    """Every network's weights and how they are made, also of those that no experiment uses yet."""
+    """Return every network's weights and how they are made, also of those that no experiment uses yet."""
     for name, prior in c.priors.items():
         if prior["kind"] == "restorer":
             if "file" not in prior and prior["asset"] in c.assets:

@@ -38,7 +38,7 @@ class Named:
 def catalogue(
     samplers: Mapping[str, Any], where: Mapping[str, Collection[str]], problems: Problems
 ) -> dict[str, Named]:
-    """All usable names; ``where`` lists the valid prior, task, dataset and severity names."""
+    """Return all usable names; ``where`` lists the valid prior, task, dataset and severity names."""
     out: dict[str, Named] = {}
     for name, definition in samplers.items():
         if _valid(name, definition, where, problems):
@@ -56,7 +56,7 @@ def catalogue(
 
 
 def defined(samplers: Mapping[str, Any]) -> set[str]:
-    """The names that the files mean to define, also those with mistakes in them."""
+    """Return the names that the files mean to define, also those with mistakes in them."""
     out = set(samplers)
     for name, definition in samplers.items():
         if isinstance(definition, Mapping):
@@ -125,12 +125,12 @@ def _parts(path: str, definition: Mapping[str, Any]) -> list[tuple[str, Mapping[
 
 
 def _partial(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema without what it requires: defaults and overrides may each give a part."""
+    """Return the schema without what it requires: defaults and overrides may each give a part."""
     return {k: v for k, v in settings.items() if k != "required"}
 
 
 def settle(sampler: Named, prior: str, task: str, dataset: str) -> dict[str, Any]:
-    """{name, method, settings, wrap} with every default, override and variant applied, in that order."""
+    """Return {name, method, settings, wrap} with every default, override and variant applied, in that order."""
     definition, here = sampler.definition, {"prior": prior, "task": task, "dataset": dataset}
     settings = defaults(schema("samplers")[sampler.method]["settings"]) | definition.get("settings", {})
     guidance, wrap = dict(definition.get("guided", {})), definition.get("wrap", [])

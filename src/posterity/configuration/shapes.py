@@ -40,17 +40,17 @@ _BOUNDS = {
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """A schema file of this package: ``parts`` (by hand), ``samplers`` and ``subsets`` (generated)."""
+    """Return a schema file of this package: ``parts`` (by hand), ``samplers`` and ``subsets`` (generated)."""
     return json.loads(files(__package__).joinpath("schemas", f"{name}.json").read_text(encoding="utf-8"))
 
 
 def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The default of every setting that has one."""
+    """Return the default of every setting that has one."""
     return {k: v["default"] for k, v in settings.get("properties", {}).items() if "default" in v}
 
 
 def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems) -> bool:
-    """Adds a line for every mistake in ``value``, for the first of very many; true when there was none."""
+    """Add a line for every mistake in ``value``, for the first of very many; true when there was none."""
     errors = _causes(sorted(_validator()(against).iter_errors(value), key=lambda e: list(map(str, e.path))))
     errors = _written(errors, value)
     for error in errors[:_MANY]:
@@ -61,7 +61,7 @@ def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems)
 
 
 def _causes(errors: list[Any]) -> list[Any]:
-    """Without those that follow from another one at the same place.
+    """Leave out mistakes that follow from another one at the same place.
 
     What has the wrong type breaks bounds too, and a key that was renamed is unknown and missing.
     """

@@ -16,7 +16,7 @@ _SIZES = {"instances": 8, "samples": 200, "directions": 500, "first": 0}
 
 
 def check(path: str, section: Mapping[str, Any], problems: Problems) -> None:
-    """Adds a line for every name and setting that does not exist."""
+    """Add a line for every name and setting that does not exist."""
     methods = shapes.schema("samplers") | {name: shapes.schema("references")[name] for name in REFERENCES}
     problems.known(f"{path}.prior", section["prior"], TOYS, "closed-form prior")
     if not section.get("samplers") and not section.get("sweeps"):
@@ -41,7 +41,7 @@ def check(path: str, section: Mapping[str, Any], problems: Problems) -> None:
 
 
 def jobs(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """{name: {runs, instances, samples, directions, first}}; a sampler's name is its method."""
+    """Return {name: {runs, instances, samples, directions, first}}; a sampler's name is its method."""
     sizes = {k: section.get(k, default) for k, default in _SIZES.items()}
     out = {}
     for method in section.get("samplers", []):
@@ -54,7 +54,7 @@ def jobs(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _run(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A method with its defaults, what is tuned for the closed-form problems, and what is given."""
+    """Return a method with its defaults, what is tuned for the closed-form problems, and what is given."""
     if method in REFERENCES:
         return {"method": method, "settings": dict(given)}
     defaults = shapes.defaults(shapes.schema("samplers")[method]["settings"])

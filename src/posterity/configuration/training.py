@@ -15,7 +15,7 @@ __all__ = ["settings", "trained", "valid"]
 
 
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
-    """Checks the settings of training in a definition's ``train``, whose own shape is right."""
+    """Check the settings of training in a definition's ``train``, whose own shape is right."""
     given = train.get("settings", {})
     if not check(given, schema("training"), f"{path}.settings", problems):
         return False
@@ -27,7 +27,7 @@ def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
 
 
 def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of stage "train", every number written out, for a checked definition."""
+    """Return settings of stage "train", every number written out, for a checked definition."""
     train = prior["train"]
     shape = schema("parts")["prior"]["network"]["properties"]["train"]
     out = {"prior": name, "about": prior.get("about", ""), **defaults(shape), **train}
@@ -36,7 +36,7 @@ def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trained(file: Path, name: str | None) -> dict[str, Any]:
-    """The settings of the one prior in ``file`` that can be trained, or of ``name``."""
+    """Return the settings of the one prior in ``file`` that can be trained, or of ``name``."""
     problems, found = Problems(), load([file])
     able = [n for n, prior in found.items() if isinstance(prior, Mapping) and "train" in prior]
     if name is None and len(able) != 1:

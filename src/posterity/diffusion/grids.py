@@ -93,7 +93,7 @@ def _require(count: int, total: int) -> None:
 
 
 def time_travel(count: int, length: int, repeat: int) -> list[int]:
-    """Indices visited with resampling (RePaint's schedule): from count - 1 down to -1.
+    """Return indices visited with resampling (RePaint's schedule): from count - 1 down to -1.
 
     At every multiple of ``length`` below count - length the walk goes up ``length`` indices again,
     ``repeat`` - 1 times. ``repeat`` = 1 is the plain descent.

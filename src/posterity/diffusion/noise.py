@@ -27,7 +27,7 @@ def _digest(key: Sequence[object], size: int) -> bytes:
 
 
 def generator(*key: object) -> np.random.Generator:
-    """A NumPy generator whose stream is a function of ``key`` alone (SFC64: the fastest to seed and to draw from)."""
+    """Return a NumPy generator whose stream depends on ``key`` alone (SFC64: the fastest to seed and to draw from)."""
     return np.random.Generator(np.random.SFC64(int.from_bytes(_digest(key, 16), "little")))
 
 

@@ -52,7 +52,7 @@ class Attributes:
 
 
 def fit(images: Tensor, attributes: Sequence[Sequence[str]], size: int = 16, least: int = 3) -> Attributes:
-    """One regularised logistic regression for each attribute that ``least`` images have and ``least`` lack.
+    """Return one regularised logistic regression for each attribute that ``least`` images have and ``least`` lack.
 
     Arguments:
         images: (N, C, H, W) in [-1, 1], the prior's split.

@@ -29,7 +29,7 @@ class States:
         self._folder = folder
 
     def last(self) -> dict[str, Tensor] | None:
-        """The latest that is whole; None where there is none."""
+        """Return the latest that is whole; None where there is none."""
         from safetensors.torch import load
 
         for path in reversed(self._paths()):

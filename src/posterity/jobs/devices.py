@@ -33,7 +33,7 @@ _PAUSE = 0.2
 
 @cache
 def best() -> torch.device:
-    """The GPU where there is one, else the CPU; a device that others use is waited for.
+    """Return the GPU where there is one, else the CPU; a device that others use is waited for.
 
     The environment says what there is to choose from: ``CUDA_VISIBLE_DEVICES`` as usual,
     ``POSTERITY_JOBS_PER_GPU`` how many jobs share a device (1), and ``POSTERITY_GPUS`` names of devices that
@@ -52,7 +52,7 @@ def best() -> torch.device:
 
 @cache
 def visible() -> tuple[str, ...]:
-    """The devices that this process was given; what it takes of them changes nothing about that."""
+    """Return the devices that this process was given; what it takes of them changes nothing about that."""
     import torch
 
     if declared := _declared():
@@ -72,7 +72,7 @@ def places() -> int:
 
 
 def choose(number: int, devices: Sequence[str]) -> None:
-    """Gives the process with this number, which helps one that was given ``devices``, what it chooses its own from.
+    """Give the process with this number, which helps one that was given ``devices``, what it chooses its own from.
 
     It inherits an environment in which the helped one has taken its device. Of a SLURM job's devices, which
     nothing else uses and nothing locks, each process has the one with its number.
@@ -91,7 +91,7 @@ def share(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def lend(devices: Sequence[str], jobs: int = 1, folder: Path = LOCKS) -> str:
-    """One of the devices, for the rest of this process's life; waits until there is a free one.
+    """Return one of the devices, for the rest of this process's life; waits until there is a free one.
 
     Jobs that share a device hold its lock together and a place of their own, jobs that do not hold it alone.
     """

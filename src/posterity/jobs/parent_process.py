@@ -27,7 +27,7 @@ _PAUSE = 0.3
 
 
 def follow() -> None:
-    """Sends this process a SIGTERM once its workflow has ended."""
+    """Send this process a SIGTERM once its workflow has ended."""
     if VARIABLE not in os.environ:
         return
     ended()
@@ -43,7 +43,7 @@ def follow() -> None:
 
 
 def waits_for(output: Path) -> None:
-    """Raises Again when the workflow that asked for the output has ended."""
+    """Raise Again when the workflow that asked for the output has ended."""
     if ended():
         raise Again(f"the workflow that asked for {output} has ended; what is finished is kept, run it again")
 

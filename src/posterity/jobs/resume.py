@@ -61,7 +61,7 @@ class Parts:
             os.close(self._lock)
 
     def read(self, item: str | int) -> list[dict[str, Any]] | None:
-        """The item's rows; None when they have to be made."""
+        """Return the item's rows; None when they have to be made."""
         path = self._folder / f"{item}.parquet"
         if not path.exists():
             return None
@@ -121,7 +121,7 @@ class Parts:
         return True
 
     def publish(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Writes the output, and deletes all parts; it gets a second name in their place.
+        """Write the output and delete all parts; it gets a second name in their place.
 
         That takes no room as long as the output is there, and the workflow deletes it when it has noted its jobs
         (:func:`forget`).
@@ -143,7 +143,7 @@ class Parts:
         self._drop()
 
     def _drop(self) -> None:
-        """Deletes the parts, and those that earlier settings have left."""
+        """Delete the parts, and those that earlier settings have left."""
         for path in (*self._folder.parent.glob("*"), *self._folder.glob("[!.]*")):
             if path.is_dir() and path != self._folder:
                 shutil.rmtree(path, ignore_errors=True)
@@ -152,7 +152,7 @@ class Parts:
 
 
 def forget(output: Path) -> None:
-    """Deletes the second name of a finished output, so that nothing but a run makes it again."""
+    """Delete the second name of a finished output, so that nothing but a run makes it again."""
     folder = _folder(output)
     with suppress(FileNotFoundError):  # a job that outlived its workflow may be at it
         if all(path.name == _WHOLE for path in folder.glob("*/*")):
@@ -164,7 +164,7 @@ def _folder(output: Path) -> Path:
 
 
 def _locked(path: Path) -> int | None:
-    """An open file with a lock that ends with this process at the latest; None where the file system has no locks."""
+    """Return an open file whose lock ends with this process at the latest; None on a file system without locks."""
     handle = _opened(path)
     try:
         try:
@@ -179,7 +179,7 @@ def _locked(path: Path) -> int | None:
 
 
 def _opened(path: Path) -> int:
-    """The file as a handle to lock; made where it is not there."""
+    """Return the file as a handle to lock; made where it is not there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

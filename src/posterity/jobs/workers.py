@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bool]:
-    """Runs ``work(*arguments)`` in further processes while the block does the same in this one; whether there are any.
+    """Run ``work(*arguments)`` in further processes while the block does the same in this one; whether there are any.
 
     There is one for each GPU that this process may have beside its own, as far as ``gpus`` go, so none where there
     is no GPU. They divide its threads, and share the items by claims

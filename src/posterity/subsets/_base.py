@@ -31,6 +31,6 @@ class Rule(ABC):
 
 
 def check(pool: int, count: int) -> None:
-    """Raises ValueError unless ``count`` can be chosen out of ``pool``."""
+    """Raise ValueError unless ``count`` can be chosen out of ``pool``."""
     if not 1 <= count <= pool:
         raise ValueError(f"count {count} is not between 1 and the pool's {pool} samples")

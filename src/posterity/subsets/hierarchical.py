@@ -18,7 +18,7 @@ Tree = list[tuple[tuple[int, ...], int]]
 def tree(
     distances: Array, count: int, choose: Choose, soft_factor: float | None = None, percentile: float = 10.0
 ) -> Tree:
-    """The whole pool as (path, index), each member once; path (2, 0) is the first child of the third root.
+    """Return the whole pool as (path, index), each member once; path (2, 0) is the first child of the third root.
 
     A member that is as near to several representatives belongs to the first of them. The public code leaves it
     out, and with it most of a pool in which samples coincide.
@@ -61,7 +61,7 @@ def tree(
 
 
 def brackets(nodes: Tree) -> str:
-    """The tree as nested brackets, children before their parent: ``((3,7)0,5);``."""
+    """Return the tree as nested brackets, children before their parent: ``((3,7)0,5);``."""
     index = dict(nodes)
 
     def write(path: tuple[int, ...]) -> str:

@@ -27,11 +27,11 @@ class Table(Protocol):
     CAPTION: str
 
     def cells(self, frames: Frames) -> list[Cell]:
-        """All cells, row by row."""
+        """Return all cells, row by row."""
 
 
 def find(name: str) -> Table:
-    """The module of a table.
+    """Return the module of a table.
 
     Raises:
         KeyError: when there is no such table.

@@ -25,12 +25,12 @@ def recipe(rows: pd.DataFrame) -> tuple[str, str]:
 
 
 def shown(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Rows about the vanilla set (the first samples of each pool), not about a chosen subset."""
+    """Return rows about the vanilla set (the first samples of each pool), not about a chosen subset."""
     return metrics[metrics["subset"].isna()]
 
 
 def runs(metrics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """(dataset, task, prior, sampler) and its rows, wrapped behind plain."""
+    """Return (dataset, task, prior, sampler) and its rows, wrapped behind plain."""
     groups = list(metrics.groupby(list(KEYS)))
     return iter(sorted(groups, key=lambda g: (*g[0][:3], *recipe(g[1]), g[0][3])))
 

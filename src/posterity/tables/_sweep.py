@@ -84,7 +84,7 @@ def _reach(guidance: Mapping[str, Any]) -> Reach:
 def cells(
     frames: Frames, vary: str, label: Callable[[Step], str], paper: Callable[[tuple[str, ...], Step, str], float | None]
 ) -> list[Cell]:
-    """A row for every step of every sweep.
+    """Return a row for every step of every sweep.
 
     Arguments:
         frames: samples and metrics.

@@ -50,7 +50,7 @@ class Sweep:
 
 
 def plain(frames: Frames) -> pd.DataFrame:
-    """Rows of everything that was run with one set of settings.
+    """Return rows of everything that was run with one set of settings.
 
     Raises:
         PosterityError: when there is none.
@@ -62,7 +62,7 @@ def plain(frames: Frames) -> pd.DataFrame:
 
 
 def sweeps(frames: Frames) -> list[Sweep]:
-    """All sweeps, by prior, dimension and name.
+    """Return all sweeps, by prior, dimension and name.
 
     Raises:
         PosterityError: when there is none.
@@ -84,7 +84,7 @@ def sweeps(frames: Frames) -> list[Sweep]:
 
 
 def summary(rows: pd.DataFrame) -> tuple[float, float | None, float | None, float, int]:
-    """(mean, its 95 % interval, median, instances of which some draw diverged)."""
+    """Return (mean, its 95 % interval, median, instances of which some draw diverged)."""
     values = rows.sort_values("instance")["value"].to_numpy()
     return float(values.mean()), *interval(values), float(rows["value"].median()), int((rows["diverged"] > 0).sum())
 

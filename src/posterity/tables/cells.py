@@ -33,7 +33,7 @@ class Cell:
     note: str | None = None
 
     def record(self) -> dict[str, Any]:
-        """The row of the artifact, without experiment and table."""
+        """Return the row of the artifact, without experiment and table."""
         return {**vars(self), "row": SEPARATOR.join(self.row)}
 
 
@@ -62,7 +62,7 @@ def reason(rows: pd.DataFrame) -> str:
 def mean_cell(
     row: tuple[str, ...], column: str, rows: pd.DataFrame, published: float | None = None, note: str | None = None
 ) -> Cell:
-    """Mean over items of each item's mean, with its interval, or N/A with the metric's own reason."""
+    """Return mean over items of each item's mean, with its interval, or N/A with the metric's own reason."""
     means = item_means(rows)
     if means.empty:
         return Cell(row, column, count=0, published=published, note=join(reason(rows), note))
@@ -73,7 +73,7 @@ def mean_cell(
 def paired_cell(
     row: tuple[str, ...], column: str, rows: pd.DataFrame, others: pd.DataFrame, published: float | None = None
 ) -> Cell:
-    """Mean over the items that both have of the difference rows − others, with its interval."""
+    """Return mean over the items that both have of the difference rows − others, with its interval."""
     ours, theirs = item_means(rows), item_means(others)
     both = ours.index.intersection(theirs.index)
     if both.empty:

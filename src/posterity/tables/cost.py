@@ -24,7 +24,7 @@ _REFERENCE = "ddnm"
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a run."""
+    """Return one row per run."""
     columns = (*KEYS, "method", "wrappers", "item", "forwards", "backwards", "seconds", "peak_bytes")
     by_run = dict(_runs.runs(frames.frame("samples", columns)))
     out = []

@@ -18,7 +18,7 @@ CAPTION = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a strength."""
+    """Return one row per strength."""
     return _sweep.cells(frames, "eta", lambda step: f"{step.eta:g}", _paper)
 
 

@@ -29,7 +29,7 @@ _QUALITY = {"lpips": 1, "psnr": -1}
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row for every run that begins late."""
+    """Return one row for every run that begins late."""
     runs = {tuple(a.key[k] for k in KEYS): a for a in frames.of("samples")}
     late = {key: found for key, a in runs.items() if (found := a.recipe.wrapper("flash")) is not None}
     if not late:
@@ -60,7 +60,7 @@ def _alike(one: Artifact, other: Artifact) -> bool:
 
 
 def _best(keys: list[Any], measured: Mapping[Any, pd.DataFrame]) -> Any:
-    """The run with the best mean quality; None without any."""
+    """Return the run with the best mean quality; None without any."""
     for metric, sign in _QUALITY.items():
         means = {k: item_means(rows[rows["metric"] == metric]) for k in keys if (rows := measured.get(k)) is not None}
         means = {k: own for k, own in means.items() if not own.empty}
@@ -89,7 +89,7 @@ def _cost(key: Any, drawn: Mapping[Any, pd.DataFrame], plain: Any, exact: Any) -
 
 
 def _quality(key: Any, metric: str, measured: Mapping[Any, pd.DataFrame], plain: Any, fixed: Any) -> Iterator[Cell]:
-    """A metric, and its differences from the plain sampler and from the best fixed start."""
+    """Return a metric, and its differences from the plain sampler and from the best fixed start."""
 
     def of(run: Any) -> pd.DataFrame:
         return measured[run][measured[run]["metric"] == metric]
@@ -113,7 +113,7 @@ def _of_items(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
 
 
 def _mean(key: Any, column: str, values: pd.Series[Any]) -> Cell:
-    """The mean over items with its interval."""
+    """Return the mean over items with its interval."""
     values = values.dropna()
     low, high = interval(values.to_numpy())
     return Cell(key, column, float(values.mean()), low, high, len(values))

@@ -41,7 +41,7 @@ class Artifact:
         return Recipe.told(self.about)
 
     def fits(self, where: Mapping[str, Any]) -> bool:
-        """Whether no key that this artifact has contradicts ``where`` (a name or a list of names each)."""
+        """Return True if no key that this artifact has contradicts ``where`` (a name or a list of names each)."""
         return all(
             self.key[k] == v if isinstance(v, str) else self.key[k] in v
             for k, v in where.items()
@@ -70,7 +70,7 @@ class Frames:
         return sorted(found, key=lambda a: tuple(a.key.get(k, "") for k in KEYS))
 
     def pairs(self, *wrappers: str, **where: Any) -> list[tuple[Artifact, Artifact]]:
-        """Samples of a plain run and of one that differs by its wrappers alone, by the wrapped run.
+        """Return samples of a plain run and of one that differs by its wrappers alone, by the wrapped run.
 
         Arguments:
             wrappers: only runs in exactly these, where some are named.
@@ -81,7 +81,7 @@ class Frames:
         return [(runs[plain], runs[wrapped]) for wrapped, plain in found.items()]
 
     def frame(self, kind: str, columns: Sequence[str] | None = None, **where: Any) -> pd.DataFrame:
-        """All rows of a kind, without signals unless ``columns`` names them; an error if there are none."""
+        """Return all rows of a kind, without signals unless ``columns`` names them; an error if there are none."""
         found = self.of(kind, **where)
         if not found:
             raise self.missing(kind, where)
@@ -103,7 +103,7 @@ class Frames:
         return task
 
     def missing(self, kind: str, where: Mapping[str, Any] | None = None, none: str = "") -> PosterityError:
-        """The error that says which artifacts are not among the inputs; ``none`` is what those there lack."""
+        """Return the error that says which artifacts are not among the inputs; ``none`` is what those there lack."""
         asked = {**self.where, **(where or {})}
         at = " with " + ", ".join(f"{k} {v}" for k, v in asked.items()) if asked else ""
         given = ", ".join(sorted({a.kind for a in self.artifacts})) or "nothing that fits"

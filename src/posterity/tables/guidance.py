@@ -26,7 +26,7 @@ _METRICS = ("diversity", "modes_shown", "psnr", "lpips", "niqe", "lr_psnr")
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row for every wrapped run whose plain partner is there, too."""
+    """Return one row for every wrapped run whose plain partner is there, too."""
     by_run = dict(_runs.runs(_runs.shown(frames.frame("metrics"))))
     both = [tuple(tuple(run.key[k] for k in KEYS) for run in pair) for pair in frames.pairs()]
     pairs = [(plain, wrapped) for plain, wrapped in both if plain in by_run and wrapped in by_run]
@@ -45,7 +45,7 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def signed(cell: Cell) -> str | None:
-    """The sign of the difference in words, None where there is no interval."""
+    """Return the sign of the difference in words, None where there is no interval."""
     if cell.low is None or cell.high is None:
         return None
     return "higher than plain" if cell.low > 0 else "lower than plain" if cell.high < 0 else "not separated from 0"

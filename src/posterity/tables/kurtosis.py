@@ -64,7 +64,7 @@ def gaussians(samples: int, dimension: int) -> list[float]:
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a run and kind of features, with Gaussians of its pools' shape beside it."""
+    """Return one row per run and kind of features, with Gaussians of its pools' shape beside it."""
     out, known = [], dict[tuple[int, int, bool], list[Cell]]()
     for row, (values, samples, dimension) in kurtoses(frames).items():
         printed = row[3] == "repaint"

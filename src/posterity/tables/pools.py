@@ -33,7 +33,7 @@ class Pool:
 
 
 def attributes(frames: Frames, dataset: str) -> Attributes | None:
-    """A predictor of the data set's attributes; None where items are not among the inputs or carry none."""
+    """Return a predictor of the data set's attributes; None where items are not among the inputs or carry none."""
     from posterity.artifacts import signals
     from posterity.features.attributes import fit
 
@@ -51,7 +51,7 @@ def attributes(frames: Frames, dataset: str) -> Attributes | None:
 
 
 def large(artifact: Artifact) -> bool:
-    """Whether a samples artifact holds pools of :data:`LEAST` or more."""
+    """Return True if a samples artifact holds pools of :data:`LEAST` or more."""
     import pyarrow.parquet as pq
 
     table = pq.read_table(artifact.path, columns=["item"], partitioning=None)
@@ -59,7 +59,7 @@ def large(artifact: Artifact) -> bool:
 
 
 def pools(frames: Frames, key: Mapping[str, str], model: Attributes | None) -> Iterator[Pool]:
-    """The pools of one run, item by item; pixels are the hidden ones where the task hides some."""
+    """Return the pools of one run, item by item; pixels are the hidden ones where the task hides some."""
     from posterity.artifacts import signals
     from posterity.features.patch import patch
 

@@ -44,7 +44,7 @@ def label(method: str, wrappers: str) -> str:
 
 
 def value(table: str, row: str, column: str, paper: str = "cohen2024") -> float | None:
-    """One published number, None where there is none."""
+    """Return one published number, None where there is none."""
     return _numbers().get((paper, table, row, column))
 
 

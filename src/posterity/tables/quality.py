@@ -18,5 +18,5 @@ CAPTION = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a run."""
+    """Return one row per run."""
     return _runs.table(frames, ("psnr", "ssim", "lpips"))

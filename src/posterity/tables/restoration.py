@@ -107,7 +107,7 @@ def _cell(frames: Frames, row: tuple[str, ...], metric: str, rows: pd.DataFrame)
 
 
 def best(rows: pd.DataFrame, metric: str = "lpips") -> pd.DataFrame:
-    """(item, sample) with the least value of ``metric`` among an item's samples."""
+    """Return (item, sample) with the least value of ``metric`` among an item's samples."""
     of = rows[(rows["metric"] == metric) & rows["value"].notna()]
     return of.loc[of.groupby("item")["value"].idxmin(), ["item", "sample"]]
 
@@ -118,7 +118,7 @@ def _methods(frames: Frames) -> dict[str, str]:
 
 
 def _columns(methods: Mapping[str, str]) -> list[str]:
-    """What was run in the house's order, then the methods that were not."""
+    """Return what was run in the house's order, then the methods that were not."""
     from posterity import samplers
 
     known = [s for s in SAMPLERS if s in methods]
@@ -147,7 +147,7 @@ def _lacking(frames: Frames) -> Any:
 
 
 def _shapes(row: Any) -> tuple[tuple[int, ...], dict[str, Any]]:
-    """(shape of a signal, the operator's own parameters) of a measurement's row."""
+    """Return (shape of a signal, the operator's own parameters) of a measurement's row."""
     from safetensors.torch import load
 
     return tuple(row["signal_shape"]), load(row["parameters"]) if row["parameters"] else {}

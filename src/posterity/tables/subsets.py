@@ -19,7 +19,7 @@ _ORDER = ("random", "kmeans", "uniformization", "fps")
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a run and subset."""
+    """Return one row per run and subset."""
     metrics = frames.frame("metrics")
     rows = metrics[metrics["subset"].notna()]
     if rows.empty:

@@ -41,7 +41,7 @@ def columns(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
-    """The long form, nulls empty."""
+    """Return the long form, nulls empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, SCHEMAS["tables"].names, lineterminator="\n")
     writer.writeheader()
@@ -50,7 +50,7 @@ def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def markdown(records: Sequence[Mapping[str, Any]], rows: Sequence[str], title: str, caption: str) -> str:
-    """The pivoted form: value, interval, count; published numbers in columns of their own; reasons as footnotes."""
+    """Return the pivoted form: value, interval, count; published numbers in own columns; reasons as footnotes."""
     names, notes = columns(records), list[str]()
     printed = {c for c in names if any(r["published"] is not None for r in records if r["column"] == c)}
     head = [*rows]

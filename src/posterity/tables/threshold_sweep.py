@@ -19,7 +19,7 @@ _SCALE = 5  # that code counts the unknowns of all five images of a set
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a reach."""
+    """Return one row per reach."""
     return _sweep.cells(frames, "reach", lambda step: "0" if step.reach.value == 0 else str(step.reach), _paper)
 
 

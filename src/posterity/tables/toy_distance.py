@@ -21,7 +21,7 @@ _BASE = "mgps"
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a sampler, nearest first between the bounds."""
+    """Return one row per sampler, nearest first between the bounds."""
     out = []
     for place, rows in _toys.plain(frames).groupby(["prior", "dim"]):
         by_sampler = dict(list(rows.groupby("sampler")))

@@ -17,7 +17,7 @@ CAPTION = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a value."""
+    """Return one row per value."""
     out = []
     for sweep in _toys.sweeps(frames):
         means = sweep.rows.groupby("at")["value"].mean()
