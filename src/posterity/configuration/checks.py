@@ -62,7 +62,7 @@ class Checked:
             yield f"experiments.{experiment}.toys[{i}]", section
 
     def combinations(self, path: str, run: Mapping[str, Any], problems: Problems) -> Iterator[Key]:
-        """Return (dataset, task, prior, sampler) of a run without what cannot work, which gets a line if it was named."""
+        """Return (dataset, task, prior, sampler) of a run; what was named and cannot work gets a line."""
         everything = run["samplers"] == "all"
         names = [n for n, s in self.samplers.items() if s.variant is None] if everything else run["samplers"]
         for task in run["tasks"]:
