@@ -23,7 +23,7 @@ from posterity.assets import vgg16
 from posterity.errors import PosterityError
 from posterity.features.lpips import LPIPS
 from posterity.jobs import devices
-from posterity.metrics.images import psnr
+from posterity.metrics._pyiqa import full_reference
 from posterity.priors.loading import load
 from posterity.priors.network import PRECISIONS
 
@@ -63,7 +63,7 @@ def precision(network: str, dataset: str, items: int, steps: int, turns: int, *,
             problem = masked(prior, truth, SIGMA_Y, torch.arange(items))
             (seconds,) = medians(turns, partial(method, problem), device=prior.device)
             restored = method(problem).cpu()
-            quality = sum(psnr(restored, truth)) / items, _lpips(lpips, restored, truth)
+            quality = sum(full_reference("psnr", restored, truth)) / items, _lpips(lpips, restored, truth)
             plain = plain or (seconds, *quality)
             yield {
                 "method": name,

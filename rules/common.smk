@@ -5,6 +5,7 @@ from snakemake.io import IOFile
 
 from posterity.configuration.current import difference
 from posterity.configuration.paths import PATHS, pattern
+from posterity.configuration.shapes import schema
 
 SINCE = {}
 """{the first output of a job: what has changed since it was made, as the output itself tells}."""
@@ -217,23 +218,22 @@ def select_inputs(wildcards):
 
 def measure_inputs(wildcards):
     key = tuple(wildcards[n] for n in RUN)
-    metrics = set(plan.job("measure", *key).settings["metrics"])
+    wanted = plan.job("measure", *key).settings["metrics"]
+    metrics = [schema("metrics")[name] for name in wanted]
+    needs = {need for metric in metrics for need in metric["needs"]}
     found = {"samples": SAMPLES, "measurements": MEASUREMENTS}
     if plan.has("select", *key):
         found["subsets"] = SUBSETS
-    if plan.has("posterior", *key[:3]) and metrics & {"tv", "modes_shown"}:
+    if plan.has("posterior", *key[:3]) and "posterior" in needs:
         found["posterior"] = POSTERIOR
     # the exact sampler is what the others are compared with
     exact = (*key[:3], "exact")
-    if plan.has("sample", *exact) and key != exact and "sliced_wasserstein" in metrics:
+    if plan.has("sample", *exact) and key != exact and "reference" in needs:
         found["reference"] = paths_of(SAMPLES, [exact])
-    if metrics & {"lpips", "diversity", "coverage"}:
-        found["weights"] = plan.asset("vgg16")
-    if "niqe" in metrics:
-        found["niqe"] = plan.asset("niqe")
-    if "fid" in metrics:
-        # only where it was fetched: without it FID is N/A
-        found["inception"] = [p for p in [plan.asset("inception")] if Path(p).exists()]
+    files = {plan.asset(metric["asset"]) for metric in metrics if metric["asset"]}
+    # only where it was fetched: without it FID is N/A
+    absent = {p for p in [plan.asset("inception")] if not Path(p).exists()}
+    found["weights"] = sorted(files - absent)
     return found
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import is_dataclass
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -29,11 +30,19 @@ class Registry(Generic[T]):
         base: MODULE.CLASS inside the package, from which each file's class derives; None where a file holds
             something else, which :meth:`module` gives.
         beside: files of the folder that are none, apart from those that begin with "_".
+        facts: class attributes that :meth:`schema` tells beside the settings.
     """
 
-    def __init__(self, package: str, noun: str, base: str | None = None, beside: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        package: str,
+        noun: str,
+        base: str | None = None,
+        beside: Collection[str] = (),
+        facts: Sequence[str] = (),
+    ) -> None:
         self.package, self.noun, self.base = package, noun, base
-        self.beside = frozenset(beside)
+        self.beside, self.facts = frozenset(beside), tuple(facts)
 
     def names(self) -> list[str]:
         """Return all names, sorted, by looking at the folder alone."""
@@ -81,19 +90,19 @@ class Registry(Generic[T]):
         base: type[T] = getattr(importlib.import_module(f"{self.package}.{module}"), name)
         return base
 
-    def schema(self, *facts: str) -> dict[str, dict[str, Any]]:
-        """Return {name: {settings (JSON schema), doc (first line), facts}} of all classes.
+    def schema(self, only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return {name: {settings (JSON schema, of a dataclass), doc (first line), facts}} of all classes, or of some.
 
-        Arguments:
-            facts: names of class attributes; sets are told as sorted lists.
+        Sets become sorted lists.
         """
         from pydantic import TypeAdapter
 
         out = {}
-        for name in self.names():
+        for name in self.names() if only is None else only:
             cls = self.find(name)
-            told = {fact: getattr(cls, fact) for fact in facts}
+            told = {fact: getattr(cls, fact) for fact in self.facts}
             told = {fact: sorted(v) if isinstance(v, frozenset) else v for fact, v in told.items()}
             doc = (cls.__doc__ or "").partition("\n")[0]
-            out[name] = {"settings": TypeAdapter(cls).json_schema(), "doc": doc, **told}
+            settings = {"settings": TypeAdapter(cls).json_schema()} if is_dataclass(cls) else {}
+            out[name] = {**settings, "doc": doc, **told}
         return out

@@ -70,12 +70,6 @@ def test_masks_are_those_that_can_be_made():
     assert inpaint["face_parts"]["items"]["enum"] == list(FACE_PARTS)
 
 
-def test_metrics():
-    from posterity.stages import measure
-
-    assert known.METRICS == measure.METRICS
-
-
 def test_figures_of_answers_are_those_that_ask_for_them(tmp_path):
     """Without answers they refuse, and the others find something else to say or draw."""
     from posterity import figures

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from posterity.features import inception
-from posterity.metrics.sets import frechet
+from posterity.metrics.fid import frechet
 
 
 def test_the_network_takes_the_published_file_and_gives_its_pooling_layer(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from posterity import assets
+from posterity import assets, metrics
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
 from posterity.stages import measure, select
@@ -53,12 +53,12 @@ def test_select_then_measure(made, monkeypatch, features):
     chosen = store.read(made / "sub", "subsets").to_pylist()
     assert len(chosen) == 2 * 4 * 3
     measure.run(
-        {"count": 3, "metrics": list(measure.METRICS), "seed": 0}, samples=made / "s", measurements=made / "m",
+        {"count": 3, "metrics": metrics.names(), "seed": 0}, samples=made / "s", measurements=made / "m",
         subsets=made / "sub", posterior=made / "p", reference=made / "s", assets=made, output=made / "out",
     )  # fmt: skip
     rows = store.read(made / "out", "metrics").to_pylist()
     value = {(r["item"], r["metric"], r["subset"], r["sample"]): r["value"] for r in rows}
-    assert len(value) == len(rows) and {r["metric"] for r in rows} == set(measure.METRICS)
+    assert len(value) == len(rows) and {r["metric"] for r in rows} == set(metrics.names())
     assert value["a", "tv", None, None] == pytest.approx(1 / 6), "of the first three: modes 0, 1, 0"
     assert value["a", "lpips", None, 0] < 1e-6 < value["a", "lpips", None, 1]
     assert 0 < value["a", "sliced_wasserstein", None, None] < 0.5 and value["a", "diversity", "fps", None] > 0
@@ -75,6 +75,8 @@ def test_unknown_names_are_told(made):
             assets=made,
             output=made / "o",
         )
+    with pytest.raises(PosterityError, match=r"metric 'psn' does not exist; .*; did you mean 'psnr'"):
+        measured(made, ["psn"])
 
 
 def pool(folder, truths, samples, **columns):
@@ -92,10 +94,10 @@ def pool(folder, truths, samples, **columns):
     store.write(folder / "s", "samples", rows, {})
 
 
-def measured(folder, metrics, count=3):
+def measured(folder, wanted, count=3):
     """{(item, metric, sample): row} of the pools in ``folder``."""
     measure.run(
-        {"count": count, "metrics": metrics, "seed": 0}, samples=folder / "s", measurements=folder / "m", subsets=None,
+        {"count": count, "metrics": wanted, "seed": 0}, samples=folder / "s", measurements=folder / "m", subsets=None,
         posterior=None, reference=None, assets=folder, output=folder / "out",
     )  # fmt: skip
     return {(r["item"], r["metric"], r["sample"]): r for r in store.read(folder / "out", "metrics").to_pylist()}
@@ -123,7 +125,7 @@ def test_images_too_small_for_a_metric_have_the_others(made, tmp_path, monkeypat
     monkeypatch.setattr(assets, "vgg16", lambda root: made / "vgg.safetensors", raising=False)
     small = torch.rand(4, 3, 8, 8) * 2 - 1
     pool(tmp_path, {"a": small[0]}, {"a": list(small[1:])}, lr_psnr=30.0)
-    metrics = [
+    wanted = [
         "psnr",
         "ssim",
         "ssim_zeros",
@@ -135,7 +137,7 @@ def test_images_too_small_for_a_metric_have_the_others(made, tmp_path, monkeypat
         "diversity",
         "coverage",
     ]
-    found = measured(tmp_path, metrics)
+    found = measured(tmp_path, wanted)
     values = {key[1] for key, row in found.items() if row["value"] is not None}
     assert values == {"psnr", "lr_psnr"}
     reasons = {key[1]: row["reason"] for key, row in found.items() if row["value"] is None}
@@ -154,18 +156,18 @@ def test_what_was_not_recorded_says_why(tmp_path):
 def test_a_metric_that_is_no_number_is_null(tmp_path, monkeypatch, bad):
     pictures = torch.rand(4, 3, 16, 16) * 2 - 1
     pool(tmp_path, {"a": pictures[0]}, {"a": list(pictures[1:])})
-    monkeypatch.setattr("posterity.metrics.images.psnr", lambda x, truth: [20.0, bad, 21.0])
+    monkeypatch.setattr(metrics.find("psnr"), "values", lambda self, pool, places: [20.0, bad, 21.0])
     found = measured(tmp_path, ["psnr"])
     assert [found["a", "psnr", k]["value"] for k in range(3)] == [20.0, None, 21.0]
     assert found["a", "psnr", 1]["reason"] == f"N/A: psnr is {bad:g} here"
 
 
 def test_short_memory_is_no_reason(tmp_path, monkeypatch):
-    def short(x, truth):
+    def short(self, pool, places):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     pictures = torch.rand(2, 3, 16, 16) * 2 - 1
     pool(tmp_path, {"a": pictures[0]}, {"a": [pictures[1]]})
-    monkeypatch.setattr("posterity.metrics.images.psnr", short)
+    monkeypatch.setattr(metrics.find("psnr"), "values", short)
     with pytest.raises(torch.OutOfMemoryError):
         measured(tmp_path, ["psnr"], count=1)

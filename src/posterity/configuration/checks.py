@@ -13,7 +13,7 @@ from typing import Any
 from posterity import features
 from posterity.assets.declared import load
 from posterity.configuration import toys, training
-from posterity.configuration.known import ANSWERED, METRICS, OWN, RULES, closed_form, lacking
+from posterity.configuration.known import ANSWERED, OWN, RULES, closed_form, lacking
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
@@ -39,7 +39,7 @@ class Checked:
     severities: dict[str, dict[str, Any]] = field(default_factory=dict)
     samplers: dict[str, Named] = field(default_factory=dict)
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    metrics: Collection[str] = METRICS
+    metrics: Collection[str] = field(default_factory=lambda: tuple(schema("metrics")))
 
     @property
     def planned(self) -> list[str]:
@@ -259,7 +259,7 @@ def _kinds(
 def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: Problems) -> None:
     path = f"experiments.{name}"
     for i, metric in enumerate(experiment.get("metrics", [])):
-        problems.known(f"{path}.metrics[{i}]", metric, METRICS, "metric")
+        problems.known(f"{path}.metrics[{i}]", metric, c.metrics, "metric")
     for package in ("tables", "figures"):
         valid = available(package)
         for one in c.products(experiment.get(package, []), package):

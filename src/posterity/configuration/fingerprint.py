@@ -77,6 +77,8 @@ def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
     elif stage == "select":
         yield from (f"{_PACKAGE}.subsets.{rule.get('method', name)}" for name, rule in settings["subsets"].items())
         yield f"{_PACKAGE}.features.{settings.get('features', 'vgg')}"
+    elif stage == "measure":
+        yield from (f"{_PACKAGE}.metrics.{name}" for name in settings["metrics"])
     elif stage == "prepare":
         yield f"{_PACKAGE}.datasets.{settings['kind']}"
     elif stage in ("table", "figure"):

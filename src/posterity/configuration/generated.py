@@ -14,7 +14,7 @@ def schemas() -> dict[str, str]:
     """Return {file name without .json: content}."""
     from pydantic import TypeAdapter
 
-    from posterity import samplers, severities, subsets, wrappers
+    from posterity import metrics, samplers, severities, subsets, wrappers
     from posterity.priors.training import Training
     from posterity.stages._references import REFERENCES
 
@@ -23,7 +23,8 @@ def schemas() -> dict[str, str]:
         "samplers": samplers.schema(),
         "wrappers": wrappers.schema(),
         "severities": severities.schema(),
-        "subsets": subsets.REGISTRY.schema(),
+        "subsets": subsets.schema(),
+        "metrics": metrics.schema(),
         "references": references,
     }
     contents["training"] = TypeAdapter(Training).json_schema()

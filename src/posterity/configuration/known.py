@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 __all__ = [
-    "ANSWERED", "CLOSED_FORM", "HAS", "METRICS", "OWN", "REFERENCES", "RULES", "TOYS", "closed_form", "lacking",
+    "ANSWERED", "CLOSED_FORM", "HAS", "OWN", "REFERENCES", "RULES", "TOYS", "closed_form", "lacking",
 ]  # fmt: skip
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
@@ -37,10 +37,6 @@ CLOSED_FORM: dict[str, frozenset[str]] = {
 }
 """Operators for which a kind of prior of signals has an exact posterior."""
 
-METRICS = (
-    "mae", "rmse", "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
-    "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein", "fid",
-)  # fmt: skip
 TOYS = ("mixture", "gaussian")
 """Priors of the closed-form problems, which come in any dimension."""
 REFERENCES = ("prior", "exact_score", "recursion")

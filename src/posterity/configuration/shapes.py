@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
@@ -38,10 +39,25 @@ _BOUNDS = {
 }
 
 
+_REGISTRIES = ("metrics", "samplers", "severities", "subsets", "wrappers")
+"""Packages of named things, whose classes declare what is in the schema of the same name."""
+
+
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """Return a schema file of this package: ``parts`` (by hand), ``samplers`` and ``subsets`` (generated)."""
-    return json.loads(files(__package__).joinpath("schemas", f"{name}.json").read_text(encoding="utf-8"))
+    """Return a schema file of this package: ``parts`` is written by hand, others are generated.
+
+    A file that was added to a package of named things since, is in it too; describing its class takes the seconds
+    that importing torch takes, until `posterity schema --write`.
+    """
+    path = files(__package__).joinpath("schemas", f"{name}.json")
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if name not in _REGISTRIES:
+        return stored
+    package = import_module(f"posterity.{name}")
+    there = package.names()
+    added = package.schema([one for one in there if one not in stored]) if set(there) - set(stored) else {}
+    return {one: stored.get(one) or added[one] for one in there}
 
 
 def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:

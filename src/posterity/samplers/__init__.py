@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from posterity.registry import Registry
 
@@ -12,11 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "find", "names", "schema"]
 
 REGISTRY: Registry[Sampler] = Registry(
-    __name__, "sampler", "base.Sampler", beside=("base", "cost", "problem", "severity")
+    __name__,
+    "sampler",
+    "base.Sampler",
+    beside=("base", "cost", "problem", "severity"),
+    facts=("needs", "guidable", "begins_late"),
 )
-find, names = REGISTRY.find, REGISTRY.names
-
-
-def schema() -> dict[str, dict[str, Any]]:
-    """Return {method: {settings (JSON schema), needs, guidable, begins_late, doc}}."""
-    return REGISTRY.schema("needs", "guidable", "begins_late")
+find, names, schema = REGISTRY.find, REGISTRY.names, REGISTRY.schema

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from posterity.registry import Registry
-from posterity.severities.base import Estimator
+
+if TYPE_CHECKING:
+    from posterity.severities.base import Estimator
 
 __all__ = ["REGISTRY", "find", "names", "schema"]
 
-REGISTRY: Registry[Estimator] = Registry(__name__, "kind of severity", "base.Estimator", beside=("base",))
-find, names = REGISTRY.find, REGISTRY.names
-
-
-def schema() -> dict[str, dict[str, Any]]:
-    """Return {kind: {settings (JSON schema), needs, doc}}."""
-    return REGISTRY.schema("needs")
+REGISTRY: Registry[Estimator] = Registry(
+    __name__, "kind of severity", "base.Estimator", beside=("base",), facts=("needs",)
+)
+find, names, schema = REGISTRY.find, REGISTRY.names, REGISTRY.schema

@@ -16,9 +16,9 @@ _NUMERICAL = (ArithmeticError, ValueError, RuntimeError)
 def attempted(
     metric: str, compute: Callable[..., T], *about: Any, reason: str | None = None
 ) -> tuple[T | None, str | None]:
-    """(``compute(*about)``, None), or (None, why not): ``reason``, if there is one, or the error that it raised.
+    """Return (``compute(*about)``, None), or (None, why not): ``reason`` if given, else the error that was raised.
 
-    An error that says that memory is short is no reason, and goes on.
+    Running out of memory is no reason: that error is raised.
     """
     if reason is not None:
         return None, reason
@@ -47,7 +47,7 @@ class Rows:
         sample: int | None = None,
         reason: str | None = None,
     ) -> None:
-        """One row; a value that is not finite becomes null."""
+        """Add one row; a value that is not finite becomes null."""
         if value is not None and not math.isfinite(value):
             value, reason = None, f"N/A: {metric} is {value:g} here"
         if value is None and reason is None:
@@ -63,7 +63,7 @@ class Rows:
         subset: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """One row about a set, ``compute(*about)``; null for ``reason``, if there is one."""
+        """Add one row about a set, ``compute(*about)``; null for ``reason``, if there is one."""
         value, reason = attempted(metric, compute, *about, reason=reason)
         self.add(metric, value, subset=subset, reason=reason)
 
@@ -71,22 +71,24 @@ class Rows:
         self,
         metric: str,
         samples: Sequence[int],
-        compute: Callable[[list[int]], Sequence[float]],
+        compute: Callable[[list[int]], Sequence[float | None]],
         reason: str | None = None,
+        none: str | None = None,
     ) -> None:
-        """One row a sample; where ``compute`` fails for all of them together, a sample at a time.
+        """Add one row per sample; where ``compute`` fails for all of them together, a sample at a time.
 
         Arguments:
             metric: its name.
             samples: their numbers.
             compute: from places in ``samples`` to values.
             reason: why none of them has a value.
+            none: why a single value is None.
         """
         places = list(range(len(samples)))
         values, together = attempted(metric, compute, places, reason=reason)
         for place, number in enumerate(samples):
             if values is not None:
-                self.add(metric, values[place], sample=number)
+                self.add(metric, values[place], sample=number, reason=none if values[place] is None else None)
             elif reason is not None or len(samples) == 1:
                 self.add(metric, None, sample=number, reason=together)
             else:

@@ -1,39 +1,29 @@
-"""Measures samples, the sets that are shown, and whole pools."""
+"""Measures samples, the sets that are shown, pools and runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow.compute as pc
 
+from posterity import metrics
 from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
 from posterity.jobs.interruption import between_items
 from posterity.jobs.resume import Parts
+from posterity.metrics.base import Metric, Pool, PoolMetric, Run, RunMetric, SampleMetric, SetMetric
 from posterity.recipes import Recipe
-from posterity.stages._metric_rows import Rows, attempted
+from posterity.stages._metric_rows import Rows
 from posterity.stages._origins import agree
 from posterity.stages._target import Target
 
-if TYPE_CHECKING:
-    from torch import Tensor
+__all__ = ["run"]
 
-__all__ = ["METRICS", "run"]
-
-METRICS = (
-    "mae", "rmse", "psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma", "lpips", "niqe", "lr_psnr", "residual_rms",
-    "diversity", "coverage", "tv", "modes_shown", "sliced_wasserstein", "fid",
-)  # fmt: skip
-_FID_LEAST = 50
-"""Items; the published tables use 1000, and with fewer the bias of FID is larger than what it should tell apart."""
-_UNRECORDED = "N/A: no entry of y is measured, or the misfit is not finite"
-_UNKNOWN = "N/A: nobody knows the truth of this measurement"
-_REFERENCED = ("psnr", "ssim", "ssim_mirror", "ssim_zeros", "ssim_luma")
-_PERCEPTUAL = ("lpips", "diversity", "coverage")
 _KEYS = ("dataset", "task", "item", "prior", "sampler", "method", "wrappers")
+_RECORDED = ("lr_psnr", "residual_rms", "mode")
 
 
 def run(
@@ -45,10 +35,7 @@ def run(
     Distances to the exact posterior are of the first ``count`` samples, so that samplers with pools of
     different sizes can be compared.
     """
-    wanted, count = list(settings["metrics"]), int(settings["count"])
-    unknown = [m for m in wanted if m not in METRICS]
-    if unknown:
-        raise PosterityError(f"metric {unknown[0]!r} does not exist; choose out of {', '.join(METRICS)}")
+    wanted, count = {name: metrics.find(name)() for name in settings["metrics"]}, int(settings["count"])
     agree({}, samples, measurements, subsets, posterior)
     agree({}, *((measurements, posterior, reference) if reference else ()))
     pools = _by_item(samples, "samples")
@@ -58,25 +45,30 @@ def run(
     columns = ["item", "truth", "parameters", "signal_kind", "signal_rate", "signal_shape"]
     measured = {r["item"]: r for r in store.read(measurements, "measurements", columns).to_pylist()}
     shown = _by_item(subsets, "subsets") if subsets else {}
-    exact = _by_item(posterior, "posterior") if posterior else None
-    references = _by_item(reference, "samples") if reference and "sliced_wasserstein" in wanted else None
-    net = _lpips(assets) if set(_PERCEPTUAL) & set(wanted) else None
+    exact = _by_item(posterior, "posterior") if posterior else {}
+    compare = reference and any("reference" in metric.needs for metric in wanted.values())
+    references = _by_item(reference, "samples") if reference and compare else {}
+    find = partial(_file, assets)
 
-    def one(item: str, pool: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        pool.sort(key=lambda r: r["sample"])
-        out = Rows({k: pool[0][k] for k in _KEYS})
+    def one(item: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        rows.sort(key=lambda r: r["sample"])
+        chosen = shown.get(item, [])
+        whole = bool(chosen) or any(isinstance(m, SetMetric) and m.whole for m in wanted.values())
         about = Target.of(measured[item])
-        x = signals.stack([r["signal"] for r in pool])
-        _singles(out, wanted, pool[:count], x[:count], about, assets)
-        if net:
-            _perceptual(out, wanted, pool, x, about, shown.get(item, []), count, net)
-        _pooled(out, wanted, pool, None if exact is None else exact.get(item, []), count, shown.get(item, []))
-        if "sliced_wasserstein" in wanted:
-            _sliced(out, x[:count], references.get(item) if references else None, int(settings.get("seed", 0)))
+        draws = references.get(item)
+        pool = Pool(
+            about.kind, signals.stack([r["signal"] for r in rows]), count, about.missing,
+            {column: [r[column] for r in rows] for column in _RECORDED}, find, about.truth,
+            {r["mode"]: r["probability"] for r in exact.get(item, [])},
+            signals.stack([r["signal"] for r in draws]) if draws else None,
+            len(rows) if whole else count, int(settings.get("seed", 0)),
+        )  # fmt: skip
+        out = Rows({k: rows[0][k] for k in _KEYS})
+        _measure(out, wanted, pool, [r["sample"] for r in rows], chosen)
         return out.rows
 
     given = [p for p in (samples, measurements, subsets, posterior, reference) if p]
-    rows = _absent(samples, wanted) if not pools else []
+    rows = _absent(samples, list(wanted)) if not pools else []
     with Parts(output, "metrics", settings, given) as parts, between_items() as pause:
         if parts.restored():
             return
@@ -89,8 +81,8 @@ def run(
                 found = one(item, pool)
                 parts.write(item, found)
             rows += found
-        if "fid" in wanted and pools:
-            rows += _fid(pools, measured, count, assets)
+        if pools:
+            rows += _together(wanted, pools, measured, count, assets)
         parts.publish(rows)
 
 
@@ -100,7 +92,7 @@ def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def _absent(samples: Path, wanted: list[str]) -> list[dict[str, Any]]:
-    """One row a metric of a run that has no samples, with the reason that it gives."""
+    """Return one row per metric for a run without samples, with the reason that the run gives."""
     origin = store.provenance(samples)["origin"]
     run = origin["settings"]
     recipe = Recipe.of(run["sampler"])
@@ -115,149 +107,56 @@ def _absent(samples: Path, wanted: list[str]) -> list[dict[str, Any]]:
     return [key | {"metric": metric, "reason": origin.get("reason", "N/A: no samples")} for metric in wanted]
 
 
-def _lpips(assets: Path) -> Any:
-    from posterity.assets import vgg16
-    from posterity.features.lpips import LPIPS
+def _file(root: Path, asset: str) -> Any:
+    """Return the file of an asset under ``root``; None for an optional one that was not fetched."""
+    from posterity import assets
 
-    return LPIPS(vgg16(assets))
-
-
-def _singles(out: Rows, wanted: list[str], pool: list[dict[str, Any]], x: Tensor, about: Target, assets: Path) -> None:
-    from posterity.metrics import errors
-    from posterity.metrics import images as single
-
-    numbers = [r["sample"] for r in pool]
-    unknown = _UNKNOWN if about.truth is None else None
-    for metric in (m for m in _REFERENCED if m in wanted):
-        beside = None if about.truth is None else about.truth[None]
-        compute = partial(_of_places, getattr(single, metric), x, beside)
-        out.each(metric, numbers, compute, single.undefined(metric, about.kind, x.shape) or unknown)
-    for metric in (m for m in ("mae", "rmse") if m in wanted):
-        compute = partial(_of_places, partial(getattr(errors, metric), missing=about.missing), x, about.truth)
-        out.each(metric, numbers, compute, unknown)
-    if "niqe" in wanted:
-        small = single.undefined("niqe", about.kind, x.shape)
-        parameters = Path() if small else _niqe(assets)
-        out.each("niqe", numbers, partial(_of_places, single.niqe, x, parameters), small)
-    for column in (m for m in ("lr_psnr", "residual_rms") if m in wanted):
-        for row in pool:
-            of_images = single.undefined(column, about.kind, x.shape) if column == "lr_psnr" else None
-            reason = of_images or _UNRECORDED if row[column] is None else None
-            out.add(column, row[column], sample=row["sample"], reason=reason)
+    return getattr(assets, asset)(root)
 
 
-def _of_places(compute: Callable[..., list[float]], x: Tensor, beside: Any, places: list[int]) -> list[float]:
-    return compute(x[places], beside)
-
-
-def _niqe(assets: Path) -> Path:
-    from posterity.assets import niqe
-
-    return niqe(assets)
-
-
-def _perceptual(
-    out: Rows,
-    wanted: list[str],
-    pool: list[dict[str, Any]],
-    x: Any,
-    about: Target,
-    shown: list[dict[str, Any]],
-    count: int,
-    net: Any,
+def _measure(
+    out: Rows, wanted: Mapping[str, Metric], pool: Pool, samples: list[int], shown: list[dict[str, Any]]
 ) -> None:
-    """LPIPS to the truth, diversity and coverage, all out of one matrix whose last row is the truth.
+    """Add the rows of samples, then of sets, then of the pool.
 
-    Diversity and coverage of what is no image are of RMS differences over the missing entries.
+    Arguments:
+        out: gets the rows.
+        wanted: metrics by name.
+        pool: of one item.
+        samples: the number of each of its samples.
+        shown: rows of the artifact "subsets".
     """
-    import numpy as np
-    import torch
-
-    from posterity.metrics import errors, sets
-    from posterity.metrics import images as single
-
-    whole = bool({"coverage"} & set(wanted)) or bool(shown)
-    used = len(pool) if whole else min(count, len(pool))
-    known = x[:used] if about.truth is None else torch.cat([x[:used], about.truth[None].expand_as(x[:1])])
-    small = single.undefined("lpips", about.kind, x.shape)
-    if about.kind.name == "image":
-        every, reason = attempted("lpips", net.pairs, known, reason=small)
-    else:
-        every, reason = attempted("diversity", errors.pairs, known, about.missing)
-    place = {r["sample"]: i for i, r in enumerate(pool)}
-    if "lpips" in wanted:
-        for k, row in enumerate(pool[:count]):
-            why = small or reason or (_UNKNOWN if about.truth is None else None)
-            out.add("lpips", None if every is None or why else float(every[-1, k]), sample=row["sample"], reason=why)
-    chosen: dict[str | None, list[int]] = {None: list(range(min(count, used)))}
+    sets: dict[str | None, list[int]] = {None: list(range(pool.count))}
     for row in sorted(shown, key=lambda r: (r["subset"], r["rank"])):
-        chosen.setdefault(row["subset"], []).append(place[row["sample"]])
-    distances = np.empty((0, 0)) if every is None else every[:used, :used]
-    for name, members in chosen.items():
-        if "diversity" in wanted:
-            among = distances[members][:, members] if reason is None else distances
-            out.whole("diversity", sets.diversity, among, subset=name, reason=reason)
-        if "coverage" in wanted:
-            why = reason or ("N/A: the whole pool is shown" if len(set(members)) == used else None)
-            out.whole("coverage", sets.coverage, distances, members, subset=name, reason=why)
+        sets.setdefault(row["subset"], []).append(samples.index(row["sample"]))
+    of_samples = {name: m for name, m in wanted.items() if isinstance(m, SampleMetric)}
+    of_sets = {name: m for name, m in wanted.items() if isinstance(m, SetMetric)}
+    of_pools = {name: m for name, m in wanted.items() if isinstance(m, PoolMetric)}
+    for name, sample_metric in of_samples.items():
+        compute = partial(sample_metric.values, pool)
+        out.each(name, samples[: pool.count], compute, sample_metric.lacking(pool), none=sample_metric.none)
+    for subset, members in sets.items():
+        for name, set_metric in of_sets.items():
+            why = set_metric.lacking(pool) or set_metric.unfit(pool, members)
+            out.whole(name, set_metric.value, pool, members, subset=subset, reason=why)
+    for name, pool_metric in of_pools.items():
+        out.whole(name, pool_metric.value, pool, reason=pool_metric.lacking(pool))
 
 
-def _pooled(
-    out: Rows, wanted: list[str], pool: list[dict[str, Any]], exact: list[dict[str, Any]] | None, count: int,
-    shown: list[dict[str, Any]],
-) -> None:  # fmt: skip
-    from posterity.metrics import sets
-
-    modes = [r["mode"] for r in pool]
-    reason = None
-    if not exact:
-        reason = "N/A: no exact posterior"
-    elif any(m is None for m in modes):
-        reason = "N/A: the samples carry no modes"
-    weights = {r["mode"]: r["probability"] for r in exact or []}
-    if "tv" in wanted:
-        out.whole("tv", sets.total_variation, modes[:count], weights, reason=reason)
-    if "modes_shown" not in wanted:
-        return
-    by_sample = {r["sample"]: r["mode"] for r in pool}
-    chosen: dict[str | None, list[Any]] = {None: modes[:count]}
-    for row in shown:
-        chosen.setdefault(row["subset"], []).append(by_sample[row["sample"]])
-    for name, members in chosen.items():
-        out.whole("modes_shown", sets.modes_shown, members, weights, subset=name, reason=reason)
-
-
-def _sliced(out: Rows, x: Any, reference: list[dict[str, Any]] | None, seed: int) -> None:
-    from posterity.metrics import sets
-
-    def distance() -> float:
-        other = signals.stack([r["signal"] for r in reference or ()])
-        return sets.sliced_wasserstein(x.flatten(1).numpy(), other.flatten(1).numpy(), seed)
-
-    out.whole("sliced_wasserstein", distance, reason=None if reference else "N/A: no exact samples to compare with")
-
-
-def _fid(pools: dict[str, list[dict[str, Any]]], measured: dict[str, Any], count: int, assets: Path) -> list[Any]:
-    """One row about all items, whose item is null: FID of the first ``count`` samples of each against the truths."""
-    from posterity.assets import inception as weights
-
+def _together(
+    wanted: Mapping[str, Metric], pools: dict[str, list[dict[str, Any]]], measured: dict[str, Any], count: int,
+    assets: Path,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the rows about all items together, whose item is null."""
     one = next(iter(pools.values()))[0]
-    out, path = Rows({k: one[k] for k in _KEYS} | {"item": None}), weights(assets)
-    kind = signals.kind_of(one["signal"])
-    reason = None
-    if kind.name != "image":
-        reason = f"N/A: fid is a number about images, this is an {kind.noun}"
-    elif len(pools) < _FID_LEAST:
-        reason = f"N/A: FID compares distributions and needs {_FID_LEAST} items or more"
-    elif any(measured[item]["truth"] is None for item in pools):
-        reason = _UNKNOWN
-    if path is None or reason is not None:
-        out.add("fid", None, reason=reason or "N/A: no Inception weights; `posterity fetch inception` brings them")
-        return out.rows
-    from posterity.features.inception import inception
-    from posterity.metrics.sets import frechet
-
-    shown = signals.stack([row["signal"] for pool in pools.values() for row in pool[:count]])
-    target = signals.stack([measured[item]["truth"] for item in pools])
-    out.whole("fid", lambda: frechet(inception(shown, path), inception(target, path)))
+    run = Run(
+        signals.kind_of(one["signal"]), len(pools), all(measured[item]["truth"] is not None for item in pools),
+        lambda: signals.stack([row["signal"] for pool in pools.values() for row in pool[:count]]),
+        lambda: signals.stack([measured[item]["truth"] for item in pools]),
+        partial(_file, assets),
+    )  # fmt: skip
+    out = Rows({k: one[k] for k in _KEYS} | {"item": None})
+    for name, metric in wanted.items():
+        if isinstance(metric, RunMetric):
+            out.whole(name, metric.value, run, reason=metric.undefined(run.kind) or metric.missing(run))
     return out.rows

@@ -229,7 +229,7 @@ def _finite(values: Tensor) -> list[float | None]:
 
 def _agreement(operator: Any, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """(LR-PSNR in dB, RMS residual in the units of x) over the measured entries, before quantisation."""
-    from posterity.metrics.images import lr_psnr
+    from posterity.metrics.lr_psnr import lr_psnr
 
     seen, ax = operator.where_measured(y), operator(x)
     mean_square = (seen * (y - ax)).square().flatten(1).sum(1) / seen.flatten(1).sum(1)

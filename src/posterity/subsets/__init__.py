@@ -5,7 +5,7 @@ from __future__ import annotations
 from posterity.registry import Registry
 from posterity.subsets._base import Rule, check
 
-__all__ = ["REGISTRY", "Rule", "check", "find", "names"]
+__all__ = ["REGISTRY", "Rule", "check", "find", "names", "schema"]
 
 REGISTRY: Registry[Rule] = Registry(__name__, "subset method", "_base.Rule", beside=("hierarchical",))
-find, names = REGISTRY.find, REGISTRY.names
+find, names, schema = REGISTRY.find, REGISTRY.names, REGISTRY.schema

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posterity.registry import Registry
-from posterity.wrappers.base import Wrapped, Wrapper
+
+if TYPE_CHECKING:
+    from posterity.wrappers.base import Wrapped, Wrapper
 
 __all__ = ["REGISTRY", "Wrapped", "Wrapper", "find", "names", "schema"]
 
-REGISTRY: Registry[Wrapper] = Registry(__name__, "wrapper", "base.Wrapper", beside=("base",))
-find, names = REGISTRY.find, REGISTRY.names
+REGISTRY: Registry[Wrapper] = Registry(__name__, "wrapper", "base.Wrapper", beside=("base",), facts=("needs",))
+find, names, schema = REGISTRY.find, REGISTRY.names, REGISTRY.schema
 
 
-def schema() -> dict[str, dict[str, Any]]:
-    """Return what every wrapper takes and needs: {name: {settings (JSON schema), needs, doc}}."""
-    return REGISTRY.schema("needs")
+def __getattr__(name: str) -> Any:
+    """Import the contract, hence torch, when it is asked for: names are listed without."""
+    if name not in ("Wrapped", "Wrapper"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from posterity.wrappers import base
+
+    return getattr(base, name)
