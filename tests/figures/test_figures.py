@@ -77,6 +77,17 @@ def test_a_gallery_keeps_the_pictures_pixels():
     assert counts == [128**2, 128**2]
 
 
+def test_what_is_ruled_out_is_marked_by_more_than_a_colour(everything, tmp_path):
+    """Of guided DDNM's first five draws two show what the posterior does not have, of DDNM's none."""
+    red = {}
+    for sampler in ("ddnm", "ddnm_guided"):
+        out = tmp_path / f"{sampler}.svg"
+        where = {"task": "sr16", "sampler": ["exact", sampler]}
+        figure.run({"experiment": "e", "figure": "answers", **where}, inputs=everything, output=out)
+        red[sampler] = out.read_text().count("stroke-dasharray: 4.8")
+    assert red == {"ddnm": 0, "ddnm_guided": 8}, "four sides each"
+
+
 def test_discarding_is_shown_of_faces_and_of_other_images(everything, tmp_path):
     captions = []
     for name in ("discard_inpainting", "discard_natural"):

@@ -113,6 +113,15 @@ def test_exact_posterior_has_the_floor_first(built):
     assert rows["faces / sr16 / kernel / exact_again", "tv"]["value"] == pytest.approx(0.06)
 
 
+def test_answers_that_the_posterior_does_not_have_are_ruled_out(built):
+    rows = built("answers")
+    fit = rows["faces / sr16 / kernel / dps", "answers that fit"]
+    assert fit["value"] == pytest.approx(0.7**-0.7 * 0.3**-0.3) and fit["count"] == 3
+    assert rows["faces / sr16 / kernel / ddnm_guided", "ruled out"]["value"] == pytest.approx(0.25)
+    assert rows["faces / sr16 / kernel / ddnm_guided", "ruled out − floor"]["low"] == pytest.approx(0.25)
+    assert rows["faces / sr16 / kernel / ddnm", "ruled out"]["value"] == 0
+
+
 def test_guidance_is_paired(built):
     rows = built("guidance")
     cell = rows["faces / sr16 / kernel / ddnm_guided", "diversity"]

@@ -118,6 +118,15 @@ def _exact(made: Made) -> bool:
     return modes or (reference and "sliced_wasserstein" in made.metrics)
 
 
+def _answers(made: Made) -> bool:
+    return any(made.samplers[key]["method"] == "exact" for key in made.exact)
+
+
+def _priced(made: Made) -> bool:
+    methods = {sampler["method"] for sampler in made.samplers.values()}
+    return "sliced_wasserstein" in made.metrics and "exact" in methods and methods != {"exact"}
+
+
 def _two_priors(made: Made) -> bool:
     found = defaultdict(set)
     for (dataset, task, prior, sampler), about in made.samplers.items():
@@ -154,6 +163,7 @@ _SWEEP: Need = (lambda made: any(n > 1 for n in made.toys.values()), "closed-for
 _COVERAGE: Need = (_compared(lambda one: one["study"] == "coverage"), "a study of coverage")
 _NEEDS: Mapping[str, Mapping[str, Need]] = {
     "tables": {
+        "answers": (lambda made: bool(made.exact), "a posterior in closed form"),
         "super_resolution": (_measured(super_resolution), "metrics of a task of operator sr"),
         "inpainting": (_measured(inpainting), "metrics of a task of operator inpaint"),
         "eta_sweep": (_swept("eta"), _ETA),
@@ -171,6 +181,8 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "toy_sweeps": _SWEEP,
     },
     "figures": {
+        "answers": (_answers, "exact draws of a posterior in closed form"),
+        "error_cost": (_priced, "sliced_wasserstein, exact draws and a sampler beside them"),
         "teaser": (_chosen("random", "fps"), "the subsets random and fps of one run"),
         "projection_histogram": (_pooled(), _LARGE),
         "kurtosis": (_pooled(), _LARGE),

@@ -167,7 +167,8 @@ def resolve(
     plan.follow_code, plan.follow_versions = c.config["follow_code"], c.config["follow_versions"]
     plan.titles = {name: c.experiments[name]["title"] for name in c.planned}
     titles = " · ".join(plan.titles[name] for name in plan.experiments)
-    report = {"title": titles, "experiments": plan.experiments}
+    about = {n: {k: c.experiments[n][k] for k in ("title", "about") if k in c.experiments[n]} for n in plan.experiments}
+    report = {"title": titles, "experiments": plan.experiments, "about": about}
     if explored := [name for name in plan.experiments if plan.has("explorer", name)]:
         report["explorers"] = explored
     plan.add("report", (), report)

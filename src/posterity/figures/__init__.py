@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["BESIDE", "NAMES", "Drawing", "find"]
 
 NAMES = (
-    "teaser", "projection_histogram", "kurtosis", "plane_rules", "subsets_gallery",
+    "answers", "error_cost", "teaser", "projection_histogram", "kurtosis", "plane_rules", "subsets_gallery",
     "study_subsets", "guidance_gallery", "study_guidance", "plane_fps",
     "plane_uniformization", "discard_super_resolution", "discard_inpainting",
     "discard_natural", "dps_artifacts", "eta_gallery", "threshold_gallery",

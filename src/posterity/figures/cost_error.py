@@ -19,7 +19,6 @@ __all__ = ["SECTION", "TITLE", "draw"]
 SECTION = "exact"
 TITLE = "Error against cost"
 STATISTIC = "sliced_wasserstein"
-_MARKERS = "osD^vP"
 _WIDE = 0.35
 """Of a name, in units of log cost."""
 
@@ -27,7 +26,8 @@ _WIDE = 0.35
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: ARG001 - all that is in the artifact
     """One panel a (prior, task); log-log, with the Pareto front."""
     points = _points(frames.frame("certificates"))
-    looks = {name: _look(i) for i, name in enumerate(sorted(set(points["sampler"])))}
+    samplers = sorted(set(points["sampler"]))
+    looks = dict(zip(samplers, style.looks(len(samplers)), strict=True))
     priors, tasks = (list(dict.fromkeys(points[k])) or ["nothing"] for k in ("prior", "task"))
     width = max(1.1 + 1.9 * len(tasks), 3.4)
     figure, axes = style.canvas(
@@ -69,13 +69,6 @@ def _plain(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
-
-
-def _look(index: int) -> dict[str, Any]:
-    colours = list(style.COLOURS.values())
-    marker = _MARKERS[(index // len(colours) + index) % len(_MARKERS)]
-    colour = colours[index % len(colours)]
-    return {"marker": marker, "color": colour, "markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
 
 
 def _panel(ax: Axes, points: pd.DataFrame, looks: Mapping[str, dict[str, Any]]) -> None:

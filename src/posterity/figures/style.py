@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from posterity.tables.frames import Frames
 
-__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "look", "name", "sampler", "save"]
+__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "look", "looks", "name", "sampler", "save"]
 
 INK, GREY = "#222222", "#8a8a8a"
 COLOURS = {
@@ -46,6 +46,7 @@ _WORDS = {
 }  # fmt: skip
 
 
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">", "h", "p", "d")
 _WRAPPERS = {"diversity": "guidance", "flash": "Flash"}
 
 
@@ -70,6 +71,16 @@ def sampler(frames: Frames, key: str) -> str:
     alike = {n for n, r in made.items() if (r.method, r.wrappers) == (made[key].method, made[key].wrappers)}
     words = [name(made[key].method), *(_WRAPPERS.get(w, w.replace("_", " ")) for w in made[key].wrappers)]
     return " + ".join(words) if len(alike) == 1 else f"{' + '.join(words)} ({key})"
+
+
+def looks(count: int) -> list[dict[str, Any]]:
+    """Markers of so many samplers, told apart by their shapes alone up to thirteen, and by colours beside."""
+    colours = list(COLOURS.values())
+    return [
+        {"marker": _MARKERS[k % len(_MARKERS)], "color": colours[k % len(colours)], "markersize": 5,
+         "markeredgecolor": "white", "markeredgewidth": 0.4}
+        for k in range(count)
+    ]  # fmt: skip
 
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **how: Any) -> tuple[Figure, Sequence[Axes]]:

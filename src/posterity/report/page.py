@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from posterity.artifacts import store
 from posterity.artifacts.origin import changed
 from posterity.errors import PosterityError
 from posterity.picture_reader import opened
+from posterity.report.findings import Finding, findings, names
 from posterity.report.grids import Shown, shown
 from posterity.report.rendering import rendered
 from posterity.study.design import STUDIES
@@ -24,6 +25,8 @@ __all__ = ["Experiment", "Page", "Picture", "gather", "render"]
 _DUBLIN = "{http://purl.org/dc/elements/1.1/}"
 _IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
 _SECTIONS = ("gallery", "exact", "analysis", "study")
+_OPENING = ("answers", "error_cost")
+"""Figures that an experiment begins with."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,22 @@ class Picture:
 
 @dataclass
 class Experiment:
-    """The contents of one experiment's part: figures by section, tables by name; ``answers``: the analysed study."""
+    """The contents of one experiment's part.
+
+    Arguments:
+        name: its key; title and about: what it asks, in words.
+        opening: figures that it begins with, and findings the sentences beside them.
+        figures: by section.
+        tables: by name.
+        answers: the analysed study, by kind of question.
+        study: whether there is a page for participants; explorer: whether there is one.
+    """
 
     name: str
+    title: str = ""
+    about: str = ""
+    opening: list[Picture] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     figures: dict[str, list[Picture]] = field(default_factory=lambda: {s: [] for s in _SECTIONS})
     tables: dict[str, Shown] = field(default_factory=dict)
     answers: dict[str, Shown] = field(default_factory=dict)
@@ -59,14 +75,36 @@ class Page:
     licences: list[tuple[str, str, str]]
 
 
-def gather(title: str, names: Sequence[str], inputs: Iterable[Path], explorers: Collection[str] = ()) -> Page:
+def gather(settings: Mapping[str, Any], inputs: Iterable[Path]) -> Page:
     """Sort files into experiments: tables and questions by their content, figures by their folder.
 
-    Tables and figures stand in the order of their packages' lists, others behind them.
+    Tables and figures stand in the order of their packages' lists, others behind them. ``settings`` are those of
+    :func:`posterity.stages.report.run`.
     """
     paths = [Path(p) for p in inputs]
-    experiments = {n: Experiment(n, explorer=n in explorers) for n in names}
+    words, explorers = settings.get("about", {}), settings.get("explorers", ())
+    experiments = {n: Experiment(n, **words.get(n, {}), explorer=n in explorers) for n in settings["experiments"]}
     frames = Frames([p for p in paths if p.suffix == ".parquet"], "the report")
+    _tables(frames, experiments)
+    for artifact in frames.of("questions"):
+        for name in set(store.read(artifact.path, "questions", ["experiment"])["experiment"].to_pylist()):
+            if name in experiments:
+                experiments[name].study = True
+    for path in _figures(paths):
+        if path.parent.name in experiments:
+            picture, section = _picture(path)
+            own = experiments[path.parent.name]
+            (own.opening if picture.name in _OPENING else own.figures[section]).append(picture)
+    for experiment in experiments.values():
+        experiment.tables = dict(sorted(experiment.tables.items(), key=lambda pair: _place(pair[0], tables.NAMES)))
+        for pictures in (*experiment.figures.values(), experiment.opening):
+            pictures.sort(key=lambda picture: _place(picture.name, figures.NAMES))
+    return Page(settings["title"], _facts(frames), _runs(frames), list(experiments.values()), _licences(paths))
+
+
+def _tables(frames: Frames, experiments: Mapping[str, Experiment]) -> None:
+    """Fills in tables, and the sentences that are made of them."""
+    words, found = names(frames), dict[str, dict[str, list[dict[str, Any]]]]()
     for artifact in frames.of("tables"):
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for row in store.read(artifact.path, "tables").to_pylist():
@@ -75,19 +113,9 @@ def gather(title: str, names: Sequence[str], inputs: Iterable[Path], explorers: 
             if name in experiments:
                 own = experiments[name].answers if table in STUDIES else experiments[name].tables
                 own[table] = shown(rows, artifact.about.get("origin", {}))
-    for artifact in frames.of("questions"):
-        for name in set(store.read(artifact.path, "questions", ["experiment"])["experiment"].to_pylist()):
-            if name in experiments:
-                experiments[name].study = True
-    for path in _figures(paths):
-        if path.parent.name in experiments:
-            picture, section = _picture(path)
-            experiments[path.parent.name].figures[section].append(picture)
-    for experiment in experiments.values():
-        experiment.tables = dict(sorted(experiment.tables.items(), key=lambda pair: _place(pair[0], tables.NAMES)))
-        for pictures in experiment.figures.values():
-            pictures.sort(key=lambda picture: _place(picture.name, figures.NAMES))
-    return Page(title, _facts(frames), _runs(frames), list(experiments.values()), _licences(paths))
+                found.setdefault(name, {})[table] = rows
+    for name, tables_of in found.items():
+        experiments[name].findings = findings(tables_of, words)
 
 
 def _place(name: str, names: Sequence[str]) -> int:

@@ -13,10 +13,10 @@ __all__ = ["run"]
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     """Writes ``output`` (.html).
 
-    ``settings`` holds title and experiments; ``inputs`` are tables, figures (SVG or PNG), metrics,
-    questions and licence texts.
+    ``settings`` holds title and experiments, and may hold about ({experiment: {title, about}}) and explorers (names);
+    ``inputs`` are tables, figures (SVG or PNG), metrics, questions and licence texts.
     """
     from posterity.report.page import gather, render
 
-    page = gather(settings["title"], settings["experiments"], inputs, settings.get("explorers", ()))
+    page = gather(settings, inputs)
     store.write_bytes(output, render(page).encode())

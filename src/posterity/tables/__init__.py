@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "Table", "find"]
 
 NAMES = (
-    "super_resolution", "inpainting", "eta_sweep", "threshold_sweep", "subsets", "exact_posterior", "guidance",
-    "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash",
+    "answers", "super_resolution", "inpainting", "eta_sweep", "threshold_sweep", "subsets", "exact_posterior",
+    "guidance", "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash",
 )  # fmt: skip
 """Tables that can be named in a configuration."""
 
