@@ -299,7 +299,7 @@ def test_all_tables_are_those_that_can_be_made(folder):
         yaml.safe_dump({"title": "Mine", "runs": [RUN], "tables": "all", "metrics": ["psnr"]})
     )
     planned = resolve({"experiments": ["mine"], "items": 2}, folder, ROOT / "resources" / "assets.yaml")
-    assert {name for _, name in planned.keys("table")} == {"super_resolution", "quality", "cost"}
+    assert {name for _, name in planned.keys("table")} == {"answers", "super_resolution", "quality", "cost"}
 
 
 def test_what_products_need_is_what_they_miss():
