@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from posterity.configuration.known import CLOSED_FORM, HAS, lacking
-from posterity.configuration.shapes import schema
+from posterity.configuration.known import CLOSED_FORM, closed_form, has, lacking
+from posterity.configuration.shapes import schema, tasks
 
 _MARK = re.compile(r"^<!-- reference: (\S+) -->$", re.MULTILINE)
 
@@ -40,8 +40,9 @@ def fill(what: str) -> str:
     if what == "published":
         return "\n".join(_published())
     name, *path = what.split("/")
-    found = reduce(lambda node, key: node[key], path, schema(name))
-    if what in ("parts/task", "parts/prior"):
+    found = {} if what == "tasks" else reduce(lambda node, key: node[key], path, schema(name))
+    if what in ("tasks", "parts/prior"):
+        found = tasks() if what == "tasks" else found
         return "\n\n".join(f"### `{name}`\n\n{_lead(shape)}{keys(shape)}" for name, shape in found.items())
     return keys(found)
 
@@ -88,12 +89,12 @@ def _operators() -> Iterator[str]:
     parts = ("linear", "adjoint", "pinv", "svd", "mask")
     yield f"| operator | {' | '.join(parts)} | exact posterior under | samplers |"
     yield f"| --- |{' :-: |' * len(parts)} --- | --- |"
-    for name, has in HAS.items():
-        priors = [kind for kind, able in CLOSED_FORM.items() if name in able]
+    for name in schema("operators"):
+        priors = [kind for kind in CLOSED_FORM if name in closed_form({"kind": kind})]
         noisy, clean = (_able(name, priors, sigma) for sigma in (1.0, 0.0))
         samplers = [f"`{m}`{'' if m in noisy and m in clean else '¹' if m in noisy else '²'}" for m in
                     schema("samplers") if m in noisy or m in clean]  # fmt: skip
-        marks = ("•" if part in has else "" for part in parts)
+        marks = ("•" if part in has(name) else "" for part in parts)
         yield f"| `{name}` | {' | '.join(marks)} | {_list(priors)} | {', '.join(samplers)} |"
     yield "\n¹ with noise alone, ² without noise alone; `exact` where the prior has the posterior."
 
@@ -107,9 +108,9 @@ def _lead(shape: Mapping[str, Any]) -> str:
 def _priors() -> Iterator[str]:
     """List the kinds of priors with the operators under which their posterior is exact."""
     yield "| kind | is | exact posterior for |\n| --- | --- | --- |"
-    linear = {name for name, has in HAS.items() if "linear" in has}
+    linear = {name for name in schema("operators") if "linear" in has(name)}
     for name, shape in schema("parts")["prior"].items():
-        able = [operator for operator in HAS if operator in CLOSED_FORM.get(name, ())]
+        able = sorted(closed_form({"kind": name}))
         every = "every linear operator: " if able and set(able) == linear else ""
         yield f"| `{name}` | {_cell(shape['description'])} | {every}{_list(able) or 'none'} |"
 

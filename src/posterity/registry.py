@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from posterity.errors import PosterityError, meant
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "bare"]
 
 T = TypeVar("T")
 
@@ -106,3 +106,13 @@ class Registry(Generic[T]):
             settings = {"settings": TypeAdapter(cls).json_schema()} if is_dataclass(cls) else {}
             out[name] = {**settings, "doc": doc, **told}
         return out
+
+
+def bare(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of a class without titles; a setting whose default is None may be left out."""
+    properties = {}
+    for name, about in schema.get("properties", {}).items():
+        optional = about.get("default", ...) is None
+        properties[name] = {k: v for k, v in about.items() if k != "title" and not (optional and k == "default")}
+    out = {"type": "object", "additionalProperties": False, "properties": properties}
+    return out | {"required": schema["required"]} if "required" in schema else out

@@ -7,7 +7,7 @@ import torch
 from posterity.configuration import generated, known, shapes
 from posterity.configuration.problems import Problems
 from posterity.operators import build as operators
-from posterity.operators.kernel_wizard import NonlinearBlur
+from posterity.operators import families
 from posterity.priors.base import NoClosedForm
 
 
@@ -38,7 +38,7 @@ TASKS = {
 SHAPE = (3, 16, 16)
 
 
-WITHOUT_WEIGHTS = sorted(set(known.HAS) - {"nonlinear_blur"})
+WITHOUT_WEIGHTS = sorted(set(families.names()) - {"nonlinear_blur"})
 """Families that can be built here; the published blur needs a file."""
 
 
@@ -46,26 +46,35 @@ def operator(name):
     """An operator of the family, from a task that the configuration accepts."""
     task = {"operator": name, **TASKS.get(name, {})}
     problems = Problems()
-    assert shapes.check(task, shapes.schema("parts")["task"][name], "task", problems), problems
-    task = shapes.defaults(shapes.schema("parts")["task"][name]) | task
+    assert shapes.check(task, shapes.tasks()[name], "task", problems), problems
+    task = shapes.defaults(shapes.tasks()[name]) | task
     return operators.build(task, SHAPE, operators.draw(task, SHAPE, np.random.default_rng(0)))
 
 
-def test_operators_have_what_the_table_says():
-    assert set(known.HAS) == set(shapes.schema("parts")["task"])
-    assert set(known.HAS) <= set(operators.FAMILIES)
+def test_operators_have_what_their_family_says():
     for name in WITHOUT_WEIGHTS:
-        assert operator(name).has == known.HAS[name]
-    assert NonlinearBlur.has == known.HAS["nonlinear_blur"]
+        assert operator(name).has == known.has(name) - {"pixelwise"}
+
+
+@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
+def test_an_operator_that_is_pixelwise_acts_on_every_pixel_alone(name):
+    """A changed pixel changes no other one of A(x), where A(x) has pixels."""
+    if "pixelwise" in known.has(name):
+        x = torch.zeros(1, *SHAPE, dtype=torch.float64)
+        x[..., 3, 5] = 1.0
+        changed = operator(name)(x).abs().sum(1)[0]
+        changed[3, 5] = 0
+        assert not changed.any()
 
 
 def test_masks_are_those_that_can_be_made():
     from posterity.operators import lead_masks
     from posterity.operators.mask_shapes import FACE_PARTS, SHAPES
 
-    inpaint = shapes.schema("parts")["task"]["inpaint"]["properties"]
+    inpaint = shapes.tasks()["inpaint"]["properties"]
     images = set(SHAPES) - {"face_part"} | {"regions", "objects", "face_parts"}
     assert set(inpaint) - {"operator", "sigma_y"} == images | set(lead_masks.SHAPES)
+    assert set(shapes.schema("operators")["inpaint"]["one_of"]) == images | set(lead_masks.SHAPES)
     assert inpaint["missing_block"]["enum"] == list(lead_masks.HALVES)
     assert inpaint["face_parts"]["items"]["enum"] == list(FACE_PARTS)
 
@@ -122,7 +131,7 @@ def test_priors_have_the_closed_forms_that_the_table_says(kind):
             found = True
         except NoClosedForm:
             found = False
-        assert found == (name in known.CLOSED_FORM[kind]), name
+        assert found == (name in known.closed_form({"kind": kind})), name
 
 
 @pytest.mark.parametrize("kind", ["kernel", "gaussian"])

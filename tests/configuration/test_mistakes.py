@@ -118,7 +118,7 @@ def test_the_shipped_configurations_are_valid(folder):
         ({"tasks": {"new": {"sigma_y": 0.1}}}, "config: tasks.new: 'operator' is missing"),
         (
             {"tasks": {"inpaint_half": {"box": [0, 0, 1, 1]}}},
-            "config: tasks.inpaint_half: an inpainting task takes exactly one of regions, observed_leads",
+            "config: tasks.inpaint_half: a task of operator inpaint takes exactly one of regions, observed_leads",
         ),
         ({"tasks": {"sr16": 3}}, "config: tasks.sr16 = 3: must be a mapping of names to values"),
         ({"priors": {"kernel": {"bandwidth": 0}}}, "config: priors.kernel.bandwidth = 0: must be greater than 0"),

@@ -141,7 +141,7 @@ def test_a_fixed_width_and_a_varying_one() -> None:
 
 def test_rows_blur_by_their_own_width() -> None:
     x = noise(1, 3, 32, 32).expand(2, -1, -1, -1)
-    y = build({"operator": "blur"}, (3, 32, 32), {"width": width(0.0, 2.0)})(x)
+    y = build({"operator": "blur", "width": [0, 2]}, (3, 32, 32), {"width": width(0.0, 2.0)})(x)
     assert torch.equal(y[0], x[0])
     assert y[1].std() < 0.3 * x[1].std()
 

@@ -85,7 +85,7 @@ def test_it_is_differentiable(operator: NonlinearBlur) -> None:
 
 
 def test_the_code_is_1_2_times_normal() -> None:
-    code = draw({"operator": "nonlinear_blur"}, (3, 256, 256), generator(0))["code"]
+    code = draw({"operator": "nonlinear_blur", "weights": ""}, (3, 256, 256), generator(0))["code"]
     assert code.shape == (1, 512, 2, 2)
     assert code.std().item() == pytest.approx(1.2, abs=0.05)
 

@@ -65,5 +65,5 @@ def test_a_lead_mask_is_nothing_for_an_image():
 
 @pytest.mark.parametrize("task", [{"operator": "sr", "factor": 2}, {"operator": "jpeg", "quality": 2}])
 def test_an_operator_of_images_refuses_an_ecg(task):
-    with pytest.raises(PosterityError, match=r"is of images; a signal of shape \(8, 64\) can have inpaint, denoise"):
+    with pytest.raises(PosterityError, match=r"is of images; a signal of shape \(8, 64\) can have denoise, inpaint"):
         build(task, SHAPE, {})

@@ -16,7 +16,10 @@ from posterity.operators.pointwise import Colorization
 @pytest.mark.parametrize(
     ("task", "said"),
     [
-        ({"operator": "inpant", "box": [0, 0, 1, 0.5]}, "operator 'inpant' does not exist; choose one of inpaint, sr,"),
+        (
+            {"operator": "inpant", "box": [0, 0, 1, 0.5]},
+            "operator 'inpant' does not exist; choose one of blur,",
+        ),
         ({}, "operator 'None' does not exist"),
         ({"operator": "inpaint"}, r"operator inpaint: a signal of shape \(3, 48, 48\) needs one of box, half"),
         (

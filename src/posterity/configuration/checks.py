@@ -18,7 +18,7 @@ from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import Named, catalogue, defined, foreign_reach, settle
-from posterity.configuration.shapes import NAME, check, defaults, schema
+from posterity.configuration.shapes import NAME, check, defaults, schema, tasks
 from posterity.errors import PosterityError
 
 __all__ = ["Checked", "checked"]
@@ -152,7 +152,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
     for name, value in c.config["datasets"].items():
         if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
             _dataset(c, name, value, problems)
-    _kinds(c.config["tasks"], "tasks", schema("parts")["task"], "operator", c.tasks, problems)
+    _kinds(c.config["tasks"], "tasks", tasks(), "operator", c.tasks, problems)
     _kinds(c.config["autoencoders"], "autoencoders", schema("parts")["autoencoder"], "kind", c.autoencoders, problems)
     _kinds(c.config["priors"], "priors", schema("parts")["prior"], "kind", c.priors, problems)
     for name, prior in list(c.priors.items()):
@@ -163,10 +163,11 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
     severities = {kind: one["settings"] for kind, one in schema("severities").items()}
     _kinds(c.config["severities"], "severities", severities, "kind", c.severities, problems)
     _training(c, problems)
-    hidden = [k for k in schema("parts")["task"]["inpaint"]["properties"] if k not in ("operator", "sigma_y")]
     for name, task in list(c.tasks.items()):
-        if task["operator"] == "inpaint" and sum(k in task for k in hidden) != 1:
-            problems.say(f"tasks.{name}", f"an inpainting task takes exactly one of {', '.join(hidden)}")
+        one_of = schema("operators")[task["operator"]]["one_of"]
+        if one_of and sum(key in task for key in one_of) != 1:
+            said = f"a task of operator {task['operator']} takes exactly one of {', '.join(one_of)}"
+            problems.say(f"tasks.{name}", said)
             del c.tasks[name]
     every = {"prior": c.config["priors"], "task": c.config["tasks"], "dataset": c.config["datasets"]}
     every["severity"] = c.config["severities"]

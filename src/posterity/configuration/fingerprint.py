@@ -26,7 +26,7 @@ _PACKAGE = "posterity"
 _ROOT = Path(__file__).parents[1]
 _CARRIED = {".css", ".html", ".js", ".json"}
 _KEPT = Path(cache_from_source(__file__)).with_suffix(".json")
-_WHOLE = {f"{_PACKAGE}.signals", f"{_PACKAGE}.certificates.statistics"}
+_WHOLE = {f"{_PACKAGE}.signals", f"{_PACKAGE}.certificates.statistics", f"{_PACKAGE}.operators.families"}
 """Registries of which all things may be used: by what the data are, or all of them."""
 _NEW: list[str] = []
 """Modules that this process had to read."""

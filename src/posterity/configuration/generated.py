@@ -15,6 +15,7 @@ def schemas() -> dict[str, str]:
     from pydantic import TypeAdapter
 
     from posterity import metrics, samplers, severities, subsets, wrappers
+    from posterity.operators import families
     from posterity.priors.training import Training
     from posterity.stages._references import REFERENCES
 
@@ -25,6 +26,7 @@ def schemas() -> dict[str, str]:
         "severities": severities.schema(),
         "subsets": subsets.schema(),
         "metrics": metrics.schema(),
+        "operators": families.schema(),
         "references": references,
     }
     contents["training"] = TypeAdapter(Training).json_schema()

@@ -5,38 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from posterity.configuration.shapes import schema
+
 __all__ = [
-    "ANSWERED", "CLOSED_FORM", "HAS", "OWN", "REFERENCES", "RULES", "TOYS", "closed_form", "lacking",
+    "ANSWERED", "CLOSED_FORM", "OWN", "REFERENCES", "RULES", "TOYS", "closed_form", "has", "lacking",
 ]  # fmt: skip
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
-HAS: dict[str, frozenset[str]] = {
-    "inpaint": _ALL | {"mask"},
-    "sr": _ALL,
-    "pool": _ALL,
-    "colorize": _ALL,
-    "denoise": _ALL,
-    "blur": frozenset({"linear", "adjoint"}),
-    "blur_truncated": _ALL,
-    "motion_blur": frozenset({"linear", "adjoint"}),
-    "spatial_blur": frozenset(),
-    "nonlinear_blur": frozenset(),
-    "jpeg": frozenset(),
-    "phase": frozenset(),
-    "hdr": frozenset(),
-    "hadamard": _ALL,
-    "dense": _ALL,
-}
-"""``Operator.has`` of each operator family."""
-
 CLOSED_FORM: dict[str, frozenset[str]] = {
-    "kernel": frozenset(name for name, has in HAS.items() if "svd" in has),
-    "blocks": frozenset({"inpaint", "colorize", "denoise"}),
-    "gaussian": frozenset(name for name, has in HAS.items() if {"linear", "adjoint"} <= set(has)),
+    "kernel": frozenset({"svd"}),
+    "blocks": frozenset({"pixelwise"}),
+    "gaussian": frozenset({"linear", "adjoint"}),
 }
-"""Operators for which a kind of prior of signals has an exact posterior."""
-
+"""What an operator must have so that a kind of prior of signals has an exact posterior for it."""
 TOYS = ("mixture", "gaussian")
 """Priors of the closed-form problems, which come in any dimension."""
 REFERENCES = ("prior", "exact_score", "recursion")
@@ -67,24 +49,28 @@ _MEANS = {
 }
 
 
+def has(operator: str) -> frozenset[str]:
+    """Return what the operators of a family have."""
+    return frozenset(schema("operators")[operator]["has"])
+
+
 def closed_form(prior: Mapping[str, Any]) -> frozenset[str]:
     """Return the operators for which the prior has an exact posterior; of states it has one for every linear one."""
-    if "autoencoder" in prior:
-        return frozenset(name for name, has in HAS.items() if "linear" in has)
-    return CLOSED_FORM.get(str(prior.get("kind")), frozenset())
+    needs = frozenset({"linear"}) if "autoencoder" in prior else CLOSED_FORM.get(str(prior.get("kind")))
+    return frozenset(name for name in schema("operators") if needs is not None and needs <= has(name))
 
 
 def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
     """Return what keeps a sampler with these ``needs`` from the task, in words; None if nothing does."""
     operator = task["operator"]
-    has = set(HAS[operator]) | {"noise" if task["sigma_y"] > 0 else "noiseless"}
-    has.add("restorer" if prior["kind"] == "restorer" else "denoiser")
+    here = {*has(operator), "noise" if task["sigma_y"] > 0 else "noiseless"}
+    here.add("restorer" if prior["kind"] == "restorer" else "denoiser")
     needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}
     if operator in closed_form(prior):
-        has.add("posterior")
+        here.add("posterior")
     if "autoencoder" in prior:
-        has.add("latent")
+        here.add("latent")
         if "latent" not in needs and needs & (_ALL | {"mask"}):
             needs = {*needs - _ALL - {"mask"}, "signals"}
-    missing = sorted(needs - has)
+    missing = sorted(needs - here)
     return " and ".join(_MEANS.get(m, m) for m in missing) if missing else None

@@ -14,7 +14,7 @@ from typing import Any
 from posterity.configuration.problems import Problems
 from posterity.errors import meant
 
-__all__ = ["NAME", "check", "defaults", "schema"]
+__all__ = ["NAME", "check", "defaults", "schema", "tasks"]
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """What a name may look like; the workflow's wildcards are constrained to the same."""
@@ -39,8 +39,15 @@ _BOUNDS = {
 }
 
 
-_REGISTRIES = ("metrics", "samplers", "severities", "subsets", "wrappers")
-"""Packages of named things, whose classes declare what is in the schema of the same name."""
+_REGISTRIES = {
+    "metrics": "metrics",
+    "operators": "operators.families",
+    "samplers": "samplers",
+    "severities": "severities",
+    "subsets": "subsets",
+    "wrappers": "wrappers",
+}
+"""{schema: package of named things whose classes declare what is in it}."""
 
 
 @cache
@@ -54,10 +61,26 @@ def schema(name: str) -> dict[str, Any]:
     stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if name not in _REGISTRIES:
         return stored
-    package = import_module(f"posterity.{name}")
+    package = import_module(f"posterity.{_REGISTRIES[name]}")
     there = package.names()
     added = package.schema([one for one in there if one not in stored]) if set(there) - set(stored) else {}
     return {one: stored.get(one) or added[one] for one in there}
+
+
+@cache
+def tasks() -> dict[str, dict[str, Any]]:
+    """Return {operator: the schema of its tasks}."""
+    return _kinds("operators", "operator", schema("parts")["task"])
+
+
+def _kinds(name: str, key: str, common: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the schemas of things of a registry: ``key`` says which it is, ``common`` has what all can be given."""
+    out = {}
+    for kind, about in schema(name).items():
+        own = about["settings"]
+        properties = {key: {"const": kind}, **common, **own["properties"]}
+        out[kind] = own | {"properties": properties, "required": [key, *own.get("required", ())]}
+    return out
 
 
 def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:

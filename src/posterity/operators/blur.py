@@ -7,24 +7,35 @@ the weak singular values from A itself (the SVD operator of DDRM, DDNM, DiffPIR)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from posterity.errors import PosterityError
 from posterity.operators._batch import take
+from posterity.operators._settings import finite, span
 from posterity.operators.base import SVD, Operator
 from posterity.operators.convolution import reflection
 from posterity.operators.separable import SeparableSVD
 
-__all__ = ["RADIUS", "GaussianBlur", "TruncatedBlur", "gaussian_taps"]
+__all__ = ["RADIUS", "GaussianBlur", "TruncatedBlur", "draw_width", "gaussian_taps"]
 
 RADIUS = 30
 """The kernel is an image of 61×61, whatever its width."""
 
 _IDENTITY = 1e-3
+_WIDEST = 1000
+"""Pixels of a blur's width; the kernel ends long before."""
+
+
+def draw_width(width: float | Sequence[float], rng: np.random.Generator) -> Tensor:
+    """Return σ in pixels, (1,) in float32: the fixed one, or one that is uniform between two."""
+    several = isinstance(width, list | tuple)
+    drawn = rng.uniform(*span("width", width, 0, _WIDEST)) if several else finite("width", width, 0, _WIDEST)
+    return torch.tensor([drawn], dtype=torch.float32)
 
 
 def gaussian_taps(width: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from posterity.operators.base import Operator
 
 __all__ = ["measure", "rehearse", "run"]
-
-_REHEARSALS = 8
-"""Masks that are tried before any image is there; other operators differ little from item to item."""
 
 
 def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -> None:
@@ -78,9 +76,10 @@ def measure(
     import torch
 
     from posterity.diffusion.noise import generator
-    from posterity.operators.build import build
+    from posterity.operators.build import build, draw_for
 
-    variant, parameters = _own_parameters(task, tuple(x.shape[1:]), masks, generator(*key, "mask"))
+    area = partial(_region, task, masks)
+    variant, parameters = draw_for(task, tuple(x.shape[1:]), generator(*key, "mask"), area)
     operator = build(task, tuple(x.shape[1:]), parameters)
     y = _applied(operator, x, f"task {task['name']} on {called}")
     n = generator(*key, "noise").standard_normal(tuple(y.shape), dtype=np.float32)
@@ -102,7 +101,7 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
     import numpy as np
     import torch
 
-    from posterity.operators.build import build
+    from posterity.operators.build import build, draw_for, family
 
     shape, masks = outline.shape(size), {k: images.encode(_white(m)) for k, m in outline.regions(size).items()}
     # of masks that every item has of its own only the names are known
@@ -110,10 +109,10 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
     inside[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True
     masks |= {name: images.encode(_white(inside)) for name in outline.own}
     x = torch.linspace(-1, 1, size, dtype=torch.float64).expand(1, *shape)
-    for number in range(_REHEARSALS if task["operator"] == "inpaint" else 1):
-        _, parameters = _own_parameters(task, shape, masks, np.random.default_rng(number))
-        # an operator that is a network needs its weights, which people bring
-        if "weights" not in task and task["operator"] != "dense":
+    rehearsals = family(task, shape).rehearsals
+    for number in range(max(1, rehearsals)):
+        _, parameters = draw_for(task, shape, np.random.default_rng(number), partial(_region, task, masks))
+        if rehearsals:
             operator = build(task, shape, parameters)
             operator.display(_applied(operator, x, f"task {task['name']}"))
 
@@ -143,29 +142,6 @@ def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[st
         raise PosterityError(f"items: {count} is more than the {len(test)} test items of {settings['dataset']}")
     order = generator(settings["seed"], settings["dataset"], "items").permutation(len(test))
     return [test[i] for i in order[:count]]
-
-
-def _own_parameters(
-    task: Mapping[str, Any], shape: tuple[int, ...], masks: Mapping[str, Any], rng: Any
-) -> tuple[str | None, dict[str, Any]]:
-    """(what was drawn, the operator's parameters with a leading axis of one row).
-
-    Only masks that come with the data set are made here; an operator draws everything else itself.
-    """
-    from posterity.operators.build import draw
-    from posterity.operators.mask_shapes import object_box, partial
-
-    if "objects" in task:
-        inside = sum(_region(task, masks, name) for name in task["objects"])
-        return None, {"keep": object_box(inside > 0)[None]}
-    names = task.get("regions") or task.get("face_parts")
-    if not names:
-        return task.get("half"), draw(task, shape, rng)
-    variant = names[int(rng.integers(len(names)))]
-    if "face_parts" in task:
-        return variant, draw({**task, "face_part": variant}, shape, rng)
-    inside = {name: _region(task, masks, name) for name in names}
-    return variant, {"keep": partial(1 - inside[variant], f"task {task['name']}: region {variant!r}")[None, None]}
 
 
 def _region(task: Mapping[str, Any], masks: Mapping[str, Any], name: str) -> Any:

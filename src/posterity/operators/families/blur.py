@@ -1,0 +1,29 @@
+"""Deblurring; publications call two operators by this name, see :mod:`posterity.operators.blur`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from posterity.operators.base import Operator
+from posterity.operators.blur import GaussianBlur, draw_width
+from posterity.operators.families.base import Family, Own, Shape, Width
+
+__all__ = ["Blur"]
+
+
+@dataclass(frozen=True)
+class Blur(Family):
+    """Gaussian blur that continues the image as its mirror image."""
+
+    width: Width
+
+    has = GaussianBlur.has
+
+    def build(self, shape: Shape, own: Own) -> Operator:
+        return GaussianBlur.of(own["width"], shape)
+
+    def draw(self, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:  # noqa: ARG002
+        return {"width": draw_width(self.width, rng)}
