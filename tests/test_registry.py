@@ -5,11 +5,15 @@ import sys
 
 import pytest
 
-from posterity import features, metrics, samplers, severities, signals, subsets, wrappers
+from posterity import datasets, features, metrics, samplers, severities, signals, subsets, wrappers
 from posterity.certificates import statistics
 from posterity.errors import PosterityError
+from posterity.operators import families
 
-REGISTRIES = [m.REGISTRY for m in (features, metrics, samplers, severities, signals, statistics, subsets, wrappers)]
+REGISTRIES = [
+    m.REGISTRY
+    for m in (datasets, families, features, metrics, samplers, severities, signals, statistics, subsets, wrappers)
+]
 RULE = '''
 from posterity.subsets._base import Rule, settings
 

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from posterity.configuration.known import CLOSED_FORM, closed_form, has, lacking
-from posterity.configuration.shapes import schema, tasks
+from posterity.configuration.shapes import datasets, schema, tasks
 
 _MARK = re.compile(r"^<!-- reference: (\S+) -->$", re.MULTILINE)
 
@@ -39,10 +39,11 @@ def fill(what: str) -> str:
         return "\n".join(_priors())
     if what == "published":
         return "\n".join(_published())
+    if what == "datasets":
+        return keys(datasets())
     name, *path = what.split("/")
-    found = {} if what == "tasks" else reduce(lambda node, key: node[key], path, schema(name))
+    found = tasks() if what == "tasks" else reduce(lambda node, key: node[key], path, schema(name))
     if what in ("tasks", "parts/prior"):
-        found = tasks() if what == "tasks" else found
         return "\n\n".join(f"### `{name}`\n\n{_lead(shape)}{keys(shape)}" for name, shape in found.items())
     return keys(found)
 

@@ -30,7 +30,7 @@ class Registry(Generic[T]):
         base: MODULE.CLASS inside the package, from which each file's class derives; None where a file holds
             something else, which :meth:`module` gives.
         beside: files of the folder that are none, apart from those that begin with "_".
-        facts: class attributes that :meth:`schema` tells beside the settings.
+        facts: attributes of the class, or of the module, that :meth:`schema` tells beside the settings.
     """
 
     def __init__(
@@ -91,19 +91,19 @@ class Registry(Generic[T]):
         return base
 
     def schema(self, only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-        """Return {name: {settings (JSON schema, of a dataclass), doc (first line), facts}} of all classes, or of some.
+        """Return {name: {settings (JSON schema, of a dataclass), doc (first line), facts}} of all things, or of some.
 
-        Sets become sorted lists.
+        Sets become sorted lists; a fact that a module does not tell is None.
         """
         from pydantic import TypeAdapter
 
         out = {}
         for name in self.names() if only is None else only:
-            cls = self.find(name)
-            told = {fact: getattr(cls, fact) for fact in self.facts}
+            thing = self.find(name) if self.base else self.module(name)
+            told = {fact.lower(): getattr(thing, fact, None) for fact in self.facts}
             told = {fact: sorted(v) if isinstance(v, frozenset) else v for fact, v in told.items()}
-            doc = (cls.__doc__ or "").partition("\n")[0]
-            settings = {"settings": TypeAdapter(cls).json_schema()} if is_dataclass(cls) else {}
+            doc = (thing.__doc__ or "").partition("\n")[0]
+            settings = {"settings": TypeAdapter(thing).json_schema()} if is_dataclass(thing) else {}
             out[name] = {**settings, "doc": doc, **told}
         return out
 

@@ -106,12 +106,6 @@ def test_rules_are_those_of_the_workflow():
     assert {a or b for a, b in found} == set(known.RULES)
 
 
-def test_kinds_of_datasets():
-    from posterity.stages import prepare
-
-    assert shapes.schema("parts")["dataset"]["properties"]["kind"]["enum"] == list(prepare.KINDS)
-
-
 @pytest.mark.parametrize("kind", sorted(known.CLOSED_FORM))
 def test_priors_have_the_closed_forms_that_the_table_says(kind):
     from posterity import priors

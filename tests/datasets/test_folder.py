@@ -14,7 +14,6 @@ from PIL import Image
 from posterity.artifacts import images, signals, store
 from posterity.artifacts.identity import identity
 from posterity.configuration import ConfigurationError, resolve
-from posterity.configuration.shapes import schema
 from posterity.datasets import folder
 from posterity.datasets.items import split
 from posterity.errors import PosterityError
@@ -277,7 +276,3 @@ def test_check_knows_the_folder(tmp_path):
     assert lines(tmp_path, {"kind": "openmoji", "select": "people", "size": 64}) == [
         "datasets.mine: 'asset' is missing"
     ]
-
-
-def test_every_kind_of_the_schema_is_prepared():
-    assert schema("parts")["dataset"]["properties"]["kind"]["enum"] == list(prepare.KINDS)

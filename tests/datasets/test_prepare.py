@@ -160,7 +160,7 @@ SETTINGS = {"dataset": "d", "kind": "openmoji", "select": "smileys", "size": 64}
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"kind": "faces"}, "kind of data set 'd' is 'faces'"), ({"size": 4}, "size of data set 'd' is 4"),
+    [({"kind": "faces"}, "kind of dataset 'faces' does not exist"), ({"size": 4}, "size of data set 'd' is 4"),
      ({"size": "64"}, "is '64'"), ({"select": "cats"}, "select is 'cats', expected one of smileys, people"),
      ({"kind": "photos", "select": "smileys"}, "select is 'smileys', expected 'all'")],
 )  # fmt: skip

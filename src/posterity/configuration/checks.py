@@ -13,12 +13,12 @@ from typing import Any
 from posterity import features
 from posterity.assets.declared import load
 from posterity.configuration import toys, training
-from posterity.configuration.known import ANSWERED, OWN, RULES, closed_form, lacking
+from posterity.configuration.known import ANSWERED, RULES, closed_form, lacking, own
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import Named, catalogue, defined, foreign_reach, settle
-from posterity.configuration.shapes import NAME, check, defaults, schema, tasks
+from posterity.configuration.shapes import NAME, check, datasets, defaults, schema, tasks
 from posterity.errors import PosterityError
 
 __all__ = ["Checked", "checked"]
@@ -150,7 +150,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         for name in c.config.get(part) or {}:
             _name(f"{part}.{name}", name, problems)
     for name, value in c.config["datasets"].items():
-        if check(value, schema("parts")["dataset"], f"datasets.{name}", problems):
+        if check(value, datasets(), f"datasets.{name}", problems):
             _dataset(c, name, value, problems)
     _kinds(c.config["tasks"], "tasks", tasks(), "operator", c.tasks, problems)
     _kinds(c.config["autoencoders"], "autoencoders", schema("parts")["autoencoder"], "kind", c.autoencoders, problems)
@@ -191,7 +191,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
 
 def _dataset(c: Checked, name: str, value: dict[str, Any], problems: Problems) -> None:
     """Note a dataset whose shape is right, where it names what it is made of and that can be had."""
-    source = "path" if value["kind"] in OWN else "asset"
+    source = "path" if own(value["kind"]) else "asset"
     if source not in value:
         problems.say(f"datasets.{name}", f"{source!r} is missing")
         return

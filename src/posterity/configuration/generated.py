@@ -14,7 +14,7 @@ def schemas() -> dict[str, str]:
     """Return {file name without .json: content}."""
     from pydantic import TypeAdapter
 
-    from posterity import metrics, samplers, severities, subsets, wrappers
+    from posterity import datasets, metrics, samplers, severities, subsets, wrappers
     from posterity.operators import families
     from posterity.priors.training import Training
     from posterity.stages._references import REFERENCES
@@ -25,6 +25,7 @@ def schemas() -> dict[str, str]:
         "wrappers": wrappers.schema(),
         "severities": severities.schema(),
         "subsets": subsets.schema(),
+        "datasets": datasets.schema(),
         "metrics": metrics.schema(),
         "operators": families.schema(),
         "references": references,

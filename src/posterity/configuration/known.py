@@ -8,7 +8,7 @@ from typing import Any
 from posterity.configuration.shapes import schema
 
 __all__ = [
-    "ANSWERED", "CLOSED_FORM", "OWN", "REFERENCES", "RULES", "TOYS", "closed_form", "has", "lacking",
+    "ANSWERED", "CLOSED_FORM", "REFERENCES", "RULES", "TOYS", "closed_form", "has", "lacking", "own",
 ]  # fmt: skip
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
@@ -30,9 +30,6 @@ RULES = (
 """The workflow's rules; an experiment is one too, and needs a name of its own."""
 ANSWERED = ("study_subsets", "study_guidance", "diversity_coverage", "distance_similarity")
 """Figures of a study's answers."""
-OWN = ("folder",)
-"""Kinds of datasets that are made of a person's own files and of no asset."""
-
 _MEANS = {
     "mask": "an inpainting task",
     "noise": "a noisy task (sigma_y > 0)",
@@ -47,6 +44,11 @@ _MEANS = {
     "denoiser": "a prior with a denoiser",
     "signals": "a prior of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)",
 }
+
+
+def own(kind: str) -> bool:
+    """Return whether datasets of this kind are made of a person's own files and of no asset."""
+    return bool(schema("datasets")[kind]["own"])
 
 
 def has(operator: str) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from posterity.configuration.problems import Problems
 from posterity.errors import meant
 
-__all__ = ["NAME", "check", "defaults", "schema", "tasks"]
+__all__ = ["NAME", "check", "datasets", "defaults", "schema", "tasks"]
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """What a name may look like; the workflow's wildcards are constrained to the same."""
@@ -40,6 +40,7 @@ _BOUNDS = {
 
 
 _REGISTRIES = {
+    "datasets": "datasets",
     "metrics": "metrics",
     "operators": "operators.families",
     "samplers": "samplers",
@@ -65,6 +66,13 @@ def schema(name: str) -> dict[str, Any]:
     there = package.names()
     added = package.schema([one for one in there if one not in stored]) if set(there) - set(stored) else {}
     return {one: stored.get(one) or added[one] for one in there}
+
+
+@cache
+def datasets() -> dict[str, Any]:
+    """Return the schema of a dataset of any kind."""
+    common: dict[str, Any] = schema("parts")["dataset"]
+    return common | {"properties": {"kind": {"enum": list(schema("datasets"))}, **common["properties"]}}
 
 
 @cache

@@ -13,16 +13,15 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posterity import datasets
 from posterity import features as registered
 from posterity.artifacts.identity import identity
 from posterity.configuration.fingerprint import code
-from posterity.configuration.known import OWN
-from posterity.configuration.shapes import schema
+from posterity.configuration.known import own
 from posterity.errors import PosterityError
 
 if TYPE_CHECKING:
@@ -39,8 +38,8 @@ _MANY = 10_000
 
 def outline(dataset: Mapping[str, Any]) -> Outline:
     """Return what is known of a data set before it is prepared; an impossible selection raises PosterityError."""
-    kind = import_module(f"posterity.datasets.{dataset['kind']}")
-    source = [Path(dataset["path"])] if dataset["kind"] in OWN else []
+    kind = datasets.module(dataset["kind"])
+    source = [Path(dataset["path"])] if own(dataset["kind"]) else []
     made: Outline = kind.outline(*source, dataset.get("select"), dataset.get("count"))
     return made
 
@@ -99,7 +98,7 @@ def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str |
 def _about(dataset: Mapping[str, Any]) -> list[Any]:
     """Return the settings on which a data set's outline and the shape of its signals depend."""
     about = [dataset.get(key) for key in ("kind", "select", "size", "count")]
-    return [*about, identity(Path(dataset["path"]))] if dataset["kind"] in OWN else about
+    return [*about, identity(Path(dataset["path"]))] if own(dataset["kind"]) else about
 
 
 def _verdict(noun: str, asked: list[Any], behind: tuple[str, ...], attempt: Callable[[], None]) -> str | None:
@@ -124,8 +123,9 @@ def _verdict(noun: str, asked: list[Any], behind: tuple[str, ...], attempt: Call
 @cache
 def _code(behind: tuple[str, ...]) -> str:
     """Return the hash of these modules' code and of what data sets say of themselves."""
-    kinds = schema("parts")["dataset"]["properties"]["kind"]["enum"]
-    return code(*(f"posterity.{module}" for module in behind), *(f"posterity.datasets.{kind}" for kind in kinds))
+    return code(
+        *(f"posterity.{module}" for module in behind), *(f"posterity.datasets.{kind}" for kind in datasets.names())
+    )
 
 
 @cache

@@ -22,6 +22,8 @@ from posterity.errors import PosterityError
 __all__ = ["MASK", "SUFFIXES", "outline", "prepare"]
 
 _log = logging.getLogger(__name__)
+OWN = True
+"""Made of a person's own files."""
 MASK = "mask"
 """The region that an item's own mask shows."""
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

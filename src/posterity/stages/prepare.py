@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from posterity import datasets
 from posterity.artifacts import store
 from posterity.assets import checksum
 from posterity.datasets.sheet import sheet
 from posterity.errors import PosterityError
 
-__all__ = ["KINDS", "run"]
-
-KINDS = (
-    "openmoji",
-    "photos",
-    "celebamask",
-    "partimagenet",
-    "ffhq",
-    "imagenet",
-    "lsun",
-    "ecg_generated",
-    "ecg_real",
-    "folder",
-    "orl",
-)
-"""The modules of :mod:`posterity.datasets` that prepare one kind of data set each."""
+__all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     """Writes the artifacts "items" and, beside it, "regions" (none: no rows), sheet.png and LICENSE.txt.
 
     Arguments:
-        settings: ``dataset``, ``kind`` (one of ``KINDS``), ``select``, ``size`` in pixels or samples,
-            and perhaps ``count``.
+        settings: ``dataset``, ``kind`` (a file of :mod:`posterity.datasets`), ``select``, ``size`` in pixels or
+            samples, and perhaps ``count``.
         asset: the fetched archive, or a folder that a person has unpacked; of kind "folder" the person's own.
         output: items.parquet.
     """
     name, kind, size = settings.get("dataset"), settings.get("kind"), settings.get("size")
-    if kind not in KINDS:
-        raise PosterityError(f"kind of data set {name!r} is {kind!r}, expected one of {', '.join(KINDS)}")
+    prepared = datasets.module(str(kind))
     if type(size) is not int or not 8 <= size <= 1024:
         raise PosterityError(
             f"size of data set {name!r} is {size!r}, expected a number of pixels or samples from 8 to 1024"
         )
     if not asset.exists():
-        how = "" if kind == "folder" else f"; run `posterity fetch {asset.parent.name}`"
+        how = "" if getattr(prepared, "OWN", False) else f"; run `posterity fetch {asset.parent.name}`"
         raise PosterityError(f"{asset} does not exist{how}")
     checksum.verify(asset)
-    make = import_module(f"posterity.datasets.{kind}").prepare
-    made = make(asset, settings.get("select"), size, settings.get("count"))
+    made = prepared.prepare(asset, settings.get("select"), size, settings.get("count"))
     origin = {"settings": settings}
     folder = output.parent
     store.write_bytes(folder / "LICENSE.txt", made.license.encode())
