@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from posterity import figures, tables
+from posterity import datasets, figures, tables
 from posterity.configuration import ConfigurationError, merge, products, resolve
-from posterity.configuration.known import OWN
+from posterity.configuration.known import own
 from posterity.configuration.products import Made
 from posterity.errors import PosterityError
-from posterity.stages.prepare import KINDS
 from posterity.tables.frames import Frames
 from posterity.tables.pools import LEAST
 from posterity.tables.restoration import PROBLEMS
@@ -112,7 +111,7 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
         "ecg_generated": "beats",
         "ecg_real": "beats",
     }
-    for kind in sorted({*KINDS} - {*OWN}):
+    for kind in (kind for kind in datasets.names() if not own(kind)):
         found = import_module(f"posterity.datasets.{kind}").outline(selected.get(kind, "all"), None)
         assert found.most > 0 and "test" in found.splits
 
