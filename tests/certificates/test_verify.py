@@ -307,3 +307,17 @@ def test_a_variant_is_measured_with_its_settings_under_its_name(tmp_path, monkey
     assert [(case["sampler"], json.loads(case["settings"])["steps"]) for case in cases] == [("brisk", 3), ("ddnm", 100)]
     assert "variant apart has wrappers" in call("apart").output
     assert "sampler 'nobody' does not exist" in call("nobody", "--tier", "tiny").output
+
+
+def test_bands_of_a_variant_are_those_of_its_method_at_these_settings(tmp_path):
+    """Stored under the method, so that the method itself with the variant's settings is held against them, too."""
+    brisk = {"method": "ddnm", "name": "brisk", "settings": {"steps": 3}}
+    verify.run(settings(brisk), output=tmp_path, expectations=tmp_path / "stored", update=True)
+    (file,) = (tmp_path / "stored").iterdir()
+    assert file.name == "ddnm.json"
+    text = file.read_text()
+    low, high = json.loads(text)["entries"][0]["bands"]["spread/overall"]
+    file.write_text(text.replace(f"[{low}, {high}]", "[0.999, 1.001]"))
+    asked = settings(brisk, {"method": "ddnm", "settings": {"steps": 3}}, {"method": "ddnm", "settings": {"steps": 4}})
+    found, failed = verify.run(asked, output=tmp_path, expectations=tmp_path / "stored")
+    assert [c.sampler for c in found] == ["brisk", "ddnm", "ddnm"] and failed == found[:2]

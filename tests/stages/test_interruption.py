@@ -42,6 +42,16 @@ def draw(folder: Path, name: str = "samples") -> Path:
     return output
 
 
+def fitted(folder: Path, name: str = "fitted", batch: int = 2) -> Path:
+    """A sampler that fits something to each item."""
+    output = folder / f"{name}.parquet"
+    given = {n: folder / f"{n}.parquet" for n in sampling_job.INPUTS}
+    sizes = {"iterations": 20, "draws": 4, "steps": 40}
+    settings = SETTINGS | {"sampler": {"name": "vipaint2", "method": "vipaint", "settings": sizes, "wrap": []}}
+    sample.run(settings, **given, output=output, batch=batch)
+    return output
+
+
 def gauge(folder: Path, name: str = "metrics") -> Path:
     output = folder / f"{name}.parquet"
     settings = {"count": 2, "metrics": ["psnr", "ssim", "lr_psnr", "sliced_wasserstein"], "seed": 0}
@@ -95,7 +105,7 @@ def after_two(request: pytest.FixtureRequest) -> Iterator[Callable[[Path, int], 
         thread.join()
 
 
-@pytest.mark.parametrize("stage", [draw, gauge, far])
+@pytest.mark.parametrize("stage", [draw, fitted, gauge, far])
 def test_sigterm_finishes_the_item_in_hand_and_the_next_run_the_rest(
     folder: Path, stage: Callable[..., Path], after_two: Callable[[Path, int], None]
 ) -> None:
@@ -113,6 +123,11 @@ def test_sigterm_finishes_the_item_in_hand_and_the_next_run_the_rest(
     assert content(output) == whole
     assert parts(output) == []
     output.unlink()
+
+
+def test_items_that_are_fitted_together_are_fitted_as_alone(folder: Path) -> None:
+    alone, together = (content(fitted(folder, f"of-{batch}", batch)) for batch in (2, 128))
+    assert [row["signal"] for row in alone] == [row["signal"] for row in together]
 
 
 def test_sigkill_loses_the_item_in_hand_alone(folder: Path) -> None:

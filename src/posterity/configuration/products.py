@@ -139,6 +139,15 @@ def _late(made: Made) -> bool:
     return any(Recipe.of(sampler).wrapper("flash") is not None for sampler in made.samplers.values())
 
 
+def _fitted(made: Made) -> bool:
+    """VIPaint and another method, both without wrappers, restore one task with one prior."""
+    found = defaultdict(set)
+    for (dataset, task, prior, _), about in made.samplers.items():
+        if not Recipe.of(about).wrap:
+            found[dataset, task, prior].add(about["method"])
+    return any("vipaint" in methods and len(methods) > 1 for methods in found.values())
+
+
 def _saturating(made: Made) -> bool:
     alone = {key[1] for key, about in made.samplers.items() if about["method"] == "dps" and not Recipe.of(about).wrap}
     tasks = [made.tasks[name] for name in alone]
@@ -177,6 +186,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "cost": (_run, "a run"),
         "kurtosis": (_pooled(), _LARGE),
         "flash": (lambda made: bool(made.metrics) and _late(made), "metrics of a sampler that begins late (flash)"),
+        "vipaint": (lambda made: bool(made.metrics) and _fitted(made), "metrics of VIPaint and of another sampler"),
         "toy_distance": _PLAIN,
         "toy_sweeps": _SWEEP,
     },

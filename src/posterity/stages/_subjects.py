@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from posterity import samplers
+from posterity.certificates.expectations import Key
 from posterity.certificates.foreign import Foreign
 from posterity.certificates.tiers import options
 from posterity.errors import PosterityError
@@ -22,12 +23,25 @@ __all__ = ["Subject", "subject"]
 
 @dataclass(frozen=True)
 class Subject:
-    """One sampler: its name, what it resolved to as canonical JSON, and the file, if it is a person's own."""
+    """One sampler.
+
+    Arguments:
+        name: in tables; of a variant its own.
+        sampler: with its settings.
+        settings: these as canonical JSON.
+        file: where it is defined, if it is a person's own.
+        method: whose settings these are; the same as ``name`` but for a variant.
+    """
 
     name: str
     sampler: Sampler
     settings: str
     file: Path | None = None
+    method: str = ""
+
+    def stored(self, key: Key) -> Key:
+        """Return under which expectations of this subject are stored: those of variants with their method's."""
+        return replace(key, sampler=self.method or self.name)
 
 
 def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
@@ -43,7 +57,7 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
     given = dict(entry.get("settings") or {})
     if "file" not in entry:
         method = _method(entry["method"], given, tier, toy)
-        return replace(method, name=entry.get("name", method.name))
+        return replace(method, name=entry.get("name", method.name), method=method.name)
     path = Path(entry["file"])
     if path.stem in samplers.names():
         raise PosterityError(f"{path}: {path.stem} is a sampler of posterity; give the file another name")

@@ -165,9 +165,10 @@ def _examine(work: Work) -> Iterator[Found]:
 
 
 def _certify(one: Subject, case: Case, key: Key, seed: int, work: Work) -> Certificate:
-    expected = work.known[key].bands if work.compare and key in work.known else None
+    asked = one.stored(key)
+    expected = work.known[asked].bands if work.compare and asked in work.known else None
     # what is about to be stored is known
-    stored = {b for k, e in work.known.items() if k.sampler == one.name for b in e.bands}
+    stored = {b for k, e in work.known.items() if k.sampler == asked.sampler for b in e.bands}
     known = remarks.known(stored) if work.compare else frozenset({"spread"})
     try:
         return panel.certify(one.name, one.sampler, case, key.tier, seed=seed, expected=expected, known=known)

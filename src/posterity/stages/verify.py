@@ -62,9 +62,10 @@ def run(
         raise PosterityError("expectations are kept of posterity's own samplers; update them without --sampler")
     known: dict[Key, Expectation] = {}
     for subject in subjects:
-        known |= {} if subject.file else _expected.load(expectations, subject.name)
+        known |= {} if subject.file else _expected.load(expectations, subject.method or subject.name)
     seeds = list(range(SEEDS)) if update else [int(settings["seed"])]
     order = [(s.name, s.settings, *place) for place in _survey.places(settings) for s in subjects]
+    stored = {(s.name, s.settings): s.stored for s in subjects}
     kept = _begun(output / KEPT, len(order), "" if update else _kept.digest(settings, subjects, known))
     names = {_name(key) for key in kept.cases}
     work = _survey.work(settings, seeds, known, compare=not update, finished=names)
@@ -75,9 +76,10 @@ def run(
     learned: dict[Key, Expectation] = {}
     with progress.jobs(len(order) - len(names)) as done:
         for key, runs in _survey.survey(work, jobs):
+            under = stored[key.sampler, key.settings](key)
             if update:
-                known[key] = learned[key] = learn(runs)
-            kept.cases[key] = _kept.Case(key, runs[0], unexpected(runs[0], known.get(key)))
+                known[under] = learned[under] = learn(runs)
+            kept.cases[key] = _kept.Case(key, runs[0], unexpected(runs[0], known.get(under)))
             kept.write(output / KEPT)
             done((line or _line)(runs[0]))
     for method in {key.sampler for key in learned}:

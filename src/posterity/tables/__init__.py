@@ -14,7 +14,7 @@ __all__ = ["NAMES", "Table", "find"]
 
 NAMES = (
     "answers", "super_resolution", "inpainting", "eta_sweep", "threshold_sweep", "subsets", "exact_posterior",
-    "guidance", "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash",
+    "guidance", "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash", "vipaint",
 )  # fmt: skip
 """Tables that can be named in a configuration."""
 

@@ -15,6 +15,7 @@ is subtracted, which Eq. 14 forgets; its factor (T - T_e)/2 halves a KL that has
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -60,6 +61,20 @@ def paired(xi: Tensor, draws: int) -> Tensor:
     return torch.stack([xi, -xi], 2).flatten(1, 2)[:, :draws]
 
 
+def at_one_time(problem: Problem, z: Tensor, xi: Tensor) -> Iterator[tuple[Problem, Tensor, Tensor]]:
+    """Yield the rows that are asked together: both draws of a pair, item by item.
+
+    Arguments:
+        problem: of the items.
+        z: draws, (I, B, *state).
+        xi: the same shape.
+    """
+    both = problem.rows(torch.arange(len(z), device=z.device).repeat_interleave(2))
+    for first in range(0, z.shape[1], 2):
+        pair = z[:, first : first + 2]
+        yield both if pair.shape[1] == 2 else problem, pair.flatten(0, 1), xi[:, first : first + 2].flatten(0, 1)
+
+
 @dataclass(frozen=True)
 class Exact:
     """The bound on KL(q(z_Te) ‖ p(z_Te)).
@@ -93,9 +108,9 @@ class Exact:
         if not self.pairs:
             return self._terminal(z, self.top) + constant - entropy
         chosen = [self.pairs[j] for j in strata(u, xi.shape[1], len(self.pairs))]
-        xi = paired(xi, z.shape[1])
-        parts = [self._apart(problem, z[:, b], xi[:, b], *chosen[b // 2]) for b in range(z.shape[1])]
-        apart = len(self.pairs) * torch.stack(parts, 1).mean(1)
+        drawn = zip(at_one_time(problem, z, paired(xi, z.shape[1])), chosen, strict=True)
+        parts = [self._apart(*rows, *pair).view(len(z), -1) for rows, pair in drawn]
+        apart = len(self.pairs) * torch.cat(parts, 1).mean(1)
         return apart + constant + self._terminal(z, self.pairs[0][0]) - entropy
 
     def _apart(self, problem: Problem, z: Tensor, xi: Tensor, t: Level, s: Level) -> Tensor:
@@ -173,15 +188,16 @@ class Published:
         """Return the loss of each item, (I,); arguments as those of :class:`Exact`."""
         std = top.std
         chosen = [2 + j for j in strata(u, xi.shape[1], len(self.times) - 2)]
-        xi = paired(xi, z.shape[1])
         parts, kept = [], []
-        for b in range(z.shape[1]):
-            t, s = self.times[chosen[b // 2]], self.times[chosen[b // 2] - 1]
-            parts.append(self._one(problem, std.square(), z[:, b], xi[:, b], t, s))
+        for (rows, some, noise), number in zip(at_one_time(problem, z, paired(xi, z.shape[1])), chosen, strict=True):
+            t, s = self.times[number], self.times[number - 1]
+            each = len(some) // len(z)
+            tau2 = std.square().repeat_interleave(each, dim=0)
+            parts.append(self._one(rows, tau2, some, noise, t, s).view(len(z), each))
             # a time that is not noisier than the fitted z_Te is left out
-            kept.append(std.flatten(1).amax(1) < s.noise)
-        counted = torch.stack(kept, 1)
-        loss = torch.stack(parts, 1).where(counted, 0).sum(1) / counted.sum(1).clamp(min=1)
+            kept.append((std.flatten(1).amax(1) < s.noise)[:, None].expand(-1, each))
+        counted = torch.cat(kept, 1)
+        loss = torch.cat(parts, 1).where(counted, 0).sum(1) / counted.sum(1).clamp(min=1)
         entropy = (std.log() + 0.5 * math.log(2 * math.pi * math.e)).flatten(1).mean(1)
         return self.factor * loss - (entropy if self.entropic else 0)
 
