@@ -254,6 +254,20 @@ def test_an_error_in_a_persons_sampler_has_its_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_a_late_start_is_measured_around_a_method(tmp_path):
+    """It begins at the exact mean, with the posterior's own variance: fewer calls, and a name of its own."""
+    words = ("dps", "--prior", "latent_gaussian", "--task", "inpaint_noisy", "--tier", "tiny", "--steps", "50")
+    for wrap in ((), ("--wrap", "flash"), ("--wrap", '{"flash": {"init": "added", "c": null}}')):
+        call(*words, *wrap, "--output", tmp_path / str(len(wrap[1:] and wrap[1])))
+    calls = {}
+    for path in tmp_path.glob("*/certificates.parquet"):
+        rows = store.read(path, "certificates").to_pylist()
+        calls[rows[0]["sampler"], json.loads(rows[0]["settings"]).get("wrap") is None] = rows[0]["forwards"]
+        assert all(r["sampler"] == rows[0]["sampler"] for r in rows)
+    assert calls["dps", True] == 50 and {name for name, _ in calls} == {"dps", "dps_flash"}
+    assert calls["dps_flash", False] < 40
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -268,6 +282,10 @@ def test_an_error_in_a_persons_sampler_has_its_line(tmp_path):
         (["--all", "--set", "etta=1"], "no sampler has a setting 'etta'"),
         (["ddnm", "--dim", "20", "--task", "inpaint"], "--dim has a task of its own; leave --task out"),
         (["ddnm", "--dim", "20", "--prior", "kernel"], "dim 20: the prior kernel has no toy problem"),
+        (["dps", "--wrap", "flush"], "wrapper 'flush' does not exist; choose one of coupled_noise, diversity, flash"),
+        (["dps", "--wrap", '{"flash": {"cc": 1}}'], "--wrap flash: unknown key 'cc'"),
+        (["exact", "--wrap", "flash"], "wrapper flash: sampler exact has no noisy state to begin late from"),
+        (["--sampler", "mine.py", "--wrap", "flash"], "--wrap goes around methods; leave out --sampler"),
         (["--sampler", "absent.py"], "absent.py: there is no such file"),
         (["--sampler", "mine.py", "--update-expectations"], "expectations are kept of posterity's own samplers"),
     ],

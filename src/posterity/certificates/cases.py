@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from posterity.certificates import latent
+from posterity.certificates import latent, warp
 from posterity.certificates.conditional import Components, Conditional, Exact
 from posterity.certificates.gibbs import LAWS, SIZE, Chains
 from posterity.certificates.gibbs import prior as levy
@@ -49,12 +49,15 @@ class Source:
     Arguments:
         prior: the prior that samplers see.
         draw: (count, *key) → independent signals (count, d), a function of ``key``.
-        condition: (A (m, d), y (R, m), σ_y) → the exact posteriors.
+        condition: (A (m, d), y (R, m), σ_y) → the exact posteriors; of a decoder that is not affine, (A, y
+            (R, *measurement), σ_y) →.
+        affine: whether y is affine in what is drawn.
     """
 
     prior: Prior
     draw: Callable[..., Tensor]
-    condition: Callable[[Tensor, Tensor, float], Exact]
+    condition: Callable[[Any, Tensor, float], Exact]
+    affine: bool = True
 
     @classmethod
     def of(cls, prior: Prior, components: Components) -> Source:
@@ -72,12 +75,14 @@ class Instance:
     Arguments:
         prior: the prior that samplers see.
         operator: A, shared by all rows.
-        matrix: A as a matrix (m, d), measured entries only; for a latent prior, A∘D without its constant.
+        matrix: A as a matrix (m, d), measured entries only; for a latent prior, A∘D without its constant, and where
+            that is not affine its slopes from 0 to the unit vectors.
         sigma_y: noise level in the units of x, ≥ 0.
         truths: (R, d).
         y: (R, *measurement).
         exact: the exact posteriors of all R.
         prior_draws: (N, d), for the distance of a sampler that ignores y.
+        affine: whether y is affine in x.
         memory: cache of values that depend on exact draws alone and are the same for all samplers.
     """
 
@@ -89,6 +94,7 @@ class Instance:
     y: Tensor
     exact: Exact
     prior_draws: Tensor
+    affine: bool = True
     memory: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -108,6 +114,10 @@ class Instance:
     def measured(self) -> Tensor:
         """Return y as vectors of the measured entries, (R, m), without the constant of A∘D."""
         y = self.y - self.seen(torch.zeros(1, self.dim, dtype=torch.float64)) if self.prior.latent else self.y
+        return self._entries(y)
+
+    def _entries(self, y: Tensor) -> Tensor:
+        """Return the measured entries of (N, *measurement) as vectors."""
         return y.flatten(1)[:, self.operator.where_measured(self.y[:1]).flatten() > 0]
 
     def seen(self, x: Tensor) -> Tensor:
@@ -116,7 +126,10 @@ class Instance:
 
     def residuals(self, x: Tensor) -> Tensor:
         """Return ‖y_r - A x‖², (R, S, d) → (R, S)."""
-        return (self.measured[:, None] - x @ self.matrix.T).square().sum(2)
+        if self.affine:
+            return (self.measured[:, None] - x @ self.matrix.T).square().sum(2)
+        seen = self._entries(self.seen(x.flatten(0, 1))).unflatten(0, tuple(x.shape[:2]))
+        return (self._entries(self.y)[:, None] - seen).square().sum(2)
 
 
 @dataclass(frozen=True)
@@ -188,6 +201,14 @@ def _latent_mixture(_: Tensor | None) -> Source:
     return _states(latent.mixture())
 
 
+def _latent_warp(_: Tensor | None) -> Source:
+    """Return states of two numbers behind a decoder that is not affine, conditioned by quadrature."""
+    prior = warp.prior()
+    assert isinstance(prior.prior, Mixture)
+    components = Components(prior.prior.weights, prior.prior.means, prior.prior.covariances)
+    return Source(prior, components.draw, partial(warp.Grid, prior), affine=False)
+
+
 def _states(prior: Latent) -> Source:
     """Return the source of the states of a latent prior, whose decoded signals are measured."""
     assert isinstance(prior.prior, Mixture)
@@ -200,10 +221,14 @@ PRIORS: dict[str, Build] = {
     "kernel": _kernel,
     "latent_gaussian": _latent_gaussian,
     "latent_mixture": _latent_mixture,
+    "latent_warp": _latent_warp,
 }
-"""Priors whose posterior has a closed form; each takes the images of a data set (N, C, H, W), or None."""
+"""Priors whose posterior has a closed form, or is found on a grid.
 
-LATENT = ("latent_gaussian", "latent_mixture")
+Each takes the images of a data set (N, C, H, W), or None.
+"""
+
+LATENT = ("latent_gaussian", "latent_mixture", "latent_warp")
 """Latent priors."""
 _NOISY = tuple(name for name, task in TASKS.items() if task["sigma_y"] > 0)
 """Tasks with a latent prior: without noise y is a signal of no state, but for the truth's."""
@@ -289,9 +314,13 @@ def _instance(source: Source, operator: Operator, sigma_y: float, count: int, ke
     matrix = _matrix(source.prior, operator, y[:1])
     measured = operator.where_measured(y[:1]).flatten() > 0
     short = y - _seen(source.prior, operator, torch.zeros_like(truths[:1])) if source.prior.latent else y
-    exact = source.condition(matrix, short.flatten(1)[:, measured], sigma_y)
+    exact = (
+        source.condition(matrix, short.flatten(1)[:, measured], sigma_y)
+        if source.affine
+        else source.condition(operator, y, sigma_y)
+    )
     draws = source.draw(2000, "prior", *key)
-    return Instance(source.prior, operator, matrix, sigma_y, truths, y, exact, draws)
+    return Instance(source.prior, operator, matrix, sigma_y, truths, y, exact, draws, source.affine)
 
 
 def _seen(prior: Prior, operator: Operator, x: Tensor) -> Tensor:

@@ -19,8 +19,11 @@ from posterity.certificates.tiers import Tier
 from posterity.diffusion.noise import Noise, generator
 from posterity.errors import PosterityError
 from posterity.samplers.base import Cost, Problem, Sampler
+from posterity.samplers.severity import Severity
+from posterity.wrappers.base import Wrapped
+from posterity.wrappers.flash import Flash
 
-__all__ = ["Evidence", "Pools", "draw", "restore"]
+__all__ = ["Evidence", "Pools", "draw", "posed", "restore"]
 
 T = TypeVar("T")
 
@@ -48,13 +51,27 @@ def restore(
     Rows of one measurement are samples of one item, unless ``items`` says otherwise.
     """
     items = rows if items is None else items
-    problem = Problem(instance.prior, instance.operator, instance.y[rows], instance.sigma_y, items)
-    samples = sampler.sample(problem, noise)
+    samples = sampler.sample(posed(sampler, instance, rows, items), noise)
     x = samples.x if samples.state is None else samples.state
     wanted = (len(rows), *instance.prior.state_shape)
     if tuple(x.shape) != wanted:
         raise PosterityError(f"the sampler returned a tensor of shape {tuple(x.shape)}, not {wanted}")
     return x.detach().double().flatten(1), samples.cost
+
+
+def posed(sampler: Sampler, instance: Instance, rows: Tensor, items: Tensor) -> Problem:
+    """Return the measurements ``rows`` (long, may repeat) as a problem for the sampler."""
+    parts = instance.prior, instance.operator, instance.y[rows], instance.sigma_y, items
+    return Problem(*parts, severities=_severities(sampler, instance, rows))
+
+
+def _severities(sampler: Sampler, instance: Instance, rows: Tensor) -> dict[str, Severity]:
+    """Return what a late start begins from: the exact mean and mean variance of a state, as severity "exact"."""
+    if not (isinstance(sampler, Wrapped) and any(isinstance(w, Flash) for w in sampler.wrappers)):
+        return {}
+    exact = instance.exact
+    mean = exact.mean[rows].unflatten(1, tuple(instance.prior.state_shape)).to(instance.prior.dtype)
+    return {"exact": Severity(mean, (exact.total_variance[rows] / instance.dim).to(mean))}
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,9 @@ def verify(
         list[int] | None, typer.Option(min=1, help="The same as --set steps=N; repeated, a row for each.")
     ] = None,
     given: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeated.")] = None,
+    wrap: Annotated[
+        list[str] | None, typer.Option(metavar="NAME|JSON", help="A wrapper around the methods, {NAME: settings}.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of measurements and noise.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cases at a time; as many as cores by default.")] = None,
     whole: Annotated[bool, typer.Option("--panel", help="Print every statistic of every row.")] = False,
@@ -84,6 +87,11 @@ def verify(
         entries += _everyone(chosen) if everyone else []
         entries += [_entry(n, chosen) for n in dict.fromkeys(samplers or []) if not everyone]
         entries += [{"file": str(file), "settings": chosen}] if file else []
+    if wrap:
+        around = [_wrapper(one) for one in wrap]
+        if file:
+            raise PosterityError("--wrap goes around methods; leave out --sampler, whose file may wrap its own")
+        entries = [{**entry, "wrap": around} for entry in entries]
     if dim is not None and task:
         raise PosterityError("--dim has a task of its own; leave --task out")
     every = [*PRIORS, *([] if tier == "quick" else PROCESSES)] if dim is None else [*TOYS]
@@ -133,6 +141,15 @@ def _parse(given: list[str]) -> dict[str, Any]:
         except json_reader.Unreadable:
             out[key] = value
     return out
+
+
+def _wrapper(given: str) -> dict[str, Any]:
+    """Return {name: settings} of a name, or of that as JSON; a late start begins from the exact posterior's mean."""
+    found = json_reader.parse(given, "--wrap") if given.startswith("{") else {given: {}}
+    if not isinstance(found, dict) or not all(isinstance(own, dict) for own in found.values()):
+        raise PosterityError(f"--wrap {given!r} is neither the name of a wrapper nor {{NAME: {{SETTING: VALUE}}}}")
+    begins = {"severity": "exact", "init": "calibrated"}
+    return {name: {**(begins if name == "flash" else {}), **own} for name, own in found.items()}
 
 
 def _entry(name: str, chosen: dict[str, Any]) -> dict[str, Any]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from posterity import samplers
+from posterity import samplers, wrappers
 from posterity.certificates.expectations import Key
 from posterity.certificates.foreign import Foreign
 from posterity.certificates.tiers import options
 from posterity.errors import PosterityError
 from posterity.samplers.base import Sampler
 from posterity.stages import _user_file
+from posterity.stages._settings import built
 
 __all__ = ["Subject", "subject"]
 
@@ -47,6 +48,9 @@ class Subject:
 def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
     """Build a subject from {method or file, settings, perhaps a name}, or from {sampler, name} of one that is built.
 
+    ``wrap`` of a method's entry is a list of wrappers, {name: settings} each.
+
+
     A class may name cheaper settings for a tier, a toy problem has published ones, and what is given has the last word.
 
     Raises:
@@ -57,7 +61,8 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
     given = dict(entry.get("settings") or {})
     if "file" not in entry:
         method = _method(entry["method"], given, tier, toy)
-        return replace(method, name=entry.get("name", method.name), method=method.name)
+        named = replace(method, name=entry.get("name", method.name), method=method.name)
+        return _wrapped(named, entry.get("wrap", ()))
     path = Path(entry["file"])
     if path.stem in samplers.names():
         raise PosterityError(f"{path}: {path.stem} is a sampler of posterity; give the file another name")
@@ -67,6 +72,17 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
             raise PosterityError(f"{path}: a function has no settings; {', '.join(given)} cannot be set")
         return Subject(path.stem, found, "{}", path)
     return _built(path.stem, found, given, path, tier, toy)
+
+
+def _wrapped(inner: Subject, around: Sequence[Mapping[str, Mapping[str, Any]]]) -> Subject:
+    """Return the subject in wrappers [{name: settings}], with their names behind its own; its method stays."""
+    if not around:
+        return inner
+    made = [(name, built(wrappers.find(name), own, f"--wrap {name}")) for one in around for name, own in one.items()]
+    settings = json.loads(inner.settings) | {"wrap": [{name: dict(own)} for one in around for name, own in one.items()]}
+    name = "_".join([inner.name, *(name for name, _ in made)])
+    sampler = wrappers.Wrapped(inner.sampler, tuple(wrapper for _, wrapper in made))
+    return replace(inner, name=name, sampler=sampler, settings=json.dumps(settings, sort_keys=True))
 
 
 def _method(name: str, given: dict[str, Any], tier: str, toy: bool) -> Subject:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from posterity.certificates.cases import Instance
 from posterity.certificates.conditional import Conditional
-from posterity.certificates.evidence import Evidence
+from posterity.certificates.evidence import Evidence, posed
 from posterity.certificates.finding import Finding
 from posterity.certificates.probing import Streams
 from posterity.certificates.statistics._estimates import BY_DRAWS_ALONE, closed
 from posterity.diffusion.levels import Level
 from posterity.priors.around import Around
 from posterity.priors.base import Prediction, Prior
-from posterity.samplers.base import Problem, Sampler
+from posterity.samplers.base import Sampler
 
 __all__ = ["examine", "states"]
 
@@ -45,6 +46,8 @@ def examine(evidence: Evidence) -> list[Finding]:
         ours.append(_numbers(law, x))
         drawn.append(_numbers(law, law.draw(PATHS, "trajectory", f"{t.t:.12g}", evidence.seed)[0]))
         sigmas.append(t.noise)
+    if not sigmas:
+        return [Finding("trajectory", note="it makes no call")]
     return _findings(torch.stack(ours), torch.stack(drawn), sigmas, several=exact.weights.shape[1] > 1)
 
 
@@ -65,6 +68,8 @@ class _Watched(Around):
 def states(sampler: Sampler, instance: Instance, seed: int) -> dict[Level, Tensor]:
     """Return {level: x_t of all paths, (PATHS, d)}, the noisiest first; with time travel, of the last visit."""
     visited = sorted(_run(sampler, instance, seed, 1, None), key=lambda level: level.noise)
+    if not visited:
+        return {}
     sigma = torch.tensor([level.noise for level in visited], dtype=torch.float64).log()
     wanted = torch.linspace(float(sigma[0]), float(sigma[-1]), LEVELS, dtype=sigma.dtype)
     nearest = (sigma - wanted[:, None]).abs().argmin(1).tolist()
@@ -78,7 +83,8 @@ def _run(
     prior = _Watched(instance.prior, levels)
     rows = torch.zeros(paths, dtype=torch.long)
     noise = Streams(seed + (1 << 41), ["0"] * paths, range(paths))
-    sampler.sample(Problem(prior, instance.operator.rows(rows), instance.y[rows], instance.sigma_y, rows), noise)
+    given = replace(posed(sampler, instance, rows, rows), prior=prior, operator=instance.operator.rows(rows))
+    sampler.sample(given, noise)
     return {level: x.double() for level, x in prior.seen.items()}
 
 
