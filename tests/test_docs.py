@@ -18,10 +18,15 @@ import yaml
 from PIL import Image
 
 from posterity import configuration
+from posterity.artifacts import store
 from posterity.diffusion.noise import Noise
 from posterity.operators.build import build
 from posterity.priors.kernel import Kernel
 from posterity.samplers.base import Problem
+from posterity.stages import study
+from posterity.study.practice import face
+from posterity.study.served.desk import Desk
+from posterity.study.served.terms import parse
 from posterity.wrappers.base import Wrapped
 from posterity.wrappers.diversity import Diversity
 
@@ -50,10 +55,14 @@ OWN = ROOT / "docs" / "own-pictures.md"
 """Its commands build on one another."""
 
 
+STUDY = ROOT / "docs" / "study.md"
+"""Its commands are about a study that is served, and answered in between."""
+
+
 def commands() -> list[str]:
     """By line; one that reads what the line before it in its block wrote comes with that one."""
     found = set()
-    for block in (block for block in blocks("sh") if block.page != OWN):
+    for block in (block for block in blocks("sh") if block.page not in (OWN, STUDY)):
         before = ""
         for line in lines(block):
             found.add(f"{before}\n{line}" if " --from " in line else line)
@@ -111,6 +120,59 @@ def test_ones_own_pictures_become_an_experiment(tmp_path: Path) -> None:
         said.append(done.stdout)
     assert "snakemake --configfile config/config.yaml config/experiments/holiday.yaml" in said[0]
     assert "configuration: valid" in said[1] and "sampler=ddnm_guided" in said[2] and "task=inpaint_own" in said[2]
+
+
+def test_a_study_is_served_and_analysed(tmp_path: Path) -> None:
+    """The page's commands in their order, on a small study of that name; two people answer while it is served."""
+    folder = tmp_path / "results" / "study" / "diversity"
+    package_study(folder)
+    for command in (line for block in blocks("sh") if block.page == STUDY for line in lines(block)):
+        words = [str(BIN / "posterity"), *shlex.split(command)[1:]]
+        if words[1:3] == ["study", "serve"]:
+            server = subprocess.Popen([*words, "--port", "0"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+            try:
+                assert "/diversity/  answers: results/study/diversity/answers.sqlite" in str(server.stdout.readline())  # type: ignore[union-attr]
+                answer_study(folder)
+            finally:
+                server.terminate()
+                server.wait(30)
+            continue
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, command + done.stdout[-2000:] + done.stderr[-2000:]
+    rows = store.read(folder / "people.parquet", "tables").to_pylist()
+    assert {row["table"]: row["count"] for row in rows} == {"paired_diversity": 8, "paired_diversity_effects": 8}
+    assert (folder / "hit" / "hit.xml").is_file()
+
+
+def package_study(folder: Path) -> None:
+    """Make a study of four images."""
+    run = {"dataset": "d", "task": "t", "prior": "p", "sampler": "ddnm"}
+    drawn = [face(n % 5, n // 5) for n in range(10)]
+    samples = [
+        run | {"item": f"i{i}", "sample": s, "signal": {"bytes": one}} for i in range(4) for s, one in enumerate(drawn)
+    ]
+    sets = [run | {"item": f"i{i}", "subset": name, "rank": r, "sample": r + first}
+            for i in range(4) for name, first in (("random", 0), ("fps", 5)) for r in range(5)]  # fmt: skip
+    about = {"settings": {"sampler": {"name": "ddnm", "method": "ddnm", "settings": {}, "wrap": []}}}
+    store.write(folder / "samples.parquet", "samples", samples, about)
+    store.write(folder / "subsets.parquet", "subsets", sets, {})
+    settings = {"experiment": "diversity", "comparisons": [{"study": "paired_diversity", "approach": "fps"}]}
+    inputs = [folder / "samples.parquet", folder / "subsets.parquet"]
+    study.run(settings, inputs=inputs, output=folder / "questions.parquet", assets=folder)
+
+
+def answer_study(folder: Path) -> None:
+    """Answer as two people, at a desk beside the server's on the same file."""
+    desk = Desk(folder, parse({}))
+    for number in (1, 2):
+        key = {"key": f"{number:032x}"}
+        begun = desk.begin(key | {"participant": f"P{number}", "consent": True, "design": desk.design})
+        checks = desk.book.find(f"p{number}").checks  # type: ignore[union-attr]
+        for n, question in enumerate(begun["asked"]):
+            answer = checks.get(question, ("left", "right")[(n + number) % 2])
+            desk.answer(key | {"question": question, "answer": answer, "milliseconds": 900})
+        desk.finish(key)
+    desk.book.close()
 
 
 @pytest.mark.parametrize("block", [b for b in blocks("python") if b.run], ids=str)

@@ -12,6 +12,7 @@ from posterity.commands.overview import doctor, schema
 from posterity.commands.plan import plan
 from posterity.commands.redraw import redraw
 from posterity.commands.restore import restore
+from posterity.commands.serving import hit, people, power, serve
 from posterity.commands.stages import STAGES, study
 from posterity.commands.verify import Tiers, verify
 from posterity.commands.why import why
@@ -24,6 +25,8 @@ app = Posterity(
 )
 for _stage in STAGES:
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)
+for _command in (serve, people, power, hit):
+    study.command()(_command)
 app.add_typer(study, name="study", rich_help_panel="Stages")
 app.command(rich_help_panel="Overview")(restore)
 app.add_typer(new, name="new", rich_help_panel="Overview")

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from posterity.artifacts import store
-from posterity.study.practice import _face
+from posterity.study.practice import face
 
 _FLAGS = [
     "--headless",
@@ -70,7 +70,7 @@ def inputs(tmp_path_factory):
     ):  # fmt: skip
         about = {"settings": {"sampler": {"name": sampler, "method": "ddnm", "settings": {}, "wrap": wrap}}}
         rows = [
-            run | {"sampler": sampler, "item": item, "sample": s, "signal": {"bytes": _face((skin + n) % 5, mouth)}}
+            run | {"sampler": sampler, "item": item, "sample": s, "signal": {"bytes": face((skin + n) % 5, mouth)}}
             for n, item in enumerate(items) for s, (skin, mouth) in enumerate(drawn)
         ]  # fmt: skip
         store.write(root / f"{sampler}.parquet", "samples", rows, about)

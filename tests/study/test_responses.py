@@ -242,7 +242,7 @@ def test_files_that_cannot_be_read_are_told_together(tmp_path, asked):
     lines = _refused(tmp_path, [paths[0], good, tmp_path / "a.txt", *paths[1:]]).splitlines()
     assert len(lines) == 6 and lines[-1] == "… and 3 more files that cannot be read"
     assert lines[0] == f"{paths[0]} cannot be read (No such file or directory)"
-    assert lines[1] == f"responses {tmp_path / 'a.txt'} end in '.txt', expected one of .csv, .json, .parquet"
+    assert lines[1] == f"responses {tmp_path / 'a.txt'} end in '.txt', expected one of .csv, .json, .parquet, .sqlite"
 
 
 def test_an_answer_given_twice_is_told_with_both_files(tmp_path, asked):

@@ -340,7 +340,7 @@ STAGES = (
     report,
 )  # fmt: skip
 
-study = typer.Typer(help="The user study: make its page, analyse its answers.", no_args_is_help=True)
+study = typer.Typer(help="The user study: make its page, serve it, analyse its answers.", no_args_is_help=True)
 
 
 @study.command(cls=ManyCommand)

@@ -299,4 +299,5 @@ def _downstream(plan: Plan, c: Checked, name: str) -> None:
     if study.get("responses") or asked["simulate"]:
         plan.responses[name] = list(study.get("responses", []))
         analysis = {"seed": c.config["seed"], "replicates": study.get("replicates", 10000)}
-        plan.add("analyse", (name,), analysis | ({"partial": True} if study.get("partial") else {}))
+        analysis |= {key: study[key] for key in ("partial", "effects", "failures") if study.get(key)}
+        plan.add("analyse", (name,), analysis)

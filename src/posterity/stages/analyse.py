@@ -13,6 +13,7 @@ from posterity.errors import PosterityError
 from posterity.study.analyse import score
 from posterity.study.design import limit
 from posterity.study.responses import Named, check, from_page, listed
+from posterity.study.served.reading import from_book
 from posterity.study.sheet import from_csv
 
 __all__ = ["run"]
@@ -26,37 +27,45 @@ def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], out
 
     Arguments:
         settings: ``seed`` and ``replicates`` of the bootstrap; ``partial`` (false) analyses participants who did not
-            finish, too.
-        responses: files that the page saved (.json), spreadsheets (.csv) and artifacts "responses" (.parquet).
+            finish, too; ``effects`` (false) adds what a mixed-effects model says; ``failures`` (0) is how many
+            attention checks of a served study one may fail.
+        responses: files that the page saved (.json), of answers to a served study (.sqlite), spreadsheets (.csv) and
+            artifacts "responses" (.parquet).
     """
     asked = store.read(questions, "questions").to_pylist()
-    broken = list[str]()
-    given = list(_named(responses, broken))
+    broken, inattentive = list[str](), list[str]()
+    given = list(_named(responses, broken, inattentive, int(settings.get("failures", 0))))
     if broken:
         raise PosterityError("\n".join(listed(broken, "files that cannot be read")))
     checked = check(given, asked, limit(store.provenance(questions)), bool(settings.get("partial", False)))
+    checked.aside[:0] = inattentive
     for line in listed(checked.aside, "set aside"):
         _log.warning("set aside: %s", line)
     if not checked.rows:
         why = f" ({checked.aside[0]})" if checked.aside else ""
         raise PosterityError(f"there is no answer to {questions} that can be analysed{why}; "
                              "give the files that its page saved as --responses")  # fmt: skip
-    rows = score(asked, checked.rows, int(settings.get("replicates", 10000)), int(settings.get("seed", 0)))
+    replicates, seed = int(settings.get("replicates", 10000)), int(settings.get("seed", 0))
+    rows = score(asked, checked.rows, replicates, seed, bool(settings.get("effects", False)))
     origin = {"settings": settings, "participants": checked.participants, "set aside": checked.aside}
     store.write(output, "tables", rows, origin)
     _log.info("answers of %d participants are analysed", checked.participants)
 
 
-def _named(responses: list[Path], broken: list[str]) -> Iterator[Named]:
+def _named(responses: list[Path], broken: list[str], inattentive: list[str], failures: int) -> Iterator[Named]:
     """Every file is read once; what is wrong with it goes to ``broken``."""
     for path in dict.fromkeys(responses):
         try:
             if path.suffix == ".parquet":
                 yield from ((str(path), row) for row in store.read(path, "responses").to_pylist())
+            elif path.suffix == ".sqlite":
+                rows, aside = from_book(path, failures)
+                inattentive += aside
+                yield from rows
             elif path.suffix in _TEXTS:
                 yield from _TEXTS[path.suffix](json_reader.bounded(path), str(path))
             else:
-                valid = ", ".join((*_TEXTS, ".parquet"))
+                valid = ", ".join((*_TEXTS, ".parquet", ".sqlite"))
                 raise PosterityError(f"responses {path} end in {path.suffix!r}, expected one of {valid}")
         except PosterityError as error:
             broken.append(str(error))

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posterity.study import effects
+
 __all__ = ["bootstrap", "score"]
 
 Counts = NDArray[np.int64]
@@ -32,43 +34,63 @@ def bootstrap(successes: Counts, answers: Counts, replicates: int, rng: np.rando
 
 
 def score(
-    questions: Sequence[Mapping[str, Any]], responses: Sequence[Mapping[str, Any]], replicates: int, seed: int
-) -> list[dict[str, Any]]:
+    questions: Sequence[Mapping[str, Any]], responses: Sequence[Mapping[str, Any]], replicates: int, seed: int,
+    with_effects: bool = False,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of the artifact "tables": a percentage for each study (``table``), run (``row``), approach (``column``).
 
     ``row`` is "dataset/task/prior/sampler"; simulated and real respondents are never mixed. ``published`` stays
     null: the paper gives these numbers in plots only.
+
+    Arguments:
+        questions: rows of the artifact "questions".
+        responses: rows of the artifact "responses", with a participant each where ``with_effects``.
+        replicates: of the bootstrap.
+        seed: of all draws.
+        with_effects: adds for each percentage the one of the mixed-effects model, in a table "STUDY_effects".
     """
     asked = {q["question"]: (q, *_compared(q)) for q in questions if not q["practice"]}
-    groups: dict[tuple[Any, ...], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[tuple[Any, ...], dict[str, list[tuple[str, bool]]]] = defaultdict(lambda: defaultdict(list))
     for response in responses:
         q, *compared = asked[response["question"]]
-        groups[*compared, bool(response["simulated"])][q["item"]].append(_success(q, response["answer"]))
-    rows = []
+        answer = (str(response.get("participant")), _success(q, response["answer"]))
+        groups[*compared, bool(response["simulated"])][q["item"]].append(answer)
+    rows, modelled = [], []
     for key in sorted(groups, key=str):
         study, run, approach, against, simulated = key
         items = groups[key]
-        successes = np.array([sum(items[i]) for i in sorted(items)])
+        successes = np.array([sum(success for _, success in items[i]) for i in sorted(items)])
         answers = np.array([len(items[i]) for i in sorted(items)])
         # a generator of its own for each number: other groups cannot change an interval
         name = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "big")
         low, high = bootstrap(successes, answers, replicates, np.random.default_rng([seed, name]))
         note = [f"against {against}"] if against else ["said yes"]
         note += ["simulated respondent"] if simulated else []
-        rows.append(
-            {
-                "experiment": _experiment(questions),
-                "table": study,
-                "row": run,
-                "column": approach,
-                "value": 100 * float(successes.sum() / answers.sum()),
-                "low": low,
-                "high": high,
-                "count": int(answers.sum()),
-                "note": ", ".join(note),
-            }
-        )
-    return rows
+        row = {
+            "experiment": _experiment(questions),
+            "table": study,
+            "row": run,
+            "column": approach,
+            "value": 100 * float(successes.sum() / answers.sum()),
+            "low": low,
+            "high": high,
+            "count": int(answers.sum()),
+            "note": ", ".join(note),
+        }
+        rows.append(row)
+        modelled += _modelled(row, items, seed) if with_effects else []
+    return rows + modelled
+
+
+def _modelled(row: dict[str, Any], items: Mapping[str, list[tuple[str, bool]]], seed: int) -> list[dict[str, Any]]:
+    """Return the row of the mixed-effects model beside a row; none where there is one participant or one image."""
+    each = [(item, who, success) for item, answers in sorted(items.items()) for who, success in answers]
+    found = effects.fit([s for *_, s in each], [who for _, who, _ in each], [item for item, *_ in each], seed)
+    if found is None:
+        return []
+    said = f"{row['note']}, mixed effects: people differ by {found.people:.2g}, images by {found.images:.2g} logits"
+    told = {"value": found.value, "low": found.low, "high": found.high, "note": said}
+    return [row | told | {"table": f"{row['table']}_effects"}]
 
 
 def _compared(question: Mapping[str, Any]) -> tuple[str, str, str, str | None]:

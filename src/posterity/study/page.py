@@ -20,8 +20,9 @@ from posterity.assets import checksum
 from posterity.study.design import STUDIES, Design, Pools, about, asked_of_each, fingerprint, images
 from posterity.study.practice import Practice
 
-__all__ = ["build", "engine", "readme", "schema"]
+__all__ = ["Album", "assemble", "build", "content_of", "engine", "readme", "schema", "sets"]
 
+_DESIGN = '<script id="design" type="application/json">'
 
 _README = """\
 User study {experiment}
@@ -51,11 +52,11 @@ the page:
 """
 
 
-class _Album:
+class Album:
     """Every picture once, in the order of first appearance, as base64."""
 
-    def __init__(self) -> None:
-        self.pictures: list[str] = []
+    def __init__(self, pictures: Sequence[str] = ()) -> None:
+        self.pictures = list(pictures)
         self._place: dict[bytes, int] = {}
 
     def add(self, png: bytes) -> int:
@@ -74,7 +75,7 @@ def build(
         rows: questions without practice, in shuffled order.
         program: the JavaScript that runs the trials, from :func:`engine`.
     """
-    album = _Album()
+    album = Album()
     blocks = []
     for study in STUDIES:
         asked = [_question(r, pools, album) for r in rows if r["study"] == study]
@@ -90,17 +91,43 @@ def build(
         "blocks": blocks,
         "pictures": album.pictures,
     }
+    return assemble(content, program)
+
+
+def assemble(content: Mapping[str, Any], program: str, served: bool = False) -> str:
+    """Return the page.
+
+    Arguments:
+        content: what it asks.
+        program: the JavaScript that runs the trials.
+        served: it sends answers to the server that it came from.
+    """
     page = _template("page.html")
+    policy = "default-src 'none';"
     parts = {
-        "TITLE": html.escape(design.experiment),
+        "POLICY": f"{policy} connect-src 'self';" if served else policy,
+        "TITLE": html.escape(str(content["experiment"])),
         "STYLE": _template("style.css"),
         "ENGINE": program.replace("</script", "<\\/script"),
-        "PROGRAM": _template("study.js"),
-        "DESIGN": json.dumps(content, separators=(",", ":")).replace("</", "<\\/"),
+        "PROGRAM": _template("study.js") + (_template("served.js") if served else "") + "\nwelcome();\n",
+        "DESIGN": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
     }
     for name, part in parts.items():
         page = page.replace(f"%{name}%", part, 1)
     return page
+
+
+def content_of(page: str) -> dict[str, Any]:
+    """Return what a page of :func:`build` asks.
+
+    Raises:
+        ValueError: where it is no such page.
+    """
+    _, mark, rest = page.partition(_DESIGN)
+    if not mark:
+        raise ValueError("is no page of a study")
+    found: dict[str, Any] = json.loads(rest.partition("</script>")[0])
+    return found
 
 
 def engine(assets: Path) -> tuple[str, str]:
@@ -127,18 +154,18 @@ def readme(rows: Sequence[Mapping[str, Any]], design: Design, ran_by: str) -> st
     return _README.format(experiment=design.experiment, listed=listed, limit=limit, licences=licences, ran_by=ran_by)
 
 
-def _question(row: Mapping[str, Any], pools: Pools, album: _Album) -> dict[str, Any]:
+def _question(row: Mapping[str, Any], pools: Pools, album: Album) -> dict[str, Any]:
     left, right, target = images(row, pools)
     group = hashlib.sha256(about(row).encode()).hexdigest()[:8]
-    return {"id": row["question"], "group": group, **_sets(left, right, target, album)}
+    return {"id": row["question"], "group": group, **sets(left, right, target, album)}
 
 
-def _practice(tried: Practice, album: _Album) -> dict[str, Any]:
-    shown = _sets(tried.left, tried.right, tried.target, album)
+def _practice(tried: Practice, album: Album) -> dict[str, Any]:
+    shown = sets(tried.left, tried.right, tried.target, album)
     return {"id": tried.row["question"], "correct": tried.correct, "because": tried.because, **shown}
 
 
-def _sets(left: list[bytes], right: list[bytes], target: bytes | None, album: _Album) -> dict[str, Any]:
+def sets(left: list[bytes], right: list[bytes], target: bytes | None, album: Album) -> dict[str, Any]:
     aim = None if target is None else album.add(target)
     return {"target": aim, "sets": [[album.add(p) for p in s] for s in (left, right) if s]}
 

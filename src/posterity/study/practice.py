@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Practice", "practice"]
+__all__ = ["Practice", "face", "practice"]
 
 _SKINS = ("#f2c14e", "#7fb685", "#6fa8dc", "#e08e79", "#b39ddb")
 _SIDE, _FINE = 128, 4
@@ -38,7 +38,7 @@ def practice(experiment: str, study: str, count: int) -> list[Practice]:
 
 
 def _set(looks: tuple[tuple[int, int], ...], count: int) -> list[bytes]:
-    return [_face(*looks[i % len(looks)]) for i in range(count)]
+    return [face(*looks[i % len(looks)]) for i in range(count)]
 
 
 def _diversity(first: bool, count: int) -> Any:
@@ -51,12 +51,12 @@ def _diversity(first: bool, count: int) -> Any:
 def _coverage(first: bool, count: int) -> Any:
     shown = _set(_SPREAD[:4], count)
     if first:
-        return shown, [], _face(2, 2), "yes", "One face of the set is the target itself."
-    return shown, [], _face(4, 4), "no", "No face of the set has this colour and this mouth."
+        return shown, [], face(2, 2), "yes", "One face of the set is the target itself."
+    return shown, [], face(4, 4), "no", "No face of the set has this colour and this mouth."
 
 
 def _quality(first: bool, count: int) -> Any:
-    clean, spoiled = [_face(3 if first else 1, 1)], [_face(3 if first else 1, 1, spoiled=True)]
+    clean, spoiled = [face(3 if first else 1, 1)], [face(3 if first else 1, 1, spoiled=True)]
     because = "The other picture is covered with coloured specks."
     return *((clean, spoiled) if first else (spoiled, clean)), None, "left" if first else "right", because
 
@@ -64,7 +64,7 @@ def _quality(first: bool, count: int) -> Any:
 _PARTS = {"paired_diversity": _diversity, "coverage": _coverage, "paired_quality": _quality}
 
 
-def _face(skin: int, mouth: int, spoiled: bool = False) -> bytes:
+def face(skin: int, mouth: int, spoiled: bool = False) -> bytes:
     """A drawn face as PNG, 128×128 RGB."""
     from PIL import Image, ImageDraw
 

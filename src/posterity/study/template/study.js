@@ -2,6 +2,8 @@
 
 const design = JSON.parse(document.getElementById("design").textContent);
 const stage = document.getElementById("stage");
+/* What sends answers away, where the page came from a server: served.js. */
+let service = null;
 
 const WORDS = {
   paired_diversity: {
@@ -234,12 +236,13 @@ function drawn(participant) {
 
 function timeline(session) {
   const answered = new Set(session.responses.map((r) => r.question));
-  const mine = drawn(session.participant);
+  const mine = service ? service.assigned(session) : drawn(session.participant);
   const done = () => session.responses.filter((r) => !r.question.startsWith("practice-")).length;
   const record = (data) => {
     const { question, study, answer, milliseconds } = data;
     session.responses.push({ question, study, answer, milliseconds });
     keep(session);
+    if (service) service.deliver(session);
     showProgress(done(), mine.length);
   };
   const out = [];
@@ -308,8 +311,10 @@ function welcome() {
     make("h1", {}, "Thank you for taking part"),
     make("p", {}, `You will compare pictures and answer up to ${total} short questions. This takes about ` +
       `${Math.max(2, Math.ceil((total * 8) / 60))} minutes. There is no time limit; your first impression is fine.`),
-    make("p", {}, "Your answers stay in this browser until the end, where you save them as a file. " +
+    make("p", {}, service ? "Every answer is sent as you give it. If you have to stop, open this page again later in this " +
+      "browser and go on." : "Your answers stay in this browser until the end, where you save them as a file. " +
       "If you have to stop, open this page again later and go on."),
+    ...(service ? service.consent() : []),
     make("label", { for: "participant" }, "Your participant number"),
     field,
     make("div", { class: "actions" }, make("button", { class: "primary", type: "submit" }, kept(expected) ? "Go on" : "Start")));
@@ -318,7 +323,9 @@ function welcome() {
     const participant = field.value.trim();
     if (!participant) return;
     const fresh = { experiment: design.experiment, design: design.fingerprint, participant, responses: [] };
-    run(kept(participant) ?? fresh);
+    const session = kept(participant) ?? fresh;
+    if (service) service.begin(session);
+    else run(session);
   });
   stage.replaceChildren(form);
   field.focus();
@@ -329,7 +336,8 @@ async function run(session) {
   stage.replaceChildren();
   const trials = timeline(session);
   if (trials.length > 0) await initJsPsych({ display_element: "stage" }).run(trials);
-  farewell(session);
+  if (service) service.finish(session);
+  else farewell(session);
 }
 
 function farewell(session) {
@@ -352,5 +360,3 @@ function farewell(session) {
         make("button", { type: "button", id: "another", onclick: another }, "Next participant"))));
   save(session);
 }
-
-welcome();
