@@ -173,6 +173,8 @@ class _Analyse(_Settings):
     seed: Seed = 0
     replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     partial: bool = False
+    effects: bool = False
+    failures: int = 0
 
 
 _OF: Mapping[str, type[BaseModel]] = {

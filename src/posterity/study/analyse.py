@@ -78,17 +78,17 @@ def score(
             "note": ", ".join(note),
         }
         rows.append(row)
-        modelled += _modelled(row, items, seed) if with_effects else []
+        modelled += _modelled(row, items) if with_effects else []
     return rows + modelled
 
 
-def _modelled(row: dict[str, Any], items: Mapping[str, list[tuple[str, bool]]], seed: int) -> list[dict[str, Any]]:
-    """Return the row of the mixed-effects model beside a row; none where there is one participant or one image."""
+def _modelled(row: dict[str, Any], items: Mapping[str, list[tuple[str, bool]]]) -> list[dict[str, Any]]:
+    """Return the row of the mixed-effects model beside a row; none where the model has nothing to tell."""
     each = [(item, who, success) for item, answers in sorted(items.items()) for who, success in answers]
-    found = effects.fit([s for *_, s in each], [who for _, who, _ in each], [item for item, *_ in each], seed)
+    found = effects.fit([s for *_, s in each], [who for _, who, _ in each], [item for item, *_ in each])
     if found is None:
         return []
-    said = f"{row['note']}, mixed effects: people differ by {found.people:.2g}, images by {found.images:.2g} logits"
+    said = f"{row['note']}, mixed effects: people differ by {found.people:.2g} %, images by {found.images:.2g} %"
     told = {"value": found.value, "low": found.low, "high": found.high, "note": said}
     return [row | told | {"table": f"{row['table']}_effects"}]
 

@@ -1,9 +1,10 @@
-"""The share of answers for an approach by a logistic mixed-effects model: participants and images differ.
+"""The share of answers for an approach by a mixed-effects model: participants and images differ.
 
-An answer of participant j to a question about image i counts for the approach with probability
-logit⁻¹(β + u_j + v_i), u_j ~ N(0, σ_u²), v_i ~ N(0, σ_v²). What is told is the share that a new participant would
-have on a new image, the mean of logit⁻¹(β + u + v) over both. The model is fitted by statsmodels (Laplace approximation
-around the most probable values, with a weak prior on β and on the logarithms of σ_u and σ_v).
+An answer of participant j to a question about image i is 1 where it counts for the approach and 0 where not:
+β + u_j + v_i + ε, with variances σ_u², σ_v² and σ². β is the share that new participants would have on new images.
+statsmodels fits the model by restricted maximum likelihood. It is linear: of the logistic models that statsmodels has
+for crossed effects, the Laplace approximation loses σ_u, and the intervals of the variational one are too narrow (13 of
+20 hold the truth in the test's simulation, 19 of 20 here).
 """
 
 from __future__ import annotations
@@ -17,19 +18,9 @@ from numpy.typing import NDArray
 
 __all__ = ["Effects", "fit"]
 
-_DRAWS = 4000
-"""Of the parameters, for the interval."""
-_NODES = 40
-"""Of Gauss-Hermite quadrature."""
-_PRIOR_SD = (3.0, 1.0)
-"""Standard deviations of the priors: of β, and of the logarithms of σ_u and σ_v."""
-
 
 class Effects(NamedTuple):
-    """The share of answers in percent with its 95 % interval, and how far people and images differ.
-
-    ``people`` and ``images`` are σ_u and σ_v in logits.
-    """
+    """The share of answers in percent with its 95 % interval, and σ_u and σ_v (``people``, ``images``) in percent."""
 
     value: float
     low: float
@@ -38,53 +29,42 @@ class Effects(NamedTuple):
     images: float
 
 
-def fit(successes: Sequence[bool], people: Sequence[str], images: Sequence[str], seed: int = 0) -> Effects | None:
+def fit(successes: Sequence[bool], people: Sequence[str], images: Sequence[str]) -> Effects | None:
     """Fit the model to answers, one entry each.
+
+    The interval takes the quantile of Student's t with as many degrees of freedom as the fewer of participants and
+    images allow.
 
     Arguments:
         successes: whether an answer counts for the approach.
         people: who gave it.
         images: which image the question is about.
-        seed: of the draws for the interval.
 
     Returns:
-        None where there are fewer than two participants or two images.
+        None where nothing can be told of differences: one participant, one image, or answers that all agree.
     """
-    from scipy import sparse
-    from statsmodels.genmod.bayes_mixed_glm import BinomialBayesMixedGLM
+    from scipy import stats
+    from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
-    person, image = _codes(people), _codes(images)
-    if min(person.max(), image.max()) < 1:
+    said, parts = np.asarray(successes, dtype=float), [_indicators(people), _indicators(images)]
+    fewest = min(part.shape[1] for part in parts)
+    if fewest < 2 or said.min() == said.max():
         return None
-    rows, columns = np.arange(len(person)), np.concatenate([person, person.max() + 1 + image])
-    groups = np.repeat([0, 1], [person.max() + 1, image.max() + 1])
-    design = sparse.csr_matrix((np.ones(2 * len(rows)), (np.tile(rows, 2), columns)))
-    model = BinomialBayesMixedGLM(
-        np.asarray(successes, dtype=float),
-        np.ones((len(rows), 1)),
-        design,
-        groups,
-        vcp_p=_PRIOR_SD[1],
-        fe_p=_PRIOR_SD[0],
-    )
+    names = [[[str(k) for k in range(part.shape[1])]] for part in parts]
+    spec = VCSpec(["people", "images"], names, [[part] for part in parts])
+    model = MixedLM(said, np.ones((len(said), 1)), np.zeros(len(said)), exog_vc=spec)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a search that ends at the precision of the machine
-        found = model.fit_map(rng=np.random.default_rng(seed))
-    mean = np.array([*found.fe_mean, *found.vcp_mean])
-    covariance = np.asarray(found.cov_params())[:3, :3]
-    draws = np.random.default_rng([seed, 1]).multivariate_normal(mean, covariance, _DRAWS, check_valid="ignore")
-    low, high = np.percentile(_shares(draws), (2.5, 97.5))
-    u, v = np.exp(mean[1:])
-    return Effects(100 * float(_shares(mean[None])[0]), 100 * float(low), 100 * float(high), float(u), float(v))
+        warnings.simplefilter("ignore")  # where people or images do not differ, the best σ is 0
+        found = model.fit(reml=True, method=["lbfgs", "powell"])
+    value, error = 100 * float(found.fe_params[0]), 100 * float(found.bse_fe[0])
+    half = float(stats.t.ppf(0.975, fewest - 1)) * error
+    if not np.isfinite(half):
+        return None
+    u, v = 100 * np.sqrt(np.maximum(found.vcomp, 0))
+    return Effects(value, max(value - half, 0.0), min(value + half, 100.0), float(u), float(v))
 
 
-def _shares(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of logit⁻¹ over people and images, for rows (β, log σ_u, log σ_v)."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    spread = np.sqrt(np.exp(2 * np.clip(parameters[:, 1:], -20, 4)).sum(1))
-    logits = parameters[:, :1] + spread[:, None] * nodes
-    return np.asarray((1 / (1 + np.exp(-logits))) @ weights / weights.sum())
-
-
-def _codes(names: Sequence[Any]) -> NDArray[np.int64]:
-    return np.unique(np.asarray(names, dtype=str), return_inverse=True)[1].astype(np.int64)
+def _indicators(names: Sequence[Any]) -> NDArray[np.float64]:
+    """Return a column for each name, 1 where it stands."""
+    found, codes = np.unique(np.asarray(names, dtype=str), return_inverse=True)
+    return np.eye(len(found))[codes]
