@@ -62,6 +62,10 @@ class Parameters(NamedTuple):
         """Return those of the rows ``index`` (long, may repeat)."""
         return Parameters(*(p[:, index] for p in self))
 
+    def repeated(self, count: int) -> Parameters:
+        """Return each row ``count`` times in turn; the gradient is a sum, where that of ``rows`` is a scatter."""
+        return Parameters(*(p[:, :, None].expand(-1, -1, count, *p.shape[2:]).flatten(1, 2) for p in self))
+
 
 @dataclass(frozen=True)
 class Family:

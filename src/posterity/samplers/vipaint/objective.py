@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -72,8 +72,7 @@ class Objective:
             draws: B for each item.
         """
         items, count = draws.chain.shape[1:3]
-        member = torch.arange(items, device=draws.chain.device).repeat_interleave(count)
-        of_draws = family.rows(member)
+        of_draws = replace(family, parameters=family.parameters.repeated(count))
         # down the chain
         z = of_draws.top().draw(draws.chain[0].flatten(0, 1))
         prior = self.above(problem, family.top(), z.unflatten(0, (items, count)), draws.above, draws.u)

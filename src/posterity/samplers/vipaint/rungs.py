@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -125,7 +126,7 @@ class Exact:
         """Return how the known mean at s depends on the ξ behind z_t."""
         return Bridge.between(self.top, s, t).clean * math.sqrt(self.top.alpha_bar / t.alpha_bar - 1)
 
-    @property
+    @cached_property
     def _constant(self) -> float:
         """The part of all terms that depends on schedules alone, of one entry."""
         total = 0.0
