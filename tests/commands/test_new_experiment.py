@@ -115,3 +115,25 @@ def test_outside_the_repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = began("mine", "--folder", ".")
     assert done.exit_code == 2 and done.stderr == "there is no config/config.yaml; run this in the repository\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "said"),
+    [
+        ("a" * 300, "pictures", "has 100 letters at most"), ("mine", "~no_such_person/x", "no such home folder"),
+        ("mine", "a" * 5000, "cannot be used (File name too long)"), ("mine", "text", "is not a readable image"),
+        ("mine", "small-mask", "masks/p.png has 20x30 pixels"), ("mine", "/dev/null", "is neither a folder"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_an_experiment_is_one_line_and_leaves_nothing(tree, name, folder, said):
+    (tree / "text").mkdir()
+    (tree / "text" / "p.png").write_text("no picture")
+    picture(tree / "small-mask" / "p.png", 0)
+    picture(tree / "small-mask" / "masks" / "p.png", 1)
+    Image.open(tree / "small-mask" / "masks" / "p.png").transpose(Image.Transpose.ROTATE_90).save(
+        tree / "small-mask" / "masks" / "p.png"
+    )
+    done = began(name, "--folder", folder)
+    assert done.exit_code == 2 and said in done.stderr and "Traceback" not in done.output, done.output
+    assert len([line for line in done.stderr.splitlines() if "left out" not in line]) == 1
+    assert not list(Path("config").rglob(f"{name:.20}*"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from posterity.diffusion.noise import Noise
+from posterity.errors import PosterityError
 from posterity.operators.base import Operator
 from posterity.samplers.base import Problem, Sampler
 
@@ -50,4 +51,9 @@ class Foreign(Sampler):
     begins_late = False
 
     def run(self, problem: Problem, noise: Noise) -> Tensor:
-        return self.restore(Denoiser(problem), problem.operator, problem.y, problem.sigma_y, noise.normal)
+        found = self.restore(Denoiser(problem), problem.operator, problem.y, problem.sigma_y, noise.normal)
+        shape = (len(problem.y), *problem.prior.state_shape)
+        if not isinstance(found, Tensor) or found.shape != shape or not found.is_floating_point():
+            what = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+            raise PosterityError(f"a sampler's function returned {what}, expected a tensor of floats {shape}")
+        return found

@@ -16,6 +16,11 @@ from posterity.errors import Again, PosterityError
 __all__ = ["ManyCommand", "Posterity", "Shorthand"]
 
 
+_OF_NAMES = (errno.EACCES, errno.EEXIST, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR,
+             errno.EPERM, errno.EROFS)  # fmt: skip
+"""Errors of the system that are about a file which a person named."""
+
+
 class _Group(TyperGroup):
     """Tells what a person can mend in one line, without a traceback."""
 
@@ -29,6 +34,9 @@ class _Group(TyperGroup):
         except KeyboardInterrupt:
             _fail("interrupted; finished parts are kept, run the same command again to continue", 130)
         except OSError as error:
+            named = error.errno in _OF_NAMES and error.filename is not None
+            if named:
+                _fail(f"{error.filename!s:.200} cannot be used ({error.strerror})", 2)
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             _fail(f"no space left on device{f': {error.filename}' if error.filename else ''}", 2)

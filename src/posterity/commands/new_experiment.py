@@ -21,6 +21,10 @@ new = typer.Typer(help="Begin an experiment.", no_args_is_help=True)
 _CONFIG = Path("config", "config.yaml")
 _SIZE, _MOST = 64, 4
 """Pixels a side where the prior does not say, and test pictures that are restored at first."""
+_LONGEST = 100
+"""Letters of a name."""
+_READ = 1000
+"""Pictures of folders that are read at once; of larger ones the first run tells what is wrong."""
 _DATASET = """\
 # Your own pictures; docs/own-pictures.md tells what else the folder may hold.
 kind: folder
@@ -64,7 +68,9 @@ def experiment(
 
     Example: posterity new experiment holiday --folder ~/pictures/holiday
     """
-    files = _files(name, folder.expanduser(), prior, size)
+    from posterity.front.checked import path as usable
+
+    files = _files(name, usable(folder), prior, size)
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
     try:
@@ -90,6 +96,8 @@ def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, 
     from posterity.configuration.shapes import NAME
     from posterity.datasets import folder as own
 
+    if len(name) > _LONGEST:
+        raise PosterityError(f"an experiment's name has {_LONGEST} letters at most, {name:.20}… has {len(name)}")
     if not re.fullmatch(NAME, name):
         raise PosterityError(f"an experiment cannot be called {name!r}; take lower-case letters, digits, '_' and '-'")
     if not _CONFIG.is_file():
@@ -106,6 +114,8 @@ def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, 
     if prior not in priors:
         raise PosterityError(f"prior {prior!r} does not exist; choose one of {', '.join(sorted(priors))}")
     found = own.outline(folder, None, None)
+    if len(found.labels or ()) <= _READ:
+        own.prepare(folder, None, size or _side(priors[prior]) or _SIZE)  # a picture or mask that is none is told now
     source = json.dumps(_from_here(folder), ensure_ascii=False)
     dataset = _DATASET.format(path=source, size=size or _side(priors[prior]) or _SIZE)
     return dict(zip(places, (dataset, _experiment(name, prior, priors[prior], found)), strict=True))

@@ -153,6 +153,8 @@ def hit(
         raise PosterityError(f"--url is {url!r}, expected an address that begins with https://")
     rows = [turk.row(*questions_of(folder), url, reward) for folder in dict.fromkeys(designs)]
     for name, content in {"hit.xml": turk.question(), "hits.csv": turk.table(rows)}.items():
+        if output.exists() and not output.is_dir():
+            raise PosterityError(f"--output {output} is no folder")
         output.mkdir(parents=True, exist_ok=True)
         with store.replacing(output / name) as beside:
             beside.write_text(content, encoding="utf-8", newline="")

@@ -34,6 +34,9 @@ def saved(folder: Path, device: torch.device | str = "cpu") -> Prior:
         PosterityError: where a file is missing, or says what no prior here can be.
     """
     unet = folder / "unet" if (folder / "unet" / "config.json").is_file() else folder
+    if not (unet / "config.json").is_file():
+        raise PosterityError(f"{folder} holds no network: neither weights.safetensors with its card.json, nor the "
+                             "config.json of diffusers")  # fmt: skip
     config = _json(unet / "config.json")
     weights = next((unet / name for name in _FILES if (unet / name).is_file()), None)
     if weights is None:
@@ -89,7 +92,7 @@ def _patterns(weights: str) -> list[str]:
 
 def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
     try:
         for file in _FILES:
@@ -97,6 +100,8 @@ def _download(name: str) -> Path:
             if any((folder / part / file).is_file() for part in ("", "unet")):
                 break
         return folder
+    except HFValidationError as error:
+        raise PosterityError(f"prior {name!r} is neither a file or folder here nor a name on the hub") from error
     except RepositoryNotFoundError as error:
         raise PosterityError(
             f"prior {name!r} is neither a folder here nor on the hub (or is private there); check its name"

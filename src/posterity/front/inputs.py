@@ -16,13 +16,14 @@ from torch import Tensor
 from posterity import picture_reader
 from posterity.datasets import pictures
 from posterity.errors import PosterityError
+from posterity.front import checked
 
-__all__ = ["Given", "keep", "opened", "signal", "size_of"]
+__all__ = ["ROUNDING", "Given", "keep", "opened", "signal", "size_of"]
 
 _log = logging.getLogger(__name__)
 Given = str | Path | Image.Image | np.ndarray[Any, Any] | Tensor
 """A file, a PIL image, an array or a tensor."""
-_ROUNDING = 1e-3
+ROUNDING = 1e-3
 """Tolerance for values beyond [-1, 1]."""
 
 
@@ -38,7 +39,7 @@ def opened(given: Given, called: str) -> Image.Image | Tensor:
         PosterityError: for what is no picture.
     """
     if isinstance(given, str | Path):
-        path = Path(given).expanduser()
+        path = checked.path(given)
         try:
             return picture_reader.read(path.read_bytes(), str(path))
         except OSError as error:
@@ -58,7 +59,10 @@ def opened(given: Given, called: str) -> Image.Image | Tensor:
                 "or a tensor (C, H, W)"
             )
         return picture_reader.seen(Image.fromarray(np.ascontiguousarray(levels)), called)
-    found = torch.as_tensor(given).detach().cpu()
+    found = checked.array(given, called)
+    if found.ndim not in (2, 3, 4):
+        shape = tuple(found.shape)
+        raise PosterityError(f"{called} has shape {shape}; a picture in floating point has (C, H, W)")
     if not found.dtype.is_floating_point:
         raise PosterityError(f"{called} holds {found.dtype}; expected eight bits, or floating point in [-1, 1]")
     if not bool(found.isfinite().all()):
@@ -92,7 +96,7 @@ def signal(picture: Image.Image | Tensor, shape: Sequence[int], called: str) -> 
             "as it is, a file, a PIL image or eight bits are cropped and resized"
         )
     low, high = float(found.min()), float(found.max())
-    if low < -1 - _ROUNDING or high > 1 + _ROUNDING:
+    if low < -1 - ROUNDING or high > 1 + ROUNDING:
         raise PosterityError(
             f"{called} goes from {low:g} to {high:g}; floating point goes from -1 (black) to 1 (white)"
         )
@@ -114,7 +118,7 @@ def keep(mask: Given, picture: tuple[int, int], shape: Sequence[int], called: st
     """
     where = f"mask {mask}" if isinstance(mask, str | Path) else "the mask"
     if isinstance(mask, np.ndarray | Tensor) and mask.dtype not in (np.uint8, torch.uint8):
-        inside = np.asarray(torch.as_tensor(mask).detach().cpu().double()) > 0.5
+        inside = np.asarray(checked.array(mask, where).double()) > 0.5
         inside = inside[0] if inside.ndim == 3 and len(inside) == 1 else inside
         if inside.ndim != 2:
             raise PosterityError(f"{where} has shape {tuple(mask.shape)}, expected (H, W)")

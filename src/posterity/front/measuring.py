@@ -12,7 +12,7 @@ from torch import Tensor
 
 from posterity import signals
 from posterity.errors import PosterityError
-from posterity.front import inputs
+from posterity.front import checked, inputs
 from posterity.front.home import home
 from posterity.front.inputs import Given
 from posterity.operators.base import Operator
@@ -22,7 +22,12 @@ from posterity.priors.base import Prior
 from posterity.signals import Kind
 from posterity.stages.degrade import measure
 
-__all__ = ["OWN_MASK", "Measurement", "degrade", "measured"]
+__all__ = ["NOISE", "OWN_MASK", "SIZES", "Measurement", "degrade", "measured"]
+
+NOISE = 1e6
+"""The largest σ_y, in the units of x."""
+SIZES = (1, 2048)
+"""Pixels a side."""
 
 OWN_MASK = "inpaint_own"
 """The task whose settings a mask of one's own has."""
@@ -79,8 +84,12 @@ def degrade(
         PosterityError: for what is no picture, an unknown task, or one that cannot be done on such images.
     """
     called = name_of(picture, item)
+    if prior is not None and not isinstance(prior, Prior):
+        raise PosterityError(f"prior is {prior!r:.60}, expected one of posterity.prior(…)")
     shape = (3, size, size) if prior is None else prior.signal_shape
-    settings = home().task(task) if isinstance(task, str) else {"sigma_y": 0.0, "name": "own", **task}
+    checked.whole("size", size, *SIZES)
+    checked.seed(seed)
+    settings = _settings(task)
     if settings.get("regions") or settings.get("objects") or settings.get("face_parts"):
         raise PosterityError(f"task {settings['name']} hides regions that a data set knows; give a mask of your own")
     x = inputs.signal(inputs.opened(picture, called), shape, called)
@@ -107,16 +116,27 @@ def measured(
         return Measurement(hides(inputs.signal(picture, shape, called)[None]), hides, sigma_y, OWN_MASK, called)
     if isinstance(operator, Operator):
         return Measurement(_batched(given, operator, shape, called), operator, sigma_y, "", called)
-    assert operator is not None
-    settings = home().task(operator) if isinstance(operator, str) else {"name": "own", **operator}
+    settings = _settings(operator)
     try:
         made = build(settings, tuple(shape), {})
     except PosterityError as error:
         raise PosterityError(
             f"task {settings['name']}: {error}; an operator whose mask or kernel is drawn is handed in built"
         ) from error
-    noise = float(settings.get("sigma_y", 0.0)) or sigma_y
+    noise = settings["sigma_y"] or sigma_y
     return Measurement(_batched(given, made, shape, called), made, noise, str(settings["name"]), called)
+
+
+def _settings(task: Any) -> dict[str, Any]:
+    """Return the settings of a task that is told by its name or by them."""
+    if isinstance(task, str):
+        return home().task(task)
+    if not isinstance(task, Mapping):
+        raise PosterityError(
+            f"task is {task!r:.60}, expected a name, or settings such as {{'operator': 'sr', 'factor': 4}}"
+        )
+    found = {"name": "own", "sigma_y": 0.0, **task}
+    return found | {"sigma_y": checked.number(f"task {found['name']}: sigma_y", found["sigma_y"], 0, NOISE)}
 
 
 def _batched(given: Given, operator: Operator, shape: Sequence[int], called: str) -> Tensor:

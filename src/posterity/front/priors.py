@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from posterity.errors import PosterityError
-from posterity.front import inputs
+from posterity.front import checked, inputs
 from posterity.front.home import Home, home
-from posterity.front.inputs import Given
+from posterity.front.inputs import ROUNDING, Given
+from posterity.front.measuring import SIZES
 from posterity.jobs import devices
 from posterity.priors.base import Prior
 
@@ -22,6 +23,8 @@ __all__ = ["CLOSED", "prior"]
 CLOSED = ("kernel", "gaussian", "mixture")
 """Priors that are made of pictures, with a posterior in closed form."""
 _WEIGHTS = "weights.safetensors"
+_LONGEST = 255
+"""Letters that a name of a file may have."""
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 Images = Given | Sequence[Given]
 
@@ -53,9 +56,15 @@ def prior(
         PosterityError: for an unknown name, images that are missing or too large, or a network that cannot be had.
     """
     text = str(name)
+    checked.whole("size", size, *SIZES)
+    checked.whole("components", components, 1, 10_000)
+    checked.number("bandwidth", bandwidth, 0, 1e6)
     if text in CLOSED:
         if images is None:
-            raise PosterityError(f"prior {text!r} is made of images; give images=, a folder or a list of pictures")
+            raise PosterityError(
+                f"prior {text!r} is made of images; give images=, a folder or a list of pictures "
+                "(on the command line --images FOLDER)"
+            )
         found = _closed(text, _signals(images, size), bandwidth, components)
     elif images is not None:
         raise PosterityError(f"prior {text!r} is not made of images; only {', '.join(CLOSED)} are")
@@ -81,12 +90,19 @@ def _closed(name: str, images: Tensor, bandwidth: float, components: int) -> Pri
 def _signals(images: Images, size: int) -> Tensor:
     """Return images (K, C, H, W)."""
     if isinstance(images, Tensor) or hasattr(images, "dtype"):
-        seen = torch.as_tensor(images)
+        seen = checked.array(images, "images")
+        if not len(seen.shape) or not len(seen):
+            raise PosterityError("images is empty; give one picture at least")
+        if not bool(seen.isfinite().all()):
+            raise PosterityError("images holds a value that is not finite")
+        if seen.dtype.is_floating_point and float(seen.abs().max()) > 1 + ROUNDING:
+            low, high = float(seen.min()), float(seen.max())
+            raise PosterityError(f"images goes from {low:g} to {high:g}; floating point goes from -1 (black) to 1")
         if seen.dtype.is_floating_point and seen.ndim in (3, 4):
             return seen.double() if seen.ndim == 4 else seen[:, None].double()
         raise PosterityError(f"images is a {seen.dtype} of shape {tuple(seen.shape)}, expected floats (K, C, H, W)")
     if isinstance(images, str | Path):
-        return _stored(Path(images).expanduser(), size)
+        return _stored(checked.path(images), size)
     many = images if isinstance(images, Sequence) else [images]
     if not many:
         raise PosterityError("images is empty; give one picture at least")
@@ -113,7 +129,8 @@ def _stored(path: Path, size: int) -> Tensor:
 def _network(name: str, here: Home, label: int | None) -> Prior:
     from posterity.priors import loading
 
-    path = Path(name).expanduser()
+    # a name too long for a file is no file
+    path = checked.path(name) if 0 < len(name) < _LONGEST else Path("\0")
     if path.is_dir() and (path / _WEIGHTS).is_file():
         path /= _WEIGHTS
     if path.is_file():

@@ -98,9 +98,11 @@ class Restorations:
         Raises:
             PosterityError: where the folder cannot be written.
         """
-        from posterity.front import saving
+        from posterity.front import checked, saving
 
-        return saving.save(self, self, Path(folder))
+        if not isinstance(folder, str | Path):
+            raise PosterityError(f"folder is {folder!r:.60}, expected a path")
+        return saving.save(self, self, checked.path(folder))
 
     def _repr_html_(self) -> str:
         from posterity.front import sheets

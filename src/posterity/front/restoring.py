@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from posterity import pool
+from posterity.certificates.foreign import Foreign
 from posterity.errors import PosterityError
-from posterity.front import priors
+from posterity.front import checked, priors
 from posterity.front.inputs import Given
-from posterity.front.measuring import Measurement, measured
+from posterity.front.measuring import NOISE, Measurement, measured
 from posterity.front.restorations import Restorations
 from posterity.front.samplers import Guidance, chosen, lacking
 from posterity.jobs.progress import steps
@@ -61,8 +62,11 @@ def restore(
     Raises:
         PosterityError: in one line, for what cannot be.
     """
-    if isinstance(samples, bool) or not isinstance(samples, int) or not 1 <= samples <= _MOST:
-        raise PosterityError(f"samples is {samples!r}, expected a whole number from 1 to {_MOST}")
+    checked.whole("samples", samples, 1, _MOST)
+    checked.seed(seed)
+    checked.number("sigma_y", sigma_y, 0, NOISE)
+    if not isinstance(item, str):
+        raise PosterityError(f"item is {item!r:.60}, expected the name of the picture")
     known = prior if isinstance(prior, Prior) else priors.prior(prior)
     one = measured(given, mask, operator, known.signal_shape, sigma_y, item)
     tool = chosen(sampler, prior=known.name, task=one.task, samples=samples, guidance=guidance, coupled=coupled)
@@ -75,6 +79,11 @@ def restore(
             drawn = pool.draw(tool.sampler, known, *problem, count=samples, seed=seed, called=tool.name, watch=watch)
     except (NoClosedForm, NotImplementedError) as error:
         raise PosterityError(f"sampler {tool.name}: {error}") from error
+    except Exception as error:
+        if isinstance(error, PosterityError) or not isinstance(tool.sampler, Foreign):
+            raise
+        said = " ".join(str(error).split())
+        raise PosterityError(f"sampler {tool.name}: {type(error).__name__}: {said}") from error
     about = {"prior": known.name, "about": known.about, "sampler": tool.settings, "task": one.task, "seed": seed,
              "sigma_y": one.sigma_y, "samples": samples, "item": one.item}  # fmt: skip
     return Restorations(drawn.x.cpu(), drawn.cost, one, about)

@@ -59,10 +59,13 @@ def save(few: Restorations, pool: Restorations, folder: Path, command: str = "")
 
 def refuse(folder: Path) -> None:
     """Raise PosterityError where a folder is in the way that was not written by :func:`save`."""
-    if folder.is_symlink() or (folder.exists() and not (folder / MARK).is_file()):
+    try:
+        taken = folder.is_symlink() or (folder.exists() and not (folder / MARK).is_file())
         empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
-        if not empty:
-            raise PosterityError(f"{folder} is there and holds something else; name another folder")
+    except OSError as error:
+        raise PosterityError(f"{str(folder)[:100]} cannot be a folder ({error.strerror})") from error
+    if taken and not empty:
+        raise PosterityError(f"{folder} is there and holds something else; name another folder")
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.certificates import cases, panel, record
+from posterity.certificates.foreign import Foreign
 from posterity.errors import PosterityError
-from posterity.front import samplers
+from posterity.front import checked, samplers
 from posterity.front.home import home
 from posterity.samplers.base import Sampler
 
@@ -47,8 +48,11 @@ def verify(
 
     from posterity.stages import _expected, _survey
 
+    checked.seed(seed)
     entry = _entry(sampler)
     valid = cases.tasks(prior)
+    if task is not None and not isinstance(task, Sequence):
+        raise PosterityError(f"task is {task!r:.60}, expected a name or several")
     asked = valid if task is None else (task,) if isinstance(task, str) else tuple(task)
     wrong = [("task", one, valid) for one in asked if one not in valid]
     wrong += [("tier", tier, tuple(panel.TIERS))] if tier not in panel.TIERS else []
@@ -58,7 +62,13 @@ def verify(
         )
     settings = {"samplers": [entry], "priors": [prior], "tasks": asked, "dim": None, "tier": tier, "seed": seed}
     known = _expected.load(home().folder / "resources" / "certificates", entry["method"]) if "method" in entry else {}
-    found = [(key, runs[0]) for key, runs in _survey.survey(_survey.work(settings, [seed], known), jobs=1)]
+    try:
+        found = [(key, runs[0]) for key, runs in _survey.survey(_survey.work(settings, [seed], known), jobs=1)]
+    except Exception as error:
+        if isinstance(error, PosterityError) or not isinstance(entry.get("sampler"), Foreign):
+            raise
+        said = " ".join(str(error).split())
+        raise PosterityError(f"sampler {entry['name']}: {type(error).__name__}: {said}") from error
     frame = pd.DataFrame([row for key, one in found for row in record.rows(one, key.settings, key.dim)])
     frame.attrs["verdicts"] = {one.task: one.verdict for _, one in found}
     return frame

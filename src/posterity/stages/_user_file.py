@@ -83,6 +83,6 @@ def _run(path: Path) -> ModuleType:
         exec(compile(path.read_bytes(), module.__file__, "exec"), vars(module))  # noqa: S102
     except SyntaxError as error:
         raise PosterityError(f"{path}, line {error.lineno}: {error.msg}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PosterityError(where(error, path)) from error
     return module
