@@ -86,7 +86,7 @@ def test_figures_of_answers_are_those_that_ask_for_them(tmp_path):
     from posterity.tables.frames import Frames
 
     refused = set()
-    for name in figures.NAMES:
+    for name in figures.names():
         try:
             figures.find(name).draw(Frames([], f"figure {name}"), {})
         except PosterityError as error:

@@ -305,7 +305,7 @@ def test_what_products_need_is_what_they_miss():
     """Without anything made, exactly those that say so are refused, and each refuses an empty set of artifacts."""
     nothing = Made({}, {}, {}, {}, (), (), {})
     for package, module in (("tables", tables), ("figures", figures)):
-        for name in module.NAMES:
+        for name in module.names():
             lack = products.lacking(package, name, nothing)
             product, frames = module.find(name), Frames([], name)
             try:

@@ -19,7 +19,7 @@ ELSEWHERE = ("restorations", "priors")
 """They need other artifacts and have test files of their own."""
 
 
-@pytest.mark.parametrize("name", [n for n in figures.NAMES if n not in ELSEWHERE])
+@pytest.mark.parametrize("name", [n for n in figures.names() if n not in ELSEWHERE])
 def test_every_name_is_drawn(name, everything, tmp_path):
     out = tmp_path / f"{name}.svg"
     # fewer runs for the figures that look at every pool
@@ -43,9 +43,10 @@ SLOW = ("kurtosis", "exact_distance")
 def test_names_are_the_files():
     folder = Path(figures.__file__).parent
     shared = {"choose", "gallery", "style"}
-    assert {p.stem for p in folder.glob("[a-z]*.py")} - shared == {*figures.NAMES, *figures.BESIDE}
+    assert {p.stem for p in folder.glob("[a-z]*.py")} - shared == {*figures.names(), *figures.BESIDE}
     assert all(
-        figures.find(n).SECTION in ("gallery", "analysis", "exact", "study") for n in (*figures.NAMES, *figures.BESIDE)
+        figures.find(n).SECTION in ("gallery", "analysis", "exact", "study")
+        for n in (*figures.names(), *figures.BESIDE)
     )
 
 
@@ -169,4 +170,4 @@ def test_every_figure_of_the_paper_has_its_place_in_the_list():
     text = (Path(__file__).parents[2] / "resources/papers/README.md").read_text()
     listed = re.findall(r"^\| cohen2024 \| (\d+) \| (\w+) \|$", text, re.MULTILINE)
     assert [int(number) for number, _ in listed] == [*range(1, 19)]
-    assert {name for _, name in listed} <= set(figures.NAMES)
+    assert {name for _, name in listed} <= set(figures.names())

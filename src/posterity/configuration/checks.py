@@ -125,13 +125,14 @@ class Checked:
     def products(self, wanted: Any, package: str) -> dict[str, dict[str, Any]]:
         """Return {table or figure: its options}."""
         if wanted == "all":
-            wanted = available(package) or []
+            wanted = available(package)
         return {name: dict(wanted[name]) if isinstance(wanted, Mapping) else {} for name in wanted}
 
 
-def available(package: str) -> tuple[str, ...] | None:
-    """Return names of the tables or figures that can be drawn; None while the package does not tell."""
-    return getattr(import_module(f"posterity.{package}"), "NAMES", None)
+def available(package: str) -> list[str]:
+    """Return the names of all tables or figures."""
+    found: list[str] = import_module(f"posterity.{package}").names()
+    return found
 
 
 def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Problems) -> Checked:
@@ -264,8 +265,7 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
     for package in ("tables", "figures"):
         valid = available(package)
         for one in c.products(experiment.get(package, []), package):
-            if valid is not None:
-                problems.known(f"{path}.{package}", one, valid, package[:-1])
+            problems.known(f"{path}.{package}", one, valid, package[:-1])
     told: set[tuple[str, str]] = set()
     for at, run in c.runs(name):
         problems.known(f"{at}.dataset", run["dataset"], c.config["datasets"], "dataset")

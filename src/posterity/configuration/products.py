@@ -9,8 +9,10 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
+from posterity.errors import PosterityError
 from posterity.recipes import Recipe, partners
 from posterity.tables.task_kinds import Task, inpainting, noisy, of_a_face, super_resolution
 
@@ -66,8 +68,27 @@ class Made:
 
 def lacking(package: str, name: str, made: Made) -> str | None:
     """Return what a table or figure needs and the experiment does not make, in words; None when it makes it."""
-    test, words = _NEEDS[package][name]
-    return None if test(made) else words
+    if name in _NEEDS[package]:
+        test, words = _NEEDS[package][name]
+        return None if test(made) else words
+    product = import_module(f"posterity.{package}").find(name)  # takes the time that importing pandas takes
+    return _declared(f"{package[:-1]} {name}", getattr(product, "NEEDS", ()), made)
+
+
+def _declared(product: str, needs: Collection[str], made: Made) -> str | None:
+    """Return the first of the ``NEEDS`` of a file that the experiment does not make, in words.
+
+    Each is a key of :data:`_DECLARED`, and may name the operator of a task that has it: "metrics:sr".
+    """
+    for need in needs:
+        what, _, operator = need.partition(":")
+        if what not in _DECLARED:
+            raise PosterityError(f"{product}: NEEDS has {what!r}, which is none of {', '.join(_DECLARED)}")
+        test, words = _DECLARED[what]
+        tasks = [name for name, task in made.tasks.items() if task["operator"] == operator]
+        if not test(made.within({"task": tasks}) if operator else made):
+            return f"{words} of a task of operator {operator}" if operator else words
+    return None
 
 
 def _run(made: Made) -> bool:
@@ -170,6 +191,17 @@ _REACH = "one sampler with two reaches (threshold or rms) of guidance"
 _PLAIN: Need = (lambda made: 1 in made.toys.values(), "closed-form problems with `samplers`")
 _SWEEP: Need = (lambda made: any(n > 1 for n in made.toys.values()), "closed-form problems with `sweeps`")
 _COVERAGE: Need = (_compared(lambda one: one["study"] == "coverage"), "a study of coverage")
+_DECLARED: Mapping[str, Need] = {
+    "run": (_run, "a run"),
+    "metrics": (_measured(lambda task: True), "metrics"),
+    "pool": (_pooled(), _LARGE),
+    "subsets": (_chosen(), "subsets"),
+    "partners": (_partners, _PAIR),
+    "exact": (_exact, "tv, modes_shown or sliced_wasserstein, and a posterior in closed form"),
+    "problems": _PLAIN,
+    "study": (_compared(lambda one: True), "a study"),
+}
+"""What a file may say in ``NEEDS``: the requirements that more than one product has."""
 _NEEDS: Mapping[str, Mapping[str, Need]] = {
     "tables": {
         "answers": (lambda made: bool(made.exact), "a posterior in closed form"),
@@ -221,4 +253,4 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "toy_sweeps": _SWEEP,
     },
 }  # fmt: skip
-"""{package: {name: (what an experiment must make, the same in words)}}."""
+"""{package: {name: (what an experiment must make, the same in words)}}, of products that say no ``NEEDS``."""

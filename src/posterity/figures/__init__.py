@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from posterity.registry import Registry
 
 if TYPE_CHECKING:
     from posterity.figures.style import Drawn
     from posterity.tables.frames import Frames
 
-__all__ = ["BESIDE", "NAMES", "Drawing", "find"]
+__all__ = ["BESIDE", "NAMES", "REGISTRY", "Drawing", "find", "names"]
 
 NAMES = (
     "answers", "error_cost", "teaser", "projection_histogram", "kurtosis", "plane_rules", "subsets_gallery",
@@ -20,13 +21,19 @@ NAMES = (
     "diversity_coverage", "distance_similarity", "hierarchy", "exact_distance", "restorations",
     "priors", "toy_samplers", "toy_sweeps",
 )  # fmt: skip
-"""Figures that can be named in a configuration; resources/papers says which figure of a paper each stands for."""
+"""The order of figures in a report; those of further files come after them.
+
+resources/papers says which figure of a paper each stands for.
+"""
 BESIDE = ("cost_error",)
 """Figures of what no experiment makes: certificates, from `posterity verify`."""
 
 
 class Drawing(Protocol):
-    """What a figure's module holds; ``SECTION`` is its place in the report: gallery, analysis, exact or study."""
+    """What a figure's module holds; ``SECTION`` is its place in the report: gallery, analysis, exact or study.
+
+    ``NEEDS`` says what an experiment must make so that it has the figure, see :mod:`posterity.configuration.products`.
+    """
 
     SECTION: str
     TITLE: str
@@ -35,13 +42,20 @@ class Drawing(Protocol):
         """The figure and what it shows, in words."""
 
 
+REGISTRY: Registry[Drawing] = Registry(__name__, "figure", beside=("choose", "gallery", "style"))
+
+
+def names() -> list[str]:
+    """Return the names that a configuration can have, in the order of a report."""
+    found = [name for name in REGISTRY.names() if name not in BESIDE]
+    return sorted(found, key=lambda name: (NAMES.index(name) if name in NAMES else len(NAMES), name))
+
+
 def find(name: str) -> Drawing:
-    """The module of a figure.
+    """Return the module of a figure.
 
     Raises:
-        KeyError: when there is no such figure.
+        PosterityError: for an unknown name.
     """
-    if name not in (*NAMES, *BESIDE):
-        raise KeyError(name)
-    module: Drawing = importlib.import_module(f"{__name__}.{name}")  # type: ignore[assignment]
-    return module
+    module: Any = REGISTRY.module(name)
+    return cast("Drawing", module)

@@ -96,9 +96,9 @@ def gather(settings: Mapping[str, Any], inputs: Iterable[Path]) -> Page:
             own = experiments[path.parent.name]
             (own.opening if picture.name in _OPENING else own.figures[section]).append(picture)
     for experiment in experiments.values():
-        experiment.tables = dict(sorted(experiment.tables.items(), key=lambda pair: _place(pair[0], tables.NAMES)))
+        experiment.tables = dict(sorted(experiment.tables.items(), key=lambda pair: _place(pair[0], tables.names())))
         for pictures in (*experiment.figures.values(), experiment.opening):
-            pictures.sort(key=lambda picture: _place(picture.name, figures.NAMES))
+            pictures.sort(key=lambda picture: _place(picture.name, figures.names()))
     return Page(settings["title"], _facts(frames), _runs(frames), list(experiments.values()), _licences(paths))
 
 
@@ -142,7 +142,7 @@ def _picture(path: Path) -> tuple[Picture, str]:
     content = path.read_bytes()
     title, caption = _words(path, content)
     uri = f"data:{_IMAGES[path.suffix]};base64,{base64.b64encode(content).decode()}"
-    section = figures.find(path.stem).SECTION if path.stem in figures.NAMES else "gallery"
+    section = figures.find(path.stem).SECTION if path.stem in figures.names() else "gallery"
     return Picture(path.stem, title or path.stem, caption, uri), section
 
 

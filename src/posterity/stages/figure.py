@@ -7,7 +7,6 @@ from typing import Any
 
 from posterity import figures
 from posterity.artifacts import store
-from posterity.errors import PosterityError
 
 __all__ = ["run"]
 
@@ -22,10 +21,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     from posterity.tables.frames import Frames
 
     name = settings["figure"]
-    try:
-        figure = figures.find(name)
-    except KeyError:
-        raise PosterityError(f"figure {name!r} does not exist; choose one of {', '.join(figures.NAMES)}") from None
+    figure = figures.find(name)
     frames = Frames(inputs, f"figure {name}", settings)
     with style.look():
         svg, png = style.save(figure.draw(frames, settings), figure.TITLE)

@@ -7,7 +7,6 @@ from typing import Any
 
 from posterity import tables
 from posterity.artifacts import store
-from posterity.errors import PosterityError
 
 __all__ = ["run"]
 
@@ -21,10 +20,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     from posterity.tables.frames import Frames
 
     name, experiment = settings["table"], settings["experiment"]
-    try:
-        table = tables.find(name)
-    except KeyError:
-        raise PosterityError(f"table {name!r} does not exist; choose one of {', '.join(tables.NAMES)}") from None
+    table = tables.find(name)
     frames = Frames(inputs, f"table {name}", settings)
     records = [{"experiment": experiment, "table": name, **cell.record()} for cell in table.cells(frames)]
     origin = {"settings": settings, "rows": list(table.ROWS)}

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from posterity.registry import Registry
 
 if TYPE_CHECKING:
     from posterity.tables.cells import Cell
     from posterity.tables.frames import Frames
 
-__all__ = ["NAMES", "Table", "find"]
+__all__ = ["NAMES", "REGISTRY", "Table", "find", "names"]
 
 NAMES = (
     "answers", "super_resolution", "inpainting", "eta_sweep", "threshold_sweep", "subsets", "exact_posterior",
     "guidance", "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash", "vipaint",
 )  # fmt: skip
-"""Tables that can be named in a configuration."""
+"""The order of tables in a report; those of further files come after them."""
 
 
 class Table(Protocol):
-    """What a table's module holds: the names of a row's parts, words for people, and the cells."""
+    """What a table's module holds: the names of a row's parts, words for people, and the cells.
+
+    ``NEEDS`` says what an experiment must make so that it has the table, see :mod:`posterity.configuration.products`.
+    """
 
     ROWS: Sequence[str]
     TITLE: str
@@ -30,13 +34,21 @@ class Table(Protocol):
         """Return all cells, row by row."""
 
 
+REGISTRY: Registry[Table] = Registry(
+    __name__, "table", beside=("cells", "frames", "pools", "published", "task_kinds", "text")
+)
+
+
+def names() -> list[str]:
+    """Return all names in the order of a report."""
+    return sorted(REGISTRY.names(), key=lambda name: (NAMES.index(name) if name in NAMES else len(NAMES), name))
+
+
 def find(name: str) -> Table:
     """Return the module of a table.
 
     Raises:
-        KeyError: when there is no such table.
+        PosterityError: for an unknown name.
     """
-    if name not in NAMES:
-        raise KeyError(name)
-    module: Table = importlib.import_module(f"{__name__}.{name}")  # type: ignore[assignment]
-    return module
+    module: Any = REGISTRY.module(name)
+    return cast("Table", module)
