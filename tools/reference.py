@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from posterity.configuration.known import CLOSED_FORM, closed_form, has, lacking
-from posterity.configuration.shapes import datasets, schema, tasks
+from posterity.configuration.known import closed_form, has, lacking
+from posterity.configuration.shapes import datasets, priors, schema, tasks
 
 _MARK = re.compile(r"^<!-- reference: (\S+) -->$", re.MULTILINE)
 
@@ -42,8 +42,9 @@ def fill(what: str) -> str:
     if what == "datasets":
         return keys(datasets())
     name, *path = what.split("/")
-    found = tasks() if what == "tasks" else reduce(lambda node, key: node[key], path, schema(name))
-    if what in ("tasks", "parts/prior"):
+    kinds = {"tasks": tasks, "kinds-of-priors": priors}
+    found = kinds[what]() if what in kinds else reduce(lambda node, key: node[key], path, schema(name))
+    if what in kinds:
         return "\n\n".join(f"### `{name}`\n\n{_lead(shape)}{keys(shape)}" for name, shape in found.items())
     return keys(found)
 
@@ -91,12 +92,12 @@ def _operators() -> Iterator[str]:
     yield f"| operator | {' | '.join(parts)} | exact posterior under | samplers |"
     yield f"| --- |{' :-: |' * len(parts)} --- | --- |"
     for name in schema("operators"):
-        priors = [kind for kind in CLOSED_FORM if name in closed_form({"kind": kind})]
-        noisy, clean = (_able(name, priors, sigma) for sigma in (1.0, 0.0))
+        exact = [kind for kind in schema("priors") if name in closed_form({"kind": kind})]
+        noisy, clean = (_able(name, exact, sigma) for sigma in (1.0, 0.0))
         samplers = [f"`{m}`{'' if m in noisy and m in clean else '¹' if m in noisy else '²'}" for m in
                     schema("samplers") if m in noisy or m in clean]  # fmt: skip
         marks = ("•" if part in has(name) else "" for part in parts)
-        yield f"| `{name}` | {' | '.join(marks)} | {_list(priors)} | {', '.join(samplers)} |"
+        yield f"| `{name}` | {' | '.join(marks)} | {_list(exact)} | {', '.join(samplers)} |"
     yield "\n¹ with noise alone, ² without noise alone; `exact` where the prior has the posterior."
 
 
@@ -110,15 +111,15 @@ def _priors() -> Iterator[str]:
     """List the kinds of priors with the operators under which their posterior is exact."""
     yield "| kind | is | exact posterior for |\n| --- | --- | --- |"
     linear = {name for name in schema("operators") if "linear" in has(name)}
-    for name, shape in schema("parts")["prior"].items():
+    for name, shape in priors().items():
         able = sorted(closed_form({"kind": name}))
         every = "every linear operator: " if able and set(able) == linear else ""
         yield f"| `{name}` | {_cell(shape['description'])} | {every}{_list(able) or 'none'} |"
 
 
-def _able(operator: str, priors: list[str], sigma_y: float) -> list[str]:
+def _able(operator: str, exact: list[str], sigma_y: float) -> list[str]:
     """Methods that lack nothing for this operator, under a prior of known posterior where there is one."""
-    task, prior = {"operator": operator, "sigma_y": sigma_y}, {"kind": priors[0] if priors else "network"}
+    task, prior = {"operator": operator, "sigma_y": sigma_y}, {"kind": exact[0] if exact else "network"}
     return [m for m, about in schema("samplers").items() if lacking(about["needs"], task, prior) is None]
 
 

@@ -68,7 +68,7 @@ def test_colour_groups_ignore_features_and_shading() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"kind": "magic"}, ["'magic'", "'blocks', 'gaussian', 'kernel'"]),
+        ({"kind": "magic"}, ["'magic'", "blocks, gaussian, kernel"]),
         ({"kind": "kernel", "regions": ["eyes"]}, ["'regions'", "'bandwidth'"]),
         ({"kind": "kernel", "bandwidth": 0}, ["bandwidth 0", "positive"]),
         ({"kind": "kernel", "split": "train"}, ["'train'", "'prior', 'test'"]),
@@ -76,7 +76,7 @@ def test_colour_groups_ignore_features_and_shading() -> None:
         ({"kind": "kernel", "weights": {"attribute": "hat", "share": 2}}, ["share 2"]),
         ({"kind": "kernel", "weights": "rare"}, ["'rare'", "'uniform'"]),
         ({"kind": "blocks", "regions": ["nose"]}, ["'nose'", "eyes, mouth"]),
-        ({"kind": "blocks"}, ["regions", "eyes, mouth"]),
+        ({"kind": "blocks"}, ["'regions'", "missing"]),
         ({"kind": "blocks", "regions": ["eyes", "eyes"]}, ["'eyes'", "no pixel"]),
         ({"kind": "blocks", "regions": ["eyes"], "groups": "size"}, ["'size'", "'colour'"]),
     ],

@@ -18,7 +18,7 @@ from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import Named, catalogue, defined, foreign_reach, settle
-from posterity.configuration.shapes import NAME, check, datasets, defaults, schema, tasks
+from posterity.configuration.shapes import NAME, check, datasets, defaults, priors, schema, tasks
 from posterity.errors import PosterityError
 
 __all__ = ["Checked", "checked"]
@@ -105,8 +105,8 @@ class Checked:
 
     def prior(self, name: str) -> dict[str, Any]:
         """Return a prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
-        network = self.priors[name]["kind"] in ("network", "restorer")
-        keys = ("weights", "train", "checkpoint", "asset", "file", "about") if network else ()
+        of_file = schema("priors")[self.priors[name]["kind"]]["made_of"] == "file"
+        keys = ("weights", "train", "checkpoint", "asset", "file", "about") if of_file else ()
         settings = {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
         if "autoencoder" in settings:
             about = self.autoencoders[settings["autoencoder"]]
@@ -155,7 +155,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             _dataset(c, name, value, problems)
     _kinds(c.config["tasks"], "tasks", tasks(), "operator", c.tasks, problems)
     _kinds(c.config["autoencoders"], "autoencoders", schema("parts")["autoencoder"], "kind", c.autoencoders, problems)
-    _kinds(c.config["priors"], "priors", schema("parts")["prior"], "kind", c.priors, problems)
+    _kinds(c.config["priors"], "priors", priors(), "kind", c.priors, problems)
     for name, prior in list(c.priors.items()):
         if "autoencoder" in prior and not problems.known(
             f"priors.{name}.autoencoder", prior["autoencoder"], c.autoencoders, "autoencoder"

@@ -65,6 +65,8 @@ def printed(stage: str, name: str) -> dict[str, str]:
 
 
 def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(settings.get("prior"), Mapping) and "kind" in settings["prior"]:
+        yield f"{_PACKAGE}.priors.families.{settings['prior']['kind']}"
     if stage == "sample":
         yield f"{_PACKAGE}.samplers.{settings['sampler']['method']}"
         yield from (f"{_PACKAGE}.wrappers.{name}" for one in settings["sampler"].get("wrap", ()) for name in one)

@@ -15,7 +15,8 @@ def schemas() -> dict[str, str]:
     from pydantic import TypeAdapter
 
     from posterity import datasets, metrics, samplers, severities, subsets, wrappers
-    from posterity.operators import families
+    from posterity.operators import families as operators
+    from posterity.priors import families as priors
     from posterity.priors.training import Training
     from posterity.stages._references import REFERENCES
 
@@ -27,7 +28,8 @@ def schemas() -> dict[str, str]:
         "subsets": subsets.schema(),
         "datasets": datasets.schema(),
         "metrics": metrics.schema(),
-        "operators": families.schema(),
+        "operators": operators.schema(),
+        "priors": priors.schema(),
         "references": references,
     }
     contents["training"] = TypeAdapter(Training).json_schema()

@@ -8,17 +8,11 @@ from typing import Any
 from posterity.configuration.shapes import schema
 
 __all__ = [
-    "ANSWERED", "CLOSED_FORM", "REFERENCES", "RULES", "TOYS", "closed_form", "has", "lacking", "own",
+    "ANSWERED", "REFERENCES", "RULES", "TOYS", "closed_form", "has", "lacking", "own",
 ]  # fmt: skip
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
-CLOSED_FORM: dict[str, frozenset[str]] = {
-    "kernel": frozenset({"svd"}),
-    "blocks": frozenset({"pixelwise"}),
-    "gaussian": frozenset({"linear", "adjoint"}),
-}
-"""What an operator must have so that a kind of prior of signals has an exact posterior for it."""
 TOYS = ("mixture", "gaussian")
 """Priors of the closed-form problems, which come in any dimension."""
 REFERENCES = ("prior", "exact_score", "recursion")
@@ -58,15 +52,15 @@ def has(operator: str) -> frozenset[str]:
 
 def closed_form(prior: Mapping[str, Any]) -> frozenset[str]:
     """Return the operators for which the prior has an exact posterior; of states it has one for every linear one."""
-    needs = frozenset({"linear"}) if "autoencoder" in prior else CLOSED_FORM.get(str(prior.get("kind")))
-    return frozenset(name for name in schema("operators") if needs is not None and needs <= has(name))
+    needs = ["linear"] if "autoencoder" in prior else schema("priors")[prior["kind"]]["closed_form"]
+    return frozenset(name for name in schema("operators") if needs is not None and has(name) >= {*needs})
 
 
 def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
     """Return what keeps a sampler with these ``needs`` from the task, in words; None if nothing does."""
     operator = task["operator"]
     here = {*has(operator), "noise" if task["sigma_y"] > 0 else "noiseless"}
-    here.add("restorer" if prior["kind"] == "restorer" else "denoiser")
+    here |= {*schema("priors")[prior["kind"]]["has"]}
     needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}
     if operator in closed_form(prior):
         here.add("posterior")

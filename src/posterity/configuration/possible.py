@@ -94,7 +94,7 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
     if run.get("items", 1) > outline.most:
         problems.add(f"{at}.items", run["items"], f"dataset {name!r} has {outline.most} test items at most")
     prior = c.priors.get(run["prior"], {})
-    closed = prior.get("kind") in ("kernel", "blocks", "gaussian")
+    closed = bool(prior) and schema("priors")[prior["kind"]]["made_of"] == "dataset"
     if closed and (wrong := trials.partition(c.prior(run["prior"]), dataset)):
         problems.say(f"priors.{run['prior']}", f"for {these}: {wrong}")
     own = prior.get("kind") == "network" and "weights" in prior and "train" not in prior

@@ -14,7 +14,7 @@ from typing import Any
 from posterity.configuration.problems import Problems
 from posterity.errors import meant
 
-__all__ = ["NAME", "check", "datasets", "defaults", "schema", "tasks"]
+__all__ = ["NAME", "check", "datasets", "defaults", "priors", "schema", "tasks"]
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """What a name may look like; the workflow's wildcards are constrained to the same."""
@@ -43,6 +43,7 @@ _REGISTRIES = {
     "datasets": "datasets",
     "metrics": "metrics",
     "operators": "operators.families",
+    "priors": "priors.families",
     "samplers": "samplers",
     "severities": "severities",
     "subsets": "subsets",
@@ -73,6 +74,17 @@ def datasets() -> dict[str, Any]:
     """Return the schema of a dataset of any kind."""
     common: dict[str, Any] = schema("parts")["dataset"]
     return common | {"properties": {"kind": {"enum": list(schema("datasets"))}, **common["properties"]}}
+
+
+@cache
+def priors() -> dict[str, dict[str, Any]]:
+    """Return {kind: the schema of its priors}; those made of a file also say where it comes from."""
+    out = {}
+    for kind, shape in _kinds("priors", "kind", {}).items():
+        files = schema("parts")["prior"].get(kind, {})
+        properties = shape["properties"] | files.get("properties", {})
+        out[kind] = files | shape | {"description": schema("priors")[kind]["about"], "properties": properties}
+    return out
 
 
 @cache

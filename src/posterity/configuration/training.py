@@ -8,7 +8,7 @@ from typing import Any
 
 from posterity.configuration.loading import load
 from posterity.configuration.problems import Problems
-from posterity.configuration.shapes import check, defaults, schema
+from posterity.configuration.shapes import check, defaults, priors, schema
 from posterity.errors import PosterityError
 
 __all__ = ["settings", "trained", "valid"]
@@ -45,7 +45,7 @@ def trained(file: Path, name: str | None) -> dict[str, Any]:
     if name not in able:
         raise PosterityError(f"{file} has no prior {name!r} with `train` (it has {', '.join(able) or 'none'})")
     prior = found[name]
-    if check(prior, schema("parts")["prior"]["network"], f"priors.{name}", problems):
+    if check(prior, priors()["network"], f"priors.{name}", problems):
         valid(f"priors.{name}.train", prior["train"], problems)
     problems.stop()
     return settings(name, prior)

@@ -17,6 +17,7 @@ from posterity.errors import PosterityError
 from posterity.jobs import devices
 from posterity.operators.base import Operator
 from posterity.operators.build import build
+from posterity.priors import families
 from posterity.priors.base import Prior
 from posterity.samplers.severity import Severity
 from posterity.signals import Kind
@@ -53,7 +54,8 @@ def load(
     shape = tuple(rows[0]["signal_shape"])
     kind = signals.find(rows[0]["signal_kind"], rows[0]["signal_rate"])
     # what only closed forms are made of; of a large data set it would fill the memory
-    labels = [] if settings["prior"].get("kind") in ("network", "restorer") else store.read(items, "items").to_pylist()
+    family = families.find(str(settings["prior"].get("kind")))
+    labels = [] if family.made_of == "file" else store.read(items, "items").to_pylist()
     found = [decode(r.pop("signal"), f"item {r['item']} of {items}") for r in labels]
     known = torch.stack(found).double() if found else torch.zeros(0, *shape)
     masks = [r for r in store.read(regions, "regions").to_pylist() if r["item"] is None]
@@ -63,7 +65,8 @@ def load(
     parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
     # a closed form is computed on the CPU and must not keep a GPU from others
-    device = devices.best() if settings["prior"]["kind"] == "network" else torch.device("cpu")
+    of_network = family.made_of == "file" and "denoiser" in family.has
+    device = devices.best() if of_network else torch.device("cpu")
     prior = priors.build(settings["prior"], known, labels, areas, shape, weights, device)
     if not prior.latent:
         prior.bounds = kind.bounds

@@ -55,7 +55,9 @@ def rehearse(prior: Mapping[str, Any], outline: Outline, size: int) -> None:
 
     labels = outline.labels
     rule = "uniform" if labels is None else prior.get("weights", "uniform")
-    _settings.weights(rule, prior["split"], labels or [{"split": split, "attributes": ()} for split in outline.splits])
+    _settings.weights(
+        rule, prior.get("split", "all"), labels or [{"split": split, "attributes": ()} for split in outline.splits]
+    )
     if prior.get("mirror", False) and not outline.kind.flips:
         raise PosterityError(f"prior mirror: the mirror image of an {outline.kind.noun} is none; leave it out")
     if "autoencoder" in prior:

@@ -1,0 +1,101 @@
+"""What families of closed-form priors share: which items they are made of, and the states of an autoencoder."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
+from torch import Tensor
+
+from posterity.errors import PosterityError
+from posterity.priors import _settings, autoencoders
+from posterity.priors.base import Prior
+from posterity.priors.families.base import Family, Known
+from posterity.priors.latent import Latent
+
+__all__ = ["Autoencoder", "Bandwidth", "Closed", "Split", "Weights", "positive"]
+
+NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
+Split = Annotated[str, WithJsonSchema({"enum": ["all", "prior", "test"]})]
+Weights = Annotated[
+    str | Mapping[str, Any],
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "uniform"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["attribute", "share"],
+                    "properties": {
+                        "attribute": {"type": "string"},
+                        "share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                    },
+                },
+            ]
+        }
+    ),
+]
+"""Of the items; {attribute: NAME, share: p} gives those with the attribute p together, and the others the rest."""
+
+
+def Autoencoder(description: str) -> WithJsonSchema:
+    """Return the schema of the name of an autoencoder; the stages get its settings."""
+    return WithJsonSchema({**NAME, "description": description})
+
+
+def Bandwidth(description: str) -> WithJsonSchema:
+    """Return the schema of h."""
+    return WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 2, "description": description})
+
+
+def positive(bandwidth: Any) -> float:
+    """Return h.
+
+    Raises:
+        PosterityError: where it is no positive number.
+    """
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or bandwidth <= 0:
+        raise PosterityError(f"prior bandwidth {bandwidth!r} is not a positive number in the units of x")
+    return bandwidth
+
+
+@dataclass(frozen=True)
+class Closed(Family):
+    """A prior made of the items of a dataset. Items without weight keep their row, so that modes are row numbers.
+
+    Families have the settings ``split``, and may have ``weights``, ``mirror`` and ``autoencoder``.
+    """
+
+    @abstractmethod
+    def made(self, images: Tensor, shares: Tensor, regions: Mapping[str, Tensor]) -> Prior:
+        """Return the prior of signals or states (K, …) with shares (K,)."""
+
+    def build(self, known: Known) -> Prior:
+        if tuple(known.images.shape[1:]) != known.shape:
+            raise PosterityError(
+                f"the prior's images have shape {tuple(known.images.shape[1:])}, the measurements need {known.shape}"
+            )
+        rule, split = getattr(self, "weights", "uniform"), getattr(self, "split", "all")
+        images, shares = known.images, _settings.weights(rule, split, known.labels)
+        if getattr(self, "mirror", None):
+            images, shares = _settings.mirrored(images, shares)
+        about = getattr(self, "autoencoder", None)
+        if about is None:
+            return self.made(images, shares, known.regions)
+        autoencoder = autoencoders.fit(about, images[_fitted(about, shares, known.labels)])
+        return Latent(self.made(autoencoder.encode(images.double()), shares, {}), autoencoder)
+
+
+def _fitted(autoencoder: Mapping[str, Any], shares: Tensor, labels: Sequence[Mapping[str, Any]]) -> Tensor:
+    """Return which images the autoencoder is fitted to: those with a share, of its split if it names one, (K,)."""
+    fitted = shares > 0
+    if (split := autoencoder.get("split", "all")) != "all":
+        own = _settings.weights("uniform", split, labels) > 0
+        fitted = fitted & own.repeat(len(fitted) // len(own))  # mirror images follow those of all images
+    if not fitted.any():
+        raise PosterityError(f"the prior knows no image of split {split!r}, to which its autoencoder is fitted")
+    return fitted

@@ -1,0 +1,44 @@
+"""The kernel prior: a real dataset seen as a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
+from torch import Tensor
+
+from posterity.priors.base import Prior
+from posterity.priors.families._closed import Autoencoder, Bandwidth, Closed, Split, Weights, positive
+from posterity.priors.kernel import Kernel
+
+__all__ = ["KernelFamily"]
+
+
+@dataclass(frozen=True)
+class KernelFamily(Closed):
+    """A Gaussian around every item; ``mirror`` adds the mirror images, whose modes follow those of all images."""
+
+    closed_form = frozenset({"svd"})
+    about = "a Gaussian of bandwidth h around every image of a data set"
+
+    bandwidth: Annotated[float, Bandwidth("h, in the units of x, of states where there is an autoencoder")] = 0.1
+    split: Split = "all"
+    mirror: Annotated[
+        bool | None,
+        WithJsonSchema(
+            {
+                "type": "boolean",
+                "description": "whether it knows the mirror image of every image, too; false unless given",
+            }
+        ),
+    ] = None
+    autoencoder: Annotated[
+        Mapping[str, Any] | None,
+        Autoencoder("makes it a prior of the states of this autoencoder; the bandwidth is in their units then"),
+    ] = None
+    weights: Weights = "uniform"
+
+    def made(self, images: Tensor, shares: Tensor, regions: Mapping[str, Tensor]) -> Prior:  # noqa: ARG002
+        return Kernel(images, shares, positive(self.bandwidth))

@@ -1,0 +1,53 @@
+"""A trained denoiser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import WithJsonSchema
+
+from posterity.errors import PosterityError
+from posterity.priors.base import Prior
+from posterity.priors.families.base import Family, Known
+from posterity.priors.loading import load
+
+__all__ = ["NetworkFamily"]
+
+_LABEL = WithJsonSchema({"type": "integer", "minimum": 0, "description": "the class, for a class-conditional network"})
+_PRECISION = WithJsonSchema(
+    {
+        "enum": ["float32", "bfloat16"],
+        "description": "in which the network multiplies, float32 unless given; all else stays in float32 and float64",
+    }
+)
+_COMPILE = WithJsonSchema(
+    {
+        "type": "boolean",
+        "description": "whether torch compiles the network, false unless given: minutes at the start of a job, less "
+        "time for each step on a GPU",
+    }
+)
+
+
+@dataclass(frozen=True)
+class NetworkFamily(Family):
+    """A network out of safetensors with a card beside it."""
+
+    made_of = "file"
+    about = "a trained denoiser"
+
+    label: Annotated[int | None, _LABEL] = None
+    precision: Annotated[str | None, _PRECISION] = None
+    compile: Annotated[bool | None, _COMPILE] = None
+
+    def build(self, known: Known) -> Prior:
+        weights = known.weights
+        if weights is None:
+            raise PosterityError(f"prior {known.name!r} is a network: name the file of its weights (--weights)")
+        prior = load(weights, self.label, known.device, self.precision or "float32", self.compile or False)
+        if prior.signal_shape != known.shape:
+            raise PosterityError(
+                f"{weights} is for images of shape {prior.signal_shape}, the measurements need {known.shape}"
+            )
+        return prior
