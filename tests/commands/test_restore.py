@@ -160,3 +160,13 @@ def test_a_full_disk_leaves_nothing(here, monkeypatch):
     done = restored("me.png", "--mask", "mask.png", *KERNEL, "--n", 2, "--pool", 4, "--output", "out/deep")
     assert done.exit_code == 2 and "cannot write out/deep: No space left on device" in done.stderr
     assert not Path("out/deep").exists() and not list(Path("out").iterdir())
+
+
+def test_a_prior_that_knows_the_answer_is_told(here, caplog):
+    """The picture among the prior's own: whoever tries it on a folder sees the picture itself come back."""
+    Path("known/me.png").write_bytes(Path("me.png").read_bytes())
+    given = ("--mask", "mask.png", *KERNEL, "--pool", 2, "--n", 1)
+    assert restored("me.png", *given, "--output", "apart").exit_code == 0
+    assert "knows the answer" not in caplog.text
+    assert restored("known/me.png", *given, "--output", "within").exit_code == 0
+    assert "known/me.png is one of the pictures of --images: the prior knows the answer" in caplog.text

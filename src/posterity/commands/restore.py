@@ -13,6 +13,7 @@ from posterity.errors import PosterityError
 
 __all__ = ["restore"]
 
+_log = logging.getLogger(__name__)
 _OUTPUT = Path("restored")
 _ECGS = (".hea", ".dat", ".dcm", ".csv", ".tsv")
 """Endings of files that hold an ECG."""
@@ -82,6 +83,8 @@ def _picture(file: Path, given: dict[str, Any], folder: Path, drawn: dict[str, A
     from posterity.front import measuring, priors, restoring, saving
 
     saving.refuse(folder)
+    if given["images"] is not None and given["images"].resolve() in file.resolve().parents:
+        _log.warning("%s is one of the pictures of --images: the prior knows the answer, and will give it", file)
     known = priors.prior(given["prior"], given["images"], size=given["size"])
     what: Any = file
     if given["task"] is not None and not given["measured"]:
