@@ -45,7 +45,7 @@ have the columns study, experiment, milliseconds, design and simulated, too. "P0
 aside, and named, are answers to another version of these questions and participants who did not finish; those are
 analysed where the settings have "partial":true.
 
-For more than a handful of people, `posterity study serve` asks them from this folder and keeps their answers in one file
+For more than a handful of people, `posterity study serve` asks them from this folder and keeps answers in one file
 (docs/study.md).
 
 questions.parquet is the key: it says which set is which. Do not hand it out with the page.
