@@ -47,7 +47,7 @@ def test_help_lists_every_stage_and_imports_no_heavy_library():
         "print(sorted({'torch', 'numpy', 'pyarrow', 'pydantic', 'yaml'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert all(stage in done.stdout for stage in (*STAGES, "study", "verify", "new-sampler", "check", "doctor"))
+    assert all(stage in done.stdout for stage in (*STAGES, "study", "verify", "new", "check", "doctor"))
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -58,7 +58,9 @@ def test_help_lists_every_stage_and_imports_no_heavy_library():
         "study package",
         "study analyse",
         "verify",
-        "new-sampler",
+        "new sampler",
+        "new operator",
+        "new metric",
         "check",
         "doctor",
         "plan",

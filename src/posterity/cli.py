@@ -7,7 +7,7 @@ from posterity.commands.export import export
 from posterity.commands.gates import gates
 from posterity.commands.group import ManyCommand, Posterity
 from posterity.commands.new_experiment import new
-from posterity.commands.new_sampler import new_sampler
+from posterity.commands.new_thing import KINDS, command
 from posterity.commands.overview import doctor, schema
 from posterity.commands.plan import plan
 from posterity.commands.redraw import redraw
@@ -29,10 +29,11 @@ for _command in (serve, people, power, hit):
     study.command()(_command)
 app.add_typer(study, name="study", rich_help_panel="Stages")
 app.command(rich_help_panel="Overview")(restore)
+for _kind in KINDS:
+    new.command(_kind)(command(_kind))
 app.add_typer(new, name="new", rich_help_panel="Overview")
 app.command(cls=Tiers, rich_help_panel="Certificates")(verify)
 app.command(rich_help_panel="Certificates")(gates)
-app.command(rich_help_panel="Certificates")(new_sampler)
 app.command(rich_help_panel="Overview")(check)
 app.command(rich_help_panel="Overview")(doctor)
 app.command(cls=ManyCommand, rich_help_panel="Overview")(plan)

@@ -1,4 +1,4 @@
-"""`posterity new-sampler`: one file and one YAML entry, no edit elsewhere, and the sampler is everywhere."""
+"""`posterity new sampler`: one file and one YAML entry, no edit elsewhere, and the sampler is everywhere."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ def run(tree, *command):
 @pytest.mark.slow
 def test_one_file_and_one_entry_make_a_sampler(tree):
     before = {p for p in tree.rglob("*") if p.is_file()}
-    told = run(tree, "posterity", "new-sampler", "my_method")
+    told = run(tree, "posterity", "new", "sampler", "my_method")
     written = {p.relative_to(tree).as_posix() for p in tree.rglob("*.*") if p not in before and p.suffix != ".pyc"}
     assert written == {
         "src/posterity/samplers/my_method.py", "config/samplers/my_method.yaml", "tests/samplers/test_my_method.py",
@@ -97,14 +97,14 @@ def folders(tmp_path):
 )
 def test_names_that_cannot_be(folders, name, told):
     (folders / "config/samplers/taken.yaml").write_text("method: ddnm\n")
-    done = RUN.invoke(app, ["new-sampler", name, "--into", str(folders)])
+    done = RUN.invoke(app, ["new", "sampler", name, "--into", str(folders)])
     assert done.exit_code == 2 and len(done.stderr.strip().splitlines()) == 1
     assert told in done.stderr
     assert [p.name for p in folders.rglob("*") if p.is_file()] == ["taken.yaml"]
 
 
 def test_a_folder_that_is_not_the_repository(tmp_path):
-    done = RUN.invoke(app, ["new-sampler", "mine", "--into", str(tmp_path)])
+    done = RUN.invoke(app, ["new", "sampler", "mine", "--into", str(tmp_path)])
     assert done.exit_code == 2 and "samplers; run this in the repository or give it with --into" in done.stderr
 
 
@@ -112,6 +112,6 @@ def test_a_tree_that_does_not_run_is_left_as_it_was(folders):
     package = folders / "src/posterity"
     (package / "__init__.py").touch()
     (package / "cli.py").write_text("raise SystemExit('broken')\n")
-    done = RUN.invoke(app, ["new-sampler", "mine", "--into", str(folders)])
+    done = RUN.invoke(app, ["new", "sampler", "mine", "--into", str(folders)])
     assert done.exit_code == 2 and done.stderr.strip().endswith("cannot be read: broken")
     assert not list(folders.rglob("*mine*"))

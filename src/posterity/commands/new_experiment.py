@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["new"]
 
-new = typer.Typer(help="Begin an experiment.", no_args_is_help=True)
+new = typer.Typer(help="Begin an experiment, or a sampler, operator, prior, … of your own.", no_args_is_help=True)
 _CONFIG = Path("config", "config.yaml")
 _SIZE, _MOST = 64, 4
 """Pixels a side where the prior does not say, and test pictures that are restored at first."""
@@ -48,11 +48,6 @@ metrics: [{metrics}]
 tables: [{tables}]
 figures: [teaser, guidance_gallery, restorations]
 """
-
-
-@new.callback()
-def _group() -> None:
-    """Keep `experiment` a word of its own: Typer makes one command the whole group."""
 
 
 @new.command()

@@ -1,1 +1,1 @@
-"""Templates of ``posterity new-sampler``: two files that are real code here, renamed there."""
+"""Templates of ``posterity new``: files that are real code here, renamed there."""
