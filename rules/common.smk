@@ -258,7 +258,12 @@ def report_inputs(wildcards):
     runs = [key for e in plan.experiments for key in plan.runs[e]]
     return [
         *found,
-        *[f.removesuffix(".svg") + ".png" for f in found if f.endswith(".svg")],
+        *[
+            f.removesuffix(".svg") + suffix
+            for f in found
+            if f.endswith(".svg")
+            for suffix in (".png", ".csv")
+        ],
         *paths_of(METRICS, [key for key in runs if plan.has("measure", *key)]),
         *paths_of(LICENSE, runs),
     ]

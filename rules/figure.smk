@@ -11,6 +11,7 @@ rule figure:
             category="{experiment}",
             labels={"figure": "{figure}"},
         ),
+        csv=FIGURE.removesuffix(".svg") + ".csv",
     log:
         "logs/figure/{experiment}/{figure}.log",
     benchmark:

@@ -4,7 +4,8 @@ A line ``<!-- reference: parts/config -->`` in a page becomes a table of that sc
 ``<!-- reference: samplers -->`` becomes a section for every sampler; tasks and priors have a section a kind.
 ``operators`` becomes the table of what each operator has and who can use it, ``priors`` that of what each kind of
 prior is and can, ``published`` that of the settings which ``config/samplers`` keeps for particular priors, tasks and
-data sets.
+data sets. ``certificates`` becomes the picture of what each statistic sees, and ``which/TASK`` the order of samplers on
+a task, both from the stored certificates.
 """
 
 from __future__ import annotations
@@ -12,21 +13,38 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from posterity.certificates import overview
 from posterity.configuration.known import closed_form, has, lacking
 from posterity.configuration.shapes import datasets, priors, schema, tasks
+from posterity.figures import style
 
+_ROOT = Path(__file__).parents[1]
+_PIXELS, _LATENT = ("gaussian", "mixture", "kernel"), ("latent_gaussian", "latent_mixture")
+_MATRIX = "images/certificates.svg"
 _MARK = re.compile(r"^<!-- reference: (\S+) -->$", re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Called by mkdocs for every page."""
     return _MARK.sub(lambda found: fill(found[1]), markdown)
+
+
+def on_files(files: Any, config: Any, **_: object) -> Any:
+    """Add pictures that are drawn while the site is built."""
+    from mkdocs.structure.files import File
+
+    from posterity.figures import certificate_matrix, style
+
+    with style.look():
+        svg, _png = style.save(certificate_matrix.matrix(overview.looks(_stored())), certificate_matrix.TITLE)
+    files.append(File.generated(config, _MATRIX, content=svg))
+    return files
 
 
 def fill(what: str) -> str:
@@ -41,7 +59,11 @@ def fill(what: str) -> str:
         return "\n".join(_published())
     if what == "datasets":
         return keys(datasets())
+    if what == "certificates":
+        return f"![Samplers and statistics: passed, caught or blind]({_MATRIX})"
     name, *path = what.split("/")
+    if name == "which":
+        return "\n".join(_which(path[0]))
     kinds = {"tasks": tasks, "kinds-of-priors": priors}
     found = kinds[what]() if what in kinds else reduce(lambda node, key: node[key], path, schema(name))
     if what in kinds:
@@ -117,6 +139,35 @@ def _priors() -> Iterator[str]:
         yield f"| `{name}` | {_cell(shape['description'])} | {every}{_list(able) or 'none'} |"
 
 
+@cache
+def _stored() -> dict[Any, Any]:
+    return overview.stored(_ROOT / "resources" / "certificates")
+
+
+def _which(task: str) -> Iterator[str]:
+    """The order of samplers on a task: first with priors of signals, then of states."""
+    for names in (_PIXELS, _LATENT):
+        found = overview.standings(_stored(), task, names)
+        if len(found) > 1:
+            yield f"| sampler | distance | {' | '.join(p.replace('_', ' ') for p in names)} | spread | modes |"
+            yield f"| --- |{' ---: |' * (len(names) + 3)}"
+            for one in found:
+                cells = [f"{one.distance:.1f}", *(_number(one.distances.get(p), 1) for p in names)]
+                cells += [_range(one.spread), _range(one.modes)]
+                yield f"| {style.name(one.sampler)} | {' | '.join(cells)} |"
+            yield ""
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _range(values: Mapping[str, float]) -> str:
+    """The least and the largest of the priors."""
+    low, high = (_number(f(values.values(), default=None), 2) for f in (min, max))
+    return low if low == high else f"{low} to {high}"
+
+
 def _able(operator: str, exact: list[str], sigma_y: float) -> list[str]:
     """Methods that lack nothing for this operator, under a prior of known posterior where there is one."""
     task, prior = {"operator": operator, "sigma_y": sigma_y}, {"kind": exact[0] if exact else "network"}
@@ -126,7 +177,7 @@ def _able(operator: str, exact: list[str], sigma_y: float) -> list[str]:
 def _published() -> Iterator[str]:
     """One row an entry of ``overrides``, in the order in which they are laid over each other."""
     yield "| sampler | prior, task, data set | settings | source |\n| --- | --- | --- | --- |"
-    for path in sorted((Path(__file__).parents[1] / "config" / "samplers").glob("*.yaml")):
+    for path in sorted((_ROOT / "config" / "samplers").glob("*.yaml")):
         for override in yaml.safe_load(path.read_text(encoding="utf-8")).get("overrides", []):
             where = "; ".join(_list([v] if isinstance(v, str) else v) for v in override["when"].values())
             given = [f"{k} {v}" for k, v in override.get("settings", {}).items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posterity.commands.check import check
+from posterity.commands.compare import compare
 from posterity.commands.export import export
 from posterity.commands.gates import gates
 from posterity.commands.group import ManyCommand, Posterity
@@ -40,4 +41,5 @@ app.command(cls=ManyCommand, rich_help_panel="Overview")(plan)
 app.command(cls=ManyCommand, rich_help_panel="Overview")(why)
 app.command(cls=ManyCommand, rich_help_panel="Overview")(export)
 app.command(rich_help_panel="Overview")(redraw)
+app.command(rich_help_panel="Overview")(compare)
 app.command(hidden=True)(schema)

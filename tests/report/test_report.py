@@ -1,39 +1,18 @@
 """The page: all there, self-contained, escaped."""
 
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
 
 import pytest
 
 from posterity.report.grids import letter
-from posterity.stages import analyse, figure, report, table
 
 
 @pytest.fixture(scope="module")
-def page(experiment, everything, tmp_path_factory):
+def page(page):
     """(HTML, its elements as (tag, attributes))."""
-    root = tmp_path_factory.mktemp("report")
-    made = [
-        root / "tables" / "e" / f"{n}.parquet"
-        for n in ("answers", "super_resolution", "exact_posterior", "cost", "guidance")
-    ]
-    for path in made:
-        table.run({"experiment": "e", "table": path.stem, "task": "sr16"}, inputs=everything, output=path)
-    for name in ("answers", "error_cost", "plane_rules", "guidance_gallery", "subsets_gallery", "study_subsets"):
-        path = root / "figures" / "e" / f"{name}.svg"
-        figure.run({"experiment": "e", "figure": name, "items": 1}, inputs=everything, output=path)
-        made += [path, path.with_suffix(".png")]
-    analysis = root / "study" / "e" / "analysis.parquet"
-    given = {"questions": experiment["questions"][0], "responses": experiment["responses"]}
-    analyse.run({"seed": 0, "replicates": 500}, **given, output=analysis)
-    licence = root / "faces" / "LICENSE.txt"
-    licence.parent.mkdir()
-    licence.write_text("Made of <faces>, CC BY-SA 4.0.\n\nThe long text.")
-    inputs = [*made, analysis, licence, *experiment["metrics"], *experiment["questions"]]
-    out = root / "report" / "index.html"
-    settings = {"title": "Faces & <b>photos</b>", "experiments": ["e"], "about": {"e": {"title": "Which <faces> fit?"}}}
-    report.run(settings, inputs=inputs, output=out)
-    return out.read_text(), _elements(out.read_text())
+    return page.read_text(), _elements(page.read_text())
 
 
 def _elements(html):
@@ -52,9 +31,40 @@ def test_nothing_is_requested(page):
     sources = [v for _, a in elements for k, v in a.items() if k in ("src", "srcset", "data", "action", "poster")]
     assert sources and all(v.startswith("data:image/") for v in sources)
     links = [a["href"] for tag, a in elements if tag in ("a", "link")]
-    assert all(v.startswith(("#", "data:")) or v == "../study/e/index.html" for v in links)
-    assert not any(tag in ("script", "iframe", "object") for tag, _ in elements)
-    assert not re.search(r"@import|url\(", html)
+    beside = ("../study/e/index.html", "../figures/e/", "../samples/")
+    assert all(v.startswith(("#", "data:")) or v.startswith(beside) for v in links)
+    assert not any(tag in ("iframe", "object") for tag, _ in elements)
+    assert not any(a.get("src") for tag, a in elements if tag == "script")
+    assert not re.search(r"@import|url\((?!#)", html)
+
+
+def test_every_figure_offers_its_numbers_and_says_what_it_was_drawn_from(page):
+    html, _ = page
+    figures = re.findall(r"<figure .*?</figure>", html, re.DOTALL)
+    assert len(figures) == 6
+    for text in figures:
+        (encoded,) = re.findall(r'href="data:text/csv;base64,([^"]*)" download', text)
+        lines = b64decode(encoded).decode().splitlines()
+        assert len(lines) > 1 and re.search(r'href="../figures/e/\w+.svg"', text)
+        assert "plane" in text or re.search(r"Drawn from \d+ Parquet file", text)
+    (costs,) = (t for t in figures if 'id="e-error_cost"' in t)
+    numbers = b64decode(re.findall(r"text/csv;base64,([^\"]*)", costs)[0]).decode()
+    assert numbers.startswith("dataset,task,prior,sampler,evaluations,sliced_wasserstein,low,high,items")
+    assert "faces,sr16,kernel,dps,500.0,0.016" in numbers
+    assert '<a href="../samples/faces-sr16-exact.parquet">' in html
+
+
+def test_samplers_are_marked_where_they_are_shown(page):
+    """In rows, sentences and drawn marks, so that one of them can be highlighted."""
+    _, elements = page
+    marked = {tag for tag, a in elements if a.get("data-sampler") == "dps"}
+    assert marked == {"tr", "li", "g"}
+    offered = [a["value"] for tag, a in elements if tag == "option"]
+    assert offered[0] == "" and {"dps", "ddnm_guided", "exact_again"} <= set(offered)
+
+
+def test_the_configuration_is_shown(page):
+    assert '<pre tabindex="0">title: Which &lt;faces&gt; fit?</pre>' in page[0]
 
 
 def test_links_within_the_page_have_ends(page):
@@ -69,8 +79,10 @@ def test_every_section_is_there(page):
     for words in ("What was run", "Galleries", "Distance to the exact posterior", "Cost", "User study", "Licences"):
         assert f">{words}" in html
     images = [a for tag, a in elements if tag == "img"]
-    assert len(images) == 6 and all(a["alt"] for a in images), "SVG and PNG of one figure are one figure"
-    assert all(a["src"].startswith("data:image/svg+xml;base64,") for a in images)
+    inside = [a for tag, a in elements if tag == "svg"]
+    assert len(images) + len(inside) == 6 and len(inside) == 1, "SVG and PNG of one figure are one figure"
+    assert all(a["alt"] and a["src"].startswith("data:image/svg+xml;base64,") for a in images)
+    assert inside[0]["role"] == "img" and inside[0]["aria-label"].startswith("Error against cost. ")
     assert "published 0.18" in html and "0.100 to 0.120" in html
     assert "simulated respondent" in html and "paired_diversity" in html.lower().replace(" ", "_")
 
@@ -80,7 +92,7 @@ def test_it_begins_with_the_answers_and_what_was_found(page):
     html, _ = page
     places = [html.index(f'id="{name}"') for name in ("e-answers", "e-error_cost", "e-findings", "run", "e-gallery")]
     assert places == sorted(places)
-    sentences = [re.sub(r"<.*?>", "", s) for s in re.findall(r"<li>(<b>.*?)</li>", html)]
+    sentences = [re.sub(r"<.*?>", "", s) for s in re.findall(r"<li[^>]*>(<b>.*?)</li>", html)]
     assert sentences[0].startswith("Answers that fit: 1.84 at ") and sentences[0].endswith("Means over 3 items.")
     words = "DDNM + guidance: 25 % of the draws show an answer that the measurement rules out"
     assert sentences[1].startswith(f"{words} (25 % to 25 %; exact draws 0 %)")

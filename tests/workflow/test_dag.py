@@ -21,7 +21,7 @@ case $2 in
   */items.parquet) cd "$(dirname "$2")"; touch regions.parquet LICENSE.txt sheet.png ;;
   */questions.parquet) cd "$(dirname "$2")"; touch simulated.parquet ;;
   */weights.safetensors) cd "$(dirname "$2")"; touch card.json samples.png nearest.png log.csv ;;
-  *.svg) touch "${2%.svg}.png" ;;
+  *.svg) touch "${2%.svg}.png" "${2%.svg}.csv" ;;
 esac
 """
 TINY = {

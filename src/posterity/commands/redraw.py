@@ -15,10 +15,10 @@ from posterity.errors import PosterityError
 if TYPE_CHECKING:
     from posterity.commands.manifest import Manifest, Product
 
-__all__ = ["DRAWN", "MANIFEST", "inside", "redraw"]
+__all__ = ["DRAWN", "MANIFEST", "inside", "redraw", "unpacked"]
 
 MANIFEST = "provenance.json"
-DRAWN: Mapping[str, tuple[str, ...]] = {"table": (".parquet", ".csv", ".md"), "figure": (".svg", ".png")}
+DRAWN: Mapping[str, tuple[str, ...]] = {"table": (".parquet", ".csv", ".md"), "figure": (".svg", ".png", ".csv")}
 """The stages that draw, and how the files end that each writes; the first is its output."""
 
 
@@ -35,7 +35,7 @@ def redraw(
     from posterity.commands.stages import run_stage
 
     with tempfile.TemporaryDirectory() as folder:
-        products = _unpack(archive, Path(folder)).products
+        products = unpacked(archive, Path(folder)).products
         other: list[str] = []
         for product in products:
             inputs = [Path(folder, name) for name in product.inputs]
@@ -53,8 +53,8 @@ def inside(path: str) -> str:
     return "/".join(part for part in PurePosixPath(path).parts if part not in ("/", "..", "."))
 
 
-def _unpack(archive: Path, folder: Path) -> Manifest:
-    """The files are those that were packed, to the last bit."""
+def unpacked(archive: Path, folder: Path) -> Manifest:
+    """Unpack the files, which are those that were packed to the last bit, and return what the archive says of them."""
     from posterity.artifacts.digest import sha256
     from posterity.commands import manifest as manifests  # brings pydantic, which other commands do without
 

@@ -167,12 +167,20 @@ def resolve(
     plan.follow_code, plan.follow_versions = c.config["follow_code"], c.config["follow_versions"]
     plan.titles = {name: c.experiments[name]["title"] for name in c.planned}
     titles = " · ".join(plan.titles[name] for name in plan.experiments)
-    about = {n: {k: c.experiments[n][k] for k in ("title", "about") if k in c.experiments[n]} for n in plan.experiments}
+    about = {name: _about(c.experiments[name]) for name in plan.experiments}
     report = {"title": titles, "experiments": plan.experiments, "about": about}
     if explored := [name for name in plan.experiments if plan.has("explorer", name)]:
         report["explorers"] = explored
     plan.add("report", (), report)
     return plan
+
+
+def _about(experiment: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the report says of an experiment: its words, and all of it as YAML in one order."""
+    import yaml
+
+    words = {k: experiment[k] for k in ("title", "about") if k in experiment}
+    return words | {"configuration": yaml.safe_dump(experiment, sort_keys=True, allow_unicode=True, width=100)}
 
 
 def _pools(c: Checked, problems: Problems) -> dict[Key, int]:

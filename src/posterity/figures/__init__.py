@@ -25,7 +25,7 @@ NAMES = (
 
 resources/papers says which figure of a paper each stands for.
 """
-BESIDE = ("cost_error",)
+BESIDE = ("cost_error", "certificate_matrix")
 """Figures of what no experiment makes: certificates, from `posterity verify`."""
 
 
@@ -42,7 +42,7 @@ class Drawing(Protocol):
         """The figure and what it shows, in words."""
 
 
-REGISTRY: Registry[Drawing] = Registry(__name__, "figure", beside=("choose", "gallery", "style"))
+REGISTRY: Registry[Drawing] = Registry(__name__, "figure", beside=("choose", "gallery", "numbers", "style"))
 
 
 def names() -> list[str]:

@@ -57,7 +57,8 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         f"of the known picture that it shows, given the measurement; crossed out: under {answers.LEAST:.1%}. Exact "
         "draws: one of each picture that was drawn, the most probable first. No draw of a sampler was chosen."
     )
-    return style.Drawn(_sheet(seen, truth, fit, rows), caption)
+    columns = [*KEYS, "item", "sample", "mode", "probability"]
+    return style.Drawn(_sheet(seen, truth, fit, rows), caption, mine[columns].to_dict("records"))
 
 
 def percent(probability: float) -> str:
@@ -101,7 +102,7 @@ def _sheet(seen: gallery.Picture, truth: gallery.Picture, fit: float, rows: list
             box = (left / width, (top - _HEAD - _CELL) / height, _CELL / width, _CELL / height)
             under = ("measured", "what it was")[k] if number == 0 else None
             _picture(figure, box, one, under)
-    words = f"{_amount(fit)} of the pictures that\nthe prior knows fit what was measured."
+    words = f"{_amount(fit)} of the pictures\nthat the prior knows fit\nwhat was measured."
     middle = (_MARGIN + 2 * (_CELL + _GAP) + 0.06) / width
     figure.text(middle, (height - _HEAD - _CELL / 2) / height, words, va="center", fontsize=8.5, linespacing=1.5)
     return figure

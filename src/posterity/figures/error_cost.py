@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ SECTION = "exact"
 TITLE = "Error against cost"
 _METRIC = "sliced_wasserstein"
 _ACROSS = 2
+_STEP = 1.12
+"""Between points of the same cost, as a factor."""
 _NEAR = 2.5
 """Names of points whose costs differ by a smaller factor may cover one another."""
 
@@ -48,14 +50,14 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
     looks = dict(zip(samplers, style.looks(len(samplers)), strict=True))
     across = min(_ACROSS, len(places))
     down = ceil(len(places) / across)
-    figure, axes = style.canvas(3.1 * across + 0.3, 2.35 * down, down, across)
+    figure, axes = style.canvas(3.4 * across + 0.3, 2.35 * down, down, across)
     for ax, place in zip(axes, places, strict=False):
         here = [c for c in cells if c.row[:3] == place]
         points = [
             _Point(c, costs[c.row], style.sampler(frames, c.row[3]), looks[c.row[3]])
             for c in here if costs.get(c.row, 0) > 0
         ]  # fmt: skip
-        _panel(ax, points, next((c for c in here if c.row[3] == exact_posterior.FLOOR), None))
+        _panel(ax, _beside(points), next((c for c in here if c.row[3] == exact_posterior.FLOOR), None))
         ax.set_title(" · ".join(style.name(part) for part in place[:2]), loc="left")
     for ax in axes[len(places) :]:
         ax.axis("off")
@@ -63,10 +65,16 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
     figure.supylabel("sliced Wasserstein distance", fontsize=8)
     caption = (
         "Distance from exact draws, mean over items with its 95 % bootstrap interval, against the evaluations of the "
-        "prior that a draw takes. Band: the floor, other exact draws measured the same way. "
+        "prior that a draw takes; samplers of the same cost stand beside one another. Band: the floor, other exact "
+        "draws measured the same way. "
         f"Under prior {', '.join(sorted({p for *_, p in places}))}."
     )
-    return style.Drawn(figure, caption)
+    return style.Drawn(figure, caption, [_record(c, costs.get(c.row, 0.0)) for c in cells])
+
+
+def _record(cell: Cell, cost: float) -> dict[str, Any]:
+    about = dict(zip(KEYS, cell.row, strict=True))
+    return about | {"evaluations": cost, _METRIC: cell.value, "low": cell.low, "high": cell.high, "items": cell.count}
 
 
 def _costs(frames: Frames) -> dict[tuple[str, ...], float]:
@@ -101,6 +109,15 @@ def _panel(ax: Axes, points: list[_Point], floor: Cell | None) -> None:
         _mark(ax, one, height)
 
 
+def _beside(points: list[_Point]) -> list[_Point]:
+    """Move points of one cost a little beside one another, so that none covers another."""
+    out = []
+    for cost in dict.fromkeys(one.cost for one in points):
+        same = [one for one in points if one.cost == cost]
+        out += [replace(one, cost=cost * _STEP ** (k - (len(same) - 1) / 2)) for k, one in enumerate(same)]
+    return out
+
+
 def _apart(points: list[_Point], least: float) -> list[tuple[_Point, float]]:
     """Each point with the height of its name: names of about the same cost stand ``least`` above one another."""
     out: list[tuple[_Point, float]] = []
@@ -111,7 +128,9 @@ def _apart(points: list[_Point], least: float) -> list[tuple[_Point, float]]:
 
 
 def _mark(ax: Axes, one: _Point, height: float) -> None:
+    drawn: list[Any] = []
     if one.cell.low is not None and one.cell.high is not None:
-        ax.plot([one.cost] * 2, [one.cell.low, one.cell.high], color=one.look["color"], linewidth=1)
-    ax.plot(one.cost, one.value, linestyle="none", **one.look)
-    ax.annotate(one.words, (one.cost, height), (5, 0), textcoords="offset points", va="center", fontsize=6.5)
+        drawn += ax.plot([one.cost] * 2, [one.cell.low, one.cell.high], color=one.look["color"], linewidth=1)
+    drawn += ax.plot(one.cost, one.value, linestyle="none", **one.look)
+    words = ax.annotate(one.words, (one.cost, height), (5, 0), textcoords="offset points", va="center", fontsize=6.5)
+    style.mark(one.cell.row[3], *drawn, words)

@@ -46,7 +46,12 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         "Means over items with 95 % bootstrap intervals; 0 is exact. The band is the floor: a second exact sampler "
         "measured the same way. Open: with diversity guidance, which is not meant to be exact."
     )
-    return style.Drawn(figure, caption)
+    names = ("dataset", "task", "prior", "sampler")
+    data = [
+        dict(zip(names, c.row, strict=True)) | {"metric": c.column, "value": c.value, "low": c.low, "high": c.high}
+        for c in cells.values()
+    ]
+    return style.Drawn(figure, caption, data)
 
 
 def _guided(frames: Frames) -> set[tuple[str, ...]]:
@@ -69,6 +74,7 @@ def _panel(ax: Axes, found: list[Cell | None], pushed: set[tuple[str, ...]]) -> 
         if floor:
             ax.axvspan(low, high, color=style.COLOURS["green"], alpha=0.18, linewidth=0)
         colour = style.COLOURS["green" if floor else "orange" if guided else "blue"]
-        ax.plot([low, high], [y, y], color=colour, linewidth=1.4, solid_capstyle="butt")
-        ax.plot(cell.value, y, "o", color=colour, markersize=4, markerfacecolor="white" if guided else colour)
+        drawn = ax.plot([low, high], [y, y], color=colour, linewidth=1.4, solid_capstyle="butt")
+        drawn += ax.plot(cell.value, y, "o", color=colour, markersize=4, markerfacecolor="white" if guided else colour)
+        style.mark(sampler, *drawn)
     ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from posterity.tables.frames import Frames
 
-__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "look", "looks", "name", "sampler", "save"]
+__all__ = ["COLOURS", "GREY", "INK", "Drawn", "canvas", "look", "looks", "mark", "name", "sampler", "save"]
 
 INK, GREY = "#222222", "#8a8a8a"
 COLOURS = {
@@ -40,6 +41,7 @@ _WORDS = {
     "vipaint": "VIPaint", "vipaint1": "VIPaint-1", "vipaint2": "VIPaint-2", "vipaint4": "VIPaint-4",
     "vipaint6": "VIPaint-6", "blended": "Blended",
     "fps": "FPS", "ilvr": "ILVR", "replacement": "Replacement", "pool4": "average ×4", "pool16": "average ×16",
+    "pool16_sigma_1": "average ×16, noise 0.1", "pool16_sigma_2": "average ×16, noise 0.2",
     "inpaint_centre_noisy": "centre box", "inpaint_half_noisy": "right half",
     "deblur_gauss": "Gaussian blur", "deblur_motion": "motion blur",
     "jpeg2": "JPEG, quality 2", "phase": "phase retrieval", "deblur_spatial": "non-uniform blur", "hdr": "clipping ×2",
@@ -52,10 +54,11 @@ _WRAPPERS = {"diversity": "guidance", "flash": "Flash"}
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure and what it shows, in words: which data, which samples."""
+    """A figure and what it shows, in words: which data, which samples; ``data``: its numbers, where it names them."""
 
     figure: Figure
     caption: str
+    data: Sequence[Mapping[str, Any]] = ()
 
 
 def name(key: str) -> str:
@@ -83,6 +86,15 @@ def looks(count: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def mark(key: str, *artists: Artist) -> None:
+    """Note in the drawing which sampler the artists show; the report highlights one of them."""
+    for artist in artists:
+        figure = artist.get_figure(root=True)
+        assert figure is not None
+        number = len(figure.findobj(lambda one: str(one.get_gid()).startswith(f"sampler.{key}.")))
+        artist.set_gid(f"sampler.{key}.{number}")
+
+
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **how: Any) -> tuple[Figure, Sequence[Axes]]:
     """A figure in inches and its axes, row by row; drawn on within :func:`look`."""
     from matplotlib.figure import Figure
@@ -100,10 +112,10 @@ def look() -> Iterator[None]:
         yield
 
 
-def save(drawn: Drawn, title: str) -> tuple[bytes, bytes]:
-    """(SVG, PNG), the same bytes for the same figure; title and caption are inside."""
+def save(drawn: Drawn, title: str, sources: Sequence[str] = ()) -> tuple[bytes, bytes]:
+    """(SVG, PNG), the same bytes for the same figure; title, caption and the files it shows are inside."""
     svg, png = io.BytesIO(), io.BytesIO()
-    about = {"Title": title, "Description": drawn.caption}
+    about = {"Title": title, "Description": drawn.caption, "Source": "\n".join(sources)}
     drawn.figure.savefig(svg, format="svg", metadata={**about, "Date": None, "Creator": None})
     drawn.figure.savefig(png, format="png", dpi=200, metadata={**about, "Software": None})
     return svg.getvalue(), png.getvalue()

@@ -13,9 +13,10 @@ __all__ = ["Line", "Shown", "Value", "shown"]
 
 @dataclass(frozen=True)
 class Value:
-    """One cell in words; ``mark`` points to its footnote."""
+    """One cell in words; ``mark`` points to its footnote, ``number`` is what it is sorted by."""
 
     text: str
+    number: float | None = None
     interval: str = ""
     published: str = ""
     mark: str = ""
@@ -23,10 +24,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Line:
-    """A row: its name's parts with the rows that each spans (0: covered from above), and its values."""
+    """A row: its name's parts with the rows that each spans (0: covered from above), its values, and its sampler."""
 
     heads: list[tuple[str, int]]
     values: list[Value]
+    sampler: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,12 @@ def shown(records: Sequence[Mapping[str, Any]], origin: Mapping[str, Any]) -> Sh
     rows, names, notes = grid(records), columns(records), list[str]()
     width = max(len(r) for r in rows)
     keys = [(*r, *[""] * (width - len(r))) for r in rows]
-    lines = [
-        Line(heads, [_value(found.get(c), notes) for c in names])
-        for heads, found in zip(_spans(keys), rows.values(), strict=True)
-    ]
     heads = list(origin.get("rows", [])) or [""] * width
+    place = heads.index("sampler") if "sampler" in heads else None
+    lines = [
+        Line(parts, [_value(found.get(c), notes) for c in names], "" if place is None else key[place])
+        for key, parts, found in zip(keys, _spans(keys), rows.values(), strict=True)
+    ]
     counted = sorted({r["count"] for r in records if r["value"] is not None and r["count"]})
     counts = f"{counted[0]}" if len(counted) == 1 else f"{counted[0]} to {counted[-1]}" if counted else ""
     title = origin.get("title") or records[0]["table"].replace("_", " ").capitalize()
@@ -75,9 +78,8 @@ def _value(record: Mapping[str, Any] | None, notes: list[str]) -> Value:
         mark = letter(notes.index(record["note"]))
     ends = [number(record[k]) for k in ("low", "high")] if record["low"] is not None else []
     interval = " to ".join(ends) if len(set(ends)) == 2 else ""  # no interval where all items agree
-    return Value(
-        number(record["value"]), interval, "" if record["published"] is None else f"{record['published']:g}", mark
-    )
+    published = "" if record["published"] is None else f"{record['published']:g}"
+    return Value(number(record["value"]), record["value"], interval, published, mark)
 
 
 def _spans(keys: Sequence[tuple[str, ...]]) -> list[list[tuple[str, int]]]:

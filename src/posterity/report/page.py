@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from posterity import figures, tables
 from posterity.artifacts import store
 from posterity.artifacts.origin import changed
-from posterity.errors import PosterityError
-from posterity.picture_reader import opened
 from posterity.report.findings import Finding, findings, names
 from posterity.report.grids import Shown, shown
+from posterity.report.pictures import Picture, files, picture
 from posterity.report.rendering import rendered
 from posterity.study.design import STUDIES
 from posterity.tables.frames import KEYS, Frames
 
-__all__ = ["Experiment", "Page", "Picture", "gather", "render"]
+__all__ = ["Experiment", "Page", "gather", "render"]
 
-_DUBLIN = "{http://purl.org/dc/elements/1.1/}"
-_IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
 _SECTIONS = ("gallery", "exact", "analysis", "study")
 _OPENING = ("answers", "error_cost")
 """Figures that an experiment begins with."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure inside the page."""
-
-    name: str
-    title: str
-    caption: str
-    uri: str
 
 
 @dataclass
@@ -45,6 +30,7 @@ class Experiment:
 
     Arguments:
         name: its key; title and about: what it asks, in words.
+        configuration: as YAML.
         opening: figures that it begins with, and findings the sentences beside them.
         figures: by section.
         tables: by name.
@@ -55,6 +41,7 @@ class Experiment:
     name: str
     title: str = ""
     about: str = ""
+    configuration: str = ""
     opening: list[Picture] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     figures: dict[str, list[Picture]] = field(default_factory=lambda: {s: [] for s in _SECTIONS})
@@ -70,36 +57,38 @@ class Page:
 
     title: str
     facts: list[tuple[str, str]]
+    samplers: list[tuple[str, str]]
     runs: list[dict[str, Any]]
     experiments: list[Experiment]
     licences: list[tuple[str, str, str]]
 
 
-def gather(settings: Mapping[str, Any], inputs: Iterable[Path]) -> Page:
+def gather(settings: Mapping[str, Any], inputs: Iterable[Path], page: Path) -> Page:
     """Sort files into experiments: tables and questions by their content, figures by their folder.
 
     Tables and figures stand in the order of their packages' lists, others behind them. ``settings`` are those of
-    :func:`posterity.stages.report.run`.
+    :func:`posterity.stages.report.run`, and ``page`` is where it goes: addresses are relative to that.
     """
     paths = [Path(p) for p in inputs]
-    words, explorers = settings.get("about", {}), settings.get("explorers", ())
-    experiments = {n: Experiment(n, **words.get(n, {}), explorer=n in explorers) for n in settings["experiments"]}
+    about, explorers = settings.get("about", {}), settings.get("explorers", ())
+    experiments = {n: Experiment(n, **about.get(n, {}), explorer=n in explorers) for n in settings["experiments"]}
     frames = Frames([p for p in paths if p.suffix == ".parquet"], "the report")
     _tables(frames, experiments)
     for artifact in frames.of("questions"):
         for name in set(store.read(artifact.path, "questions", ["experiment"])["experiment"].to_pylist()):
             if name in experiments:
                 experiments[name].study = True
-    for path in _figures(paths):
+    for path in files(paths):
         if path.parent.name in experiments:
-            picture, section = _picture(path)
-            own = experiments[path.parent.name]
-            (own.opening if picture.name in _OPENING else own.figures[section]).append(picture)
+            own, one = experiments[path.parent.name], picture(path, page)
+            (own.opening if one.name in _OPENING else own.figures[one.section]).append(one)
     for experiment in experiments.values():
         experiment.tables = dict(sorted(experiment.tables.items(), key=lambda pair: _place(pair[0], tables.names())))
         for pictures in (*experiment.figures.values(), experiment.opening):
-            pictures.sort(key=lambda picture: _place(picture.name, figures.names()))
-    return Page(settings["title"], _facts(frames), _runs(frames), list(experiments.values()), _licences(paths))
+            pictures.sort(key=lambda one: _place(one.name, figures.names()))
+    runs, words = _runs(frames), names(frames)
+    samplers = sorted((words.get(name, name), name) for name in {name for run in runs for name in run["samplers"]})
+    return Page(settings["title"], _facts(frames), samplers, runs, list(experiments.values()), _licences(paths))
 
 
 def _tables(frames: Frames, experiments: Mapping[str, Experiment]) -> None:
@@ -125,40 +114,6 @@ def _place(name: str, names: Sequence[str]) -> int:
 def render(page: Page) -> str:
     """Return the page as HTML; everything is inside it, so nothing is requested when it is opened."""
     return rendered("report.html", page=page)
-
-
-def _figures(paths: Sequence[Path]) -> list[Path]:
-    """One file a figure, the vector form where there are both."""
-    found: dict[tuple[str, str], Path] = {}
-    for path in sorted(paths, key=lambda p: (p.parent.name, p.stem, p.suffix != ".svg")):
-        if path.suffix in _IMAGES:
-            found.setdefault((path.parent.name, path.stem), path)
-    return list(found.values())
-
-
-def _picture(path: Path) -> tuple[Picture, str]:
-    from posterity import figures
-
-    content = path.read_bytes()
-    title, caption = _words(path, content)
-    uri = f"data:{_IMAGES[path.suffix]};base64,{base64.b64encode(content).decode()}"
-    section = figures.find(path.stem).SECTION if path.stem in figures.names() else "gallery"
-    return Picture(path.stem, title or path.stem, caption, uri), section
-
-
-def _words(path: Path, content: bytes) -> tuple[str, str]:
-    """Title and caption that the figure carries."""
-    if path.suffix == ".svg":
-        try:
-            tree = ElementTree.fromstring(content)
-        except ElementTree.ParseError as error:
-            raise PosterityError(f"{path} is not a readable SVG ({error})") from error
-        found = (tree.find(f".//{_DUBLIN}{tag}") for tag in ("title", "description"))
-        title, caption = ((e.text or "") if e is not None else "" for e in found)
-        return title, caption
-    with opened(content, str(path), ("PNG",)) as image:
-        text: Mapping[str, str] = getattr(image, "text", {})
-        return text.get("Title", ""), text.get("Description", "")
 
 
 def _facts(frames: Frames) -> list[tuple[str, str]]:

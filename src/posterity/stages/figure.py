@@ -1,4 +1,4 @@
-"""Draws one figure: SVG, and PNG beside it."""
+"""Draws one figure: SVG, and beside it PNG and its numbers as CSV."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ __all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
-    """Writes ``output`` (.svg) and the same as .png; ``inputs`` are artifacts of any kind.
+    """Writes ``output`` (.svg), the same as .png, and .csv; ``inputs`` are artifacts of any kind.
 
     ``settings`` holds experiment and figure, and may restrict dataset, task, prior, sampler and the
     number of items; what is left out is the first that has what the figure needs.
     """
-    from posterity.figures import style
+    from posterity.figures import numbers, style
     from posterity.tables.frames import Frames
 
     name = settings["figure"]
     figure = figures.find(name)
     frames = Frames(inputs, f"figure {name}", settings)
     with style.look():
-        svg, png = style.save(figure.draw(frames, settings), figure.TITLE)
+        drawn = figure.draw(frames, settings)
+        svg, png = style.save(drawn, figure.TITLE, sorted(frames.used))
     store.write_bytes(output.with_suffix(".png"), png)
+    store.write_bytes(output.with_suffix(".csv"), numbers.csv_text(drawn, sorted(frames.used)).encode())
     store.write_bytes(output, svg)

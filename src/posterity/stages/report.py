@@ -13,10 +13,10 @@ __all__ = ["run"]
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     """Writes ``output`` (.html).
 
-    ``settings`` holds title and experiments, and may hold about ({experiment: {title, about}}) and explorers (names);
-    ``inputs`` are tables, figures (SVG or PNG), metrics, questions and licence texts.
+    ``settings`` holds title and experiments, and may hold about ({experiment: {title, about, configuration}}) and
+    explorers (names); ``inputs`` are tables, figures (SVG or PNG), metrics, questions and licence texts.
     """
     from posterity.report.page import gather, render
 
-    page = gather(settings, inputs)
+    page = gather(settings, inputs, output)
     store.write_bytes(output, render(page).encode())

@@ -134,7 +134,7 @@ def _write(
     certificates: list[Certificate],
     failed: list[Certificate],
 ) -> None:
-    from posterity.figures import cost_error, style
+    from posterity.figures import certificate_matrix, cost_error, style
     from posterity.report import verdicts
     from posterity.tables.frames import Frames
 
@@ -144,7 +144,8 @@ def _write(
     badge = verdicts.badge(certificates, failed)
     store.write_bytes(output / "badge.json", json.dumps(badge).encode())
     store.write_bytes(output / "badge.svg", verdicts.badge_svg(badge).encode())
-    with style.look():
-        svg, png = style.save(cost_error.draw(Frames([parquet], "figure cost_error"), {}), cost_error.TITLE)
-    store.write_bytes(output / "cost_error.png", png)
-    store.write_bytes(output / "cost_error.svg", svg)
+    for name, figure in (("cost_error", cost_error), ("certificate_matrix", certificate_matrix)):
+        with style.look():
+            svg, png = style.save(figure.draw(Frames([parquet], f"figure {name}"), {}), figure.TITLE)
+        store.write_bytes(output / f"{name}.png", png)
+        store.write_bytes(output / f"{name}.svg", svg)

@@ -36,6 +36,13 @@ class Artifact:
     about: dict[str, Any]
 
     @property
+    def name(self) -> str:
+        """Where it is, without the folder of all results: samples/{dataset}/{task}/{prior}/{sampler}.parquet."""
+        parts = self.path.parts
+        first = max((n for n, part in enumerate(parts) if part == self.kind), default=len(parts) - 2)
+        return "/".join(parts[max(0, first) :])
+
+    @property
     def recipe(self) -> Recipe:
         """By what samples were drawn."""
         return Recipe.told(self.about)
@@ -56,17 +63,21 @@ class Frames:
         paths: Parquet files of any kind.
         wanted: who asks, for error messages: "table cost".
         where: restricts dataset, task, prior and sampler, each to a name or a list of names.
+
+    ``used`` collects the names of all that was asked for.
     """
 
     def __init__(self, paths: Iterable[Path], wanted: str, where: Mapping[str, Any] | None = None) -> None:
         self.wanted, self.where = wanted, {k: v for k, v in (where or {}).items() if k in KEYS}
         every = [_open(Path(p)) for p in dict.fromkeys(paths)]
         # a run that is N/A has no samples; only its metrics are there, with the reason
+        self.used: set[str] = set()
         self.artifacts = [a for a in every if a.fits(self.where) and (a.key or a.kind not in ("samples", "subsets"))]
 
     def of(self, kind: str, **where: Any) -> list[Artifact]:
         """Artifacts of a kind that fit, by their run."""
         found = [a for a in self.artifacts if a.kind == kind and a.fits(where)]
+        self.used |= {a.name for a in found}
         return sorted(found, key=lambda a: tuple(a.key.get(k, "") for k in KEYS))
 
     def pairs(self, *wrappers: str, **where: Any) -> list[tuple[Artifact, Artifact]]:
