@@ -42,7 +42,7 @@ SLOW = ("kurtosis", "exact_distance")
 
 def test_names_are_the_files():
     folder = Path(figures.__file__).parent
-    shared = {"choose", "gallery", "style"}
+    shared = {"choose", "gallery", "numbers", "style"}
     assert {p.stem for p in folder.glob("[a-z]*.py")} - shared == {*figures.names(), *figures.BESIDE}
     assert all(
         figures.find(n).SECTION in ("gallery", "analysis", "exact", "study")
