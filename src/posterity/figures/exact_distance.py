@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.figures import style
 from posterity.tables import exact_posterior
 from posterity.tables.cells import Cell
-from posterity.tables.frames import Frames
+from posterity.tables.frames import KEYS, Frames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,12 +46,12 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         "Means over items with 95 % bootstrap intervals; 0 is exact. The band is the floor: a second exact sampler "
         "measured the same way. Open: with diversity guidance, which is not meant to be exact."
     )
-    names = ("dataset", "task", "prior", "sampler")
-    data = [
-        dict(zip(names, c.row, strict=True)) | {"metric": c.column, "value": c.value, "low": c.low, "high": c.high}
-        for c in cells.values()
-    ]
-    return style.Drawn(figure, caption, data)
+    return style.Drawn(figure, caption, [_record(cell) for cell in cells.values()])
+
+
+def _record(cell: Cell) -> dict[str, Any]:
+    about = dict(zip(KEYS, cell.row, strict=True))
+    return about | {"metric": cell.column, "value": cell.value, "low": cell.low, "high": cell.high}
 
 
 def _guided(frames: Frames) -> set[tuple[str, ...]]:

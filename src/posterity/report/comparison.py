@@ -85,8 +85,8 @@ def _difference(key: tuple[str, str, str], a: Record | None, b: Record | None) -
     if a is None or b is None:
         found = a or b
         assert found is not None
-        values = (None, found["value"]) if a is None else (found["value"], None)
-        return Difference(*key, *values, None, None, "only in B" if a is None else "only in A")
+        ours, theirs = (None, found["value"]) if a is None else (found["value"], None)
+        return Difference(*key, ours, theirs, None, None, "only in B" if a is None else "only in A")
     if a["value"] is None or b["value"] is None:
         verdict = "same" if a["value"] is b["value"] else "only in A" if b["value"] is None else "only in B"
         return Difference(*key, a["value"], b["value"], None, None, verdict)
