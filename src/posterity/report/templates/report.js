@@ -9,9 +9,10 @@
     return element;
   }
 
-  // Rows that share a cell get one each, so that they can be moved alone.
+  // Rows that share a cell get one each, so that they can be moved alone. From the right, since places are counted
+  // from a row's end, where nothing is missing.
   function flatten(table) {
-    for (const cell of table.querySelectorAll("th[rowspan]")) {
+    for (const cell of [...table.querySelectorAll("th[rowspan]")].reverse()) {
       let row = cell.parentElement;
       const place = [...row.children].indexOf(cell) - row.children.length;
       const span = cell.rowSpan;
