@@ -212,7 +212,7 @@ PICTURE = random_images(12, 16)[0]
         ({"mask": HALF & False}, "the mask hides nothing of the square in the middle of picture"),
         ({"mask": HALF, "samples": 0}, "samples is 0, expected a whole number from 1 to 10000"),
         ({"mask": HALF, "sampler": "ddmn"}, "sampler 'ddmn' does not exist; did you mean 'dd"),
-        ({"mask": HALF, "sampler": "mgps"}, r"sampler mgps: needs noise \(sigma_y above 0\)"),
+        ({"mask": HALF, "sampler": "mgps"}, "sampler mgps: needs a noisy task"),
         ({"mask": HALF, "sampler": "exact", "guidance": 1.0}, "sampler exact has no clean prediction to move"),
         ({"mask": HALF, "guidance": -1.0}, "sampler ddnm, diversity: eta = -1.0"),
         ({"mask": HALF, "coupled": True, "samples": 1}, "sampler ddnm, coupled_noise: group = 1"),

@@ -229,7 +229,10 @@ def bad(tmp_path_factory, dicom, real):
         (("lost.hea", "--missing", "V1"), "its header points to 'lost.dat', which does not exist"),
         (("away.hea", "--missing", "V1"), "which is not in its folder"),
         (("rate.hea", "--missing", "V1"), "rate is '0', expected a number of samples per second"),
-        (("patient.dcm", "--missing", "V1", "--sampler", "repaint"), "sampler repaint: needs no noise (sigma_y 0)"),
+        (
+            ("patient.dcm", "--missing", "V1", "--sampler", "repaint"),
+            "sampler repaint: needs a noiseless task (sigma_y = 0)",
+        ),
         (("patient.dcm", "--missing", "V1", "--mask", "me.png"), "--mask is not for an ECG, which patient.dcm is"),
         (("me.png", "--missing", "V1"), "--missing is not for a picture, which me.png is"),
         (

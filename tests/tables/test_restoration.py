@@ -36,9 +36,9 @@ def test_phase_retrieval_is_the_best_by_lpips_and_says_what_the_residual_alone_w
 @pytest.mark.parametrize(
     ("task", "sampler", "why"),
     [
-        ("phase", "ddnm", "N/A: needs a pseudo-inverse and an operator with a singular value decomposition"),
-        ("phase", "exact", "N/A: needs a posterior in closed form"),
-        ("pool4", "repaint", "N/A: needs a mask and a measurement without noise"),
+        ("phase", "ddnm", "N/A: needs a pseudo-inverse and a singular value decomposition"),
+        ("phase", "exact", "N/A: needs a prior whose posterior for this task is known in closed form"),
+        ("pool4", "repaint", "N/A: needs an inpainting task and a noiseless task (sigma_y = 0)"),
         ("pool4", "dps", "N/A: this sampler was not run on this task"),
         ("deblur_nonlinear", "mgps", "N/A: the published blur is a network whose weights"),
     ],

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from posterity import capabilities
 from posterity.certificates import cases, remarks, statistics
 from posterity.certificates.cases import Case, Instance
 from posterity.certificates.evidence import Evidence, draw
@@ -129,10 +130,9 @@ def _diverged(evidence: Evidence) -> Finding:
 
 def missing(sampler: Sampler, instance: Instance) -> str:
     """Return the capabilities that the sampler needs and this case lacks, or ""."""
-    has = instance.operator.has | {"noise" if instance.sigma_y > 0 else "noiseless", "posterior"}
-    if instance.prior.latent:
-        has |= {"latent"}
-    lacking = sorted(sampler.needs - has)
+    of_prior = {"posterior", "latent"} if instance.prior.latent else {"posterior"}
+    there = capabilities.capabilities(of_prior, instance.operator.has, instance.sigma_y)
+    lacking = capabilities.missing(sampler.needs, there)
     return f"needs {', '.join({'latent': 'a latent prior'}.get(need, need) for need in lacking)}" if lacking else ""
 
 

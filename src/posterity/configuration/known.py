@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from posterity.capabilities import capabilities, in_words, missing
 from posterity.configuration.shapes import schema
 
 __all__ = [
@@ -24,20 +25,6 @@ RULES = (
 """The workflow's rules; an experiment is one too, and needs a name of its own."""
 ANSWERED = ("study_subsets", "study_guidance", "diversity_coverage", "distance_similarity")
 """Figures of a study's answers."""
-_MEANS = {
-    "mask": "an inpainting task",
-    "noise": "a noisy task (sigma_y > 0)",
-    "noiseless": "a noiseless task (sigma_y = 0)",
-    "posterior": "a prior whose posterior for this task is known in closed form",
-    "svd": "an operator with a singular value decomposition",
-    "pinv": "an operator with a pseudo-inverse",
-    "adjoint": "an operator with an adjoint",
-    "linear": "a linear operator",
-    "restorer": "a prior that is a restorer",
-    "latent": "a latent prior",
-    "denoiser": "a prior with a denoiser",
-    "signals": "a prior of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)",
-}
 
 
 def own(kind: str) -> bool:
@@ -59,14 +46,10 @@ def closed_form(prior: Mapping[str, Any]) -> frozenset[str]:
 def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
     """Return what keeps a sampler with these ``needs`` from the task, in words; None if nothing does."""
     operator = task["operator"]
-    here = {*has(operator), "noise" if task["sigma_y"] > 0 else "noiseless"}
-    here |= {*schema("priors")[prior["kind"]]["has"]}
+    of_prior = {*schema("priors")[prior["kind"]]["has"]} | ({"posterior"} if operator in closed_form(prior) else set())
     needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}
-    if operator in closed_form(prior):
-        here.add("posterior")
     if "autoencoder" in prior:
-        here.add("latent")
+        of_prior.add("latent")
         if "latent" not in needs and needs & (_ALL | {"mask"}):
             needs = {*needs - _ALL - {"mask"}, "signals"}
-    missing = sorted(needs - here)
-    return " and ".join(_MEANS.get(m, m) for m in missing) if missing else None
+    return in_words(missing(needs, capabilities(of_prior, has(operator), task["sigma_y"]))) or None

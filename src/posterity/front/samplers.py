@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity import wrappers
+from posterity.capabilities import capabilities, in_words, missing
 from posterity.certificates.foreign import Foreign
 from posterity.configuration.samplers import settle
 from posterity.errors import PosterityError
@@ -23,12 +24,6 @@ from posterity.stages.sample import built_sampler
 __all__ = ["Chosen", "chosen", "lacking", "own"]
 
 Guidance = float | Mapping[str, Any]
-_WORDS = {
-    "svd": "a singular value decomposition", "pinv": "a pseudo-inverse", "adjoint": "an adjoint", "linear": "linearity",
-    "mask": "a mask", "noise": "noise (sigma_y above 0)", "noiseless": "no noise (sigma_y 0)",
-    "posterior": "a prior whose posterior is known in closed form", "latent": "a latent prior",
-    "restorer": "a prior that is a restorer",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,18 +99,18 @@ def own(given: Any) -> tuple[Sampler, str]:
 def lacking(sampler: Sampler, name: str, prior: Prior, measurement: Measurement) -> str | None:
     """Return why a sampler cannot do a measurement, in one line; None when it can."""
     operator, sigma_y = measurement.operator, measurement.sigma_y
-    has = {*operator.has, "noise" if sigma_y > 0 else "noiseless"} | ({"latent"} if prior.latent else set())
+    of_prior = {"latent"} if prior.latent else set()
     if "posterior" in sampler.needs:
         try:
             prior.posterior(operator, measurement.y.to(prior.dtype), sigma_y)
-            has.add("posterior")
+            of_prior.add("posterior")
         except NoClosedForm:
             pass
-    missing = sorted(sampler.needs - has)
-    if not missing:
+    lack = missing(sampler.needs, capabilities(of_prior, operator.has, sigma_y))
+    if not lack:
         return None
-    words = " and ".join(_WORDS.get(one, one) for one in missing)
-    return f"sampler {name}: needs {words}, which task {measurement.task or operator} with prior {prior.name} lacks"
+    about = f"task {measurement.task or operator} with prior {prior.name}"
+    return f"sampler {name}: needs {in_words(lack)}, which {about} lacks"
 
 
 def _around(

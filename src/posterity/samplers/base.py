@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
+from posterity.capabilities import missing
 from posterity.diffusion.levels import Level
 from posterity.diffusion.noise import Noise
 from posterity.diffusion.schedule import Schedule
@@ -126,7 +127,7 @@ class Sampler(ABC):
         if latent and not problem.prior.latent:
             raise PosterityError(f"{self._called}: needs a latent prior; this one's states are signals")
         operator = problem.signal_operator if latent else problem.operator
-        lacking = sorted((self.needs & _OF_OPERATORS) - operator.has)
+        lacking = missing(self.needs & _OF_OPERATORS, operator.has)
         if lacking:
             raise PosterityError(f"{self._called}: needs {', '.join(lacking)}, which {operator} lacks")
         if problem.guidance is not None and not self.guidable:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from posterity.capabilities import capabilities, in_words, missing
 from posterity.tables import _runs, published
 from posterity.tables.cells import Cell, item_means, join, mean_cell
 from posterity.tables.frames import Frames
@@ -44,12 +45,6 @@ _STAND_IN = (
     "N/A: the published blur is a network whose weights (GOPRO_wVAE.pth) people bring; deblur_spatial, which needs "
     "none, stands in and is another operator"
 )
-_NEEDS = {
-    "svd": "an operator with a singular value decomposition", "pinv": "a pseudo-inverse", "mask": "a mask",
-    "noise": "a noisy measurement", "noiseless": "a measurement without noise",
-    "posterior": "a posterior in closed form", "restorer": "a prior that is a restorer",
-    "latent": "a latent prior",
-}  # fmt: skip
 
 
 def cells(frames: Frames) -> list[Cell]:
@@ -131,17 +126,17 @@ def _lacking(frames: Frames) -> Any:
     from posterity import samplers
     from posterity.operators.build import build
 
-    has: dict[str, set[str]] = {}
+    has: dict[str, frozenset[str]] = {}
     for a in frames.of("measurements"):
         task = _settings(a)["task"]
         one = frames.frame("measurements", ("signal_shape", "parameters"), **a.key).iloc[0]
         operator = build(task, *_shapes(one))
-        has[task["name"]] = set(operator.has) | {"noise" if task["sigma_y"] > 0 else "noiseless"}
+        has[task["name"]] = capabilities((), operator.has, task["sigma_y"])
 
     def why(task: str, method: str) -> str:
         wanted = samplers.find(method).needs if method in samplers.names() else frozenset[str]()
-        words = [_NEEDS.get(need, need) for need in sorted(wanted - has.get(task, set()))]
-        return f"N/A: needs {' and '.join(words)}" if words else _runs.NOT_RUN
+        lack = missing(wanted, has.get(task, ()))
+        return f"N/A: needs {in_words(lack)}" if lack else _runs.NOT_RUN
 
     return why
 

@@ -1,0 +1,47 @@
+"""What a prior, an operator and the noise have together, and what of a sampler's needs is not there.
+
+Written once for the configuration, which knows the three by their settings, and for stages, certificates and tables,
+which have them at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+__all__ = ["capabilities", "in_words", "missing"]
+
+_WORDS = {
+    "mask": "an inpainting task",
+    "noise": "a noisy task (sigma_y > 0)",
+    "noiseless": "a noiseless task (sigma_y = 0)",
+    "posterior": "a prior whose posterior for this task is known in closed form",
+    "svd": "a singular value decomposition",
+    "pinv": "a pseudo-inverse",
+    "adjoint": "an adjoint",
+    "linear": "a linear operator",
+    "restorer": "a prior that is a restorer",
+    "latent": "a latent prior",
+    "denoiser": "a prior with a denoiser",
+    "signals": "a prior of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)",
+}
+
+
+def capabilities(prior: Collection[str], operator: Collection[str], sigma_y: float) -> frozenset[str]:
+    """Return everything that a sampler can need and that is there.
+
+    Arguments:
+        prior: of "denoiser", "restorer", "latent", and "posterior" where that of this task is known.
+        operator: ``Operator.has``.
+        sigma_y: noise level in the units of x.
+    """
+    return frozenset({*prior, *operator, "noise" if sigma_y > 0 else "noiseless"})
+
+
+def missing(needs: Collection[str], there: Collection[str]) -> list[str]:
+    """Return what is needed and not there, in the order of the names."""
+    return sorted({*needs} - {*there})
+
+
+def in_words(needs: Collection[str]) -> str:
+    """Return needs as people read them."""
+    return " and ".join(_WORDS.get(need, need) for need in needs)
