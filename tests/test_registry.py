@@ -80,8 +80,10 @@ def test_a_file_with_no_class_or_two_is_told(folder, text, found):
 
 def test_names_are_listed_without_importing_torch():
     code = (
-        "import sys; from posterity import features, metrics, samplers, severities, signals, wrappers; "
-        "print(all(len(m.REGISTRY.names()) > 1 for m in (features, metrics, samplers, severities, signals, wrappers)), "
+        "import sys; from posterity import datasets, features, metrics, samplers, severities, signals, wrappers; "
+        "from posterity.operators import families; from posterity.priors import families as priors; "
+        "these = (datasets, families, priors, features, metrics, samplers, severities, signals, wrappers); "
+        "print(all(len(m.REGISTRY.names()) > 1 for m in these), "
         "{'torch', 'pydantic'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

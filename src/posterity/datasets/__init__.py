@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from posterity.datasets.items import DataSet, Item
 from posterity.registry import Registry
 
-__all__ = ["REGISTRY", "DataSet", "Item", "module", "names", "schema"]
+__all__ = ["REGISTRY", "module", "names", "schema"]
 
 REGISTRY: Registry[ModuleType] = Registry(
     __name__,
