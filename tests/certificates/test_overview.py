@@ -8,7 +8,7 @@ from posterity.artifacts import store
 from posterity.certificates.expectations import Expectation, Key
 from posterity.certificates.finding import Band
 from posterity.certificates.overview import looks, standings, stored
-from posterity.figures import certificate_matrix
+from posterity.figures import certificate_matrix, style
 from posterity.tables.frames import Frames
 
 FOLDER = Path(__file__).parents[2] / "resources" / "certificates"
@@ -67,3 +67,12 @@ def test_the_picture_of_certificates_tells_caught_passed_and_blind(tmp_path):
     ]  # fmt: skip
     words = [text.get_text() for text in drawn.figure.axes[0].texts]
     assert words == ["–", "✕ 1/2", "✓", "✓"]
+
+
+def test_without_any_certificate_the_picture_is_empty(tmp_path):
+    row = {"sampler": "a", "prior": "p", "task": "t", "statistic": None, "part": "", "value": None, "overall": "n/a"}
+    store.write(tmp_path / "c.parquet", "certificates", [row], {})
+    with style.look():
+        drawn = certificate_matrix.draw(Frames([tmp_path / "c.parquet"], "test"), {})
+        _, png = style.save(drawn, certificate_matrix.TITLE)
+    assert drawn.data == [] and png.startswith(b"\x89PNG")

@@ -39,7 +39,8 @@ def matrix(looks: Sequence[Look]) -> style.Drawn:
     samplers = sorted(total, key=lambda s: (s != "exact", _share(total[s]), s))
     statistics = list(dict.fromkeys(one.statistic for one in looks))
     figure, (ax,) = style.canvas(1.5 + 0.62 * len(statistics), 0.9 + 0.24 * len(samplers))
-    ax.set(xlim=(-0.5, len(statistics) - 0.5), ylim=(len(samplers) - 0.5, -0.5))
+    # at least one place, where no certificate decides anything
+    ax.set(xlim=(-0.5, max(len(statistics), 1) - 0.5), ylim=(max(len(samplers), 1) - 0.5, -0.5))
     ax.set_xticks(range(len(statistics)), [_WORDS.get(s, s) for s in statistics], rotation=35, ha="left")
     ax.xaxis.tick_top()
     ax.set_yticks(range(len(samplers)), [style.name(s) for s in samplers])
