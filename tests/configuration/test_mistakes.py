@@ -171,7 +171,7 @@ def test_values_of_the_configuration(folder, config, expected):
         (run(prior="kernl"), "runs[0].prior = 'kernl': unknown prior; did you mean 'kernel'?"),
         (
             run(prior="openmoji32"),
-            "runs[0].prior = 'openmoji32': it is trained on images of 32 pixels, 'openmoji-smileys' has 64",
+            "runs[0].prior = 'openmoji32': it is trained on signals of size 32, 'openmoji-smileys' has 64",
         ),
         (run(samplers=["ddnn"]), "runs[0].samplers[0] = 'ddnn': unknown sampler; did you mean 'ddnm'?"),
         (run(samplers=["exact_guided"]), "runs[0].samplers[0] = 'exact_guided': unknown sampler"),

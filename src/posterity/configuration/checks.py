@@ -324,9 +324,11 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
     }
     _brought(c, f"{path}.prior", run["prior"], given, f"priors.{run['prior']}.checkpoint", problems)
     size = c.datasets.get(run["dataset"], {}).get("size")
+    crop = prior.get("train", {}).get("settings", {}).get("crop")
     for name in prior.get("train", {}).get("datasets", {}):
-        if name in c.datasets and size not in (None, c.datasets[name]["size"]):
-            wanted = f"it is trained on images of {c.datasets[name]['size']} pixels, {run['dataset']!r} has {size}"
+        trained = crop or c.datasets.get(name, {}).get("size")
+        if name in c.datasets and size not in (None, trained):
+            wanted = f"it is trained on signals of size {trained}, {run['dataset']!r} has {size}"
             problems.add(f"{path}.prior", run["prior"], wanted)
 
 

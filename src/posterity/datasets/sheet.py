@@ -10,13 +10,16 @@ from posterity.signals import Picture
 __all__ = ["sheet"]
 
 _TEXT, _GAP = 9, 6
+_PIXELS = 40_000_000
+"""Of all pictures together: a sheet is to be looked at."""
 
 
 def sheet(dataset: DataSet) -> bytes:
-    """PNG bytes; about three columns for two rows."""
+    """PNG bytes; about three columns for two rows, and as many items as ``_PIXELS`` have room for."""
     from PIL import Image, ImageDraw, ImageFont
 
-    items = dataset.items
+    first = _picture(dataset, dataset.items[0])
+    items = dataset.items[: max(1, _PIXELS // first.size * 3)]
     pictures = [_picture(dataset, item) for item in items]
     tall, wide = max(p.shape[0] for p in pictures), max(p.shape[1] for p in pictures)
     width, height = max(wide, 104) + _GAP, tall + 2 * (_TEXT + 3) + _GAP

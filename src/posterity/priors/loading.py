@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from posterity import json_reader
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
-from posterity.imports import NETWORKS, lean
+from posterity.priors import networks
 from posterity.priors._parametrisation import PREDICTIONS, SIGMAS
 from posterity.priors.network import PRECISIONS, Network
+from posterity.priors.residual import Base
 
 __all__ = ["SCHEDULES", "build", "fill", "load", "prior", "read"]
 
@@ -26,6 +27,7 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "scaled_linear": Schedule.scaled_linear,
     "edm": lambda: Schedule.of_sigmas(np.geomspace(*SIGMAS, 1000).tolist()),
 }
+_CALLED = {"unet2d": "UNet2DModel", "unet1d": "UNet1d"}
 _NEEDED = ("architecture", "signal_shape", "prediction", "schedule", "weights")
 
 
@@ -56,7 +58,8 @@ def load(
             f"{weights} is not the file that its card.json describes: SHA-256 {found[:12]}…, "
             f"expected {str(card['weights'].get('sha256'))[:12]}…"
         )
-    network = build(card["architecture"], str(weights))
+    base = _base(state, card, weights)
+    network = build(card["architecture"], str(weights), card.get("family", networks.DEFAULT))
     fill(network, state, str(weights))
     classes = card["architecture"].get("num_class_embeds")
     if (label is None) != (classes is None) or (classes is not None and not 0 <= int(label or 0) < classes):
@@ -66,7 +69,7 @@ def load(
     if null_class is not None and (type(null_class) is not int or not 0 <= null_class < (classes or 0)):
         valid = f"a class from 0 to {classes - 1}" if classes else "none, as the network has no classes"
         raise PosterityError(f"{weights.with_name('card.json')}: null_class is {null_class!r}, expected {valid}")
-    return prior(network.to(device), card, label, precision, compiled)
+    return prior(network.to(device), card, label, precision, compiled, base and base.to(device))
 
 
 def prior(
@@ -75,8 +78,12 @@ def prior(
     label: int | None = None,
     precision: str = "float32",
     compiled: bool = False,
+    base: Base | None = None,
 ) -> Network:
-    """Return a network with its weights as the prior that its card tells of; arguments are as in :func:`load`."""
+    """Return a network with its weights as the prior that its card tells of.
+
+    Arguments are as in :func:`load`; ``base`` is the Gaussian whose rest the network predicts.
+    """
     made = Network(
         # the layout that convolutions are fastest with, also on a CPU
         network.to(memory_format=torch.channels_last),
@@ -90,9 +97,24 @@ def prior(
         precision,
         compiled,
         card.get("null_class"),
+        base,
     )
     made.name, made.about = str(card.get("prior", "")), str(card.get("about", ""))
     return made
+
+
+def _base(state: dict[str, Tensor], card: Mapping[str, Any], weights: Path) -> Base | None:
+    """Take the Gaussian out of the file's tensors, where the card says that there is one."""
+    if not card.get("residual", False):
+        return None
+    if missing := [key for key in Base.KEYS if key not in state]:
+        raise PosterityError(f"{weights} lacks {', '.join(missing)} of the Gaussian that its card.json speaks of")
+    found = {key: state.pop(key) for key in Base.KEYS}
+    shape = card["signal_shape"]
+    try:
+        return Base.of(found, shape[-1], card.get("sigma_data", 0.5))
+    except (RuntimeError, ValueError) as error:
+        raise PosterityError(f"{weights}: its Gaussian is none of signals {tuple(shape)} ({error})") from error
 
 
 def _card(weights: Path) -> dict[str, Any]:
@@ -133,18 +155,17 @@ def read(path: Path) -> dict[str, Tensor]:
         raise PosterityError(f"{path} is not a whole safetensors file ({reason}); get it again") from error
 
 
-def build(architecture: Mapping[str, Any], name: str) -> nn.Module:
+def build(architecture: Mapping[str, Any], name: str, family: str = networks.DEFAULT) -> nn.Module:
     """A network without weights: on the meta device, so that what is not filled in cannot be used."""
-    with lean((), NETWORKS):
-        from diffusers.models.unets.unet_2d import UNet2DModel
-
+    if family not in networks.REGISTRY.names():
+        raise PosterityError(f"{name}: family {family!r} is none of {', '.join(networks.REGISTRY.names())}")
     settings = {key: value for key, value in architecture.items() if not key.startswith("_")}
     try:
         with torch.device("meta"):
-            return UNet2DModel(**settings)
+            return networks.build(family, settings)
     except Exception as error:  # its constructor checks little
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise PosterityError(f"{name}: no UNet2DModel has this architecture ({reason})") from error
+        raise PosterityError(f"{name}: no {_CALLED[family]} has this architecture ({reason})") from error
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -12,6 +12,7 @@ from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.priors._parametrisation import Parametrisation
 from posterity.priors.base import Prediction, Prior
+from posterity.priors.residual import Base
 
 __all__ = ["PRECISIONS", "Network"]
 
@@ -42,6 +43,7 @@ class Network(Prior):
         precision: a key of ``PRECISIONS``, of the network's products alone: its weights, its answer and all that
             is done with it stay in float32 and float64.
         null_class: the class that stands for none, on which guidance without a classifier builds.
+        base: the Gaussian whose rest an EDM network predicts, see :mod:`posterity.priors.residual`.
         compiled: lets torch compile the network, at its first evaluation of every kind; worth it on a GPU.
     """
 
@@ -58,12 +60,13 @@ class Network(Prior):
         precision: str = "float32",
         compiled: bool = False,
         null_class: int | None = None,
+        base: Base | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         if compiled:
             self.network.compile()
         self.schedule, self.signal_shape = schedule, signal_shape
-        self.learned_variance, self.null_class = learned_variance, null_class
+        self.learned_variance, self.null_class, self.base = learned_variance, null_class, base
         first = next(network.parameters())
         self.dtype, self.device = first.dtype, first.device
         self._settings = prediction, sigma_data, label_factor
@@ -95,6 +98,8 @@ class Network(Prior):
     def _ask(self, x_t: Tensor, level: Level, classes: int | Tensor | None) -> tuple[Tensor, Tensor | None]:
         """(E[x0 | x_t], share of a learned variance or None)."""
         scale, label, skip, out = self._scales(level)
+        if self.base is not None:
+            return self._beside(self.base, x_t, level, classes), None
         given = x_t.to(self.dtype) if scale == 1 else (scale * x_t).to(self.dtype)
         # filled in on the device, so that no step waits for a copy
         found = self._call(given, torch.full((len(x_t),), label, dtype=torch.float32, device=self.device), classes)
@@ -103,6 +108,14 @@ class Network(Prior):
             found, fraction = found.chunk(2, dim=1)
             share = (fraction.detach() + 1) / 2
         return skip * x_t + out * found.to(x_t.dtype), share
+
+    def _beside(self, base: Base, x_t: Tensor, level: Level, classes: int | Tensor | None) -> Tensor:
+        """E[x0 | x_t] as the Gaussian's answer and what the network adds."""
+        scale, label, _, _ = self._scales(level)
+        rows = torch.full((len(x_t),), 1.0, dtype=torch.float64, device=self.device)
+        given, expected, error = base.around(x_t.double(), level.alpha_bar * rows, scale * rows)
+        found = self._call(given.to(self.dtype), label * rows.float(), classes)
+        return (expected + error.view(-1, *[1] * (x_t.ndim - 1)) * found).to(x_t.dtype)
 
     def _scales(self, level: Level) -> _Scales:
         """The numbers of a level, computed once."""

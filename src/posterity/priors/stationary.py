@@ -46,6 +46,13 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     return values.where(values > _RELATIVE * values.max(), 0.0), vectors
 
 
+def _count(width: int) -> Tensor:
+    """Return how many frequencies each entry of the half spectrum stands for, (W//2+1,)."""
+    count = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
+    count[[0, width // 2] if width % 2 == 0 else [0]] = 1.0
+    return count
+
+
 class StationaryGaussian(Prior):
     """N(mean, Σ) with Σ = F* S F: one Hermitian C×C matrix S a frequency, F the orthonormal FFT.
 
@@ -112,6 +119,19 @@ class StationaryGaussian(Prior):
         gain = math.sqrt(a) * values / (a * values + 1 - a)
         return Prediction(self.mean + self.filter(x_t - math.sqrt(a) * self.mean, gain))
 
+    def expected(self, x_t: Tensor, alpha_bar: Tensor) -> Tensor:
+        """Return E[x0 | x_t] for rows (B, *signal) with levels ᾱ (B,) of their own, float64."""
+        a, values = alpha_bar.view(-1, 1, 1, 1), self.eigen[0]
+        signal = alpha_bar.sqrt().view(-1, *[1] * len(self.signal_shape))
+        gain = a.sqrt() * values / (a * values + 1 - a)
+        return self.mean + self.filter(x_t - signal * self.mean, gain)
+
+    def error(self, alpha_bar: Tensor) -> Tensor:
+        """Return the root of the mean variance of x0 given x_t at levels ᾱ, (B,) → (B,)."""
+        a, values = alpha_bar.view(-1, 1, 1, 1), self.eigen[0]
+        left = (values * (1 - a) / (a * values + 1 - a)).sum(-1) * _count(self.signal_shape[-1]).to(values.device)
+        return (left.sum(dim=(1, 2)) / math.prod(self.signal_shape)).sqrt()
+
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
         """Return the posterior, by conjugate gradients and without evidence unless A treats all pixels alike."""
         operator, y = operator.to(self.dtype, y.device), y.double()
@@ -174,7 +194,7 @@ class _StationaryPosterior(ExactPosterior):
 
     @property
     def variance(self) -> Tensor:
-        mean = (self._spread.sum(-1) * self._count).sum() / math.prod(self._prior.signal_shape)
+        mean = (self._spread.sum(-1) * _count(self._size[-1])).sum() / math.prod(self._prior.signal_shape)
         return mean.expand(len(self._y))
 
     @property
@@ -188,15 +208,7 @@ class _StationaryPosterior(ExactPosterior):
         seen = self._values > 0
         values = self._values.where(seen, 1.0)
         terms = (seen * (turned / values + (2 * math.pi * values).log())).sum(-1)
-        return -(terms * self._count).sum(dim=(1, 2)) / 2
-
-    @property
-    def _count(self) -> Tensor:
-        """Return how many frequencies each entry of the half spectrum stands for, (W//2+1,)."""
-        width = self._size[-1]
-        count = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
-        count[[0, width // 2] if width % 2 == 0 else [0]] = 1.0
-        return count
+        return -(terms * _count(self._size[-1])).sum(dim=(1, 2)) / 2
 
     def sample(self, noise: Noise) -> Tensor:
         """The mean plus white noise under the Hermitian root of the covariance."""

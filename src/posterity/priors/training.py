@@ -1,4 +1,4 @@
-"""Trains a U-Net on a set of images, one step at a time, each step a function of its number."""
+"""Trains a network on a set of signals, one step at a time, each step a function of its number."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from posterity.diffusion.noise import generator
 from posterity.diffusion.schedule import Schedule
+from posterity.priors import networks
 from posterity.priors._parametrisation import SIGMAS, Parametrisation
 from posterity.priors._variance import VarianceLoss
 from posterity.priors.network import Network
+from posterity.priors.residual import Base
 
 __all__ = ["Trainer", "Training"]
 
@@ -33,6 +35,7 @@ class Training:
 
     steps: int = Field(20_000, ge=1, description="optimiser steps")
     batch: int = Field(64, ge=1, description="images a step")
+    family: Literal["unet1d", "unet2d"] = Field("unet2d", description="network: of images, or of signals in time")
     prediction: Literal["epsilon", "v", "edm"] = Field("epsilon", description="what the network predicts")
     learned_variance: bool = Field(False, description="epsilon and v: whether it also predicts the reverse variance")
     schedule: Literal["linear", "cosine"] = Field("linear", description="noise schedule of the prior, of 1000 times")
@@ -44,6 +47,11 @@ class Training:
     attention: tuple[int, ...] = Field((8,), description="resolutions with self-attention")
     head: int = Field(32, ge=1, description="channels of an attention head")
     groups: int = Field(8, ge=1, description="groups of the group normalisation")
+    patch: int = Field(4, ge=1, description="unet1d: samples of one position at the highest resolution")
+    crop: int | None = Field(None, ge=8, description="unet1d: samples that are seen of a longer signal, anywhere in it")
+    residual: bool = Field(
+        False, description="unet1d with edm: predict what the stationary Gaussian of the data leaves"
+    )
     learning_rate: float = Field(2e-4, gt=0, description="its peak: linear warm-up, then half a cosine to 0")
     warm_up: int = Field(500, ge=0, description="steps until the learning rate is at its peak")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
@@ -55,22 +63,17 @@ class Training:
     def _has_reverse_steps(self) -> Self:
         if self.learned_variance and self.prediction == "edm":
             raise ValueError("learned_variance = true: an EDM network has no reverse steps; predict epsilon or v")
+        for key in ("crop", "residual"):
+            if getattr(self, key) and self.family != "unet1d":
+                raise ValueError(f"{key} is for signals in time; set family: unet1d, or leave it out")
+        if self.residual and self.prediction != "edm":
+            raise ValueError(f"residual = true: needs prediction edm, not {self.prediction}")
         return self
 
     def architecture(self, channels: int, size: int) -> dict[str, Any]:
-        """Arguments of ``diffusers.UNet2DModel`` for images (channels, size, size)."""
-        attends = [size >> level in self.attention for level in range(len(self.channels))]
-        return {
-            "sample_size": size,
-            "in_channels": channels,
-            "out_channels": channels * (2 if self.learned_variance else 1),
-            "layers_per_block": self.layers,
-            "block_out_channels": list(self.channels),
-            "down_block_types": [("Attn" if a else "") + "DownBlock2D" for a in attends],
-            "up_block_types": [("Attn" if a else "") + "UpBlock2D" for a in reversed(attends)],
-            "attention_head_dim": self.head,
-            "norm_num_groups": self.groups,
-        }
+        """Arguments of the network of this family for images (channels, size, size) or signals (channels, size)."""
+        found: dict[str, Any] = networks.REGISTRY.module(self.family).architecture(self, channels, size)
+        return found
 
     def noise_schedule(self) -> Schedule:
         return Schedule.cosine() if self.schedule == "cosine" else Schedule.linear()
@@ -92,19 +95,24 @@ class Trainer:
 
     Arguments:
         network: its fresh weights are the start.
-        images: (N, C, H, W) in [-1, 1].
+        images: (N, C, H, W) in [-1, 1], or signals (N, C, T).
         weights: how often each image is drawn, (N,), need not sum to 1.
         how: the settings.
+        base: the Gaussian whose rest is learned; where the settings ask for one it is estimated from ``images``.
     """
 
     network: nn.Module
     images: Tensor
     weights: Tensor
     how: Training
+    base: Base | None = None
 
     def __post_init__(self) -> None:
         self.step = 0
         self.device = next(self.network.parameters()).device
+        self.shape = (*self.images.shape[1:-1], self.how.crop or self.images.shape[-1])
+        if self.how.residual and self.base is None:
+            self.base = Base.estimate(self.images, self.shape[-1], self.how.sigma_data)
         self._parameters = dict(self.network.named_parameters())
         self.average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = torch.optim.Adam(self._parameters.values(), lr=self.how.learning_rate, foreach=True)
@@ -120,7 +128,8 @@ class Trainer:
         rng = generator(how.seed, "train", self.step)
         x0 = self.images[np.searchsorted(self._cdf, rng.random(how.batch))].double()
         mirrored = torch.from_numpy(rng.random(how.batch) < 0.5) & how.flip
-        x0 = torch.where(mirrored.view(-1, 1, 1, 1), x0.flip(-1), x0)
+        x0 = torch.where(mirrored.view(-1, *[1] * (x0.ndim - 1)), x0.flip(-1), x0)
+        x0 = self._cropped(x0, rng)
         loss = self._loss(self.network.train(), x0, rng)
         self._optimiser.zero_grad()
         loss.backward()
@@ -134,12 +143,28 @@ class Trainer:
         self.step += 1
         return loss.item()
 
+    def _cropped(self, x0: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return a stretch of each signal (B, C, T), at a place of its own."""
+        length = self.shape[-1]
+        if length == x0.shape[-1]:
+            return x0
+        starts = torch.from_numpy(rng.integers(0, x0.shape[-1] - length + 1, len(x0)))
+        places = (starts[:, None] + torch.arange(length))[:, None].expand(-1, x0.shape[1], -1)
+        return x0.gather(2, places)
+
     @torch.no_grad()
-    def held_out(self, images: Tensor, draws: int = 4) -> float:
-        """The loss of the averaged weights on images that were not trained on, over fixed levels and noise."""
-        rng, network = generator(self.how.seed, "held out"), self.prior().network
+    def held_out(self, images: Tensor, draws: int = 4, alone: bool = False) -> float:
+        """The loss of the averaged weights on images that were not trained on, over fixed levels and noise.
+
+        Arguments:
+            images: (N, *signal).
+            draws: of levels and noise, for each image.
+            alone: of the Gaussian without the network, for one that predicts what it leaves.
+        """
+        rng = generator(self.how.seed, "held out")
+        network = _Nothing() if alone else self.prior().network
         batches = [part for _ in range(draws) for part in images.double().split(self.how.batch)]
-        losses = [float(self._loss(network, part, rng)) * len(part) for part in batches]
+        losses = [float(self._loss(network, self._cropped(part, rng), rng)) * len(part) for part in batches]
         return sum(losses) / (draws * len(images))
 
     def _loss(self, network: nn.Module, x0: Tensor, rng: np.random.Generator) -> Tensor:
@@ -156,9 +181,13 @@ class Trainer:
         else:
             alpha_bar = self._alpha_bars[t]
         prediction = Parametrisation.of(how.prediction, alpha_bar, t, how.sigma_data)
-        rows = (-1, 1, 1, 1)
+        rows = (-1, *[1] * (x0.ndim - 1))
         x_t = alpha_bar.sqrt().view(rows) * x0 + (1 - alpha_bar).sqrt().view(rows) * z
-        example = prediction.scale.view(rows) * x_t, prediction.target(x0, x_t), prediction.label
+        if self.base is None:
+            example = prediction.scale.view(rows) * x_t, prediction.target(x0, x_t), prediction.label
+        else:
+            shown, expected, error = self.base.around(x_t, alpha_bar, prediction.scale)
+            example = shown, (x0 - expected) / error.view(rows), prediction.label
         given, wanted, label = (part.to(self.device, torch.float32) for part in example)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_multiplies_bfloat16(self.device)):
             found = network(given, label, return_dict=False)[0].float()
@@ -191,5 +220,14 @@ class Trainer:
         network = copy.deepcopy(self.network)
         network.load_state_dict(self.average)
         how = self.how
-        shape = tuple(self.images.shape[1:])
-        return Network(network, how.noise_schedule(), shape, how.prediction, how.sigma_data, how.learned_variance)
+        return Network(
+            network, how.noise_schedule(), self.shape, how.prediction, how.sigma_data, how.learned_variance,
+            base=self.base and self.base.to(self.device),
+        )  # fmt: skip
+
+
+class _Nothing(nn.Module):
+    """Adds nothing to the Gaussian."""
+
+    def forward(self, x: Tensor, label: Tensor, return_dict: bool = False) -> tuple[Tensor]:  # noqa: ARG002
+        return (x.new_zeros(len(x), x.shape[1] // 2, *x.shape[2:]),)

@@ -13,6 +13,7 @@ from posterity.diffusion.noise import Noise
 from posterity.diffusion.steps import predicted_noise
 from posterity.imports import lean
 from posterity.priors.base import Prior
+from posterity.signals import Kind
 
 __all__ = ["draw", "grid", "nearest"]
 
@@ -30,18 +31,43 @@ def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
 
 
 def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:
-    """Return for each sample the closest training image (Euclidean), mirrored ones too if these were trained on."""
+    """Return for each sample the closest training image (Euclidean), mirrored ones too if these were trained on.
+
+    Of signals in time that are longer than the samples, it is the closest stretch.
+    """
+    if samples.shape[-1] < images.shape[-1]:
+        return _stretches(samples.float(), images.float())
     known = torch.cat([images, images.flip(-1)]) if mirrored else images
     return known[torch.cdist(samples.flatten(1).float(), known.flatten(1).float()).argmin(1)]
 
 
-def grid(pictures: Tensor, columns: int, zoom: int) -> bytes:
-    """PNG bytes of images (N, C, H, W) row by row, pixels enlarged ``zoom`` times, with a margin between them."""
+def _stretches(samples: Tensor, signals: Tensor) -> Tensor:
+    """Return the stretch of any of the signals (K, C, T) that is closest to each sample (N, C, t), at any shift."""
+    length, time = samples.shape[-1], signals.shape[-1]
+    spectra = torch.fft.rfft(signals, n=time)
+    sums = torch.nn.functional.pad(signals.double().square().sum(1).cumsum(1), (1, 0))
+    energy = sums[:, length:] - sums[:, :-length]
+    found = []
+    for sample in samples:
+        cross = (spectra * torch.fft.rfft(sample, n=time).conj()).sum(1)
+        product = torch.fft.irfft(cross, n=time)[:, : time - length + 1]
+        at = int((energy - 2 * product).argmin())
+        row, start = divmod(at, time - length + 1)
+        found.append(signals[row, :, start : start + length])
+    return torch.stack(found)
+
+
+def grid(kind: Kind, pictures: Tensor, columns: int, zoom: int) -> bytes:
+    """PNG bytes of signals (N, *signal) row by row, pixels enlarged ``zoom`` times, with a margin between them."""
     with lean():
         from torchvision.transforms.functional import to_pil_image
         from torchvision.utils import make_grid
 
-    shown = ((pictures.clamp(-1, 1) + 1) / 2).repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
+    if kind.name == "image":
+        shown = (pictures.clamp(-1, 1) + 1) / 2
+    else:
+        shown = torch.stack([torch.from_numpy(kind.picture(x).copy()).movedim(2, 0) / 255 for x in pictures])
+    shown = shown.repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
     buffer = io.BytesIO()
     to_pil_image(make_grid(shown.float(), nrow=columns, padding=4, pad_value=0.85)).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from posterity import json_reader
 from posterity.artifacts import signals, store
 from posterity.errors import Again, PosterityError
-from posterity.imports import NETWORKS, lean
 from posterity.jobs import parent_process
 from posterity.jobs.checkpoints import States
 from posterity.jobs.interruption import between_items
@@ -24,14 +23,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from posterity.priors.training import Trainer, Training
+    from posterity.signals import Kind
 
 __all__ = ["run"]
 
 _log = logging.getLogger(__name__)
 _VERSION = 1
 """Raise it when a step of training gives another result: started and finished trainings then start again."""
-_SHEET = {"count": 64, "columns": 8, "zoom": 2}
+_SHEET = {True: (64, 8, 2), False: (24, 4, 1)}
+"""Samples, columns and zoom of a sheet: of images, and of signals in time, whose pictures are wide."""
 _AVERAGED = 50
+_IN_TIME = ("family", "patch", "crop", "residual")
+_ALONE = "held-out items, of the Gaussian alone"
 
 
 def run(
@@ -51,7 +54,7 @@ def run(
         sheets: seconds between two sheets of samples.
     """
     data, how = _Data(settings, inputs), _how(settings["training"])
-    digest = hashlib.sha256(json.dumps([_VERSION, asdict(how), data.about], sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([_VERSION, _told(how), data.about], sort_keys=True).encode()).hexdigest()
     card = output.parent / "card.json"
     if _finished(output, card, digest):
         _log.info("%s: trained already, %s is left as it is", settings["prior"], output)
@@ -60,13 +63,13 @@ def run(
     parts = output.parent / f".{output.stem}.parts"
     states = States(parts / digest[:16])
     losses, seconds = _resume(trainer, states)
-    seconds += _advance(settings, trainer, states, output.parent, losses, seconds, every, sheets)
+    seconds += _advance(settings, trainer, data, states, output.parent, losses, seconds, every, sheets)
     _finish(settings, trainer, data, output, losses, seconds, digest)
     shutil.rmtree(parts, ignore_errors=True)
 
 
 class _Data:
-    """Images (N, C, H, W) to train on with their weights, those held out, and what they are."""
+    """Signals (N, *signal) to train on with their weights, those held out, and what they are."""
 
     def __init__(self, settings: Mapping[str, Any], inputs: Sequence[Path]) -> None:
         import torch
@@ -81,6 +84,7 @@ class _Data:
         seen, unseen, weights, self.about = [], [], [], []
         for name, weight in settings["datasets"].items():
             content = hashlib.sha256()
+            self.kind = signals.kind_of(found[name][0]["signal"])
             pictures, kept = [], []
             for row in found[name]:
                 content.update(row["item"].encode() + _bytes(row["signal"]))
@@ -96,7 +100,8 @@ class _Data:
                                "split": settings["split"], "weight": weight})  # fmt: skip
         shapes = {tuple(part.shape[1:]) for part in seen}
         if len(shapes) > 1:
-            raise PosterityError(f"the datasets have images of different shapes: {', '.join(map(str, sorted(shapes)))}")
+            told = ", ".join(map(str, sorted(shapes)))
+            raise PosterityError(f"the datasets have {self.kind.noun}s of different shapes: {told}")
         self.seen, self.unseen, self.weights = torch.cat(seen), torch.cat(unseen), torch.cat(weights)
 
 
@@ -128,25 +133,47 @@ def _how(given: Mapping[str, Any]) -> Training:
         raise PosterityError(f"training setting {which}{first['msg'].removeprefix('Value error, ')}") from error
 
 
+def _told(how: Training) -> dict[str, Any]:
+    """Return the settings that a training depends on; of a U-Net of images those that there were at first."""
+    told = asdict(how)
+    return told if how.family != "unet2d" else {k: v for k, v in told.items() if k not in _IN_TIME}
+
+
 def _trainer(how: Training, data: _Data) -> Trainer:
     """A fresh one, on the GPU where there is one."""
     import torch
 
-    with lean((), NETWORKS):
-        from diffusers.models.unets.unet_2d import UNet2DModel
-
     from posterity.jobs import devices
+    from posterity.priors import networks
     from posterity.priors.training import Trainer
 
-    channels, size, width = data.seen.shape[1:]
-    if size != width or size % (1 << len(how.channels) - 1):
-        raise PosterityError(f"images of {size}x{width} cannot be halved {len(how.channels) - 1} times")
+    architecture = _fitting(how, data)
     with torch.random.fork_rng():
         torch.manual_seed(how.seed)
-        network = UNet2DModel(**how.architecture(channels, size))
+        network = networks.build(how.family, architecture)
     # channels last: a step of the shipped 64x64 network takes .6 of the time on a CPU
-    network = network.to(devices.best(), memory_format=torch.channels_last)
+    network = network.to(devices.best()).to(memory_format=torch.channels_last)
     return Trainer(network, data.seen, data.weights, how)
+
+
+def _fitting(how: Training, data: _Data) -> dict[str, Any]:
+    """Return the network's arguments.
+
+    Raises:
+        PosterityError: where this training is not for these signals.
+    """
+    channels, *sides = data.seen.shape[1:]
+    if (how.family == "unet1d") != (len(sides) == 1):
+        raise PosterityError(
+            f"family {how.family} is not for an {data.kind.noun} of shape {tuple(data.seen.shape[1:])}"
+        )
+    if len(set(sides)) > 1:
+        raise PosterityError(f"images of {sides[0]}x{sides[1]} are not square")
+    if how.flip and not data.kind.flips:
+        raise PosterityError(f"flip = true: a mirrored {data.kind.noun} is none; set flip: false")
+    if how.crop is not None and how.crop > sides[-1]:
+        raise PosterityError(f"crop = {how.crop}: the {data.kind.noun}s have {sides[-1]} samples")
+    return how.architecture(channels, how.crop or sides[-1])
 
 
 def _resume(trainer: Trainer, states: States) -> tuple[list[float], float]:
@@ -160,7 +187,7 @@ def _resume(trainer: Trainer, states: States) -> tuple[list[float], float]:
 
 
 def _advance(
-    settings: Mapping[str, Any], trainer: Trainer, states: States, folder: Path,
+    settings: Mapping[str, Any], trainer: Trainer, data: _Data, states: States, folder: Path,
     losses: list[float], before: float, every: float, sheets: float,
 ) -> float:  # fmt: skip
     """Trains to the end, saving the state now and then and when it is asked to end; the seconds that it took."""
@@ -195,7 +222,7 @@ def _advance(
                 save()
             if now - shown > sheets:
                 shown = now
-                _sheet(trainer, folder / "samples.png")
+                _sheet(trainer, data.kind, folder / "samples.png")
     return time.perf_counter() - began
 
 
@@ -207,11 +234,14 @@ def _write_log(path: Path, trainer: Trainer, losses: Sequence[float]) -> None:
     store.write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
-def _sheet(trainer: Trainer, path: Path) -> Tensor:
+def _sheet(trainer: Trainer, kind: Kind, path: Path) -> Tensor:
     from posterity.stages import _sheets
 
-    samples = _sheets.draw(trainer.prior(), _SHEET["count"], 50, trainer.how.seed)
-    store.write_bytes(path, _sheets.grid(samples, _SHEET["columns"], _SHEET["zoom"]))
+    count, columns, zoom = _SHEET[kind.name == "image"]
+    prior = trainer.prior()
+    prior.bounds = kind.bounds
+    samples = _sheets.draw(prior, count, 50, trainer.how.seed)
+    store.write_bytes(path, _sheets.grid(kind, samples, columns, zoom))
     return samples
 
 
@@ -227,21 +257,25 @@ def _finish(
     from posterity.stages import _sheets
 
     folder, how = output.parent, trainer.how
-    samples = _sheet(trainer, folder / "samples.png")
+    samples = _sheet(trainer, data.kind, folder / "samples.png")
     near = _sheets.nearest(samples, data.seen, how.flip)
     pairs = torch.stack([samples, near], 1).flatten(0, 1)
-    store.write_bytes(folder / "nearest.png", _sheets.grid(pairs, 2 * _SHEET["columns"], _SHEET["zoom"]))
+    _, columns, zoom = _SHEET[data.kind.name == "image"]
+    store.write_bytes(folder / "nearest.png", _sheets.grid(data.kind, pairs, 2 * columns, zoom))
     _write_log(folder / "log.csv", trainer, losses)
-    weights = save({name: p.half().cpu().contiguous() for name, p in trainer.average.items()})
+    base = trainer.base.state() if trainer.base else {}
+    weights = save({name: p.half().cpu().contiguous() for name, p in trainer.average.items()} | base)
     last = losses[-min(len(losses), 500) :]
     device = torch.cuda.get_device_name() if trainer.device.type == "cuda" else platform.processor() or "CPU"
     card = {
         "prior": settings["prior"],
         "about": settings.get("about", ""),
         "license": settings.get("license", ""),
-        "architecture": how.architecture(*data.seen.shape[1:3]),
+        "family": how.family,
+        "residual": how.residual,
+        "architecture": how.architecture(trainer.shape[0], trainer.shape[-1]),
         "parameters": sum(p.numel() for p in trainer.average.values()),
-        "signal_shape": list(data.seen.shape[1:]),
+        "signal_shape": list(trainer.shape),
         "prediction": how.prediction,
         "schedule": how.schedule,
         "sigma_data": how.sigma_data,
@@ -256,9 +290,10 @@ def _finish(
         "losses": {
             "training, mean of the last steps": round(sum(last) / len(last), 6),
             "held-out items": round(trainer.held_out(data.unseen), 6) if len(data.unseen) else None,
-        },
-        "samples": "samples.png: 64 unconditional samples, DDIM with 50 steps; nearest.png: each beside the "
-        "training image that is nearest to it",
+        }
+        | ({_ALONE: round(trainer.held_out(data.unseen, alone=True), 6)} if how.residual and len(data.unseen) else {}),
+        "samples": f"samples.png: {len(samples)} unconditional samples, DDIM with 50 steps; nearest.png: each beside "
+        f"the training {data.kind.noun} that is nearest to it",
         "digest": digest,
     }
     parent_process.waits_for(output)

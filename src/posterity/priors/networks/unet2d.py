@@ -1,0 +1,45 @@
+"""The U-Net of `diffusers` for square images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from posterity.errors import PosterityError
+from posterity.imports import NETWORKS, lean
+
+if TYPE_CHECKING:
+    from posterity.priors.training import Training
+
+__all__ = ["architecture", "build"]
+
+
+def architecture(how: Training, channels: int, size: int) -> dict[str, Any]:
+    """Return the arguments of ``diffusers.UNet2DModel`` for images (channels, size, size).
+
+    Raises:
+        PosterityError: where the sides cannot be halved as often as the settings ask.
+    """
+    if size % (1 << len(how.channels) - 1):
+        raise PosterityError(f"images of {size}x{size} cannot be halved {len(how.channels) - 1} times")
+    attends = [size >> level in how.attention for level in range(len(how.channels))]
+    return {
+        "sample_size": size,
+        "in_channels": channels,
+        "out_channels": channels * (2 if how.learned_variance else 1),
+        "layers_per_block": how.layers,
+        "block_out_channels": list(how.channels),
+        "down_block_types": [("Attn" if a else "") + "DownBlock2D" for a in attends],
+        "up_block_types": [("Attn" if a else "") + "UpBlock2D" for a in reversed(attends)],
+        "attention_head_dim": how.head,
+        "norm_num_groups": how.groups,
+    }
+
+
+def build(**arguments: Any) -> nn.Module:
+    with lean((), NETWORKS):
+        from diffusers.models.unets.unet_2d import UNet2DModel
+
+    made: nn.Module = UNet2DModel(**arguments)
+    return made
