@@ -25,8 +25,8 @@ from posterity.stages import _sheets, train
 
 ECG = signals.find("ecg", 100.0)
 SMALL: dict[str, Any] = {
-    "steps": 60, "batch": 8, "family": "unet1d", "residual": True, "prediction": "edm", "sigma_data": 0.3, "flip": False,
-    "crop": 32, "patch": 2, "channels": (16, 16), "layers": 1, "attention": (8,), "head": 8, "groups": 4,
+    "steps": 60, "batch": 8, "family": "unet1d", "residual": True, "prediction": "edm", "sigma_data": 0.3,
+    "flip": False, "crop": 32, "patch": 2, "channels": (16, 16), "layers": 1, "attention": (8,), "head": 8, "groups": 4,
     "log_sigma_mean": -1.5, "learning_rate": 0.003, "warm_up": 5, "average": 0.9,
 }  # fmt: skip
 
@@ -113,10 +113,11 @@ def test_the_nearest_stretch_is_found_at_any_shift() -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("spikes")
+    splits = ["test" if k % 4 == 0 else "prior" for k in range(24)]
     rows = [
-        {"dataset": "spikes", "item": f"i{k}", "split": "test" if k % 4 == 0 else "prior", "signal": stored.encode(x, ECG)}
-        for k, x in enumerate(spikes())
-    ]  # fmt: skip
+        {"dataset": "spikes", "item": f"i{k}", "split": split, "signal": stored.encode(x, ECG)}
+        for k, (split, x) in enumerate(zip(splits, spikes(), strict=True))
+    ]
     store.write(folder / "items.parquet", "items", rows, {})
     settings = {"prior": "spikes", "datasets": {"spikes": 1}, "split": "prior", "training": SMALL, "license": "CC0-1.0"}
     output = folder / "out" / "weights.safetensors"

@@ -62,7 +62,8 @@ def decode(signal: Mapping[str, Any] | None, name: str = "signal") -> Tensor:
     assert signal is not None
     if kind.name == _IMAGE:
         return images.decode(dict(signal), name)
-    values, shape = signal.get("values"), [int(side) for side in signal.get("shape") or ()]
+    values, sides = signal.get("values"), signal.get("shape")
+    shape = [int(side) for side in (() if sides is None else sides)]  # an array, where pandas has read it
     if values is None or len(values) != math.prod(shape) or not kind.fits(shape):
         found = "no" if values is None else len(values)
         raise PosterityError(f"{name} is damaged: {found} values for an {kind.noun} of shape {tuple(shape)}")

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 _OUTPUT = Path("restored")
 _ECGS = (".hea", ".dat", ".dcm", ".csv", ".tsv")
 """Endings of files that hold an ECG."""
-_OF_PICTURES = ("mask", "task", "measured", "images", "prior")
+_OF_PICTURES = ("mask", "task", "measured", "images")
 _OF_ECGS = ("missing", "rate")
 """Options that only one kind has."""
 
@@ -27,7 +27,10 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A picture of any size and format, or an ECG: WFDB, DICOM or CSV.")],
     prior: Annotated[
         str | None,
-        typer.Option(help="A network: of config/priors, a file or folder, owner/name on the hub; or kernel."),
+        typer.Option(
+            help="A network: of config/priors, a file or folder, owner/name on the hub; or kernel. Of an ECG: "
+            "ecg_network, or none for the stationary Gaussian."
+        ),
     ] = None,
     mask: Annotated[Path | None, typer.Option(metavar="FILE", help="White is hidden and restored.")] = None,
     task: Annotated[str | None, typer.Option(help="In place of a mask: a task of the configuration, as sr4.")] = None,
@@ -44,7 +47,8 @@ def restore(
     ] = None,
     rate: Annotated[float | None, typer.Option("--fs", help="Samples per second of a CSV file.")] = None,
     sampler: Annotated[
-        str | None, typer.Option(help="Of the configuration, or a Python file. [default: ddnm, of ECGs exact]")
+        str | None,
+        typer.Option(help="Of the configuration, or a file. [default: ddnm; of ECGs exact, with a network mgps]"),
     ] = None,
     number: Annotated[int, typer.Option("--n", min=1, help="Answers that are shown.")] = 5,
     pool: Annotated[int, typer.Option(min=1, help="Samples that they are chosen from.")] = 40,
@@ -72,7 +76,8 @@ def restore(
     shown = {"number": number, "subset": subset, "command": _command(ctx)}
     if is_ecg:
         noise = {} if sigma_y is None else {"sigma_y": sigma_y}
-        page = _ecg(file, missing or "", rate, folder, {"sampler": sampler or "exact", **noise, **drawn}, shown)
+        tool = sampler or ("exact" if prior is None else "mgps")
+        page = _ecg(file, missing or "", rate, folder, {"prior": prior, "sampler": tool, **noise, **drawn}, shown)
     else:
         given = {"mask": mask, "task": task, "measured": measured, "prior": prior, "images": images, "size": size}
         page = _picture(file, given, folder, {"sampler": sampler or "ddnm", "sigma_y": sigma_y or 0.0, **drawn}, shown)

@@ -14,7 +14,7 @@ from typing import Any
 
 from posterity.errors import PosterityError
 from posterity.recipes import Recipe, partners
-from posterity.tables.task_kinds import Task, inpainting, noisy, of_a_face, super_resolution
+from posterity.tables.task_kinds import Task, inpainting, noisy, of_a_face, of_an_ecg, super_resolution
 
 __all__ = ["Made", "lacking"]
 
@@ -93,6 +93,10 @@ def _declared(product: str, needs: Collection[str], made: Made) -> str | None:
 
 def _run(made: Made) -> bool:
     return bool(made.samplers)
+
+
+def _on(fits: Callable[[Task], bool]) -> Callable[[Made], bool]:
+    return lambda made: any(fits(made.tasks[key[1]]) for key in made.samplers)
 
 
 def _measured(fits: Callable[[Task], bool] | None = None, names: Collection[str] = ()) -> Callable[[Made], bool]:
@@ -221,6 +225,8 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "vipaint": (lambda made: bool(made.metrics) and _fitted(made), "metrics of VIPaint and of another sampler"),
         "toy_distance": _PLAIN,
         "toy_sweeps": _SWEEP,
+        "ecg_errors": (_on(of_an_ecg), "a run on a task of ECGs, like ecg_from_i"),
+        "ecg_regression": (_on(lambda task: "observed_leads" in task), "a run on a task with `observed_leads`"),
     },
     "figures": {
         "answers": (_answers, "exact draws of a posterior in closed form"),
@@ -249,6 +255,7 @@ _NEEDS: Mapping[str, Mapping[str, Need]] = {
         "exact_distance": (_exact, "tv, modes_shown or sliced_wasserstein, and a posterior in closed form"),
         "restorations": (_run, "a run"),
         "priors": (_two_priors, "one sampler under two priors on one task"),
+        "ecg_sheet": (_on(of_an_ecg), "a run on a task of ECGs, like ecg_from_i"),
         "toy_samplers": _PLAIN,
         "toy_sweeps": _SWEEP,
     },

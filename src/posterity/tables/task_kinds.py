@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Task", "inpainting", "noisy", "of_a_face", "super_resolution"]
+__all__ = ["Task", "inpainting", "noisy", "of_a_face", "of_an_ecg", "super_resolution"]
 
 Task = Mapping[str, Any]
 """A task's definition in the configuration: its operator, that operator's parameters, sigma_y."""
@@ -26,6 +26,11 @@ def of_a_face(task: Task) -> bool:
     """True if the hidden entries are the eyes or the mouth of a face."""
     regions = set(task.get("regions", ()))
     return inpainting(task) and bool(regions) and regions <= _PARTS
+
+
+def of_an_ecg(task: Task) -> bool:
+    """True if leads or a stretch of the time are hidden."""
+    return bool({"observed_leads", "missing_block", "missing_block_per_lead"} & set(task))
 
 
 def noisy(task: Task) -> bool:

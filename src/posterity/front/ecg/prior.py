@@ -12,12 +12,15 @@ from torch import Tensor
 
 from posterity import json_reader
 from posterity.errors import PosterityError
+from posterity.front import priors
 from posterity.front.home import home
 from posterity.priors import loading
+from posterity.priors.base import Prior
 from posterity.priors.stationary import StationaryGaussian
+from posterity.priors.windows import Windows
 from posterity.signals.ecg import LEADS
 
-__all__ = ["NAME", "NOISE", "Fit", "evidence", "shipped"]
+__all__ = ["NAME", "NOISE", "Fit", "evidence", "gaussian", "network", "shipped"]
 
 NAME = "ecg-gaussian"
 NOISE = 0.05
@@ -61,6 +64,26 @@ class Fit:
         made = StationaryGaussian(self.mean, self.spectrum(length), (length,))
         made.name, made.bounds = NAME, None
         return made
+
+
+def gaussian(fit: Fit, card: Mapping[str, Any], length: int) -> Prior:
+    """Return the shipped Gaussian of signals (8, length)."""
+    made = fit.prior(length)
+    made.about = card["about"]
+    return made
+
+
+def network(name: str, length: int) -> Prior:
+    """Return a network of ECGs, by name or file, as a prior of signals (8, length).
+
+    Raises:
+        PosterityError: where it does not exist, is a network of something else, or of longer signals.
+    """
+    found = priors.prior(name)
+    if len(found.signal_shape) != 2 or found.signal_shape[0] != len(LEADS):
+        shape = "×".join(map(str, found.signal_shape))
+        raise PosterityError(f"prior {name!r} is of signals {shape}, no network of ECGs with {len(LEADS)} leads")
+    return Windows(found, length)
 
 
 def evidence(fit: Fit, records: Tensor) -> Tensor:

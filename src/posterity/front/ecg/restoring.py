@@ -19,7 +19,8 @@ from posterity.ecg.leads import STANDARD, twelve
 from posterity.ecg.paper import NOTICE, RESTORED
 from posterity.errors import PosterityError
 from posterity.front import restoring
-from posterity.front.ecg import missing, prior
+from posterity.front.ecg import missing
+from posterity.front.ecg import prior as known
 from posterity.front.measuring import Measurement
 from posterity.front.restorations import Restorations
 from posterity.front.samplers import Guidance
@@ -82,13 +83,16 @@ class Restored:
 
 
 def restore(
-    record: Record, *, sampler: str | Path = "exact", samples: int = 40, guidance: Guidance | None = None,
-    coupled: bool | int = False, seed: int = 0, sigma_y: float = prior.NOISE, item: str = "ecg",
+    record: Record, *, prior: str | None = None, sampler: str | Path = "exact", samples: int = 40,
+    guidance: Guidance | None = None, coupled: bool | int = False, seed: int = 0, sigma_y: float = known.NOISE,
+    item: str = "ecg",
 ) -> Restored:  # fmt: skip
     """Draw what a record lacks.
 
     Arguments:
         record: NaN where something is missing; leads that it does not have are missing, too.
+        prior: a network of ECGs by name or file, which sees the record in overlapping windows; by default the
+            stationary Gaussian, which alone has exact draws.
         sampler, samples, guidance, coupled, seed: as in :func:`posterity.restore`.
         sigma_y: noise of what was measured, in mV.
         item: its name, on which draws depend.
@@ -99,20 +103,19 @@ def restore(
     if record.seconds > LONGEST:
         raise PosterityError(f"it lasts {record.seconds:g} s, at most {LONGEST:g} s are restored; cut a part out of it")
     every = missing.known(record)
-    fit, card = prior.shipped()
+    fit, card = known.shipped()
     slow, keep = _slow(every[[STANDARD.index(lead) for lead in LEADS]], record.rate, fit.rate)
     if record.rate != fit.rate:
         _log.warning("resampled from %g to %g samples per second, the prior's rate", record.rate, fit.rate)
-    gaussian = fit.prior(slow.shape[1])
-    gaussian.about = card["about"]
-    operator = Inpainting(torch.from_numpy(keep).double()[None], gaussian.signal_shape)
+    used = known.gaussian(fit, card, slow.shape[1]) if prior is None else known.network(prior, slow.shape[1])
+    operator = Inpainting(torch.from_numpy(keep).double()[None], used.signal_shape)
     y = operator(torch.from_numpy(slow)[None])
     measurement = Measurement(y, operator, sigma_y, "", item, None, signals.find("ecg", fit.rate))
     remarks = _unlikely(fit, card, slow, keep)
     for remark in remarks:
         _log.warning("%s", remark)
     asked: dict[str, Any] = {"guidance": guidance, "coupled": coupled, "seed": seed}
-    pool = restoring.restore(measurement, prior=gaussian, sampler=sampler, samples=samples, **asked)
+    pool = restoring.restore(measurement, prior=used, sampler=sampler, samples=samples, **asked)
     draws = np.stack([_whole(every, x.double().numpy(), record, fit.rate) for x in pool.samples])
     return Restored(record, every, pool, draws, remarks)
 
@@ -134,8 +137,8 @@ def _slow(eight: Array, rate: float, wanted: float) -> tuple[Array, NDArray[np.b
     first = np.clip(np.ceil(ends - reach), 0, None).astype(int)
     last = np.clip(np.floor(ends + reach), None, eight.shape[1] - 1).astype(int)
     count = np.cumsum(np.pad(~seen, ((0, 0), (1, 0))), axis=1)  # of missing samples before each
-    known = count[:, last + 1] - count[:, np.minimum(first, last)] == 0
-    return np.where(known, slow, 0.0), known
+    whole = count[:, last + 1] - count[:, np.minimum(first, last)] == 0
+    return np.where(whole, slow, 0.0), whole
 
 
 def _whole(every: Array, draw: Array, record: Record, rate: float) -> Array:
@@ -146,9 +149,9 @@ def _whole(every: Array, draw: Array, record: Record, rate: float) -> Array:
     return np.where(np.isnan(every), twelve(filled), every)
 
 
-def _unlikely(fit: prior.Fit, card: Mapping[str, Any], slow: Array, keep: NDArray[np.bool_]) -> list[str]:
+def _unlikely(fit: known.Fit, card: Mapping[str, Any], slow: Array, keep: NDArray[np.bool_]) -> list[str]:
     """Return a line about the leads that are unlike those of the prior: filtered otherwise, paced, at another gain."""
-    found = prior.evidence(fit, torch.from_numpy(slow)[None])[0].tolist()
+    found = known.evidence(fit, torch.from_numpy(slow)[None])[0].tolist()
     low, high = [], []
     for lead, value, whole in zip(LEADS, found, np.all(keep, axis=1), strict=True):
         least, most = card["evidence"]["quantiles"][lead]
