@@ -20,20 +20,23 @@ TITLE = "A restored ECG on paper"
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     """3×4 leads and a rhythm strip: measured black; of what was restored, two draws and a band that holds 90 % of them.
 
-    Settings may name an ``item``; without one it is the first.
+    The record is the first of the first run that has some of 2.56 s, beats do not fill a sheet.
     """
-    from posterity.ecg import paper
-    from posterity.ecg.files.record import Record
+    from posterity.ecg import comparison, paper
+    from posterity.ecg.files.record import SHORTEST, Record
     from posterity.ecg.leads import STANDARD
-    from posterity.metrics import ecg
 
-    artifact = _ecg.runs(frames)[0]
-    found = dict(_ecg.restored(frames, artifact.key))
-    item = choose.items(found, {}, 1)[0]
-    one = found[item]
-    measured = ecg.twelve(one.truth)
-    measured[ecg.twelve_missing(one.missing)] = np.nan
-    draws = [Record(x, STANDARD, one.rate) for x in ecg.twelve(one.draws)]
+    for artifact in _ecg.runs(frames):
+        found = dict(_ecg.restored(frames, artifact.key))
+        item = choose.items(found, {}, 1)[0]
+        one = found[item]
+        if one.truth.shape[1] >= SHORTEST * one.rate:
+            break
+    else:
+        raise frames.missing("samples", none=f"of records of {SHORTEST:g} s; a beat is no sheet")
+    measured = comparison.twelve(one.truth).astype(np.float64)
+    measured[comparison.twelve_missing(one.missing)] = np.nan
+    draws = [Record(x.astype(np.float64), STANDARD, one.rate) for x in comparison.twelve(one.draws)]
     title = f"{item}: {style.name(artifact.key['task'])}, {style.sampler(frames, artifact.key['sampler'])}"
     figure = paper.sheet(Record(measured, STANDARD, one.rate), draws, title=title)
     caption = (

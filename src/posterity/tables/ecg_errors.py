@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posterity.ecg import measurements
-from posterity.metrics import ecg
+from posterity.ecg import comparison, measurements
 from posterity.tables import _ecg
 from posterity.tables.cells import Cell, interval
 from posterity.tables.frames import KEYS, Frames
@@ -64,11 +63,11 @@ def _measured(one: _ecg.Restored) -> dict[str, float]:
         "RMSE": float(np.mean([_over(e, missing) ** 0.5 for e in errors**2])),
         "MAE of the mean": _over(np.abs(mean), missing),
         "RMSE of the mean": _over(mean**2, missing) ** 0.5,
-        "MAE, 12 leads": _over(np.abs(ecg.twelve(errors)), ecg.twelve_missing(missing)),
+        "MAE, 12 leads": _over(np.abs(comparison.twelve(errors)), comparison.twelve_missing(missing)),
         "MAE in QRS": _over(size, qrs),
         "MAE elsewhere": _over(size, rest),
     }
-    inside = ecg.covered(one.draws, one.truth).astype(float)
+    inside = comparison.covered(one.draws, one.truth).astype(float)
     names = {"coverage": missing, "coverage in QRS": qrs, "coverage elsewhere": rest}
     return out | {name: _over(inside, where) for name, where in names.items()}
 
@@ -77,7 +76,7 @@ def _qrs(one: _ecg.Restored) -> NDArray[np.bool_]:
     """Return True within 50 ms of an R peak of the truth, (8, time)."""
     inside = np.zeros(one.truth.shape[1], bool)
     reach = round(measurements.AROUND_R * one.rate)
-    for peak in ecg.places(one.truth, one.rate):
+    for peak in comparison.places(one.truth, one.rate):
         inside[max(0, peak - reach) : peak + reach + 1] = True
     return np.broadcast_to(inside, one.truth.shape)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posterity.diffusion.noise import generator
-from posterity.metrics import ecg
+from posterity.ecg import comparison
 from posterity.signals.ecg import LEADS
 from posterity.tables import _ecg
 from posterity.tables.cells import Cell
@@ -74,9 +74,12 @@ def _leads(records: Sequence[_ecg.Restored]) -> Iterator[_Lead]:
     measured = ~np.any([one.missing.any(1) for one in records], axis=0)
     if not whole.any() or not measured.any():
         return
-    peaks = [ecg.places(one.truth, one.rate) for one in records]
-    truth = np.stack([ecg.r_amplitudes(o.truth[None], p, o.rate)[0] for o, p in zip(records, peaks, strict=True)])
-    draws = np.stack([ecg.r_amplitudes(o.draws, p, o.rate) for o, p in zip(records, peaks, strict=True)])
+    peaks = [comparison.places(one.truth, one.rate) for one in records]
+    both = [
+        comparison.r_amplitudes(np.concatenate([one.truth[None], one.draws]), at, one.rate)
+        for one, at in zip(records, peaks, strict=True)
+    ]
+    truth, draws = np.stack([x[0] for x in both]), np.stack([x[1:] for x in both])
     known = np.isfinite(truth).all(1)
     for row in np.flatnonzero(whole) if known.sum() >= _LEAST else ():
         yield _Lead(LEADS[row], truth[known, row], truth[known, measured.argmax()], draws[known, :, row])
@@ -94,11 +97,11 @@ def _ratio(truth: Array, beside: Array, draws: Array) -> Array:  # noqa: ARG001
 
 
 def _explained(truth: Array, beside: Array, draws: Array) -> Array:  # noqa: ARG001
-    return ecg.r_squared(draws - truth[..., None], np.broadcast_to(truth[..., None], draws.shape), -2).mean(-1)
+    return comparison.r_squared(draws - truth[..., None], np.broadcast_to(truth[..., None], draws.shape), -2).mean(-1)
 
 
 def _alike(truth: Array, beside: Array, draws: Array) -> Array:  # noqa: ARG001
-    return ecg.r_squared(draws, np.broadcast_to(beside[..., None], draws.shape), -2).mean(-1)
+    return comparison.r_squared(draws, np.broadcast_to(beside[..., None], draws.shape), -2).mean(-1)
 
 
 def _bias(truth: Array, beside: Array, draws: Array) -> Array:  # noqa: ARG001
