@@ -324,7 +324,8 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
     }
     _brought(c, f"{path}.prior", run["prior"], given, f"priors.{run['prior']}.checkpoint", problems)
     size = c.datasets.get(run["dataset"], {}).get("size")
-    crop = prior.get("train", {}).get("settings", {}).get("crop")
+    about = prior.get("train", {}).get("settings", {})
+    crop = about.get("crop") if isinstance(about, Mapping) and type(about.get("crop")) is int else None
     for name in prior.get("train", {}).get("datasets", {}):
         trained = crop or c.datasets.get(name, {}).get("size")
         if name in c.datasets and size not in (None, trained):
