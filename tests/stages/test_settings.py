@@ -1,6 +1,7 @@
 """A stage that is run by hand checks its settings, and that its inputs are what the settings say."""
 
 import json
+from pathlib import Path
 
 import pytest
 import sampling_job
@@ -145,3 +146,16 @@ def test_the_settings_of_the_commands_examples_are_valid():
             _settings.check(command.__name__, json.loads(example))
             found += 1
     assert found >= 10
+
+
+def test_the_settings_that_the_configuration_plans_are_valid():
+    """Whatever a rule hands to a stage, the stage takes: a key that only one of them knows stops the workflow."""
+    from posterity.configuration import load, resolve
+
+    root = Path(__file__).parents[2] / "config"
+    checked = {"report": 0, "analyse": 0}
+    for job in resolve(load([root / "config.yaml"]), root):
+        if job.stage in checked:
+            _settings.check(job.stage, job.settings)
+            checked[job.stage] += 1
+    assert all(checked.values())

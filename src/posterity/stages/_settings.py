@@ -166,6 +166,7 @@ class _Explorer(_Settings):
 class _Report(_Settings):
     title: str
     experiments: list[Name]
+    about: dict[Name, dict[str, Any]] = {}
     explorers: list[Name] = []
 
 
