@@ -82,7 +82,7 @@ def test_missing_inputs_are_named_in_one_line(experiment, tmp_path):
     with pytest.raises(PosterityError, match="with dataset nowhere"):
         settings = {"experiment": "e", "table": "quality", "dataset": "nowhere"}
         table.run(settings, inputs=experiment["metrics"], output=tmp_path / "t.parquet")
-    with pytest.raises(PosterityError, match="'nope' does not exist; choose one of super_resolution"):
+    with pytest.raises(PosterityError, match="'nope' does not exist; choose one of answers"):
         table.run({"experiment": "e", "table": "nope"}, inputs=[], output=tmp_path / "t.parquet")
 
 
