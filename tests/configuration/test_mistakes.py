@@ -438,7 +438,9 @@ def test_an_experiment_laid_over_the_configuration_is_one_of_the_files(folder):
     given = yaml.safe_load((folder / "experiments" / "ci.yaml").read_text())
     assert not lines(folder, given)
     found = lines(folder, given | {"count": 4})
-    assert len(found) == 1 and found[0].startswith("config: title, count, runs, metrics, tables: are those of an exp")
+    assert len(found) == 1 and found[0].startswith(
+        "config: title, count, runs, metrics, tables, figures: are those of an exp"
+    )
 
 
 def test_runs_that_share_measurements_agree_on_their_number(folder):

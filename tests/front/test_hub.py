@@ -64,7 +64,8 @@ def test_a_folder_is_the_network_that_diffusers_saved(tmp_path):
         noise = network.eval()(x, 500).sample
     a = plain.schedule.level(500).alpha_bar
     torch.testing.assert_close(asked(plain), (x - (1 - a) ** 0.5 * noise) / a**0.5, atol=1e-5, rtol=1e-5)
-    assert torch.equal(asked(plain), asked(piped))
+    # not to the last bit: where a file's tensors lie in memory decides which kernels add them up
+    torch.testing.assert_close(asked(plain), asked(piped), atol=1e-5, rtol=1e-5)
     assert plain.signal_shape == (3, 8, 8) and "SHA-256" in plain.about
 
 
