@@ -2,6 +2,7 @@
 rule severity:
     input:
         unpack(sample_inputs),
+        encoder=lambda wildcards: plan.encoders.get(wildcards.severity, []),
         current=current("severity", "dataset", "task", "prior", "severity"),
     output:
         SEVERITY,
@@ -19,7 +20,7 @@ rule severity:
     params:
         settings=settings_of("severity", "dataset", "task", "prior", "severity"),
         code=code_of("severity", "dataset", "task", "prior", "severity"),
-        options=options_of("weights"),
+        options=options_of("weights", "encoder"),
     shell:
         "exec posterity severity --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --measurements {input.measurements:q} {params.options:q} --output {output:q} > {log:q} 2>&1"

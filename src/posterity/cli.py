@@ -15,6 +15,7 @@ from posterity.commands.redraw import redraw
 from posterity.commands.restore import restore
 from posterity.commands.serving import hit, people, power, serve
 from posterity.commands.stages import STAGES, study
+from posterity.commands.training import TRAININGS
 from posterity.commands.verify import Tiers, verify
 from posterity.commands.why import why
 
@@ -24,7 +25,7 @@ app = Posterity(
     name="posterity",
     help="Plausible restorations of images, and how far to trust them. `snakemake` runs every stage.",
 )
-for _stage in STAGES:
+for _stage in (*STAGES[:3], *TRAININGS, *STAGES[3:]):
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)
 for _command in (serve, people, power, hit):
     study.command()(_command)

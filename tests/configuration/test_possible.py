@@ -174,6 +174,10 @@ def test_a_reach_of_states_is_given_for_the_prior_by_name(folder):
 LATE = {"method": "dps", "wrap": [{"flash": {"severity": "exact"}}]}
 
 
+MINE = [{"flash": {"severity": "mine"}}]
+TRAIN = {"dataset": "openmoji-smileys", "datasets": {"openmoji-smileys": 1}, "task": "sr4"}
+
+
 def test_a_late_start_has_its_severity_estimated_first(folder):
     fixed = {"method": "dps", "variants": {"late_too": {"wrap": [{"flash": {"severity": "fixed_100"}}]}}}
     mine = {"title": "Mine", "runs": [RUN | {"prior": "kernel_latent", "samplers": ["late", "late_too", "dps"]}]}
@@ -185,6 +189,7 @@ def test_a_late_start_has_its_severity_estimated_first(folder):
     settings = plan.job("severity", *key, "fixed_100").settings
     assert settings["severity"] == {"name": "fixed_100", "kind": "fixed", "time": 100, "by": "adjoint"}
     assert settings["prior"]["autoencoder"]["components"] == 8
+    assert "openmoji-smileys" in plan.job("train_severity", "encoder_blur").settings["dataset"]
     assert plan.job("severity", *key, "exact").code != plan.job("severity", *key, "fixed_100").code
 
 
@@ -194,9 +199,17 @@ def test_the_experiment_flash_is_planned_on_request_with_its_severities():
     plan = resolve(config | {"on_request": ["flash"]}, ROOT / "config", ROOT / "resources" / "assets.yaml")
     blur = ("openmoji-smileys-32", "blur_varying", "kernel_latent_32")
     named = {key[3] for key in plan.keys("severity") if key[:3] == blur}
-    assert named == {"exact", "fixed_20", "fixed_50", "fixed_100", "fixed_200"}
+    assert named == {"exact", "fixed_20", "fixed_100", "encoder_blur"}
+    told = plan.job("severity", *blur, "encoder_blur").settings["severity"]
+    assert told == {"name": "encoder_blur", "kind": "encoder"}, "how it came by its weights is no setting of its jobs"
+    assert plan.encoders["encoder_blur"] == "resources/severities/encoder_blur/weights.safetensors"
+    trained = plan.job("train_severity", "encoder_blur").settings
+    assert trained["autoencoder"] == plan.job("sample", *blur, "dps").settings["prior"]["autoencoder"]
+    assert trained["task"] | {"name": blur[1]} == plan.job("degrade", *blur[:2]).settings["task"]
+    assert plan.has("prepare", "openmoji-people-32"), "it is trained on these, too"
     late = plan.job("sample", *blur, "dps_flash").settings["sampler"]
-    assert late["wrap"][0]["flash"] == {"severity": "exact", "c": 1.0, "init": "calibrated", "multiplier": 1.0}
+    assert late["wrap"][0]["flash"] == {"severity": "exact", "c": 1.0, "init": "calibrated", "multiplier": 1.0,
+                                          "time": None}  # fmt: skip
     assert late["settings"] == plan.job("sample", *blur, "dps").settings["sampler"]["settings"]
     assert plan.has("table", "flash", "flash") and plan.has("figure", "flash", "restorations")
 
@@ -212,6 +225,20 @@ def test_the_experiment_flash_is_planned_on_request_with_its_severities():
          "samplers.late.wrap[0].flash: method reddiff has no noisy state to begin late from"),
         ({"severities": {"mine": {"kind": "fixed"}}}, {}, "severities.mine: 'time' is missing"),
         ({"severities": {"mine": {"kind": "fixed", "time": 1000}}}, {}, "severities.mine.time = 1000: must be at most"),
+        ({"severities": {"mine": {"kind": "encoder"}}, "samplers": {"late": {"method": "dps", "wrap": MINE}}},
+         run(samplers=["late"]),
+         "severities.mine: experiments.mine.runs[0] begins late by it, and it has neither `weights` nor `train`"),
+        ({"severities": {"mine": {"kind": "encoder", "weights": "absent/weights.safetensors"}},
+          "samplers": {"late": {"method": "dps", "wrap": MINE}}}, run(samplers=["late"]),
+         "severities.mine.weights = 'absent/weights.safetensors': is not there"),
+        ({"severities": {"mine": {"kind": "encoder", "train": TRAIN | {"dataset": "faces"}}}}, {},
+         "severities.mine.train.dataset = 'faces': unknown dataset of `datasets`"),
+        ({"severities": {"mine": {"kind": "encoder", "train": TRAIN | {"task": "sr5"}}}}, {},
+         "severities.mine.train.task = 'sr5': unknown task"),
+        ({"severities": {"mine": {"kind": "encoder", "train": TRAIN | {"autoencoder": "vae"}}}}, {},
+         "severities.mine.train.autoencoder = 'vae': unknown autoencoder"),
+        ({"severities": {"mine": {"kind": "encoder", "train": TRAIN | {"settings": {"width": 12}}}}}, {},
+         "severities.mine.train.settings.width = 12: "),
         ({"severities": {"mine": {"kind": "encod"}}}, {}, "severities.mine.kind = 'encod': unknown kind"),
         ({"samplers": {"late": LATE}}, run(samplers=["late"], prior="kernel", tasks=["jpeg2"]),
          "experiments.mine.runs[0].samplers = 'late': cannot do task 'jpeg2' with prior 'kernel': needs a prior whose"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import sampling_job
 import torch
 
 from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
-from posterity.stages import sample, severity
+from posterity.stages import degrade, sample, severity, train_severity
 
 ITEMS = tuple("abcdefgh")
 LATENT = {
@@ -131,5 +133,59 @@ def test_mistakes_are_one_line(folder):
         drawn(folder, FLASH, folder / "less.parquet")
     with pytest.raises(PosterityError, match="is of prior 'latent', but"):
         drawn(folder, FLASH, estimated(folder, "exact", LATENT))
-    with pytest.raises(PosterityError, match="kind of severity 'encode' does not exist; choose one of exact, fixed"):
+    with pytest.raises(
+        PosterityError, match="kind of severity 'encode' does not exist; choose one of encoder, exact, fixed"
+    ):
         estimated(folder, "encode")
+
+
+ENCODER = {
+    "severity": "own", "dataset": "faces", "datasets": {"faces": 1.0}, "split": "prior",
+    "task": {"operator": "denoise", "sigma_y": 0.5}, "autoencoder": LATENT["autoencoder"],
+    "training": {"steps": 4, "batch": 4, "width": 8, "blocks": 1},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def encoder(folder, tmp_path_factory):
+    """A few steps of a training on the same images; every other one is held out from it."""
+    rows = store.read(folder / "items.parquet", "items").to_pylist()
+    for k, row in enumerate(rows):
+        row |= {"split": "prior" if k % 2 else "test", "dataset": "faces"}
+    made = tmp_path_factory.mktemp("encoder")
+    store.write(made / "items.parquet", "items", rows, {})
+    train_severity.run(ENCODER, inputs=[made / "items.parquet"], output=made / "weights.safetensors")
+    return made / "weights.safetensors"
+
+
+def test_an_encoder_is_trained_once_and_its_card_tells_for_what(encoder):
+    card = json.loads(encoder.with_name("card.json").read_text())
+    assert card["task"] == ENCODER["task"] and card["state_shape"] == [3, 4, 4] and card["steps"] == 4
+    assert card["data"][0]["items"] == len(ITEMS) // 2 and encoder.with_name("log.csv").is_file()
+    assert not list(encoder.parent.glob(".*parts")), "no state of a finished training stays"
+    before = encoder.stat().st_mtime_ns
+    train_severity.run(ENCODER, inputs=[encoder.with_name("items.parquet")], output=encoder)
+    assert encoder.stat().st_mtime_ns == before
+
+
+def test_an_encoder_estimates_states_and_tells_that_it_was_trained_for_something_else(folder, encoder):
+    out, settings = folder / "encoded.parquet", asked_of(LATENT)
+    given = inputs(folder) | {"measurements": folder / "noisy.parquet"}
+    task = {"name": settings["task"], "operator": "denoise", "sigma_y": 0.3}
+    about = {"dataset": settings["dataset"], "task": task, "items": len(ITEMS), "seed": 0}
+    degrade.run(about, items=given["items"], regions=given["regions"], output=given["measurements"])
+    severity.run(settings, **given, output=out, encoder=encoder)
+    rows = store.read(out, "severity").to_pylist()
+    assert len(rows) == len(ITEMS) and all(r["z_shape"] == [3, 4, 4] and r["v_hat"] > 0 for r in rows)
+    assert store.provenance(out)["origin"]["other"] == "trained for sigma_y 0.5 in place of 0.3"
+    late = drawn(folder, FLASH, out, prior=LATENT)
+    assert {r["item"] for r in late} == set(ITEMS) and all(0 <= r["start"] < 40 for r in late)
+    with pytest.raises(PosterityError, match="severity own is a trained encoder: name the file of its weights"):
+        severity.run(settings, **given, output=out)
+    with pytest.raises(PosterityError, match="estimates states of shape"):
+        severity.run(asked_of(LATENT), **inputs(folder), output=out, encoder=encoder)
+
+
+def asked_of(prior):
+    about = {k: v for k, v in asked(prior).items() if k in ("dataset", "task", "prior")}
+    return about | {"severity": {"name": "own", "kind": "encoder"}}

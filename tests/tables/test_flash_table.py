@@ -9,6 +9,7 @@ import pytest
 
 from posterity import tables
 from posterity.artifacts import store
+from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.stages import measure, sample, severity
 from posterity.tables.frames import Frames
@@ -35,7 +36,11 @@ def paths(tmp_path_factory):
     for kind, own in KINDS.items():
         made[kind] = folder / f"severity-{kind}.parquet"
         severity.run(about | {"severity": {"name": kind, "kind": kind, **own}}, **given, output=made[kind])
-    for name, wrap in WRAPS.items():
+    told = store.read(made["exact"], "severity")["v_hat"].to_pylist()
+    schedule, v = Schedule.linear(), sum(told) / len(told)
+    at = min(range(1000), key=lambda time: abs(1 / schedule.level(time).snr - v))
+    alike = {"alike": [{"flash": WRAPS["late"][0]["flash"] | {"time": at}}]}
+    for name, wrap in (WRAPS | alike).items():
         asked["sampler"] = {"name": name, "method": "dps", "settings": {"steps": 20, "scale": 0.5}, "wrap": wrap}
         made[name], found = folder / f"{name}.parquet", [one["flash"]["severity"] for one in wrap]
         sample.run(asked, **given, severity=made[found[0]] if found else None, output=made[name])
@@ -62,19 +67,23 @@ def test_starts_and_calls_are_those_of_the_rows(cells, paths):
     gap = cells["clamped", "start"].value - cells["late", "start"].value
     assert cells["clamped", "start − exact"].value == pytest.approx(gap) and gap > 0
     assert "no call was made" in cells["estimate", "plain / calls"].note
-    assert {row for row, _ in cells} == {"late", "clamped", "estimate"}
+    assert {row for row, _ in cells} == {"late", "clamped", "estimate", "alike"}
 
 
 def test_quality_is_paired_with_the_plain_run_and_the_best_fixed_start(cells, paths):
     means = {}
-    for name in WRAPS:
+    for name in (*WRAPS, "alike"):
         found = store.read(paths[f"{name} metrics"], "metrics").to_pylist()
         values = [r["value"] for r in found if r["metric"] == "psnr" and r["subset"] is None]
         means[name] = sum(values) / len(values)
     assert cells["late", "psnr"].value == pytest.approx(means["late"])
     assert cells["late", "psnr − plain"].value == pytest.approx(means["late"] - means["plain"])
-    assert cells["late", "psnr − best fixed"].value == pytest.approx(means["late"] - means["clamped"])
-    assert cells["late", "psnr − best fixed"].note == "from clamped"
+    best = max("clamped", "alike", key=lambda name: means[name])
+    assert cells["late", "psnr − best fixed"].value == pytest.approx(means["late"] - means[best])
+    assert cells["late", "psnr − best fixed"].note == f"from {best}"
+    assert abs(cells["alike", "calls"].value - cells["late", "calls"].value) <= 0.5 < cells["clamped", "calls"].value
+    assert cells["late", "psnr − fixed alike"].value == pytest.approx(means["late"] - means["alike"])
+    assert "makes about as many calls" in cells["clamped", "psnr − fixed alike"].note
     assert ("late", "lpips") not in cells
 
 
@@ -82,6 +91,8 @@ def test_severities_are_told_beside(cells, paths):
     rows = store.read(paths["exact"], "severity").to_pylist()
     assert cells["late", "v̂"].value == pytest.approx(sum(r["v_hat"] for r in rows) / 4)
     assert cells["late", "v̄"].value == pytest.approx(sum(r["v_bar"] for r in rows) / 4)
+    ratio = sum(r["v_hat"] for r in rows) / sum(r["v_bar"] for r in rows)
+    assert cells["late", "v̂ / v̄"].value == pytest.approx(ratio) and cells["late", "v̂"].note is None
     assert (cells["clamped", "clamped"].value, cells["late", "clamped"].value) == (1, 0)
     assert "one variance for all" in cells["clamped", "r(v̂, v̄)"].note
 

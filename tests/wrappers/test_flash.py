@@ -306,3 +306,28 @@ def test_what_cannot_be_is_one_line():
         Severity(torch.zeros(1, 1), torch.tensor([math.nan]))
     with pytest.raises(PosterityError, match=r"one variance per estimate, not \(\) for \(2, 1\)"):
         Severity(torch.zeros(2, 1), torch.tensor(1.0))
+
+
+def test_one_time_for_all_from_the_same_estimates():
+    """The start of v̂ = noise over signal at that time, whatever the severity says."""
+    given = problem([0.01, 0.5, 2.0])
+    asked = 1 / SCHEDULE.level(53).snr
+    at = Flash("own", time=53, init="calibrated")
+    assert at.starts(plain(), given) == Flash("own").starts(plain(), problem([asked] * 3)) == [53] * 3
+    same = Wrapped(plain(steps=50), (at,)).sample(given, noise(3))
+    own = Wrapped(plain(steps=50), (Flash("own", init="calibrated"),)).sample(problem([asked] * 3), noise(3))
+    assert torch.equal(same.x, own.x)
+    short = Flash("own", time=999)
+    assert short.starts(plain(steps=50), given) == [49] * 3
+
+
+def test_white_noise_on_the_estimate_is_decoded_without_a_call():
+    estimate, count = torch.full((4000, *SHAPE), 0.4, dtype=torch.float64), 4000
+    given = replace(problem([0.3] * count, estimate), items=torch.zeros(count, dtype=torch.long))
+    many = Noise(5, ["a"] * count, range(count))
+    for c, wanted in ((1.0, 0.3), (0.5, 0.15), (None, 0.0)):
+        late = Wrapped(plain(), (Flash("own", c=c, init="added"),))
+        drawn = late.sample(given, many)
+        assert drawn.cost.forwards == 0 and late.starts(given)[:2] == [0, 0]
+        assert float(drawn.x.mean()) == pytest.approx(0.4, abs=0.03)
+        assert float(drawn.x.var()) == pytest.approx(wanted, abs=0.02)

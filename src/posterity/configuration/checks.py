@@ -12,7 +12,7 @@ from typing import Any
 
 from posterity import features
 from posterity.assets.declared import load
-from posterity.configuration import toys, training
+from posterity.configuration import severities, toys, training
 from posterity.configuration.known import ANSWERED, RULES, closed_form, lacking, own
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
@@ -161,8 +161,8 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             f"priors.{name}.autoencoder", prior["autoencoder"], c.autoencoders, "autoencoder"
         ):
             del c.priors[name]
-    severities = {kind: one["settings"] for kind, one in schema("severities").items()}
-    _kinds(c.config["severities"], "severities", severities, "kind", c.severities, problems)
+    _kinds(c.config["severities"], "severities", severities.shapes(), "kind", c.severities, problems)
+    severities.check(c, problems)
     _training(c, problems)
     for name, task in list(c.tasks.items()):
         one_of = schema("operators")[task["operator"]]["one_of"]

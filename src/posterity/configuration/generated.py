@@ -18,6 +18,7 @@ def schemas() -> dict[str, str]:
     from posterity.operators import families as operators
     from posterity.priors import families as priors
     from posterity.priors.training import Training
+    from posterity.severities.training import Training as SeverityTraining
     from posterity.stages._references import REFERENCES
 
     references = {name: {"settings": TypeAdapter(cls).json_schema()} for name, cls in REFERENCES.items()}
@@ -33,4 +34,5 @@ def schemas() -> dict[str, str]:
         "references": references,
     }
     contents["training"] = TypeAdapter(Training).json_schema()
+    contents["severity_training"] = TypeAdapter(SeverityTraining).json_schema()
     return {n: json.dumps(c, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for n, c in contents.items()}

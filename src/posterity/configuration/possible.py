@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity import json_reader
-from posterity.configuration import products, toys, trials
+from posterity.configuration import products, severities, toys, trials
 from posterity.configuration.checks import Checked
 from posterity.configuration.problems import Problems
 from posterity.configuration.products import Made
@@ -49,6 +49,7 @@ def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
         for at, run in c.runs(name):
             if run["dataset"] in outlines:
                 _run(c, at, run, outlines[run["dataset"]], problems)
+                severities.used(c, at, run, problems)
                 _chosen(c, at, run, pools, c.experiments[name].get("count", 5), problems)
     trials.keep()
     for name, prior in c.priors.items():

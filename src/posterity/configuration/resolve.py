@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import DECLARED, parse
-from posterity.configuration import explorers, possible, toys, training
+from posterity.configuration import explorers, possible, severities, toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint, printed
 from posterity.configuration.needs import Needs
@@ -48,7 +48,8 @@ class Plan:
     ``sources`` says which file or folder a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
-    files they are converted from. ``optional`` has the restorers that are N/A where their asset is absent,
+    files they are converted from, ``encoders`` where the weights of each severity encoder are. ``optional`` has the
+    restorers that are N/A where their asset is absent,
     ``needs`` tells what jobs ask a scheduler for.
     """
 
@@ -69,6 +70,7 @@ class Plan:
     responses: dict[str, list[str]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
+    encoders: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
     needs: Needs = field(default_factory=lambda: Needs([]))
 
@@ -142,12 +144,14 @@ def resolve(
         plan.add("fetch", (name,), {"asset": asset})
     plan.sources = {name: value.get("path") or plan.asset(value["asset"]) for name, value in c.datasets.items()}
     _networks(plan, c)
+    for dataset in severities.plan_encoders(plan, c):
+        _prepare(plan, c, dataset)
     for (dataset, task, prior, name), samples in pools.items():
         _upstream(plan, c, dataset, task, prior, items[dataset, task])
         sampler = settle(c.samplers[name], prior, task, dataset)
         if severity := c.severity(c.samplers[name], prior, task, dataset):
             about = {"dataset": dataset, "task": task, "prior": c.prior(prior)}
-            about["severity"] = {"name": severity, **c.severities[severity]}
+            about["severity"] = severities.estimator(c, severity)
             plan.add("severity", (dataset, task, prior, severity), about)
         run = {"dataset": dataset, "task": task, "prior": c.prior(prior), "sampler": sampler}
         plan.add("sample", (dataset, task, prior, name), run | {"samples": samples, "seed": c.config["seed"]})

@@ -11,7 +11,7 @@ from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, priors, schema
 from posterity.errors import PosterityError
 
-__all__ = ["settings", "trained", "valid"]
+__all__ = ["of_severity", "settings", "trained", "valid", "valid_severity"]
 
 
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
@@ -26,12 +26,30 @@ def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
     return True
 
 
+def valid_severity(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
+    """Check the settings of an encoder's training in a definition's ``train``, whose own shape is right."""
+    return check(train.get("settings", {}), schema("severity_training"), f"{path}.settings", problems)
+
+
 def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of stage "train", every number written out, for a checked definition."""
     train = prior["train"]
     shape = schema("parts")["prior"]["network"]["properties"]["train"]
     out = {"prior": name, "about": prior.get("about", ""), **defaults(shape), **train}
     out["training"] = defaults(schema("training")) | out.pop("settings", {})
+    return out
+
+
+def of_severity(
+    name: str, severity: Mapping[str, Any], tasks: Mapping[str, Any], autoencoders: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Settings of stage "train_severity", every number written out, for a checked definition."""
+    shape = schema("parts")["severity"]["encoder"]["properties"]["train"]
+    out = {"severity": name, "about": severity.get("about", ""), **defaults(shape), **severity["train"]}
+    out["training"] = defaults(schema("severity_training")) | out.pop("settings", {})
+    out["task"] = {**tasks[out["task"]]}
+    coder = out.get("autoencoder")
+    out["autoencoder"] = None if coder is None else {k: v for k, v in autoencoders[coder].items() if k != "about"}
     return out
 
 

@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "find", "names", "schema"]
 
 REGISTRY: Registry[Estimator] = Registry(
-    __name__, "kind of severity", "base.Estimator", beside=("base",), facts=("needs",)
+    __name__, "kind of severity", "base.Estimator", beside=("base", "examination", "training"), facts=("needs",)
 )
 find, names, schema = REGISTRY.find, REGISTRY.names, REGISTRY.schema

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from posterity.samplers.problem import Problem
 from posterity.samplers.severity import Severity
@@ -22,3 +22,7 @@ class Estimator(ABC):
     @abstractmethod
     def estimate(self, problem: Problem) -> Severity:
         """Return the severity of every row of ``problem``, whose operator is that of signals; states are estimated."""
+
+    def trained_for(self) -> dict[str, Any]:
+        """Return the task, operator and noise, that this was trained for; nothing where nothing was trained."""
+        return {}

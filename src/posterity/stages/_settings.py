@@ -66,6 +66,18 @@ class _Train(_Settings):
     license: str | None = None
 
 
+class _TrainSeverity(_Settings):
+    severity: Name
+    dataset: Name
+    datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    split: Literal["all", "prior", "test"]
+    task: dict[str, Any]
+    autoencoder: dict[str, Any] | None
+    training: dict[str, Any]
+    about: str = ""
+    license: str | None = None
+
+
 class _Convert(_Settings):
     prior: Name
     family: str
@@ -180,6 +192,7 @@ class _Analyse(_Settings):
 
 _OF: Mapping[str, type[BaseModel]] = {
     "fetch": _Fetch, "prepare": _Prepare, "degrade": _Degrade, "train": _Train, "convert": _Convert,
+    "train_severity": _TrainSeverity,
     "posterior": _Posterior, "severity": _Severity, "sample": _Sample, "select": _Select, "measure": _Measure,
     "distance": _Distance, "table": _Table, "figure": _Figure, "explorer": _Explorer, "report": _Report,
     "analyse": _Analyse,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_log = logging.getLogger(__name__)
+
 
 def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
-    weights: Path | None = None,
+    weights: Path | None = None, encoder: Path | None = None,
 ) -> None:  # fmt: skip
-    """Writes the artifact "severity"; the true error of an estimate is there where the truth is known."""
+    """Writes the artifact "severity"; the true error of an estimate is there where the truth is known.
+
+    Arguments:
+        settings: resolved.
+        items, regions, measurements: artifacts.
+        output: the artifact.
+        weights: of a network prior.
+        encoder: weights of a severity encoder.
+    """
     import torch
 
     from posterity import severities
@@ -32,6 +44,10 @@ def run(
 
     about = dict(settings["severity"])
     name, kind = about.pop("name"), about.pop("kind")
+    if kind == "encoder":
+        if encoder is None:
+            raise PosterityError(f"severity {name} is a trained encoder: name the file of its weights (--encoder)")
+        about["weights"] = str(encoder)
     estimator = built(severities.find(kind), about, f"severity {name}")
     agree(settings, items, regions, measurements)
     measured = load(settings, items, regions, measurements, weights)
@@ -51,7 +67,21 @@ def run(
     ):
         values = z.flatten().float().cpu().numpy()
         rows.append(key | {"item": item, "v_hat": float(v), "z_hat": values, "v_bar": v_bar, "error": error})
-    store.write(output, "severity", rows, {"settings": settings})
+    told: dict[str, Any] = {"settings": settings}
+    if other := _other_task(estimator.trained_for(), measurements):
+        _log.warning("severity %s: %s", name, other)
+        told["other"] = other
+    store.write(output, "severity", rows, told)
+
+
+def _other_task(trained: Mapping[str, Any], measurements: Path) -> str | None:
+    """Return what an encoder was trained for, where these are measurements of something else; that is no mistake."""
+    if not trained:
+        return None
+    task = {k: v for k, v in store.provenance(measurements)["origin"]["settings"]["task"].items() if k != "name"}
+    differ = [k for k in {**trained, **task} if trained.get(k) != task.get(k)]
+    said = ", ".join(f"{k} {trained.get(k)} in place of {task.get(k)}" for k in differ)
+    return f"trained for {said}" if differ else None
 
 
 def _errors(measured: Measured, measurements: Path, estimate: Tensor) -> list[tuple[float | None, float | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,17 @@ CAPTION = (
     "same levels; calls of the plain sampler over calls. v̂ is the predicted and v̄ the true variance of the estimate's "
     "error, both means over items; clamped is the share of items with cv̂ ≥ 1. Then LPIPS and PSNR, and their "
     "differences, paired by item, from the plain sampler and from the best fixed start of the same method (by LPIPS, "
-    "or by PSNR where that was not measured). A start of 0 makes no call: the estimate itself is decoded."
+    "or by PSNR where that was not measured); fixed alike is the best of those fixed starts whose mean calls differ by "
+    "at most a tenth, or half a call. A start of 0 makes no call: the first state itself is decoded."
 )
 _QUALITY = {"lpips": 1, "psnr": -1}
 """Metrics, and whether less is better (1) or more (-1)."""
+_NONE = {
+    "plain": "N/A: the plain sampler was not run",
+    "best fixed": "N/A: no fixed start was run",
+    "fixed alike": "N/A: no fixed start makes about as many calls",
+}
+"""Why there is nothing to compare with."""
 
 
 def cells(frames: Frames) -> list[Cell]:
@@ -42,21 +50,46 @@ def cells(frames: Frames) -> list[Cell]:
     def rows() -> Iterator[Cell]:
         for key in sorted(late, key=lambda key: (*key[:3], runs[key].recipe.method, key[3])):
             others = [k for k in runs if k[:3] == key[:3] and runs[k].recipe.method == runs[key].recipe.method]
-            exact = [k for k in others if k in late and about.kind(k, late[k]) == "exact" and late[k]["multiplier"] > 0]
-            fixed = [k for k in others if k in late and about.kind(k, late[k]) == "fixed"]
+            exact = [k for k in others if k in late and _asks(about.kind(k, late[k]), late[k])]
+            fixed = [k for k in others if k in late and _fixed(about.kind(k, late[k]), late[k])]
+            alike = [] if key in fixed else [k for k in fixed if _alike_in_calls(drawn[k], drawn[key])]
             plain = [k for k in others if not runs[k].recipe.wrap]
             asked = [k for k in exact if _alike(runs[k], runs[key])]
             yield from _cost(key, drawn, _best(plain, measured), asked[0] if asked else None)
             yield from about.cells(key, late[key])
+            against = {"plain": _best(plain, measured), "best fixed": _best(fixed, measured)}
+            against["fixed alike"] = _best(alike, measured)
             for metric in _QUALITY:
-                yield from _quality(key, metric, measured, _best(plain, measured), _best(fixed, measured))
+                yield from _quality(key, metric, measured, against)
 
     return list(rows())
 
 
 def _alike(one: Artifact, other: Artifact) -> bool:
     """True if both walk along the same levels."""
-    return one.recipe.settings == other.recipe.settings
+    ours, theirs = json.loads(one.recipe.settings), json.loads(other.recipe.settings)
+    return bool(ours["steps"] == theirs["steps"] if "steps" in {*ours} & {*theirs} else ours == theirs)
+
+
+def _walks(flash: Mapping[str, Any]) -> bool:
+    """True if levels are walked at all."""
+    return flash["init"] != "added" and flash["multiplier"] > 0
+
+
+def _fixed(kind: str, flash: Mapping[str, Any]) -> bool:
+    """True if all items begin at one time."""
+    return (kind == "fixed" or flash.get("time") is not None) and _walks(flash)
+
+
+def _asks(kind: str, flash: Mapping[str, Any]) -> bool:
+    """True if each item begins where the exact posterior asks for."""
+    return kind == "exact" and flash.get("time") is None and flash["multiplier"] == 1 and _walks(flash)
+
+
+def _alike_in_calls(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """True if two runs make about as many calls."""
+    ours, theirs = float(_of_items(one, "forwards").mean()), float(_of_items(other, "forwards").mean())
+    return abs(ours - theirs) <= max(0.1 * theirs, 0.5)
 
 
 def _best(keys: list[Any], measured: Mapping[Any, pd.DataFrame]) -> Any:
@@ -88,8 +121,8 @@ def _cost(key: Any, drawn: Mapping[Any, pd.DataFrame], plain: Any, exact: Any) -
         yield Cell(key, "plain / calls", float(_of_items(drawn[plain], "forwards").mean() / calls.mean()))
 
 
-def _quality(key: Any, metric: str, measured: Mapping[Any, pd.DataFrame], plain: Any, fixed: Any) -> Iterator[Cell]:
-    """Return a metric, and its differences from the plain sampler and from the best fixed start."""
+def _quality(key: Any, metric: str, measured: Mapping[Any, pd.DataFrame], against: Mapping[str, Any]) -> Iterator[Cell]:
+    """Return a metric, and its differences from other runs (None where there is none) of these names."""
 
     def of(run: Any) -> pd.DataFrame:
         return measured[run][measured[run]["metric"] == metric]
@@ -97,12 +130,10 @@ def _quality(key: Any, metric: str, measured: Mapping[Any, pd.DataFrame], plain:
     if key not in measured or of(key).empty:
         return
     yield mean_cell(key, metric, of(key))
-    for what, other in (("plain", plain), ("best fixed", fixed)):
+    for what, other in against.items():
         column = f"{metric} − {what}"
         if other not in measured:
-            yield Cell(
-                key, column, note=f"N/A: {'the plain sampler' if what == 'plain' else 'no fixed start'} was not run"
-            )
+            yield Cell(key, column, note=_NONE[what])
         else:
             found = paired_cell(key, column, of(key), of(other))
             yield replace(found, note=join(found.note, f"from {other[3]}"))
@@ -124,9 +155,12 @@ class _Severities:
 
     def __init__(self, frames: Frames) -> None:
         self._kinds: dict[Any, str] = {}
+        self._others: dict[Any, str | None] = {}
         for artifact in frames.of("severity"):
-            about = artifact.about.get("origin", {}).get("settings", {}).get("severity", {})
-            self._kinds[(*(artifact.key[k] for k in KEYS[:3]), about.get("name"))] = about.get("kind", "")
+            origin = artifact.about.get("origin", {})
+            about = origin.get("settings", {}).get("severity", {})
+            key = (*(artifact.key[k] for k in KEYS[:3]), about.get("name"))
+            self._kinds[key], self._others[key] = about.get("kind", ""), origin.get("other")
         columns = (*KEYS[:3], "severity", "item", "v_hat", "v_bar")
         self._rows = frames.frame("severity", columns).set_index([*KEYS[:3], "severity"]).sort_index()
 
@@ -137,7 +171,9 @@ class _Severities:
     def cells(self, key: Any, flash: Mapping[str, Any]) -> Iterator[Cell]:
         """Predicted and true error, how they go together, and how often the first state was clamped."""
         rows = self._rows.loc[[(*key[:3], flash["severity"])]].set_index("item")
-        yield _mean(key, "v̂", rows["v_hat"])
+        # an encoder that was trained for something else: the mismatch may be what is asked about
+        other = self._others.get((*key[:3], flash["severity"]))
+        yield replace(_mean(key, "v̂", rows["v_hat"]), note=other)
         known = rows.dropna(subset=["v_bar"])
         if known.empty:
             yield Cell(key, "v̄", count=0, note="N/A: nobody knows the truth")
@@ -147,5 +183,6 @@ class _Severities:
         told = float(known["v_hat"].corr(known["v_bar"])) if varied else None
         why = None if varied else "N/A: fewer than three items, or one variance for all"
         yield Cell(key, "r(v̂, v̄)", told, count=len(known) if varied else None, note=why)
+        yield Cell(key, "v̂ / v̄", float(known["v_hat"].mean() / known["v_bar"].mean()), count=len(known))
         share = (flash["c"] or 0) * flash["multiplier"] * rows["v_hat"]
         yield Cell(key, "clamped", float(((share >= 1) & (flash["init"] == "paper")).mean()), count=len(rows))

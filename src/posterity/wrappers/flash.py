@@ -9,6 +9,8 @@ walked: t steps. With t = 0 the first state is the result. The walk begins at
 (``paper``); at :math:`\hat z/\sqrt{1 + \hat v}`, which for an unbiased estimate with white errors has exactly the law
 of a state with :math:`\bar\alpha = 1/(1 + \hat v)` (``calibrated``); or at :math:`\sqrt{\bar\alpha}\,\hat z +
 \sqrt{1-\bar\alpha}\,\xi` of the first level, as where a restoration of somebody else's is noised (``noised``).
+Beside them stands :math:`\hat z + \sqrt{c\hat v}\,\xi` itself, decoded without a call (``added``): what white noise
+alone makes of the estimate. With ``time`` all items begin at one time, from the same estimates (App. B).
 Wrappers that change the noise, such as coupled noise, go around this one if they are to change ξ too.
 
 The paper writes σ̂ for the network's output and cσ̂² in the formula. It trains σ̂ on a variance and uses 1/σ̂ as a
@@ -51,11 +53,15 @@ class Flash(Wrapper):
     c: Annotated[float | None, Field(ge=0, description="share of v̂ that is noise in the first state of `paper`; "
                                      "null leaves the estimate as it is")] = 1.0  # fmt: skip
     init: Annotated[
-        Literal["paper", "calibrated", "noised"], Field(description="first state: mixed, scaled or noised to its level")
+        Literal["paper", "calibrated", "noised", "added"],
+        Field(description="first state: mixed, scaled or noised to its level; with noise added it is decoded as it is"),
     ] = "paper"
     multiplier: Annotated[
         float, Field(ge=0, description="of v̂, before everything; 0 decodes ẑ itself, without a call")
     ] = 1.0
+    time: Annotated[
+        int | None, Field(ge=0, le=999, description="of the prior's schedule, for all: its noise over its signal is v̂")
+    ] = None
 
     needs = frozenset({"begins_late"})
 
@@ -74,8 +80,8 @@ class Flash(Wrapper):
 
     def starts(self, sampler: Sampler, problem: Problem) -> list[int]:
         """Return the start index of each row: how many of the sampler's levels are walked, all where v̂ is infinite."""
-        grid = _grid(sampler, problem)
-        return [_match(grid, v) for v in (self.multiplier * self._severity(problem).variance).tolist()]
+        grid, variance = _grid(sampler, problem), self.multiplier * self._severity(problem).variance
+        return [0 if self.init == "added" else _match(grid, v) for v in variance.tolist()]
 
     def clamped(self, variance: Tensor) -> Tensor:
         """Return where cv̂ is too large to be a share of noise, bool (B,)."""
@@ -84,12 +90,19 @@ class Flash(Wrapper):
 
     def _severity(self, problem: Problem) -> Severity:
         try:
-            return problem.severities[self.severity]
+            found = problem.severities[self.severity]
+            return found if self.time is None else Severity(found.estimate, self._of_time(problem, found.variance))
         except KeyError:
             known = ", ".join(sorted(problem.severities)) or "no severity at all"
             raise PosterityError(
                 f"wrapper flash: severity {self.severity!r} is none of the problem's ({known})"
             ) from None
+
+    def _of_time(self, problem: Problem, like: Tensor) -> Tensor:
+        """Return the noise over the signal at ``time``, for every row."""
+        if self.time is None or self.time >= len(problem.schedule):
+            raise PosterityError(f"wrapper flash: time {self.time} is beyond the schedule's {len(problem.schedule)}")
+        return torch.full_like(like, 1 / problem.schedule.level(self.time).snr)
 
     def _begun(self, start: int, sampler: Sampler, problem: Problem, noise: Noise) -> Tensor:
         """Return the result of a walk of ``start`` levels."""
@@ -110,6 +123,8 @@ class Flash(Wrapper):
             return estimate if level is None else level.signal * estimate + level.noise * noise.normal("init")
         if self.c is None:
             return estimate
+        if self.init == "added":
+            return estimate + (self.c * variance).sqrt() * noise.normal("init")
         share = (self.c * variance).clamp(max=_MOST)
         return (1 - share).sqrt() * estimate + share.sqrt() * noise.normal("init")
 

@@ -21,6 +21,7 @@ def fit(settings: Mapping[str, Any], images: Tensor) -> Autoencoder:
         kind: "patch_pca".
         patch: side of a patch in pixels.
         components: channels of a state.
+        split: of the images, which the caller has chosen.
 
     Raises:
         PosterityError: when the images cannot have such an autoencoder.

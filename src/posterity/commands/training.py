@@ -1,0 +1,99 @@
+"""The commands that train: networks of priors, and encoders of severities."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from posterity.commands.datasets import prepared
+from posterity.commands.plan import Workflow
+from posterity.commands.stages import run
+from posterity.errors import PosterityError
+
+__all__ = ["TRAININGS", "train", "train_severity"]
+
+
+def train(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file of config/priors; takes the place of --settings.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which prior of the file.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and priors/ are.")] = Path("data"),
+    settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
+    inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: data/priors/NAME/weights.safetensors.")]
+    = None,
+    snakefile: Workflow = Path("Snakefile"),
+) -> None:  # fmt: skip
+    """Train a network prior; continues where it was stopped. Datasets of the file that are not there are made first.
+
+    Example: posterity train --config config/priors/openmoji32.yaml --steps 200
+    """
+    if (config is None) == (settings is None):
+        raise PosterityError("give --config, or --settings with --inputs and --output")
+    if config is not None:
+        from posterity.configuration.training import trained
+
+        resolved = trained(config, name)
+        name = resolved["prior"] if steps is None else f"{resolved['prior']}-{steps}-steps"
+        resolved["training"] |= {} if steps is None else {"steps": steps}
+        settings = json.dumps(resolved)
+        inputs = inputs or prepared(list(resolved["datasets"]), data, snakefile)
+        output = output or data / "priors" / name / "weights.safetensors"
+    if output is None or not inputs:
+        raise PosterityError("--settings needs --inputs and --output")
+    run("train", str(settings), inputs=inputs, output=output)
+
+
+def train_severity(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The configuration; takes the place of --settings.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which severity of it.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and severities/ are.")] = Path("data"),
+    settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
+    inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Default: data/severities/NAME/weights.safetensors.")
+    ] = None,
+    snakefile: Workflow = Path("Snakefile"),
+) -> None:
+    """Train a severity encoder, which tells samplers where to begin; continues where it was stopped.
+
+    Example: posterity train-severity --config config/config.yaml --name encoder_blur --steps 50
+    """
+    if (config is None) == (settings is None):
+        raise PosterityError("give --config, or --settings with --inputs and --output")
+    if config is not None:
+        resolved = _severity(config, name)
+        name = resolved["severity"] if steps is None else f"{resolved['severity']}-{steps}-steps"
+        resolved["training"] |= {} if steps is None else {"steps": steps}
+        settings = json.dumps(resolved)
+        inputs = inputs or prepared(list(resolved["datasets"]), data, snakefile)
+        output = output or data / "severities" / name / "weights.safetensors"
+    if output is None or not inputs:
+        raise PosterityError("--settings needs --inputs and --output")
+    run("train_severity", str(settings), inputs=inputs, output=output)
+
+
+def _severity(config: Path, name: str | None) -> dict[str, Any]:
+    """Return the settings of training the one encoder of a configuration that can be trained, or of ``name``."""
+    from posterity.configuration import load, resolve
+
+    able = resolve(load([config]), config.parent).jobs.get("train_severity", {})
+    names = [key[0] for key in able]
+    if name is None and len(names) != 1:
+        told = f"choose with --name ({', '.join(names)})"
+        raise PosterityError(f"{config} has {len(names)} severities with `train`; {told}")
+    if (name or names[0],) not in able:
+        told = ", ".join(names) or "none"
+        raise PosterityError(f"{config} has no severity {name!r} with `train` (it has {told})")
+    return dict(able[name or names[0],].settings)
+
+
+TRAININGS = (train, train_severity)

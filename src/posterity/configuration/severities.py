@@ -1,0 +1,79 @@
+"""Severities in a configuration: what may define one, how an encoder is trained, and what of it a job is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from posterity.configuration import training
+from posterity.configuration.places import no_file
+from posterity.configuration.problems import Problems
+from posterity.configuration.shapes import schema
+from posterity.configuration.training import valid_severity
+
+if TYPE_CHECKING:
+    from posterity.configuration.checks import Checked
+    from posterity.configuration.resolve import Plan
+
+__all__ = ["check", "estimator", "plan_encoders", "shapes", "used"]
+
+_NOT_TOLD = ("weights", "train", "about")
+
+
+def shapes() -> dict[str, Any]:
+    """Return the schema of each kind; of an encoder a definition also says how it comes by its weights."""
+    own = {kind: one["settings"] for kind, one in schema("severities").items()}
+    return own | schema("parts")["severity"]
+
+
+def check(c: Checked, problems: Problems) -> None:
+    """Check what the training of encoders says, and leave out those that cannot be trained."""
+    for name, severity in list(c.severities.items()):
+        if "train" not in severity:
+            continue
+        at, train = f"severities.{name}.train", severity["train"]
+        good = valid_severity(at, train, problems)
+        good &= problems.known(f"{at}.task", train["task"], c.tasks, "task")
+        if "autoencoder" in train:
+            good &= problems.known(f"{at}.autoencoder", train["autoencoder"], c.autoencoders, "autoencoder")
+        good &= problems.known(f"{at}.dataset", train["dataset"], train["datasets"], "dataset of `datasets`")
+        for dataset in train["datasets"]:
+            good &= problems.known(f"{at}.datasets", dataset, c.config["datasets"], "dataset")
+        if not good:
+            del c.severities[name]
+
+
+def used(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> None:
+    """Check that the encoders by which a run begins late have their weights, or can be trained."""
+    told: set[str] = set()
+    for dataset, task, prior, sampler in c.combinations(path, run, Problems()):
+        name = c.severity(c.samplers[sampler], prior, task, dataset)
+        about = c.severities.get(name or "", {})
+        if name is None or name in told or about.get("kind") != "encoder":
+            continue
+        told.add(name)
+        at = f"severities.{name}"
+        if not about.keys() & {"weights", "train"}:
+            problems.say(at, f"{path} begins late by it, and it has neither `weights` nor `train`")
+        elif "weights" in about and (wrong := no_file(about["weights"])):
+            problems.add(f"{at}.weights", about["weights"], wrong)
+
+
+def estimator(c: Checked, name: str) -> dict[str, Any]:
+    """Return a severity's settings in a job: of an encoder, not how it came by its weights, a file beside."""
+    severity = c.severities[name]
+    left_out = _NOT_TOLD if severity["kind"] == "encoder" else ()
+    return {"name": name, **{k: v for k, v in severity.items() if k not in left_out}}
+
+
+def plan_encoders(plan: Plan, c: Checked) -> list[str]:
+    """Plan how every encoder is trained, also one that no experiment uses yet; return the datasets that it takes."""
+    datasets: list[str] = []
+    for name, severity in c.severities.items():
+        if "train" in severity:
+            plan.encoders[name] = f"{plan.data}/severities/{name}/weights.safetensors"
+            plan.add("train_severity", (name,), training.of_severity(name, severity, c.tasks, c.autoencoders))
+            datasets += severity["train"]["datasets"]
+        if "weights" in severity:
+            plan.encoders[name] = severity["weights"]
+    return datasets

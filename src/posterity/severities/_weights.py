@@ -1,0 +1,102 @@
+"""Severity encoders in files: safetensors with a card beside them that says for what they were trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from posterity import json_reader
+from posterity.errors import PosterityError
+from posterity.priors.autoencoders.affine import PatchPCA
+from posterity.priors.loading import fill, read
+from posterity.severities._network import Network
+
+__all__ = ["Trained", "load", "packed"]
+
+_NEEDED: Mapping[str, type] = {
+    "signal_shape": list, "state_shape": list, "width": int, "blocks": int, "head": str, "task": dict, "weights": dict,
+}  # fmt: skip
+_OF_AUTOENCODER = "autoencoder."
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained encoder.
+
+    Arguments:
+        network: ẑ and v̂ of measurements and their codes.
+        autoencoder: E of the states that are estimated; None where states are signals.
+        task: operator and noise that it was trained for.
+        signal_shape, state_shape: of what comes in and what comes out.
+    """
+
+    network: nn.Module
+    autoencoder: PatchPCA | None
+    task: Mapping[str, Any]
+    signal_shape: tuple[int, ...]
+    state_shape: tuple[int, ...]
+
+    def encode(self, y: Tensor) -> Tensor:
+        """Return E(y), (B, *signal) → (B, *state)."""
+        return y if self.autoencoder is None else self.autoencoder.encode(y)
+
+    def __call__(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Measurements (B, *signal), hidden entries 0 → ẑ (B, *state) and v̂ (B,), in single precision."""
+        y = y.float()
+        with torch.no_grad():
+            z, v = self.network(y, self.encode(y))
+        return z, v
+
+
+def packed(network: nn.Module, autoencoder: PatchPCA | None) -> dict[str, Tensor]:
+    """Return what is stored: the network in half precision, and the autoencoder that its states are of."""
+    out = {name: p.detach().half().contiguous() for name, p in network.state_dict().items()}
+    if autoencoder is None:
+        return out
+    named = {"matrix": autoencoder.matrix, "centre": autoencoder.centre}
+    return out | {_OF_AUTOENCODER + name: value.contiguous() for name, value in named.items()}
+
+
+def load(weights: Path) -> Trained:
+    """Return the encoder in ``weights``, which card.json in the same folder describes.
+
+    Raises:
+        PosterityError: when a file is missing, damaged or of something else.
+    """
+    card = _card(weights)
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != card["weights"].get("sha256"):
+        raise PosterityError(f"{weights} is not the file that its card.json describes; get or train it again")
+    tensors = read(weights)
+    signal, states = tuple(card["signal_shape"]), tuple(card["state_shape"])
+    coder = {k.removeprefix(_OF_AUTOENCODER): tensors.pop(k) for k in list(tensors) if k.startswith(_OF_AUTOENCODER)}
+    autoencoder = None
+    if coder:
+        autoencoder = PatchPCA(coder["matrix"], coder["centre"], card["scale"], signal, card["patch"])
+    try:
+        with torch.device("meta"):
+            network = Network(signal, states, card["width"], card["blocks"], card["head"])
+    except (ValueError, ZeroDivisionError, RuntimeError) as error:
+        raise PosterityError(f"{weights}: no severity encoder is as its card.json tells ({error})") from error
+    fill(network, tensors, str(weights))
+    return Trained(network.eval(), autoencoder, card["task"], signal, states)
+
+
+def _card(weights: Path) -> dict[str, Any]:
+    if not weights.is_file():
+        raise PosterityError(f"{weights} does not exist; `posterity train-severity --help` tells how it is made")
+    path = weights.with_name("card.json")
+    try:
+        card = json_reader.read(path)
+    except json_reader.Unreadable as error:
+        raise PosterityError(f"{path}, which must say what {weights.name} is, {error.reason}") from error
+    wrong = [key for key, kind in _NEEDED.items() if not isinstance(card, dict) or not isinstance(card.get(key), kind)]
+    if wrong:
+        raise PosterityError(f"{path} is no card of a severity encoder: {', '.join(wrong)} missing or of another type")
+    found: dict[str, Any] = card
+    return found

@@ -1,0 +1,190 @@
+"""Trains a severity encoder, one step at a time, each step a function of its number.
+
+Fabian et al. 2023, eq. 2 and App. A: with e = ẑ - E(x) of d numbers, v̄ their variance and n pixels,
+
+    ‖e‖²/d + λ_σ (v̄ - v̂)² + λ_im ‖x - D(ẑ)‖²/n,
+
+where v̄ is not detached, so that the second term moves ẑ as well. Operators and noise are drawn anew for every image of
+every step. The authors' code sums the last term over the batch and averages the others: ``image_reduction``.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+from torch import Tensor, nn
+
+from posterity.diffusion.noise import generator
+from posterity.operators.build import build, draw
+from posterity.priors.autoencoders.affine import PatchPCA
+from posterity.severities._network import Network
+
+__all__ = ["Trainer", "Training", "loss", "measure"]
+
+
+@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Training:
+    """The settings of a severity encoder's training."""
+
+    steps: int = Field(2000, ge=1, description="optimiser steps")
+    batch: int = Field(32, ge=1, description="images a step")
+    width: int = Field(
+        32, ge=8, multiple_of=8, description="channels on the grid of states, twice as many on half of it"
+    )
+    blocks: int = Field(2, ge=1, description="residual blocks on the way down, between and on the way up, each")
+    head: Literal["channels", "states"] = Field(
+        "channels", description="whether v̂ is the mean square of channels of its own, or of a 1 × 1 convolution of ẑ"
+    )
+    variance_weight: float = Field(10.0, ge=0, description="λ_σ on (v̄ - v̂)²")
+    image_weight: float = Field(1.0, ge=0, description="λ_im on the mean square error of the decoded estimate")
+    image_reduction: Literal["mean", "sum_batch"] = Field(
+        "mean", description="the image term's mean over the batch, or its sum, as in the authors' code"
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="its peak: linear warm-up, then half a cosine to 0")
+    warm_up: int = Field(100, ge=0, description="steps until the learning rate is at its peak")
+    decay: float = Field(0.0, ge=0, description="weight decay of AdamW")
+    clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
+    average: float = Field(0.99, ge=0, lt=1, description="decay of the exponential moving average of the weights")
+    augment: Literal["none", "mirror", "all"] = Field(
+        "all", description="how an image may be seen: as it is, mirrored, or also turned by quarters and recoloured"
+    )
+    seed: int = Field(0, ge=0)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        if step < self.warm_up:
+            return self.learning_rate * (step + 1) / self.warm_up
+        share = (step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return self.learning_rate * (1 + math.cos(math.pi * share)) / 2
+
+
+def measure(task: Mapping[str, Any], x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return measurements of images x (B, *signal), each by an operator and with noise of its own from ``rng``.
+
+    Hidden entries are 0.
+
+    Raises:
+        PosterityError: for a task whose masks come with the data set.
+    """
+    shape = tuple(x.shape[1:])
+    drawn = [draw(task, shape, rng) for _ in range(len(x))]
+    operator = build(task, shape, {name: torch.cat([one[name] for one in drawn]) for name in drawn[0]})
+    y = operator(x.double())
+    noise = torch.from_numpy(rng.standard_normal(tuple(y.shape)))
+    return operator.where_measured(y) * (y + float(task["sigma_y"]) * noise)
+
+
+def _seen(x: Tensor, augment: str, rng: np.random.Generator) -> Tensor:
+    """Return an image (C, H, W) as a step sees it; recoloured is with its channels exchanged.
+
+    An estimate of images that were trained on is better than one of others, and v̂ would tell of the former.
+    """
+    if augment != "none" and rng.random() < 0.5:
+        x = x.flip(-1)
+    if augment != "all":
+        return x
+    turned = x.rot90(int(rng.integers(4)), (-2, -1)) if x.shape[-1] == x.shape[-2] else x
+    return turned[torch.from_numpy(rng.permutation(len(x)))]
+
+
+def loss(z: Tensor, v: Tensor, truth: Tensor, x: Tensor, decoded: Tensor, how: Training) -> Tensor:
+    """Return the loss of estimates z and truths (B, *state), variances v (B,), images x and D(z) (B, *signal)."""
+    error = (z - truth).flatten(1)
+    image = (x - decoded).square().flatten(1).mean(1)
+    image = image.mean() if how.image_reduction == "mean" else image.sum()
+    told = (error.var(1) - v).square().mean()
+    return error.square().mean() + how.variance_weight * told + how.image_weight * image
+
+
+@dataclass
+class Trainer:
+    """An encoder in training.
+
+    A step depends on its number, the seed and the state alone, so that a training that was stopped ends in the same
+    weights (on one machine's CPU with one number of threads).
+
+    Arguments:
+        images: (N, C, H, W) in [-1, 1].
+        weights: how often each image is drawn, (N,), need not sum to 1.
+        autoencoder: of the states; None where states are images.
+        task: its settings, with ``operator`` and ``sigma_y``.
+        how: the settings.
+    """
+
+    images: Tensor
+    weights: Tensor
+    autoencoder: PatchPCA | None
+    task: Mapping[str, Any]
+    how: Training
+
+    def __post_init__(self) -> None:
+        self.step, shape = 0, tuple(self.images.shape[1:])
+        states = shape if self.autoencoder is None else tuple(self.autoencoder.state_shape)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.how.seed)
+            self.network: nn.Module = Network(shape, states, self.how.width, self.how.blocks, self.how.head)
+        self.network.to(memory_format=torch.channels_last)
+        self._parameters = dict(self.network.named_parameters())
+        self.average = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._optimiser = torch.optim.AdamW(
+            self._parameters.values(), lr=self.how.learning_rate, weight_decay=self.how.decay, foreach=True
+        )
+        self._cdf = np.cumsum(self.weights.double().numpy())
+        self._cdf /= self._cdf[-1]
+
+    def advance(self) -> float:
+        """Take one step; return its loss."""
+        how = self.how
+        rng = generator(how.seed, "train severity", self.step)
+        x = self.images[np.searchsorted(self._cdf, rng.random(how.batch))]
+        x = torch.stack([_seen(one, how.augment, rng) for one in x])
+        y = measure(self.task, x, rng).float()
+        z, v = self.network(y, self._encoded(y))
+        decoded = z if self.autoencoder is None else self.autoencoder.decode(z)
+        found = loss(z, v, self._encoded(x), x, decoded, how)
+        self._optimiser.zero_grad()
+        found.backward()
+        nn.utils.clip_grad_norm_(self._parameters.values(), how.clip)
+        self._optimiser.param_groups[0]["lr"] = how.rate(self.step)
+        self._optimiser.step()
+        # a young average forgets faster, so that it does not carry the random start along
+        decay = min(how.average, (1 + self.step) / (10 + self.step))
+        now = [p.detach() for p in self._parameters.values()]
+        torch._foreach_lerp_(list(self.average.values()), now, 1 - decay)
+        self.step += 1
+        return found.item()
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        return x if self.autoencoder is None else self.autoencoder.encode(x)
+
+    def averaged(self) -> nn.Module:
+        """Return the network with its averaged weights."""
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(self.average)
+        return network.eval()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the next step depends on besides the settings."""
+        out = {f"weights/{name}": p.detach() for name, p in self._parameters.items()}
+        out |= {f"average/{name}": p for name, p in self.average.items()}
+        for name, p in self._parameters.items():
+            out |= {f"{key}/{name}": value for key, value in self._optimiser.state[p].items()}
+        return out | {"step": torch.tensor(self.step)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to a state that :meth:`state` gave."""
+        self.step = int(state["step"])
+        with torch.no_grad():
+            for name, p in self._parameters.items():
+                p.copy_(state[f"weights/{name}"])
+                self.average[name].copy_(state[f"average/{name}"])
+                moments = {key: torch.empty_like(p).copy_(state[f"{key}/{name}"]) for key in ("exp_avg", "exp_avg_sq")}
+                self._optimiser.state[p] = {"step": state[f"step/{name}"].clone(), **moments}
