@@ -244,7 +244,8 @@ def test_the_experiment_flash_is_planned_on_request_with_its_severities():
          "experiments.mine.runs[0].samplers = 'late': cannot do task 'jpeg2' with prior 'kernel': needs a prior whose"),
         ({"samplers": {"late": {"method": "dps", "wrap": [{"flash": {"severity": "fixed_50"}}]}}},
          run(samplers=["late"], prior="kernel_latent", tasks=["jpeg2"]),
-         "experiments.mine.runs[0].samplers = 'late': cannot do task 'jpeg2' with prior 'kernel_latent': needs an adjoint"),
+         "experiments.mine.runs[0].samplers = 'late': cannot do task 'jpeg2' with prior 'kernel_latent': needs an "
+         "adjoint"),
     ],
 )  # fmt: skip
 def test_a_late_start_that_cannot_be(folder, changes, experiment, said):
