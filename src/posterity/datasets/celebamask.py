@@ -27,7 +27,7 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """The faces, all of split "test", with the boxes around eyes and mouth as regions.
+    """Return the faces, all of split "test", with the boxes around eyes and mouth as regions.
 
     Arguments:
         source: CelebAMask-HQ.zip or the folder it unpacks to: ``CelebA-HQ-img/NUMBER.jpg`` and
@@ -47,7 +47,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
 
 
 def _attributes(content: Archive, source: Path) -> dict[str, list[str]]:
-    """{id: what can be seen}, from a table whose columns are named in its second line and hold 1 or -1."""
+    """Return {id: what can be seen}, from a table whose columns are named in its second line and hold 1 or -1."""
     names = [name for name in content.names if name.rpartition("/")[2] == "CelebAMask-HQ-attribute-anno.txt"]
     if not names:
         raise PosterityError(f"{source} has no CelebAMask-HQ-attribute-anno.txt")

@@ -54,7 +54,7 @@ def _drawn(channel: Connection, svg: bytes, size: int, name: str) -> Pixels:
 
 
 def _serve(channel: Connection) -> None:
-    """Answers with a PNG, or with what is wrong in words."""
+    """Answer with a PNG, or with what is wrong in words."""
     import resvg_py
 
     _bound()

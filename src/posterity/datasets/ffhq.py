@@ -27,7 +27,7 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """The faces, all of split "test", with the boxes around eyes and mouth as regions.
+    """Return the faces, all of split "test", with the boxes around eyes and mouth as regions.
 
     Arguments:
         source: an archive or folder with ``NNNNN.png``, as published (images1024x1024/00000/00000.png) or resized,

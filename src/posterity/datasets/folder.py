@@ -67,7 +67,7 @@ def outline(source: Path, select: str | None, count: int | None = None) -> Outli
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """The square in the middle of every picture.
+    """Return the square in the middle of every picture.
 
     Arguments:
         source: a folder, or a zip or tar archive of one, with pictures in it and in folders within it; beside them,
@@ -101,7 +101,7 @@ def _opened(source: Path) -> AbstractContextManager[Archive]:
 
 
 def _found(content: Archive, source: Path) -> dict[str, _Picture]:
-    """{id: picture}, sorted by id."""
+    """Return {id: picture}, sorted by id."""
     names = [name for name in content.names if not _unseen(name)]
     tables = [name for name in names if PurePosixPath(name).name.lower() == _LABELS]
     if len(tables) > 1:

@@ -26,7 +26,7 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """The photographs, all of split "test"; the class is their attribute where a folder names it.
+    """Return the photographs, all of split "test"; the class is their attribute where a folder names it.
 
     Arguments:
         source: ILSVRC2012_img_val.tar, or a folder, flat or with a folder a class (``n01440764/…``).

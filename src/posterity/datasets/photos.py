@@ -36,7 +36,7 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """All photographs, centre-cropped to a square and resized.
+    """Return all photographs, centre-cropped to a square and resized.
 
     Arguments:
         source: the wheel of foolbox.

@@ -23,7 +23,7 @@ _WHITE = 127
 
 
 def square(content: bytes, size: int, name: str) -> Pixels:
-    """A picture that people brought, cropped by :func:`cropped`."""
+    """Return a picture that people brought, cropped by :func:`cropped`."""
     return cropped(picture_reader.read(content, name), size)
 
 
@@ -33,7 +33,7 @@ def cropped(picture: Image.Image, size: int) -> Pixels:
 
 
 def cropped_mask(inside: Mask, size: int) -> Mask:
-    """A mask (size, size), cropped and resized as :func:`cropped` does it, without new values."""
+    """Return a mask (size, size), cropped and resized as :func:`cropped` does it, without new values."""
     mask = Image.fromarray(inside.astype(np.uint8) * 255)
     return np.array(ImageOps.fit(mask, (size, size), Image.Resampling.NEAREST)) > 0
 
@@ -58,7 +58,7 @@ def hidden(mask: Image.Image, picture: tuple[int, int], size: int, where: str, o
 
 
 def members(archive: Archive, path: Path, pattern: str, id_of: Callable[[re.Match[str]], str]) -> dict[str, str]:
-    """{id: name in the archive} of the files whose path, under whatever folders, fits ``pattern``.
+    """Return {id: name in the archive} of the files whose path, under whatever folders, fits ``pattern``.
 
     Raises:
         PosterityError: when no file fits, or two have one id.
@@ -87,7 +87,7 @@ def outlined(select: str | None, dataset: str, total: int, count: int | None) ->
 
 
 def chosen(ids: Iterable[str], select: str | None, dataset: str, count: int | None) -> list[str]:
-    """The ids that are prepared, sorted.
+    """Return the ids that are prepared, sorted.
 
     Arguments:
         ids: all that there are.
@@ -106,7 +106,7 @@ def chosen(ids: Iterable[str], select: str | None, dataset: str, count: int | No
 
 @cache
 def published() -> Mapping[str, Mapping[str, list[str]]]:
-    """{data set: {name of the list: ids}}."""
+    """Return {data set: {name of the list: ids}}."""
     lists: Mapping[str, Mapping[str, list[str]]] = json.loads(
         Path(__file__).with_name("published.json").read_text(encoding="utf-8")
     )

@@ -22,7 +22,7 @@ _CENTRE, _RADIUS = 32.0, 21.4  # the face's circle with its outline: 23 + 1 of t
 
 
 def smileys(size: int) -> dict[str, Mask]:
-    """Masks (size, size), true inside: the boxes above and ``face``, the disc."""
+    """Return masks (size, size), true inside: the boxes above and ``face``, the disc."""
     scale = size / 64
     masks = {}
     for name, box in _BOXES.items():
@@ -35,7 +35,7 @@ def smileys(size: int) -> dict[str, Mask]:
 
 
 def faces(size: int) -> dict[str, Mask]:
-    """Masks (size, size), true inside, around the eyes and the mouth of faces aligned as CelebA-HQ's and FFHQ's.
+    """Return masks (size, size), true inside, around the eyes and the mouth of faces aligned as CelebA-HQ's and FFHQ's.
 
     Both were cropped by one rule from the landmarks (Karras et al. 2018, App. C), so that one box fits all faces.
     """

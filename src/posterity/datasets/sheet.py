@@ -15,7 +15,7 @@ _PIXELS = 40_000_000
 
 
 def sheet(dataset: DataSet) -> bytes:
-    """PNG bytes; about three columns for two rows, and as many items as ``_PIXELS`` have room for."""
+    """Return PNG bytes; about three columns for two rows, and as many items as ``_PIXELS`` have room for."""
     from PIL import Image, ImageDraw, ImageFont
 
     first = _picture(dataset, dataset.items[0])

@@ -39,7 +39,7 @@ class Drawing(Protocol):
     TITLE: str
 
     def draw(self, frames: Frames, settings: Mapping[str, Any]) -> Drawn:
-        """The figure and what it shows, in words."""
+        """Draw the figure and what it shows, in words."""
 
 
 REGISTRY: Registry[Drawing] = Registry(__name__, "figure", beside=("choose", "gallery", "numbers", "style"))

@@ -30,7 +30,7 @@ class Chosen:
 
 
 def mixture() -> tuple[NDArray[np.floating[Any]], NDArray[np.integer[Any]]]:
-    """(1000, 2) points and the Gaussian that each comes from; 0 is the dominant one."""
+    """Return (1000, 2) points and the Gaussian that each comes from; 0 is the dominant one."""
     rng = np.random.default_rng(0)
     angle = 2 * np.pi * np.arange(_MODES - 1) / (_MODES - 1)
     means = np.concatenate([[[0.0, 0.0]], 10 * np.stack([np.cos(angle), np.sin(angle)], 1)])
@@ -52,7 +52,7 @@ def choose(rule: str, **settings: Any) -> list[int]:
 
 
 def draw(panels: Sequence[Chosen], caption: str) -> style.Drawn:
-    """The pool, then each subset over it."""
+    """Draw the pool, then each subset over it."""
     points, mode = mixture()
     figure, axes = style.canvas(1.62 * (len(panels) + 1), 1.95, 1, len(panels) + 1, sharex=True, sharey=True)
     pool = Chosen(f"pool of {POOL}", list(range(POOL)))

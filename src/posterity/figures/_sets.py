@@ -12,7 +12,7 @@ __all__ = ["chosen", "with_rules"]
 
 
 def with_rules(frames: Frames, *rules: str) -> Artifact:
-    """The first run whose subsets include the rules; the largest pools first, they have most to choose from."""
+    """Return the first run whose subsets include the rules; the largest pools first, they have most to choose from."""
     sizes = {a.path: int(a.about.get("origin", {}).get("settings", {}).get("samples", 0)) for a in frames.of("samples")}
     names = {
         tuple(a.key.values()): set(frames.frame("subsets", ("subset",), **a.key)["subset"])

@@ -35,7 +35,7 @@ class Score:
 
 
 def answers(frames: Frames) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
-    """(questions, responses, whether simulated): people's answers if there are any, else simulated ones."""
+    """Return (questions, responses, whether simulated): people's answers if there are any, else simulated ones."""
     from posterity.artifacts import store
     from posterity.study.responses import check
 
@@ -55,7 +55,7 @@ def answers(frames: Frames) -> tuple[list[dict[str, Any]], list[dict[str, Any]],
 
 
 def scores(frames: Frames, fits: Callable[[Score], bool], what: str) -> list[Score]:
-    """The percentages that fit."""
+    """Return the percentages that fit."""
     from posterity.study.analyse import score
     from posterity.study.design import STUDIES
 
@@ -108,7 +108,7 @@ def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
 
 
 def legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """One legend below all panels, out of the way of what they show, in as many columns as there is room for."""
+    """Return one legend below all panels, out of the way of what they show, in as many columns as there is room for."""
     found = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     for columns in range(min(len(found), 2 * len(axes)), 0, -1):
         drawn = figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)

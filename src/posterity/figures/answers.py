@@ -69,7 +69,7 @@ def percent(probability: float) -> str:
 
 
 def _different(draws: pd.DataFrame, sampler: str) -> pd.DataFrame:
-    """One draw of each answer, the most probable first."""
+    """Return one draw of each answer, the most probable first."""
     mine = draws[draws["sampler"] == sampler].sort_values(["probability", "sample"], ascending=[False, True])
     return mine.drop_duplicates("mode").head(_SHOWN)
 
@@ -87,7 +87,7 @@ def _shown(frames: Frames, run: Mapping[str, str], item: str, draws: pd.DataFram
 
 
 def _sheet(seen: gallery.Picture, truth: gallery.Picture, fit: float, rows: list[tuple[str, list[_Shown]]]) -> Figure:
-    """A row of what was measured, then one of each sampler; narrow enough for the width of a phone."""
+    """Return a row of what was measured, then one of each sampler; narrow enough for the width of a phone."""
     every = [("", [_Shown(seen, None), _Shown(truth, None)]), *rows]
     row = _HEAD + _CELL + _FOOT
     width, height = 2 * _MARGIN + _SHOWN * _CELL + (_SHOWN - 1) * _GAP, len(every) * row + _MARGIN
@@ -113,7 +113,7 @@ def _amount(fit: float) -> str:
 
 
 def _picture(figure: Figure, box: tuple[float, float, float, float], one: _Shown, under: str | None) -> None:
-    """The picture with its number; what is ruled out has a broken frame and a cross, not a colour alone."""
+    """Return the picture with its number; what is ruled out has a broken frame and a cross, not a colour alone."""
     ax = figure.add_axes(box)
     ax.imshow(np.asarray(one.picture), interpolation="nearest")
     ax.set(xticks=[], yticks=[])

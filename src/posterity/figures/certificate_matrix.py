@@ -62,7 +62,7 @@ def _share(looks: Sequence[Look]) -> float:
 
 
 def _cell(ax: Any, x: int, y: int, one: Look) -> None:
-    """A sign for each answer, and a shade for how often; never the shade alone."""
+    """Return a sign for each answer, and a shade for how often; never the shade alone."""
     if not one.cases:
         ax.annotate("–", (x, y), ha="center", va="center", fontsize=8, color=style.GREY)
         return

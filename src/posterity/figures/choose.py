@@ -15,7 +15,7 @@ __all__ = ["described", "first", "items", "measured", "pool", "words"]
 
 
 def first(frames: Frames, what: str, fits: Callable[[Artifact], bool] = lambda _: True) -> Artifact:
-    """The first samples artifact that has what the figure needs; ``what`` says it in the error."""
+    """Return the first samples artifact that has what the figure needs; ``what`` says it in the error."""
     for artifact in frames.of("samples"):
         if fits(artifact):
             return artifact
@@ -35,12 +35,12 @@ def measured(frames: Frames, key: Mapping[str, str]) -> dict[str, tuple[Picture,
 
 
 def items(available: Any, settings: Mapping[str, Any], default: int) -> list[str]:
-    """The first few items in alphabetical order."""
+    """Return the first few items in alphabetical order."""
     return sorted(set(available))[: int(settings.get("items", default))]
 
 
 def words(key: Mapping[str, str]) -> str:
-    """A run in words."""
+    """Return a run in words."""
     return ", ".join(f"{k} {key[k]}" for k in KEYS if k in key)
 
 

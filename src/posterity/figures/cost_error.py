@@ -24,7 +24,7 @@ _WIDE = 0.35
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: ARG001 - all that is in the artifact
-    """One panel a (prior, task); log-log, with the Pareto front."""
+    """Draw one panel per (prior, task); log-log, with the Pareto front."""
     points = _points(frames.frame("certificates"))
     samplers = sorted(set(points["sampler"]))
     looks = dict(zip(samplers, style.looks(len(samplers)), strict=True))
@@ -53,7 +53,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
 
 
 def _points(rows: pd.DataFrame) -> pd.DataFrame:
-    """(sampler, prior, task, cost, error) of what has both."""
+    """Return (sampler, prior, task, cost, error) of what has both."""
     rows = rows[(rows["statistic"] == STATISTIC) & (rows["part"] == "") & (rows["overall"] != "diverged")]
     rows = rows[rows["value"].notna() & (rows["floor"] > 0)]
     out = rows[["sampler", "prior", "task"]].copy()
@@ -91,14 +91,14 @@ def _panel(ax: Axes, points: pd.DataFrame, looks: Mapping[str, dict[str, Any]]) 
 
 
 def _front(points: pd.DataFrame) -> pd.DataFrame:
-    """What nothing beats in both, by cost."""
+    """Return what nothing beats in both, by cost."""
     ordered = points.sort_values(["cost", "error"])
     best = ordered["error"].cummin()
     return ordered[(ordered["error"] == best) & ~best.duplicated()]
 
 
 def _apart(front: pd.DataFrame) -> pd.DataFrame:
-    """Those whose names do not cover one another, the nearest first."""
+    """Return those whose names do not cover one another, the nearest first."""
     kept: list[Any] = []
     for row in front[::-1].itertuples():
         if all(log(other.cost / row.cost) > _WIDE for other in kept):

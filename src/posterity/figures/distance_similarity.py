@@ -20,7 +20,7 @@ Points = dict[str, list[tuple[float, float]]]
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """A panel for each kind of features, a point for each coverage question."""
+    """Draw a panel for each kind of features, a point for each coverage question."""
     from scipy.stats import pearsonr, spearmanr
 
     asked, given, simulated = _study.answers(frames)

@@ -17,7 +17,7 @@ _BY_CONSTRUCTION = 50.0
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """A panel for each run, a point with two intervals for each rule."""
+    """Draw a panel for each run, a point with two intervals for each rule."""
     found = _study.scores(frames, lambda s: s.approach in _COLOURS and s.study != "paired_quality", "chosen sets")
     by_place = {(s.run, s.approach, s.study): s for s in found}
     runs = sorted({s.run for s in found if s.study == "coverage"})

@@ -40,7 +40,7 @@ class _Point:
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: ARG001 - `where` restricts the frames
-    """A panel for every (dataset, task, prior): exact draws are a line, their floor a band, samplers points."""
+    """Draw a panel for every (dataset, task, prior): exact draws are a line, their floor a band, samplers points."""
     cells = [c for c in exact_posterior.cells(frames) if c.column == _METRIC and c.value is not None]
     costs = _costs(frames)
     places = list(dict.fromkeys(c.row[:3] for c in cells if costs.get(c.row, 0) > 0))
@@ -119,7 +119,7 @@ def _beside(points: list[_Point]) -> list[_Point]:
 
 
 def _apart(points: list[_Point], least: float) -> list[tuple[_Point, float]]:
-    """Each point with the height of its name: names of about the same cost stand ``least`` above one another."""
+    """Return each point with the height of its name: names of about the same cost stand ``least`` above one another."""
     out: list[tuple[_Point, float]] = []
     for one in sorted(points, key=lambda point: point.value):
         near = [height for other, height in out if 1 / _NEAR < one.cost / other.cost < _NEAR]

@@ -15,5 +15,5 @@ TITLE = "Strength of guidance"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """A row for each eta."""
+    """Draw a row for each eta."""
     return _steps.draw(frames, settings, "eta", lambda step: f"η = {step.eta:g}")

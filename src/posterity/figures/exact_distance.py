@@ -23,7 +23,7 @@ _ACROSS = 2  # settings side by side
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Two panels for every (dataset, task, prior): total variation and sliced Wasserstein distance."""
+    """Draw two panels for every (dataset, task, prior): total variation and sliced Wasserstein distance."""
     cells = {(c.row, c.column): c for c in exact_posterior.cells(frames) if c.column in _METRICS}
     places = list(dict.fromkeys(row[:3] for row, _ in cells))
     samplers = [s for s in dict.fromkeys(row[3] for row, _ in cells) if s != "exact"]

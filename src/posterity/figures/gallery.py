@@ -42,14 +42,14 @@ def pixels(signal: dict[str, Any]) -> Picture:
 
 
 def absent(height: int, width: int) -> Picture:
-    """A pale picture with a stroke through it, for what cannot be: (height, width, 3)."""
+    """Return a pale picture with a stroke through it, for what cannot be: (height, width, 3)."""
     y, x = np.mgrid[:height, :width]
     stroke = np.abs(y * width - (height - 1 - x * height / width) * width) <= width
     return np.where(stroke, 200, 244).astype(np.uint8)[..., None].repeat(3, 2)
 
 
 def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> Figure:
-    """The gallery with a heading over each block.
+    """Draw the gallery with a heading over each block.
 
     Arguments:
         rows: all with blocks of the same sizes, and pictures of one size.

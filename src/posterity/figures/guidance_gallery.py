@@ -16,7 +16,7 @@ _SHOWN = 5
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """A row for every item and sampler that was run both ways on one task."""
+    """Draw a row for every item and sampler that was run both ways on one task."""
     wrapped = {a.path for _, a in frames.pairs()}
     first = choose.first(frames, "is a wrapped run beside its plain partner", lambda a: a.path in wrapped)
     setting = {k: first.key[k] for k in ("dataset", "task", "prior")}

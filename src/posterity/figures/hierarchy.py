@@ -20,7 +20,7 @@ _COUNT = 5
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """A row for each of the first samples shown, with those that appear when it is opened."""
+    """Draw a row for each of the first samples shown, with those that appear when it is opened."""
     from posterity.subsets.hierarchical import brackets
 
     pooled = [a for a in frames.of("samples") if large(a)]

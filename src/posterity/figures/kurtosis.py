@@ -17,7 +17,7 @@ TITLE = "Tails of posteriors and of Gaussians"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """A pane for each kind of features; a box for each sampler over all its pools."""
+    """Draw a pane for each kind of features; a box for each sampler over all its pools."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     found = kurtoses(frames)

@@ -54,6 +54,6 @@ def _plotted(ax: Axes) -> Iterator[Mapping[str, Any]]:
 
 
 def _series(artist: Any) -> str:
-    """What the legend calls it; matplotlib's own names begin with "_"."""
+    """Return what the legend calls it; matplotlib's own names begin with "_"."""
     label = str(artist.get_label())
     return "" if label.startswith("_") else label

@@ -16,7 +16,7 @@ _FIRST = (30, 100, 300, 1000)
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """One panel for each number L of points that are kept first; needs no artifacts."""
+    """Draw one panel for each number L of points that are kept first; needs no artifacts."""
     panels = [_plane.Chosen(f"FPS, L = {n}", _plane.choose("fps", first=n)) for n in _FIRST]
     return _plane.draw(
         panels,

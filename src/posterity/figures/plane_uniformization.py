@@ -16,7 +16,7 @@ _KEPT = (0.90, 0.95, 0.98, 1.0)
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """One panel for each share ρ of the pool that is kept; needs no artifacts."""
+    """Draw one panel for each share ρ of the pool that is kept; needs no artifacts."""
     panels = [_plane.Chosen(f"ρ = {kept:.0%}", _plane.choose("uniformization", keep_fraction=kept)) for kept in _KEPT]
     return _plane.draw(
         panels,

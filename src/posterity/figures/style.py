@@ -64,7 +64,7 @@ class Drawn:
 
 
 def name(key: str) -> str:
-    """A sampler's, subset's or task's name for people."""
+    """Return a sampler's, subset's or task's name for people."""
     return _WORDS.get(key, key)
 
 
@@ -98,7 +98,7 @@ def mark(key: str, *artists: Artist) -> None:
 
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **how: Any) -> tuple[Figure, Sequence[Axes]]:
-    """A figure in inches and its axes, row by row; drawn on within :func:`look`."""
+    """Return a figure in inches and its axes, row by row; drawn on within :func:`look`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -115,7 +115,7 @@ def look() -> Iterator[None]:
 
 
 def save(drawn: Drawn, title: str, sources: Sequence[str] = ()) -> tuple[bytes, bytes]:
-    """(SVG, PNG), the same bytes for the same figure; title, caption and the files it shows are inside."""
+    """Return (SVG, PNG), the same bytes for the same figure; title, caption and the files it shows are inside."""
     svg, png = io.BytesIO(), io.BytesIO()
     about = {"Title": title, "Description": drawn.caption, "Source": "\n".join(sources)}
     drawn.figure.savefig(svg, format="svg", metadata={**about, "Date": None, "Creator": None})

@@ -35,7 +35,7 @@ _WORDS = {
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """A panel for every prior, dimension and setting; sweeps of one setting share it."""
+    """Draw a panel for every prior, dimension and setting; sweeps of one setting share it."""
     panels: dict[tuple[str, int, str], list[_toys.Sweep]] = {}
     for sweep in _toys.sweeps(frames):
         panels.setdefault((sweep.prior, sweep.dim, _words(sweep.vary)), []).append(sweep)
@@ -68,7 +68,7 @@ def _words(vary: str) -> str:
 
 
 def _floors(frames: Frames) -> dict[tuple[str, int], float]:
-    """Mean distance of exact draws, where there are any."""
+    """Return mean distance of exact draws, where there are any."""
     out: dict[tuple[str, int], float] = {}
     for artifact in frames.of("distances", sampler="exact"):
         rows = frames.frame("distances", prior=artifact.key["prior"], sampler="exact")

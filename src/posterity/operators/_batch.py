@@ -8,5 +8,5 @@ __all__ = ["take"]
 
 
 def take(parameter: Tensor, index: Tensor) -> Tensor:
-    """The rows ``index`` of a parameter (B, …); one of (1, …) is shared and stays as it is."""
+    """Return the rows ``index`` of a parameter (B, …); one of (1, …) is shared and stays as it is."""
     return parameter if len(parameter) == 1 else parameter[index]

@@ -52,7 +52,7 @@ class Operator(ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, /) -> Tensor:
-        """A(x): (B, *signal) in [-1, 1] → (B, *measurement)."""
+        """Return A(x): (B, *signal) in [-1, 1] → (B, *measurement)."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.forward(x)
@@ -92,10 +92,10 @@ class Operator(ABC):
 
     @abstractmethod
     def rows(self, index: Tensor) -> Operator:
-        """The operator of the rows ``index`` (long, may repeat); shared parameters stay shared."""
+        """Return the operator of the rows ``index`` (long, may repeat); shared parameters stay shared."""
 
     def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Operator:  # noqa: ARG002
-        """The same operator with its tensors in ``dtype`` on ``device``."""
+        """Return the same operator with its tensors in ``dtype`` on ``device``."""
         return self
 
     def parameters(self) -> Mapping[str, Tensor]:

@@ -36,7 +36,7 @@ def correlate(x: Tensor, kernels: Tensor) -> Tensor:
 
 
 def correlate_adjoint(y: Tensor, kernels: Tensor) -> Tensor:
-    """The exact transpose of ``correlate``: what left over the border is folded back."""
+    """Return the exact transpose of ``correlate``: what left over the border is folded back."""
     rows, columns = _places(y, kernels)
     sides = (len(rows), len(columns))
     wide = torch.fft.irfft2(torch.fft.rfft2(y, s=sides) * torch.fft.rfft2(kernels, s=sides), s=sides)

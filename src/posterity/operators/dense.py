@@ -24,7 +24,7 @@ _RELATIVE = 1e-12
 
 
 def normal_matrix(measured: int, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Independent N(0, 1) entries, (1, measured, d) in float32."""
+    """Return independent N(0, 1) entries, (1, measured, d) in float32."""
     d, measured = torch.Size(shape).numel(), whole("measured", measured)
     if max(measured, d) * d > _MOST:
         raise PosterityError(f"a matrix of {measured} rows for {d} unknowns does not fit into memory with its SVD")
@@ -32,7 +32,7 @@ def normal_matrix(measured: int, shape: tuple[int, ...], rng: np.random.Generato
 
 
 def _times(matrix: Tensor, x: Tensor) -> Tensor:
-    """Each row's matrix (B or 1, n, k) on its vector (B, k)."""
+    """Return each row's matrix (B or 1, n, k) on its vector (B, k)."""
     return x @ matrix[0].T if len(matrix) == 1 else torch.einsum("bnk,bk->bn", matrix, x)
 
 

@@ -27,7 +27,7 @@ def walsh_hadamard(x: Tensor) -> Tensor:
 
 
 def shuffle(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """A random order of the pixels, (1, H · W) in float32, which holds these integers exactly."""
+    """Return a random order of the pixels, (1, H · W) in float32, which holds these integers exactly."""
     return torch.from_numpy(rng.permutation(shape[-2] * shape[-1]).astype(np.float32))[None]
 
 

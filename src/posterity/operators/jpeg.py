@@ -37,7 +37,7 @@ _TO_YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688
 
 
 def scale(quality: float) -> float:
-    """The factor of the tables: 25 at quality 2, 1 at 50, 0 at 100."""
+    """Return the factor of the tables: 25 at quality 2, 1 at 50, 0 at 100."""
     return 50 / quality if quality < 50 else (200 - 2 * quality) / 100
 
 
@@ -51,7 +51,7 @@ def tables(dtype: torch.dtype, device: torch.device | str) -> tuple[Tensor, Tens
 
 @lru_cache(maxsize=8)
 def cosines(dtype: torch.dtype, device: torch.device | str) -> Tensor:
-    """The orthonormal DCT-II of 8 values; rows are frequencies."""
+    """Return the orthonormal DCT-II of 8 values; rows are frequencies."""
     k = torch.arange(8, dtype=torch.float64)
     matrix = torch.cos((2 * k + 1) * k[:, None] * math.pi / 16) / 2
     matrix[0] /= math.sqrt(2)
@@ -113,7 +113,7 @@ class Jpeg(Operator):
 
 
 def codec(x: Tensor, quality: int) -> Tensor:
-    """(B, 3, H, W) in [-1, 1] through the files of a real encoder, 4:2:0; without a gradient."""
+    """Return (B, 3, H, W) in [-1, 1] through the files of a real encoder, 4:2:0; without a gradient."""
     from PIL import Image
 
     decoded = []

@@ -81,7 +81,7 @@ class Encoder(nn.Module):
 
 @lru_cache(maxsize=2)
 def load_encoder(path: Path) -> Encoder:
-    """The network with the published weights; the file is read as tensors, nothing in it is run."""
+    """Return the network with the published weights; the file is read as tensors, nothing in it is run."""
     if not path.is_file():
         raise PosterityError(f"weights: there is no file {path}; it takes GOPRO_wVAE.pth, the published encoder")
     try:

@@ -214,7 +214,7 @@ def _grid(height: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def _until(name: str, missing: Sequence[float], draw: Callable[[], Tensor]) -> Tensor:
-    """The first draw of hidden pixels (H, W) whose share lies in ``missing``, as a keep-mask."""
+    """Return the first draw of hidden pixels (H, W) whose share lies in ``missing``, as a keep-mask."""
     low, high = span(name, missing, 0, 1)
     for _ in range(_TRIES):
         hidden = draw()
@@ -233,12 +233,12 @@ def _poly_line(rng: np.random.Generator) -> np.ndarray:
 
 
 def _below(rng: np.random.Generator, count: int) -> int:
-    """A number from 0 to count - 1, or 0."""
+    """Return a number from 0 to count - 1, or 0."""
     return int(rng.integers(count)) if count > 0 else 0
 
 
 def _box_anywhere(rng: np.random.Generator, most: int) -> tuple[float, float, float, float]:
-    """Borders of a box with sides below ``most`` of 256 pixels, half of which may be outside, as fractions."""
+    """Return borders of a box with sides below ``most`` of 256 pixels, half of which may be outside, as fractions."""
     wide, tall = rng.integers(0, most, 2)
     left = rng.integers(-(wide // 2), 256 - wide + wide // 2)
     top = rng.integers(-(tall // 2), 256 - tall + tall // 2)
@@ -258,7 +258,7 @@ def _zigzag(rng: np.random.Generator) -> np.ndarray:
 
 
 def _distance(rows: Tensor, columns: Tensor, a: np.ndarray, b: np.ndarray) -> Tensor:
-    """Distance (H, W) of the pixels to the segment from ``a`` to ``b``: round ends, so round joints."""
+    """Return distance (H, W) of the pixels to the segment from ``a`` to ``b``: round ends, so round joints."""
     (ay, ax), (dy, dx) = a.tolist(), (b - a).tolist()
     t = (((rows - ay) * dy + (columns - ax) * dx) / (dy * dy + dx * dx)).clamp(0, 1)
     return torch.hypot(rows - ay - t * dy, columns - ax - t * dx)

@@ -27,7 +27,7 @@ _LARGEST = 1023
 
 
 def motion_kernel(size: int, intensity: float, rng: np.random.Generator) -> Tensor:
-    """A kernel (size, size) in float32, ≥ 0 and summing to 1; ``intensity`` in [0, 1] bends the path."""
+    """Return a kernel (size, size) in float32, ≥ 0 and summing to 1; ``intensity`` in [0, 1] bends the path."""
     if whole("size", size, 3) > _LARGEST:
         raise PosterityError(f"size is {size}, expected at most {_LARGEST} pixels")
     if size % 2 == 0:
@@ -46,7 +46,7 @@ def motion_kernel(size: int, intensity: float, rng: np.random.Generator) -> Tens
 
 
 def _path(size: int, intensity: float, rng: np.random.Generator) -> np.ndarray:
-    """The corners of the poly-line as complex numbers (n,), on a canvas of 2 size."""
+    """Return the corners of the poly-line as complex numbers (n,), on a canvas of 2 size."""
     diagonal = 2 * size * math.sqrt(2)
     longest = 0.75 * diagonal * (rng.uniform() + rng.uniform(0, intensity**2))
     steps: list[float] = []
@@ -66,7 +66,7 @@ def _path(size: int, intensity: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _reduction(size: int, radius: int) -> np.ndarray:
-    """(size, 2 size): a Gaussian of σ = ``radius``, then Lanczos-3 at half the resolution."""
+    """Return (size, 2 size): a Gaussian of σ = ``radius``, then Lanczos-3 at half the resolution."""
     i = np.arange(2 * size)
     gauss = np.exp(-((i[:, None] - i) ** 2) / (2 * max(radius, 1e-3) ** 2))
     u = (i - (2 * np.arange(size)[:, None] + 0.5)) / 2

@@ -51,7 +51,7 @@ class PhaseRetrieval(Operator):
         return (centred.real**2 + centred.imag**2 + _TINY).sqrt()
 
     def display(self, y: Tensor) -> Tensor:
-        """The logarithm of the modulus over the brightest one, reduced to the signal's size."""
+        """Return the logarithm of the modulus over the brightest one, reduced to the signal's size."""
         level = y.clamp(min=0).log1p()
         level = level / level.amax(dim=(1, 2, 3), keepdim=True).clamp(min=_TINY)
         return torch.nn.functional.interpolate(2 * level - 1, size=self.signal_shape[1:], mode="area")

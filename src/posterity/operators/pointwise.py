@@ -48,7 +48,7 @@ class Denoising(Operator):
 
 
 def _colour_basis(dtype: torch.dtype, device: torch.device | str) -> Tensor:
-    """Orthonormal 3×3 basis whose first row is grey; rows are the right singular vectors."""
+    """Return orthonormal 3×3 basis whose first row is grey; rows are the right singular vectors."""
     rows = [[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]
     basis = torch.tensor(rows, dtype=torch.float64)
     return (basis / basis.norm(dim=1, keepdim=True)).to(device=device, dtype=dtype)

@@ -26,7 +26,7 @@ _DARK = 1e-6
 
 
 def bezier_kernel(rng: np.random.Generator) -> np.ndarray:
-    """The trace (21, 21) of a short bent path, 5 to 19 pixels long, summing to 1."""
+    """Return the trace (21, 21) of a short bent path, 5 to 19 pixels long, summing to 1."""
     length, angle, bend = rng.uniform(5, 19), rng.uniform(0, math.pi), rng.uniform(-0.3, 0.3)
     t = np.linspace(0, 1, 200)
     # A quadratic Bézier curve from -1/2 to 1/2 whose middle control point is pulled aside.

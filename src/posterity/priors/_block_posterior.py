@@ -51,7 +51,7 @@ class BlockPosterior(ExactPosterior):
         self._hidden = self._most_hidden(len(y))
 
     def _check_blocks(self) -> None:
-        """Raises NoClosedForm when V carries one block's pixels into another."""
+        """Raise NoClosedForm when V carries one block's pixels into another."""
         blocks = self._prior.blocks
         if len(blocks) == 1:
             return

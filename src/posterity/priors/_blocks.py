@@ -55,7 +55,7 @@ class Block:
         return (root * (shifted @ self.contents.T) - a / 2 * self.squares) / variance
 
     def blend(self, responsibilities: Tensor) -> Tensor:
-        """Mean content under (B, N) responsibilities, (B, n)."""
+        """Return mean content under (B, N) responsibilities, (B, n)."""
         return self.centre + responsibilities @ self.contents
 
 

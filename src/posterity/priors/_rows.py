@@ -11,12 +11,12 @@ __all__ = ["alike", "inverse_cdf", "probe"]
 
 
 def probe(shape: tuple[int, ...]) -> Tensor:
-    """One fixed signal without any symmetry, float64 (1, *shape): what A does to it tells A's apart."""
+    """Return one fixed signal without any symmetry, float64 (1, *shape): what A does to it tells A's apart."""
     return torch.from_numpy(generator("probe", *shape).standard_normal((1, *shape)))
 
 
 def alike(responses: Tensor) -> list[Tensor]:
-    """Rows of (B, …) that are equal to nine decimals, as long index tensors."""
+    """Return rows of (B, …) that are equal to nine decimals, as long index tensors."""
     if (responses == responses[:1]).all():
         return [torch.arange(len(responses))]
     _, inverse = responses.flatten(1).mul(1e9).round().unique(dim=0, return_inverse=True)

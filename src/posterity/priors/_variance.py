@@ -30,7 +30,7 @@ class VarianceLoss:
         self._gain = before.sqrt() * beta / (1 - now)
 
     def __call__(self, t: Tensor, error: Tensor, fraction: Tensor) -> Tensor:
-        """The mean over a batch.
+        """Return the mean over a batch.
 
         Arguments:
             t: times, (B,) of integers, each as likely as any other.

@@ -54,7 +54,7 @@ class ExactPosterior(ABC):
 
     @abstractmethod
     def sample(self, noise: Noise) -> Tensor:
-        """One exact draw for each row of ``noise`` (same rows as the measurements), (B, *signal)."""
+        """Return one exact draw for each row of ``noise`` (same rows as the measurements), (B, *signal)."""
 
     @abstractmethod
     def mode_of(self, x: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class Prior(ABC):
         return self
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:  # noqa: ARG002
-        """The exact posterior of the measurements y (B, *measurement); σ_y in the units of x.
+        """Return the exact posterior of the measurements y (B, *measurement); σ_y in the units of x.
 
         Raises:
             NoClosedForm: when this prior has none for this operator.

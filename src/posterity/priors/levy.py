@@ -92,12 +92,12 @@ class Levy(Prior):
         self.sweeps = 0
 
     def draw(self, count: int, *key: object) -> Tensor:
-        """Independent signals of the prior, (count, 1, 1, size)."""
+        """Return independent signals of the prior, (count, 1, 1, size)."""
         u = self.increments.draw(generator("levy prior", *key), (count, self.signal_shape[-1]))
         return torch.from_numpy(u.cumsum(1)).view(count, *self.signal_shape)
 
     def start(self, noise: Noise) -> tuple[int, Tensor]:
-        """(T - 1, x) with x from the exact law of x_T, to begin with instead of white noise.
+        """Return (T - 1, x) with x from the exact law of x_T, to begin with instead of white noise.
 
         With heavy-tailed increments √ᾱ_T x0 is no small part of x_T, and a sampler that starts from
         white noise starts from the wrong law; this tells that error from the sampler's own.

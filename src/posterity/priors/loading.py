@@ -38,7 +38,7 @@ def load(
     precision: str = "float32",
     compiled: bool = False,
 ) -> Network:
-    """The network in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
+    """Return the network in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
 
     Arguments:
         weights: the file.
@@ -144,7 +144,7 @@ def _card(weights: Path) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file."""
+    """Return the tensors of a safetensors file."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -156,7 +156,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def build(architecture: Mapping[str, Any], name: str, family: str = networks.DEFAULT) -> nn.Module:
-    """A network without weights: on the meta device, so that what is not filled in cannot be used."""
+    """Return a network without weights: on the meta device, so that what is not filled in cannot be used."""
     if family not in networks.REGISTRY.names():
         raise PosterityError(f"{name}: family {family!r} is none of {', '.join(networks.REGISTRY.names())}")
     settings = {key: value for key, value in architecture.items() if not key.startswith("_")}
@@ -169,7 +169,7 @@ def build(architecture: Mapping[str, Any], name: str, family: str = networks.DEF
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Gives the network its weights in float32: every one of them, no other, each of its shape and finite."""
+    """Give the network its weights in float32: every one of them, no other, each of its shape and finite."""
     wanted = network.state_dict()
     missing, surplus = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     if missing or surplus:

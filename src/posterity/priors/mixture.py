@@ -117,7 +117,7 @@ class Mixture(Prior):
         return (self._shared if len(variances) == 1 else self._each)(x_t.flatten(1).to(self.dtype), a, variances, gain)
 
     def _shared(self, x_t: Tensor, a: float, variances: Tensor, gain: Tensor) -> tuple[Tensor, _Mean]:
-        """One covariance for all: nothing of size (B, K, d) is made."""
+        """Return one covariance for all: nothing of size (B, K, d) is made."""
         turned, centres = self._into(x_t), math.sqrt(a) * self._centres
         quadratic = (turned.square() / variances).sum(1, keepdim=True) + (centres.square() / variances).sum(1)
         quadratic = quadratic - 2 * (turned / variances) @ centres.T
@@ -130,7 +130,7 @@ class Mixture(Prior):
         return self.weights.log() + log_density, mean
 
     def _each(self, x_t: Tensor, a: float, variances: Tensor, gain: Tensor) -> tuple[Tensor, _Mean]:
-        """A covariance for every component."""
+        """Return a covariance for every component."""
         z = torch.einsum("bkd,kde->bke", x_t[:, None] - math.sqrt(a) * self.means, self.spectrum.vectors)
         log_density = -(z**2 / variances + (2 * math.pi * variances).log()).sum(-1) / 2
 

@@ -96,7 +96,7 @@ class Network(Prior):
         return self.given(self._classes[index], self._weight) if isinstance(self._classes, Tensor) else self
 
     def _ask(self, x_t: Tensor, level: Level, classes: int | Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """(E[x0 | x_t], share of a learned variance or None)."""
+        """Return (E[x0 | x_t], share of a learned variance or None)."""
         scale, label, skip, out = self._scales(level)
         if self.base is not None:
             return self._beside(self.base, x_t, level, classes), None
@@ -118,7 +118,7 @@ class Network(Prior):
         return (expected + error.view(-1, *[1] * (x_t.ndim - 1)) * found).to(x_t.dtype)
 
     def _scales(self, level: Level) -> _Scales:
-        """The numbers of a level, computed once."""
+        """Return the numbers of a level, computed once."""
         if level not in self._known:
             kind, sigma_data, label_factor = self._settings
             alpha_bar, t = (torch.tensor(n, dtype=torch.float64) for n in (level.alpha_bar, level.t))

@@ -51,7 +51,7 @@ class Restorer(Prior):
 
 
 def load(weights: Path, family: str, shape: tuple[int, ...], device: torch.device | str = "cpu") -> Restorer:
-    """The network in ``weights``, a file as it was published or safetensors with its names.
+    """Return the network in ``weights``, a file as it was published or safetensors with its names.
 
     Arguments:
         weights: the file.

@@ -37,7 +37,7 @@ def _backward(f: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def _apply(matrices: Tensor, f: Tensor) -> Tensor:
-    """One (n, C) matrix a frequency."""
+    """Return one (n, C) matrix per frequency."""
     return torch.einsum("hwnc,bhwc->bhwn", matrices, f)
 
 
@@ -148,7 +148,7 @@ class StationaryGaussian(Prior):
 
 
 def _channel_matrix(operator: Operator, y: Tensor) -> tuple[Tensor, Tensor] | None:
-    """(M, measured) when A multiplies the channels of every place by M (n, C); None otherwise.
+    """Return (M, measured) when A multiplies the channels of every place by M (n, C); None otherwise.
 
     ``measured`` (n,) is false for the channels of y that hold no measurement, such as the leads that a task hides.
     """
@@ -211,7 +211,7 @@ class _StationaryPosterior(ExactPosterior):
         return -(terms * _count(self._size[-1])).sum(dim=(1, 2)) / 2
 
     def sample(self, noise: Noise) -> Tensor:
-        """The mean plus white noise under the Hermitian root of the covariance."""
+        """Return the mean plus white noise under the Hermitian root of the covariance."""
         white = noise.normal("exact", 0, self._prior.signal_shape)
         return self._mean + _backward(_apply(self._root, _forward(white)), self._size)
 

@@ -154,7 +154,7 @@ class Trainer:
 
     @torch.no_grad()
     def held_out(self, images: Tensor, draws: int = 4, alone: bool = False) -> float:
-        """The loss of the averaged weights on images that were not trained on, over fixed levels and noise.
+        """Return the loss of the averaged weights on images that were not trained on, over fixed levels and noise.
 
         Arguments:
             images: (N, *signal).
@@ -168,7 +168,7 @@ class Trainer:
         return sum(losses) / (draws * len(images))
 
     def _loss(self, network: nn.Module, x0: Tensor, rng: np.random.Generator) -> Tensor:
-        """The loss of a step, over noise levels and noise from ``rng``."""
+        """Return the loss of a step, over noise levels and noise from ``rng``."""
         how, count = self.how, len(x0)
         # one draw in each of the batch's equal parts: the same chance for every level, less variance
         places = torch.from_numpy((np.arange(count) + rng.random(count)) / count)
@@ -216,7 +216,7 @@ class Trainer:
                 self._optimiser.state[p] = {"step": state[f"step/{name}"].clone(), **moments}
 
     def prior(self) -> Network:
-        """The averaged weights as a prior."""
+        """Return the averaged weights as a prior."""
         network = copy.deepcopy(self.network)
         network.load_state_dict(self.average)
         how = self.how

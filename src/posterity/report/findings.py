@@ -60,7 +60,7 @@ def findings(tables: Mapping[str, Sequence[Record]], words: Mapping[str, str]) -
 
 
 def _error(cells: Mapping[Any, Record], run: tuple[str, ...]) -> tuple[float, float]:
-    """What a run is sorted by: its share of draws that are ruled out, then its distance in floors."""
+    """Return what a run is sorted by: its share of draws that are ruled out, then its distance in floors."""
     ruled, distance = cells.get((run, _RULED_OUT)), cells.get((run, _DISTANCE))
     floor = cells.get(((*run[:3], FLOOR), _DISTANCE))
     ratio = distance["value"] / floor["value"] if distance and floor and floor["value"] > 0 else 0.0
@@ -105,7 +105,7 @@ def _percent(value: float) -> str:
 
 
 def _place(place: tuple[str, ...], places: Any) -> str:
-    """The task, and of the data set and the prior what differs between places."""
+    """Return the task, and of the data set and the prior what differs between places."""
     several = [len({p[k] for p in places}) > 1 for k in range(3)]
     more = [place[k] for k in (0, 2) if several[k]]
     return style.name(place[1]) + (f" ({', '.join(more)})" if more else "")

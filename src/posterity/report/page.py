@@ -92,7 +92,7 @@ def gather(settings: Mapping[str, Any], inputs: Iterable[Path], page: Path) -> P
 
 
 def _tables(frames: Frames, experiments: Mapping[str, Experiment]) -> None:
-    """Fills in tables, and the sentences that are made of them."""
+    """Fill in tables, and the sentences that are made of them."""
     words, found = names(frames), dict[str, dict[str, list[dict[str, Any]]]]()
     for artifact in frames.of("tables"):
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}

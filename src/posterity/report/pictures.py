@@ -49,7 +49,7 @@ class Picture:
 
 
 def files(paths: Sequence[Path]) -> list[Path]:
-    """One file a figure, the vector form where there are both."""
+    """Return one file per figure, the vector form where there are both."""
     found: dict[tuple[str, str], Path] = {}
     for path in sorted(paths, key=lambda p: (p.parent.name, p.stem, p.suffix != ".svg")):
         if path.suffix in _IMAGES:

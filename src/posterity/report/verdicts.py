@@ -28,7 +28,7 @@ _CHARACTER, _PADDING = 6.6, 10
 
 
 def told(finding: Finding) -> str:
-    """A finding in one line: value ± error, target, margin, floor."""
+    """Return a finding in one line: value ± error, target, margin, floor."""
     if finding.value is None:
         return f"{finding.key}: N/A, {finding.note}"
     parts = [f"{finding.value:.4g}"]
@@ -39,7 +39,7 @@ def told(finding: Finding) -> str:
 
 
 def junit(certificates: Sequence[Certificate], failed: Collection[Certificate]) -> bytes:
-    """One test case a (sampler, prior, task): failed, skipped (N/A) or passed, with its findings inside."""
+    """Return one test case per (sampler, prior, task): failed, skipped (N/A) or passed, with its findings inside."""
     skipped = [c for c in certificates if c.verdict == "n/a"]
     counts = {"tests": len(certificates), "failures": len(failed), "skipped": len(skipped), "errors": 0}
     about = {name: str(count) for name, count in counts.items()}
@@ -69,7 +69,7 @@ def badge(certificates: Sequence[Certificate], failed: Collection[Certificate]) 
 
 
 def badge_svg(content: dict[str, Any]) -> str:
-    """The same as a picture."""
+    """Return the same as a picture."""
     label, message = content["label"], content["message"]
     split, inner = (_PADDING + round(_CHARACTER * len(text)) for text in (label, message))
     return _BADGE.format(

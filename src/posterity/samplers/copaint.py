@@ -94,7 +94,7 @@ class CoPaint(Sampler):
         }
 
     def _optimise(self, problem: Problem, t: Level, strengths: Strengths, x_t: Tensor) -> Tried:
-        """The state after G gradient steps on L from x_t; each row has its own step size."""
+        """Return the state after G gradient steps on L from x_t; each row has its own step size."""
         rate = x_t.new_full((len(x_t), *[1] * (x_t.ndim - 1)), strengths.rate)
         tried = self._try(problem, t, x_t, x_t, strengths.stay)
         for _ in range(self.gradient_steps):

@@ -83,7 +83,7 @@ class DDNM(Sampler):
         return s.signal * x0 + svd.V(fresh * svd.Vt(z) + kept * svd.Vt(eps))
 
     def _spectral_weights(self, singulars: Tensor, sigma_y: float, s: Level) -> tuple[Tensor, Tensor, Tensor]:
-        """(λ of the correction, weight of fresh noise, weight of eps) per singular value (Eq. 19)."""
+        """Return (λ of the correction, weight of fresh noise, weight of eps) per singular value (Eq. 19)."""
         zero, one = singulars.new_zeros(()), singulars.new_ones(())
         seen = singulars > 0
         injected = s.signal * sigma_y / singulars.where(seen, one)

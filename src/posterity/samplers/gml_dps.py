@@ -59,7 +59,7 @@ class GMLDPS(Sampler):
         return z_t
 
     def _predict(self, problem: Problem, z_t: Tensor, t: Level) -> tuple[Tensor, Tensor | None, Tensor]:
-        """(guided z0, share of a learned variance, gradient in z_t of the rows' losses), all detached."""
+        """Return (guided z0, share of a learned variance, gradient in z_t of the rows' losses), all detached."""
         with torch.enable_grad():
             z_t = z_t.detach().requires_grad_()
             network = problem.predict(z_t, t)

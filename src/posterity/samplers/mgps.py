@@ -151,7 +151,7 @@ class MGPS(Sampler):
         return _Normal(mean, log_std)
 
     def _warm(self, problem: Problem, noise: Noise, i: int, mid: Level, x_mid: Tensor, guess: Tensor) -> Tensor:
-        """A draw of level 1 given the midpoint, by a second fit; (B, *state)."""
+        """Return a draw of level 1 given the midpoint, by a second fit; (B, *state)."""
         one = _level(problem.schedule, 1)
         first = _Normal.bridged(Bridge.between(CLEAN, one, mid), guess, x_mid)
         a = mid.alpha_bar / one.alpha_bar
@@ -198,10 +198,10 @@ def _energy(problem: Problem, x0: Tensor) -> Tensor:
 
 
 def _level(schedule: Schedule, number: int) -> Level:
-    """The source's level of this number: time number - 1, clean at 0; guidance is weighted by number/T."""
+    """Return the source's level of this number: time number - 1, clean at 0; guidance is weighted by number/T."""
     return replace(schedule.level(number - 1), fraction=number / len(schedule))
 
 
 def _number(level: Level) -> int:
-    """The source's number of a level."""
+    """Return the source's number of a level."""
     return int(level.t) + 1

@@ -78,7 +78,7 @@ class PGDM(Sampler):
         return t.signal * problem.operator.pinv(problem.y) + t.noise * z
 
     def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Tensor, Tensor, Tensor]:
-        """(the network's clean prediction, the guided one, g = r² ∇ log p(y | x_t))."""
+        """Return (the network's clean prediction, the guided one, g = r² ∇ log p(y | x_t))."""
         with torch.enable_grad():
             x_t = x_t.detach().requires_grad_()
             network = problem.predict(x_t, t).x0

@@ -86,11 +86,11 @@ class REDDiff(Sampler):
         return noise.normal("init")
 
     def _visited(self, problem: Problem, noise: Noise) -> list[Level]:  # noqa: ARG002 - random levels need it
-        """The level of each step."""
+        """Return the level of each step."""
         return self.times(problem.schedule)
 
     def _pull(self, problem: Problem, mu: Tensor, t: Level, z: Tensor) -> tuple[Tensor, Tensor]:
-        """(w_t (ε - z)/D, the gradient in μ of the denoiser's term; the guided clean prediction)."""
+        """Return (w_t (ε - z)/D, the gradient in μ of the denoiser's term; the guided clean prediction)."""
         x_t = t.signal * mu + t.noise * z
         x0 = problem.guided(problem.predict(x_t, t).x0, t)
         return self._weight(t) * (predicted_noise(x_t, x0, t) - z) / mu[0].numel(), x0

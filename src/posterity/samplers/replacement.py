@@ -69,7 +69,7 @@ class Replacement(Sampler):
         return problem.clip(x_t, self.clamp)
 
     def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Prediction, Tensor]:
-        """(the prior's prediction, the clean prediction clipped and guided)."""
+        """Return (the prior's prediction, the clean prediction clipped and guided)."""
         network = problem.predict(x_t, t)
         x0 = problem.clip(network.x0, self.clamp)
         return network, problem.clip(problem.guided(x0, t), self.clamp)

@@ -84,7 +84,7 @@ class ReSampleRepository(Sampler):
         return self._in_states(problem, z_t)
 
     def _predict(self, problem: Problem, z_t: Tensor, t: Level) -> tuple[Tensor, Tensor]:
-        """(guided z0, gradient in z_t of the rows' residual norms), both detached."""
+        """Return (guided z0, gradient in z_t of the rows' residual norms), both detached."""
         with torch.enable_grad():
             z_t = z_t.detach().requires_grad_()
             z0 = problem.guided(problem.predict(z_t, t).x0, t)

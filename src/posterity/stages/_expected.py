@@ -29,7 +29,7 @@ def load(folder: Path, method: str) -> dict[Key, Expectation]:
 
 
 def save(folder: Path, method: str, learned: Known) -> None:
-    """Replaces the entries that were learned and keeps the others."""
+    """Replace the entries that were learned and keep the others."""
     entries = {**load(folder, method), **learned}
     ordered = sorted(entries, key=lambda k: (k.tier, k.prior, k.dim, k.task, k.settings))
     lines = ",\n".join(json.dumps(entries[key].plain(key), ensure_ascii=False) for key in ordered)

@@ -74,7 +74,7 @@ class Kept:
         return [case.certificate for case in self.cases.values() if case.failed]
 
     def write(self, path: Path) -> None:
-        """Writes the file, whole or not at all."""
+        """Write the file, whole or not at all."""
         store.write_bytes(path, self.text().encode())
 
     def text(self) -> str:

@@ -41,7 +41,7 @@ class Measured:
 def load(
     settings: Mapping[str, Any], items: Path, regions: Path, measurements: Path, weights: Path | None = None
 ) -> Measured:
-    """Reads the artifacts; ``settings`` holds ``prior``, resolved, and ``weights`` is the file of a network's.
+    """Read the artifacts; ``settings`` holds ``prior``, resolved, and ``weights`` is the file of a network's.
 
     All is in the prior's precision and on its device: float64 on the CPU for a closed form, a network's own
     on the GPU where there is one.

@@ -20,7 +20,7 @@ __all__ = ["draw", "grid", "nearest"]
 
 @torch.no_grad()
 def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
-    """Unconditional samples by DDIM with η = 0, (count, *signal)."""
+    """Return unconditional samples by DDIM with η = 0, (count, *signal)."""
     x = Noise(seed, ["sheet"] * count, range(count), prior.dtype, prior.device).normal("start", 0, prior.state_shape)
     for t, s in pairwise([*prior.schedule.grid(steps, "spaced"), CLEAN]):
         x0 = prior.predict(x, t).x0

@@ -35,7 +35,7 @@ _LOOK = 1.0
 
 
 def subjects(settings: Mapping[str, Any]) -> list[Subject]:
-    """The samplers that ``settings`` names."""
+    """Return the samplers that ``settings`` names."""
     return [subject(entry, settings["tier"], settings["dim"] is not None) for entry in settings["samplers"]]
 
 
@@ -85,7 +85,7 @@ def work(
 
 
 def survey(work: Sequence[Work], jobs: int) -> Iterator[Found]:
-    """Examines so many places at a time, each in a process of its own (1 is this one); yields what is finished."""
+    """Examine so many places at a time, each in a process of its own (1 is this one); yields what is finished."""
     memory.keep()
     if min(jobs, len(work)) <= 1:
         for one in work:
@@ -95,7 +95,7 @@ def survey(work: Sequence[Work], jobs: int) -> Iterator[Found]:
 
 
 def _together(work: Sequence[Work], jobs: int) -> Iterator[Found]:
-    """Examines several places at a time; when this process is interrupted the others end, too."""
+    """Examine several places at a time; when this process is interrupted the others end, too."""
     context = get_context("spawn")
     queue = context.Queue()
     with ProcessPoolExecutor(min(jobs, len(work)), context, _begin, (queue,)) as pool:
@@ -155,7 +155,7 @@ def _put_all(work: Work) -> None:
 
 
 def _examine(work: Work) -> Iterator[Found]:
-    """All samplers on one prior and task."""
+    """Return all samplers on one prior and task."""
     tier, dim = work.settings["tier"], work.settings["dim"]
     cases = [panel.case(*work.place, tier, seed=seed, dim=dim) for seed in work.seeds]
     for one in work.left:

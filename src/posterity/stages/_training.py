@@ -126,7 +126,7 @@ def settled(cls: type[Any], given: Mapping[str, Any]) -> Any:
 
 
 def resume(trainer: Learns, states: States) -> tuple[list[float], float]:
-    """(losses so far, seconds so far)."""
+    """Return (losses so far, seconds so far)."""
     found = states.last()
     if found is None:
         return [], 0.0

@@ -20,7 +20,7 @@ _RUN_TAKES = ("problem", "noise")
 
 
 def load(path: Path) -> type[Sampler] | Foreign:
-    """The one ``Sampler`` that the file defines, or its function ``restore(denoise, A, y, sigma_y, noise)``.
+    """Return the one ``Sampler`` that the file defines, or its function ``restore(denoise, A, y, sigma_y, noise)``.
 
     Raises:
         PosterityError: when there is no such file, when it does not run, or when it holds not exactly one sampler.
@@ -62,7 +62,7 @@ def foreign(function: FunctionType, called: str) -> Foreign:
 
 
 def where(error: BaseException, path: Path) -> str:
-    """An error of a person's code in one line, with the last line of their file that it passed."""
+    """Return an error of a person's code in one line, with the last line of their file that it passed."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path.resolve()]
     at = f", line {frames[-1].lineno}" if frames else ""
     return f"{path}{at}: {type(error).__name__}: {' '.join(str(error).split())}"

@@ -23,7 +23,7 @@ _TEXTS: dict[str, Callable[[bytes, str], Iterator[Named]]] = {".csv": from_csv, 
 
 
 def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], output: Path) -> None:
-    """Writes the artifact "tables"; whose answers are set aside is logged, and among what the file says of itself.
+    """Write the artifact "tables"; whose answers are set aside is logged, and among what the file says of itself.
 
     Arguments:
         settings: ``seed`` and ``replicates`` of the bootstrap; ``partial`` (false) analyses participants who did not

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(settings: dict[str, Any], *, source: Path, output: Path) -> None:
-    """Writes safetensors in single precision and card.json beside them.
+    """Write safetensors in single precision and card.json beside them.
 
     A conversion of the same file with the same settings that is there already is left alone.
 

@@ -21,7 +21,7 @@ __all__ = ["measure", "rehearse", "run"]
 
 
 def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -> None:
-    """Writes the artifact "measurements".
+    """Write the artifact "measurements".
 
     Every random part is drawn from (seed, dataset, item, task), so a measurement does not depend on
     which others are made beside it.
@@ -118,14 +118,14 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
 
 
 def _white(inside: Any) -> Tensor:
-    """A mask (H, W) as the image (1, H, W) that is kept of it."""
+    """Return a mask (H, W) as the image (1, H, W) that is kept of it."""
     import torch
 
     return torch.from_numpy(inside)[None].double() * 2 - 1
 
 
 def _applied(operator: Operator, x: Tensor, what: str) -> Tensor:
-    """A(x), which must be finite."""
+    """Return A(x), which must be finite."""
     y = operator(x)
     if not bool(y.isfinite().all()):
         raise PosterityError(f"{what}: the measurement is not finite; the operator's settings are too extreme")
@@ -133,7 +133,7 @@ def _applied(operator: Operator, x: Tensor, what: str) -> Tensor:
 
 
 def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
-    """The first ``items`` of the test split in an order that the seed shuffles."""
+    """Return the first ``items`` of the test split in an order that the seed shuffles."""
     from posterity.diffusion.noise import generator
 
     test = sorted(r["item"] for r in every if r["split"] == "test")

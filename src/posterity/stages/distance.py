@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(settings: Mapping[str, Any], *, output: Path) -> None:
-    """Writes the artifact "distances".
+    """Write the artifact "distances".
 
     ``settings`` holds prior, dim, name, runs (a list of {method, settings}), first and instances (which
     ones), samples, directions and seed.

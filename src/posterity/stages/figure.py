@@ -12,7 +12,7 @@ __all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
-    """Writes ``output`` (.svg), the same as .png, and .csv; ``inputs`` are artifacts of any kind.
+    """Write ``output`` (.svg), the same as .png, and .csv; ``inputs`` are artifacts of any kind.
 
     ``settings`` holds experiment and figure, and may restrict dataset, task, prior, sampler and the
     number of items; what is left out is the first that has what the figure needs.

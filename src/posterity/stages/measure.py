@@ -30,7 +30,7 @@ def run(
     settings: dict[str, Any], *, samples: Path, measurements: Path, subsets: Path | None, posterior: Path | None,
     reference: Path | None, assets: Path, output: Path,
 ) -> None:  # fmt: skip
-    """Writes the artifact "metrics"; ``reference`` holds the exact sampler's pools.
+    """Write the artifact "metrics"; ``reference`` holds the exact sampler's pools.
 
     Distances to the exact posterior are of the first ``count`` samples, so that samplers with pools of
     different sizes can be compared.

@@ -21,7 +21,7 @@ _LEAST = 1e-4
 
 
 def run(settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path) -> None:
-    """Writes the artifact "posterior", every mode with probability over 1e-4."""
+    """Write the artifact "posterior", every mode with probability over 1e-4."""
     from posterity.priors.base import NoClosedForm
     from posterity.stages._problem import load
 

@@ -15,7 +15,7 @@ __all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
-    """Writes the artifacts "items" and, beside it, "regions" (none: no rows), sheet.png and LICENSE.txt.
+    """Write the artifacts "items" and, beside it, "regions" (none: no rows), sheet.png and LICENSE.txt.
 
     Arguments:
         settings: ``dataset``, ``kind`` (a file of :mod:`posterity.datasets`), ``select``, ``size`` in pixels or

@@ -11,7 +11,7 @@ __all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
-    """Writes ``output`` (.html).
+    """Write ``output`` (.html).
 
     ``settings`` holds title and experiments, and may hold about ({experiment: {title, about, configuration}}) and
     explorers (names); ``inputs`` are tables, figures (SVG or PNG), metrics, questions and licence texts.

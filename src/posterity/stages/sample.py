@@ -36,7 +36,7 @@ def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
     weights: Path | None = None, severity: Path | None = None, batch: int = 128, gpus: int = 1,
 ) -> None:  # fmt: skip
-    """Writes the artifact "samples"; of a restorer without weights, no rows and the reason.
+    """Write the artifact "samples"; of a restorer without weights, no rows and the reason.
 
     Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
     number of rows at a time; the samples do not depend on it (a network's, up to rounding). All samples
@@ -125,7 +125,7 @@ def _draw(
 
 
 def _starts(measured: Measured, sampler: Sampler) -> list[int | None]:
-    """The start index of each item; None where all are begun at the beginning."""
+    """Return the start index of each item; None where all are begun at the beginning."""
     import torch
 
     from posterity.samplers.base import Problem
@@ -161,7 +161,7 @@ def built_sampler(settings: Mapping[str, Any]) -> Sampler:
 def _fitting(
     settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler
 ) -> dict[str, list[dict[str, Any]]] | None:
-    """{item: its rows}; None when the memory is too small for all of them at once."""
+    """Return {item: its rows}; None when the memory is too small for all of them at once."""
     import torch
 
     try:
@@ -171,7 +171,7 @@ def _fitting(
 
 
 def _smaller(settings: dict[str, Any], chosen: list[int]) -> int:
-    """The next number of items to try."""
+    """Return the next number of items to try."""
     import torch
 
     if len(chosen) == 1:
@@ -190,7 +190,7 @@ def _restore(
     chosen: list[int],
     sampler: Sampler,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Samples the items ``chosen`` in one batch: {item: its rows}."""
+    """Sample the items ``chosen`` in one batch: {item: its rows}."""
     from posterity import pool
     from posterity.jobs.progress import steps
     from posterity.priors.base import NoClosedForm
@@ -228,7 +228,7 @@ def _finite(values: Tensor) -> list[float | None]:
 
 
 def _agreement(operator: Any, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(LR-PSNR in dB, RMS residual in the units of x) over the measured entries, before quantisation."""
+    """Return (LR-PSNR in dB, RMS residual in the units of x) over the measured entries, before quantisation."""
     from posterity.metrics.lr_psnr import lr_psnr
 
     seen, ax = operator.where_measured(y), operator(x)

@@ -38,7 +38,7 @@ def run(
     output: Path,
     items: Path | None = None,
 ) -> None:
-    """Writes the artifact "subsets"; ``items`` is needed for the features "attributes" only."""
+    """Write the artifact "subsets"; ``items`` is needed for the features "attributes" only."""
     count, kind = int(settings["count"]), settings.get("features", "vgg")
     features.REGISTRY.known(kind)
     rules = {name: _rule(name, chosen, kind) for name, chosen in settings["subsets"].items()}

@@ -27,7 +27,7 @@ def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
     weights: Path | None = None, encoder: Path | None = None,
 ) -> None:  # fmt: skip
-    """Writes the artifact "severity"; the true error of an estimate is there where the truth is known.
+    """Write the artifact "severity"; the true error of an estimate is there where the truth is known.
 
     Arguments:
         settings: resolved.

@@ -21,7 +21,7 @@ _RUN = ("dataset", "task", "prior", "sampler")
 
 
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path, assets: Path = Path("data/assets")) -> None:
-    """Writes the artifact "questions", and beside it index.html, README.txt, schema.json and simulated.parquet.
+    """Write the artifact "questions", and beside it index.html, README.txt, schema.json and simulated.parquet.
 
     Arguments:
         settings: ``posterity.study.design.Design``.

@@ -12,7 +12,7 @@ __all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
-    """Writes the artifact "tables"; ``inputs`` are artifacts of any kind.
+    """Write the artifact "tables"; ``inputs`` are artifacts of any kind.
 
     ``settings`` holds experiment and table, and may restrict dataset, task, prior and sampler.
     """

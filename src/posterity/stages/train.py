@@ -40,7 +40,7 @@ _ALONE = "held-out items, of the Gaussian alone"
 def run(
     settings: dict[str, Any], *, inputs: Sequence[Path], output: Path, every: float = 60.0, sheets: float = 900.0
 ) -> None:
-    """Writes safetensors in half precision and, beside them, card.json, samples.png, nearest.png and log.csv.
+    """Write safetensors in half precision and, beside them, card.json, samples.png, nearest.png and log.csv.
 
     The state of training is kept in a hidden folder beside ``output`` until it is done; the result does
     not depend on where it was stopped. Finished weights of the same settings and data are left alone.
@@ -140,7 +140,7 @@ def _told(how: Training) -> dict[str, Any]:
 
 
 def _trainer(how: Training, data: _Data) -> Trainer:
-    """A fresh one, on the GPU where there is one."""
+    """Return a fresh one, on the GPU where there is one."""
     import torch
 
     from posterity.jobs import devices
@@ -177,7 +177,7 @@ def _fitting(how: Training, data: _Data) -> dict[str, Any]:
 
 
 def _resume(trainer: Trainer, states: States) -> tuple[list[float], float]:
-    """(losses so far, seconds so far)."""
+    """Return (losses so far, seconds so far)."""
     found = states.last()
     if found is None:
         return [], 0.0

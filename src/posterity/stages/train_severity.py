@@ -27,7 +27,7 @@ _VERSION = 1
 
 
 def run(settings: dict[str, Any], *, inputs: Sequence[Path], output: Path, every: float = 60.0) -> None:
-    """Writes safetensors in half precision and, beside them, card.json and log.csv.
+    """Write safetensors in half precision and, beside them, card.json and log.csv.
 
     The state of training is kept in a hidden folder beside ``output`` until it is done; the result does not depend on
     where it was stopped. Finished weights of the same settings and data are left alone.

@@ -34,7 +34,7 @@ def run(
     jobs: int = 1,
     line: Callable[[Certificate], str] | None = None,
 ) -> tuple[list[Certificate], list[Certificate]]:
-    """Writes certificates.parquet and .json, junit.xml, badge.json, badge.svg and the figure into ``output``.
+    """Write certificates.parquet and .json, junit.xml, badge.json, badge.svg and the figure into ``output``.
 
     ``settings`` holds samplers (a list of {method or file, settings}), priors, tasks, dim (or null, or
     that of a toy problem, which has a task of its own), tier and seed. ``expectations`` is the folder with

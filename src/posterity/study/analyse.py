@@ -101,7 +101,7 @@ def _compared(question: Mapping[str, Any]) -> tuple[str, str, str, str | None]:
 
 
 def _experiment(questions: Sequence[Mapping[str, Any]]) -> str | None:
-    """The experiment that the questions belong to."""
+    """Return the experiment that the questions belong to."""
     return next((q["experiment"] for q in questions), None)
 
 

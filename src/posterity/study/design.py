@@ -116,7 +116,7 @@ class Design(BaseModel):
 
 
 def parse(settings: Mapping[str, Any]) -> Design:
-    """The validated settings; every mistake in one message."""
+    """Return the validated settings; every mistake in one message."""
     try:
         return Design.model_validate(settings)
     except ValidationError as error:
@@ -197,7 +197,7 @@ def _members(c: Comparison, name: str, key: Key, item: str, pools: Pools, chosen
 
 
 def _target(key: Key, item: str, pools: Pools, chosen: Chosen) -> int:
-    """The last sample of the pool that none of its subsets shows (paper: a 101st draw)."""
+    """Return the last sample of the pool that none of its subsets shows (paper: a 101st draw)."""
     shown = {s for members in chosen[key].values() for s in members.get(item, [])}
     free = [s for s in pools[key][item] if s not in shown]
     if not free:
@@ -212,7 +212,7 @@ def about(row: Mapping[str, Any]) -> str:
 
 
 def limit(about_questions: Mapping[str, Any]) -> int:
-    """The most questions that one participant is asked, by what questions.parquet says of itself."""
+    """Return the most questions that one participant is asked, by what questions.parquet says of itself."""
     default = Design.model_fields["questions"].default
     return int(about_questions.get("origin", {}).get("settings", {}).get("questions", default))
 
@@ -223,7 +223,7 @@ def asked_of_each(rows: Iterable[Mapping[str, Any]], limit: int) -> int:
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Names this set of questions, whatever their order: the version of the design that the page saves with answers."""
+    """Name this set of questions, whatever their order: the version of the design that the page saves with answers."""
     return hashlib.sha256("\n".join(sorted(r["question"] for r in rows)).encode()).hexdigest()[:12]
 
 
@@ -241,7 +241,7 @@ def images(row: Mapping[str, Any], pools: Pools) -> tuple[list[bytes], list[byte
 
 
 def _identity(row: Mapping[str, Any], pools: Pools) -> str:
-    """A name that says nothing about the sides, and changes with whatever a participant would see."""
+    """Return a name that says nothing about the sides, and changes with whatever a participant would see."""
     left, right, target = images(row, pools)
     seen = hashlib.sha256(repr([sorted(row.items(), key=str), left, right, target]).encode())
     return "q" + seen.hexdigest()[:12]

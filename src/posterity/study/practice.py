@@ -27,7 +27,7 @@ class Practice(NamedTuple):
 
 
 def practice(experiment: str, study: str, count: int) -> list[Practice]:
-    """The two practice questions of a study; ``approach`` of a row is the right answer."""
+    """Return the two practice questions of a study; ``approach`` of a row is the right answer."""
     base = {"experiment": experiment, "study": study, "practice": True}
     out = []
     for number in (1, 2):
@@ -65,7 +65,7 @@ _PARTS = {"paired_diversity": _diversity, "coverage": _coverage, "paired_quality
 
 
 def face(skin: int, mouth: int, spoiled: bool = False) -> bytes:
-    """A drawn face as PNG, 128×128 RGB."""
+    """Return a drawn face as PNG, 128×128 RGB."""
     from PIL import Image, ImageDraw
 
     n = _SIDE * _FINE

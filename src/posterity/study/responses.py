@@ -53,12 +53,12 @@ def person(participant: str) -> str:
 
 
 def listed(lines: Sequence[str], what: str) -> list[str]:
-    """The first five lines, and how many more there are."""
+    """Return the first five lines, and how many more there are."""
     return [*lines[:_SHOWN], *([f"… and {len(lines) - _SHOWN} more {what}"] if len(lines) > _SHOWN else [])]
 
 
 def from_page(content: bytes, name: str) -> Iterator[Named]:
-    """The answers in a file that the page saved."""
+    """Return the answers in a file that the page saved."""
     expected = "expected the file that the study page saved"
     try:
         saved = json_reader.parse(content, name)
@@ -143,7 +143,7 @@ class _Mistakes:
         self._found[file, kind] = [f"{file}{line}: participant {row.get('participant')!r:.70}: {text}", 0]
 
     def tell(self) -> None:
-        """Raises PosterityError if there are any."""
+        """Raise PosterityError if there are any."""
         lines = [text + (f" (and {more} more like it)" if more else "") for text, more in self._found.values()]
         if lines:
             raise PosterityError("\n".join(listed(lines, "mistakes")))
@@ -156,7 +156,7 @@ def _twice(row: Mapping[str, Any], first: str, name: str, file: str) -> str:
 
 
 def _mistake(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], version: str) -> tuple[str, str] | None:
-    """(kind, what is wrong with a response)."""
+    """Return (kind, what is wrong with a response)."""
     who, name, answer = row.get("participant"), row.get("question"), row.get("answer")
     if None in (who, name, answer) or "" in (who, name, answer):
         missing = [f for f in ("participant", "question", "answer") if row.get(f) in (None, "")]

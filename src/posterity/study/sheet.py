@@ -22,7 +22,7 @@ _WHOLE = re.compile(r"\d{1,15}(?:\.0*)?")
 
 
 def from_csv(content: bytes, name: str) -> Iterator[Named]:
-    """The answers in a file of comma-, semicolon- or tab-separated values.
+    """Return the answers in a file of comma-, semicolon- or tab-separated values.
 
     A column that is left out, and a cell that is empty, says nothing. Case does not matter in names of columns and in
     answers.

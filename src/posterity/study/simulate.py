@@ -41,7 +41,7 @@ def respond(
     questions: Sequence[Mapping[str, Any]], pools: Pools, participants: int, seed: int, noise: float = 0.1,
     pairs: Pairs = pixels,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Rows of the artifact "responses": every participant answers every question.
+    """Return rows of the artifact "responses": every participant answers every question.
 
     Paired diversity: the larger mean pairwise distance. Coverage: the shown image nearest to the target lies within
     the 10th percentile of the pool's pairwise distances. Paired quality: the image nearer to the rest of its pool.

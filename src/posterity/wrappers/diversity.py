@@ -92,7 +92,7 @@ def _nearest(x0: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=16)
 def _groups(items: tuple[int, ...], device: torch.device) -> list[Tensor]:
-    """Rows of the items that have several, long (items, samples) for every number of samples.
+    """Return rows of the items that have several, long (items, samples) for every number of samples.
 
     Kept, since a run asks at every step, and a GPU would have to wait for each answer.
     """

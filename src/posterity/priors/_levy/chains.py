@@ -110,7 +110,7 @@ class Chains:
         return self.split(self._u.cumsum(0))
 
     def block(self) -> Iterator[Sweep]:
-        """The next ``BLOCK`` sweeps."""
+        """Return the next ``BLOCK`` sweeps."""
         size = (BLOCK, self._size, self.count)
         drawn = [(self.increments.randomness(rng, size), rng.standard_normal(size)) for rng in self.streams]
         shape = (BLOCK, self._size, len(self) * self.count)
@@ -153,5 +153,5 @@ def batches(blocks: Array) -> Array:
 
 
 def with_error(batches: Array) -> tuple[Array, Array]:
-    """Mean and its standard error, over the last axis."""
+    """Return mean and its standard error, over the last axis."""
     return batches.mean(-1), batches.std(-1, ddof=1) / np.sqrt(batches.shape[-1])

@@ -29,7 +29,7 @@ class Dense:
         self._pull = torch.from_numpy(np.einsum("mn,mN->Nn", self._h, y / sigma_y))
 
     def columns(self, index: NDArray[np.intp]) -> Dense:
-        """The model of these columns (which may repeat)."""
+        """Return the model of these columns (which may repeat)."""
         return type(self)(self.matrix, self.y[:, index], self.sigma_y)
 
     def _factor(self, q: Array) -> tuple[Tensor, Tensor]:
@@ -54,7 +54,7 @@ class Dense:
         return np.moveaxis(u.cumsum(1).cumsum(2).numpy(), 0, 2)
 
     def flip(self, present: NDArray[np.bool_], w: Array, log_odds: float, uniform: Array) -> tuple[Array, Array]:
-        """One decision a jump, with u integrated out, in one order for all chains.
+        """Return one decision per jump, with u integrated out, in one order for all chains.
 
         ``gram`` = HᵀB⁻¹H and ``pull`` = HᵀB⁻¹y, with B the covariance of y, hold all that a decision
         asks for, and only a decision that changes something changes them, by a rank-one update.

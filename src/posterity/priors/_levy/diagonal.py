@@ -29,7 +29,7 @@ class Diagonal:
         self._seen = np.isfinite(noise).tolist()
 
     def columns(self, index: NDArray[np.intp]) -> Diagonal:
-        """The model of these columns (which may repeat)."""
+        """Return the model of these columns (which may repeat)."""
         return type(self)(self.y[:, index], self.noise)
 
     def _filter(self, q: Array) -> tuple[Array, Array, Array, Array]:
@@ -94,7 +94,7 @@ class Diagonal:
         return out
 
     def flip(self, present: NDArray[np.bool_], w: Array, log_odds: float, uniform: Array) -> tuple[Array, Array]:
-        """One decision a jump, front to back, with u integrated out.
+        """Return one decision per jump, front to back, with u integrated out.
 
         What lies behind a jump is a message built beforehand with the old indicators, what lies before
         it the filter with the new ones, so that a sweep of decisions costs as much as a filter.

@@ -58,7 +58,7 @@ class Estimate:
 def estimate(
     increments: Increments, model: Diagonal | Dense, streams: Sequence[np.random.Generator], length: Length
 ) -> tuple[Estimate, int]:
-    """Runs until the error is below tolerance · posterior sd in every coordinate and the chains agree.
+    """Run until the error is below tolerance · posterior sd in every coordinate and the chains agree.
 
     Arguments:
         model: with B columns.
@@ -102,7 +102,7 @@ class _Traces:
                 self.outer += np.einsum("ibc,jbc->ijb", d, d)
 
     def _features(self, sweep: Sweep, centre: Array) -> Array:
-        """(5n + 4, N): E[x | q, y]² and itself, P(u = 0); x, Σ|u|, log-density, and their squares."""
+        """Return (5n + 4, N): E[x | q, y]² and itself, P(u = 0); x, Σ|u|, log-density, and their squares."""
         scalars = np.stack([np.abs(sweep.u).sum(0), self.chains.increments.log_density(sweep.u).sum(0)])
         traced = np.concatenate([sweep.u.cumsum(0) - centre, scalars])
         zero = np.zeros_like(centre) if sweep.present is None else 1 - sweep.present
@@ -143,7 +143,7 @@ class _Traces:
 
 
 def _run(chains: Chains, length: Length) -> list[Estimate]:
-    """One estimate a row."""
+    """Return one estimate per row."""
     chains.skip(length.burn_in)
     traces, left, done = _Traces(chains), np.arange(len(chains)), 0
     out: dict[int, Estimate] = {}

@@ -40,7 +40,7 @@ class Increments(ABC):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
-        """Independent increments."""
+        """Return independent increments."""
 
     @abstractmethod
     def start(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
@@ -52,7 +52,7 @@ class Increments(ABC):
 
     @abstractmethod
     def variances(self, u: Array, randomness: Array, model: Model) -> tuple[Array, Array | None]:
-        """(q given u, P(u ≠ 0 | all but u) where increments can be 0), (n, N) each."""
+        """Return (q given u, P(u ≠ 0 | all but u) where increments can be 0), (n, N) each."""
 
     @abstractmethod
     def log_density(self, u: Array) -> Array:

@@ -97,7 +97,7 @@ class LevyPosterior(ExactPosterior):
         return torch.from_numpy(self.estimate.covariance)
 
     def sample(self, noise: Noise) -> Tensor:
-        """One draw a row.
+        """Return one draw per row.
 
         The samples of an item with one measurement are states of 16 long chains on the item's own
         stream, 20 to 40 sweeps apart, sample s the (s // 16)-th of chain s % 16: what a sample is depends
@@ -137,7 +137,7 @@ class LevyPosterior(ExactPosterior):
 
 
 def _model(matrix: Array, y: Array, sigma_y: float, increments: Increments) -> Diagonal | Dense:
-    """The cheaper one of those that fit; y is (B, m)."""
+    """Return the cheaper one of those that fit; y is (B, m)."""
     noiseless = f"a Lévy process has no posterior by Gibbs sampling for σ_y = {sigma_y!r}"
     if sigma_y == 0 and isinstance(increments, BernoulliLaplace):
         raise NoClosedForm(f"{noiseless} when its increments can be 0")

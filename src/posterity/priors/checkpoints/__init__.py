@@ -23,7 +23,7 @@ FAMILIES: dict[str, type[Adm] | type[Ddpm] | type[Edm] | type[Hub]] = {"adm": Ad
 
 
 def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(weights under the names of ``UNet2DModel``, float32; what they are, for a card).
+    """Return (weights under the names of ``UNet2DModel``, float32; what they are, for a card).
 
     Arguments:
         family: a key of ``FAMILIES``.

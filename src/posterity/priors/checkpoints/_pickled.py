@@ -64,7 +64,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The state dict of the averaged network in ``path``."""
+    """Return the state dict of the averaged network in ``path``."""
     try:
         with path.open("rb") as file:
             content = _Unpickler(file).load()
@@ -79,7 +79,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _tensors(module: Any, prefix: str) -> Any:
-    """(name, tensor) of everything that belongs to the module."""
+    """Return (name, tensor) of everything that belongs to the module."""
     own = vars(module)
     for part in ("_parameters", "_buffers"):
         for name, value in own.get(part, {}).items():

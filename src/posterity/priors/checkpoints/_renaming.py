@@ -19,7 +19,7 @@ class Renaming:
         self.out: dict[str, Tensor] = {}
 
     def take(self, key: str) -> Tensor:
-        """The tensor ``key``, which nothing else may take."""
+        """Return the tensor ``key``, which nothing else may take."""
         try:
             return self._left.pop(key)
         except KeyError:

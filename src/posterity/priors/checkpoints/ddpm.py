@@ -66,7 +66,7 @@ class Ddpm:
         }
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-        """The names of Ho-style code → those of ``UNet2DModel``; its up blocks are numbered by resolution."""
+        """Return the names of Ho-style code → those of ``UNet2DModel``; its up blocks are numbered by resolution."""
         r = Renaming(state, name)
         r.move({"temb.dense.0": "time_embedding.linear_1", "temb.dense.1": "time_embedding.linear_2",
                 "conv_in": "conv_in", "norm_out": "conv_norm_out", "conv_out": "conv_out"})  # fmt: skip

@@ -52,7 +52,7 @@ class Edm:
         return same.card() | {"prediction": "edm", "sigma_data": 0.5, "label_factor": 0.25}
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-        """The names of EDM's DhariwalUNet → those of ``UNet2DModel``; EDMPrecond's ``model.`` is taken off."""
+        """Return the names of EDM's DhariwalUNet → those of ``UNet2DModel``; EDMPrecond's ``model.`` is taken off."""
         bare = {key.removeprefix("model."): value for key, value in state.items()}
         # constants of its resampling convolutions, all of them the mean of 2x2 pixels
         r = Renaming({k: v for k, v in bare.items() if not k.endswith("resample_filter")}, name)

@@ -56,7 +56,7 @@ class Beginning:
 
     @staticmethod
     def _code(problem: Problem) -> Tensor:
-        """The state of what y shows, (I, *state): of A⁺y, or grey where A has no pseudo-inverse."""
+        """Return the state of what y shows, (I, *state): of A⁺y, or grey where A has no pseudo-inverse."""
         operator = problem.signal_operator
         if "pinv" in operator.has:
             return problem.encode(operator.pinv(problem.y))

@@ -203,7 +203,7 @@ class Published:
         return self.factor * loss - (entropy if self.entropic else 0)
 
     def _one(self, problem: Problem, tau2: Tensor, z: Tensor, xi: Tensor, t: Level, s: Level) -> Tensor:
-        """The KL at one pair of times, the mean over entries, (I,)."""
+        """Return the KL at one pair of times, the mean over entries, (I,)."""
         to_t = self._kernel(t, tau2)
         z_t = to_t.a * z + to_t.b2.sqrt() * xi
         kept = t.alpha_bar / self.top.alpha_bar
