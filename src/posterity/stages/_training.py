@@ -1,4 +1,4 @@
-"""What the stages that train share: images to train on, and a loop that continues where it was stopped."""
+"""What the stages that train share: signals to train on, and a loop that continues where it was stopped."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Learns(Protocol):
 
 
 class Data:
-    """Images (N, C, H, W) to train on with their weights, those held out, and what they are."""
+    """Signals (N, *signal) of one kind to train on with their weights, those held out, and what they are."""
 
     def __init__(self, settings: Mapping[str, Any], inputs: Sequence[Path]) -> None:
         import torch
@@ -61,6 +61,7 @@ class Data:
         seen, unseen, weights, self.about = [], [], [], []
         for name, weight in settings["datasets"].items():
             content = hashlib.sha256()
+            self.kind = signals.kind_of(found[name][0]["signal"])
             pictures, kept = [], []
             for row in found[name]:
                 content.update(row["item"].encode() + _bytes(row["signal"]))
@@ -77,18 +78,19 @@ class Data:
                                "split": settings["split"], "weight": weight})  # fmt: skip
         shapes = {tuple(part.shape[1:]) for part in seen}
         if len(shapes) > 1:
-            raise PosterityError(f"the datasets have images of different shapes: {', '.join(map(str, sorted(shapes)))}")
+            told = ", ".join(map(str, sorted(shapes)))
+            raise PosterityError(f"the datasets have {self.kind.noun}s of different shapes: {told}")
         self.seen, self.unseen, self.weights = torch.cat(seen), torch.cat(unseen), torch.cat(weights)
         self._split = settings["split"]
         self._rows = {name: (torch.stack(images), splits) for name, (images, splits) in every.items()}
 
     def of(self, dataset: str, split: str) -> Tensor:
-        """Return the images of one data set and split ("all": of each) in the order of its items."""
+        """Return the signals of one data set and split ("all": of each) in the order of its items."""
         images, splits = self._rows[dataset]
         return images[[split in ("all", own) for own in splits]]
 
     def unseen_of(self, dataset: str) -> Tensor:
-        """Return the images of one data set that are not trained on."""
+        """Return the signals of one data set that are not trained on."""
         images, splits = self._rows[dataset]
         return images[[self._split not in ("all", own) for own in splits]]
 
@@ -102,7 +104,7 @@ def _bytes(signal: Mapping[str, Any]) -> bytes:
 
 
 def finished(output: Path, digest: str) -> bool:
-    """Return whether the weights are there and their card tells this digest."""
+    """Return True if the weights are there and their card tells this digest."""
     try:
         return output.is_file() and json_reader.read(output.with_name("card.json")).get("digest") == digest
     except (PosterityError, AttributeError):
@@ -139,7 +141,19 @@ def advance(
     name: str, trainer: Learns, states: States, folder: Path, losses: list[float], before: float, every: float,
     show: Callable[[], object] | None = None, shown_every: float = 900.0,
 ) -> float:  # fmt: skip
-    """Trains to the end, saving the state now and then and when it is asked to end; the seconds that it took."""
+    """Train to the end and return the seconds that it took; save the state now and then, and when asked to end.
+
+    Arguments:
+        name: for the progress bar.
+        losses: those of the steps so far; the new ones are added.
+        before: seconds that earlier processes took.
+        every: seconds between two saved states.
+        show: called every ``shown_every`` seconds.
+
+    Raises:
+        Again: when asked to end.
+        PosterityError: when the loss is no longer finite.
+    """
     import torch
     from tqdm import tqdm
 
