@@ -94,7 +94,7 @@ def test_everything_is_written_and_read_again(tmp_path):
     assert Image.open(tmp_path / "cost_error.png").text["Title"] == "Error against cost"
     assert {p.name for p in tmp_path.iterdir()} == {
         "certificates.parquet", "certificates.json", "junit.xml", "badge.json", "badge.svg", "cost_error.svg",
-        "cost_error.png",
+        "cost_error.png", "certificate_matrix.svg", "certificate_matrix.png",
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from posterity.errors import PosterityError
 from posterity.figures import _plane, _study, gallery, style
 from posterity.stages import figure
 
-ELSEWHERE = ("restorations", "priors")
+ELSEWHERE = ("restorations", "priors", "ecg_sheet")
 """They need other artifacts and have test files of their own."""
 
 
@@ -108,7 +108,7 @@ def test_simulated_answers_are_labelled(everything, experiment, tmp_path):
         people, "responses", [r | {"simulated": False, "participant": "p" + r["participant"]} for r in rows], {}
     )
     figure.run({"experiment": "e", "figure": "study_subsets"}, inputs=[*everything, people], output=out)
-    assert "simulated" not in out.read_text(), "people's answers go before simulated ones"
+    assert "simulated respondent" not in out.read_text(), "people's answers go before simulated ones"
 
 
 @pytest.mark.parametrize(("runs", "columns"), [(["sr4"], 1), (["sr4", "sr8"], 2), (["inpaint_face"] * 4, 2)])
@@ -154,7 +154,7 @@ def test_what_is_missing_is_named_in_one_line(experiment, tmp_path):
     assert "needs measurements" in message("guidance_gallery", samples)
     assert "with sampler exact" in message("guidance_gallery", samples, sampler="exact")
     assert "needs subsets" in message("subsets_gallery", samples)
-    assert "choose one of teaser" in message("nope", samples)
+    assert "choose one of answers" in message("nope", samples)
     assert "not an artifact" in message("plane_rules", [_stray(tmp_path)])
 
 

@@ -99,7 +99,7 @@ def test_a_posterior_of_another_task(made):
     [
         ({"dataset": "e"}, "items.parquet is of dataset 'd', but --settings say dataset 'e'"),
         ({"items": 3}, "items: 3 is more than the 2 test items of d"),
-        ({"task": DEGRADE["task"] | {"operator": "inpant"}}, "operator 'inpant' does not exist; choose one of inpaint"),
+        ({"task": DEGRADE["task"] | {"operator": "inpant"}}, "operator 'inpant' does not exist; choose one of blur"),
         ({"task": DEGRADE["task"] | {"factor": 3}}, "factor 3 must divide the sides"),
     ],
 )

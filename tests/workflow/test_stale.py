@@ -155,7 +155,9 @@ def test_inputs_that_are_replaced_under_their_old_times_are_seen(results):
     assert f"  input {measurements} has changed" in posterity("why", SAMPLES)
     replace(METRICS, "metrics")
     # of a page that is made by hand, of what does not fit together
-    facts = dict(page.gather("t", ["tiny"], [Path(METRICS), Path("results/tables/tiny/cost.parquet")]).facts)
+    settings = {"title": "t", "experiments": ["tiny"]}
+    inputs = [Path(METRICS), Path("results/tables/tiny/cost.parquet")]
+    facts = dict(page.gather(settings, inputs, Path("results/report/index.html")).facts)
     assert METRICS in facts["out of date"] and "results/tables/tiny/cost.parquet (made from" in facts["out of date"]
 
 

@@ -256,6 +256,8 @@ def _kinds(
             own = value if key in shape.get("properties", {}) else {k: v for k, v in value.items() if k != key}
             if check(own, shape, path, problems):
                 out[name] = defaults(shape) | dict(value)
+        if name not in out:
+            problems.faulty(part, name)
 
 
 def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: Problems) -> None:
@@ -293,8 +295,11 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
     study = experiment.get("study", {})
     if not (study.get("responses") or study.get("simulate")):
         asked = experiment.get("figures", []) if experiment.get("figures") != "all" else ANSWERED
-        for figure in (f for f in ANSWERED if f in asked):
-            problems.add(f"{path}.figures", figure, "is drawn of answers; give `study.responses` or `study.simulate`")
+        if drawn := [f for f in ANSWERED if f in asked]:
+            told = "drawn of answers; give `study.responses` or `study.simulate`"
+            problems.say(
+                f"{path}.figures = {', '.join(map(repr, drawn))}", f"{'is' if len(drawn) == 1 else 'are'} {told}"
+            )
     for at, section in c.toys(name):
         toys.check(at, section, problems)
     if "study" in experiment:
@@ -325,7 +330,9 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
     _brought(c, f"{path}.prior", run["prior"], given, f"priors.{run['prior']}.checkpoint", problems)
     size = c.datasets.get(run["dataset"], {}).get("size")
     about = prior.get("train", {}).get("settings", {})
-    crop = about.get("crop") if isinstance(about, Mapping) and type(about.get("crop")) is int else None
+    crop = about.get("crop") if isinstance(about, Mapping) else about
+    if crop is not None and type(crop) is not int:  # has a line already
+        return
     for name in prior.get("train", {}).get("datasets", {}):
         trained = crop or c.datasets.get(name, {}).get("size")
         if name in c.datasets and size not in (None, trained):

@@ -25,6 +25,7 @@ class Problems:
         self._lines: dict[str, list[str]] = {}
         self._unknown: dict[tuple[str, str], tuple[str, list[str]]] = {}
         self._unread: set[str] = set()
+        self._faulty: set[tuple[str, str]] = set()
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -39,13 +40,17 @@ class Problems:
 
     def unread(self, part: str) -> None:
         """Say that a file of ``part`` (datasets, …) has a line already: what it defines is not told to be unknown."""
-        self._unread.add(f"{part[:-3]}y" if part.endswith("ies") else part.removesuffix("s"))
+        self._unread.add(_noun(part))
+
+    def faulty(self, part: str, name: str) -> None:
+        """Say that the definition of ``name`` has a line already: who uses it is not told that it is unknown."""
+        self._faulty.add((_noun(part), name))
 
     def known(self, path: str, value: Any, valid: Collection[str], noun: str) -> bool:
         """Return True if ``value`` is valid; otherwise add a line, a single one for all places with this value."""
         if isinstance(value, str) and value in valid:  # a list is no name, and no set could be asked for it
             return True
-        if noun in self._unread:
+        if noun in self._unread or (isinstance(value, str) and (noun, value) in self._faulty):
             return False
         said = f"unknown {noun}{meant(value, valid)} (valid: {', '.join(valid) or 'none is defined'})"
         first, others = self._unknown.setdefault((_short(value), said), (path, []))
@@ -60,6 +65,11 @@ class Problems:
         """Raise when there was any mistake."""
         if self._lines:
             raise ConfigurationError([line + _also(others) for line, others in self._lines.items()])
+
+
+def _noun(part: str) -> str:
+    """Return the word for one thing of a part of the configuration: severity of severities."""
+    return f"{part[:-3]}y" if part.endswith("ies") else part.removesuffix("s")
 
 
 def _line(where: str, message: str) -> str:
