@@ -296,9 +296,9 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
     if not (study.get("responses") or study.get("simulate")):
         asked = experiment.get("figures", []) if experiment.get("figures") != "all" else ANSWERED
         if drawn := [f for f in ANSWERED if f in asked]:
-            told = "drawn of answers; give `study.responses` or `study.simulate`"
+            need = "drawn of answers; give `study.responses` or `study.simulate`"
             problems.say(
-                f"{path}.figures = {', '.join(map(repr, drawn))}", f"{'is' if len(drawn) == 1 else 'are'} {told}"
+                f"{path}.figures = {', '.join(map(repr, drawn))}", f"{'is' if len(drawn) == 1 else 'are'} {need}"
             )
     for at, section in c.toys(name):
         toys.check(at, section, problems)
