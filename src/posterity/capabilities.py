@@ -1,4 +1,4 @@
-"""What a prior, an operator and the noise have together, and what of a sampler's needs is not there.
+"""Capabilities of a prior, an operator and a noise level together, and which of a sampler's needs they lack.
 
 Written once for the configuration, which knows the three by their settings, and for stages, certificates and tables,
 which have them at hand.

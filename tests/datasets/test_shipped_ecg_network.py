@@ -74,15 +74,31 @@ def test_unseen_records_are_denoised_better_than_by_the_gaussian(network, record
     assert share(crops["test"]) < 1.25 * share(crops["prior"])
 
 
+@pytest.fixture(scope="module")
+def draws(network):
+    """24 stretches of 2.56 s, (24, 8, 256)."""
+    return _sheets.draw(network, 24, 50, 1).float()
+
+
+@pytest.fixture(scope="module")
+def unseen(records):
+    """As long stretches of records that were not trained on."""
+    return records["test"][:, :, 300:556]
+
+
 @pytest.mark.slow
-def test_draws_are_no_copies_and_look_like_the_data(network, records):
+def test_draws_are_no_copies_and_look_like_the_data(draws, unseen, records):
     """The nearest stretch of a training record is as far from a draw as from a record that was not trained on."""
-    draws = _sheets.draw(network, 24, 50, 1).float()
-    unseen = records["test"][:, :, 300:556]
     away = [(x - _sheets.nearest(x, records["prior"], False)).square().mean(dim=(1, 2)).sqrt() for x in (draws, unseen)]
     assert away[0].min() > 0.5 * away[1].min() and away[0].median() > 0.75 * away[1].median()
-    spread = draws.std() / unseen.std()
-    assert 0.7 < float(spread) < 1.2  # was 0.77: amplitudes are too low, as docs/ecg.md says
     # P-QRS-T: all leads are steep at once
     slopes = draws.diff(dim=2).abs()
     assert torch.corrcoef(slopes.movedim(1, 0).flatten(1)).min() > 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True, reason="draws have .77 of the spread of records (docs/ecg.md); a better network ends this"
+)
+def test_draws_are_as_wide_as_records(draws, unseen):
+    assert 0.8 < float(draws.std() / unseen.std()) < 1.2

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from posterity.artifacts import images, store
 from posterity.errors import PosterityError
 from posterity.priors.base import Prior
+from posterity.priors.descent import warm_cosine
 from posterity.priors.loading import load
 from posterity.priors.training import Trainer, Training
 from posterity.stages import train
@@ -154,7 +155,7 @@ def test_mirroring_is_of_columns_and_can_be_switched_off() -> None:
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     how = Training(**(SMALL | {"steps": 100, "warm_up": 10}))
-    rates = [how.rate(step) for step in range(100)]
+    rates = [warm_cosine(how, step) for step in range(100)]
     assert max(rates) == rates[10] == how.learning_rate
     assert rates[0] == pytest.approx(how.learning_rate / 10) and rates[-1] < 0.01 * how.learning_rate
 

@@ -1,4 +1,4 @@
-"""What stored expectations say of samplers: which statistics tell them from exact draws, and how far they are."""
+"""Summarise stored expectations: which statistics tell a sampler from exact draws, and its distance from them."""
 
 from __future__ import annotations
 

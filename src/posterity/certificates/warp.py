@@ -23,7 +23,7 @@ from posterity.priors.mixture import Mixture
 __all__ = ["Grid", "Warp", "prior"]
 
 _SHRUNK = 0.9
-"""What the encoder makes of a state that was decoded."""
+"""Factor by which E(D(z)) shrinks z: the encoder is not the decoder's inverse."""
 _SIDE, _POINTS = 4.0, 321
 """The grid reaches to ± this, where the prior's density is 1e-6 of its largest, with so many points a side."""
 _CHUNK = 40_000

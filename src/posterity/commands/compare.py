@@ -79,7 +79,7 @@ def _holds(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _about(a: Path, b: Path) -> list[tuple[str, str]]:
-    """What else differs: the experiment, the revision, versions of packages, files of the configuration."""
+    """Return the other differences: experiment, revision, package versions, files of the configuration."""
     from posterity import json_reader
     from posterity.commands.redraw import MANIFEST
 

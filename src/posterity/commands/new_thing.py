@@ -24,7 +24,7 @@ Into = Annotated[Path, typer.Option(metavar="FOLDER", help="The repository.")]
 
 @dataclass(frozen=True)
 class _Kind:
-    """What is written for one kind of things.
+    """Files to write for one kind of thing.
 
     Arguments:
         package: of the code, below ``posterity``.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,46 @@ from posterity.commands.stages import run
 from posterity.errors import PosterityError
 
 __all__ = ["TRAININGS", "train", "train_severity"]
+
+
+@dataclass
+class _Given:
+    """The options of a command that trains."""
+
+    config: Path | None
+    settings: str | None
+    name: str | None
+    steps: int | None
+    data: Path
+    inputs: list[Path] | None
+    output: Path | None
+    snakefile: Path
+
+    def train(self, stage: str, key: str, folder: str, trained: Callable[[Path, str | None], dict[str, Any]]) -> None:
+        """Run the stage.
+
+        Arguments:
+            stage: its name.
+            key: of the settings, with the name of what is trained.
+            folder: of ``data``, for the weights.
+            trained: returns the settings of a name in a configuration.
+
+        Raises:
+            PosterityError: when the options do not go together.
+        """
+        if (self.config is None) == (self.settings is None):
+            raise PosterityError("give --config, or --settings with --inputs and --output")
+        settings, inputs, output = self.settings, self.inputs, self.output
+        if self.config is not None:
+            resolved = trained(self.config, self.name)
+            name = resolved[key] if self.steps is None else f"{resolved[key]}-{self.steps}-steps"
+            resolved["training"] |= {} if self.steps is None else {"steps": self.steps}
+            settings = json.dumps(resolved)
+            inputs = inputs or prepared(list(resolved["datasets"]), self.data, self.snakefile)
+            output = output or self.data / folder / name / "weights.safetensors"
+        if output is None or not inputs:
+            raise PosterityError("--settings needs --inputs and --output")
+        run(stage, str(settings), inputs=inputs, output=output)
 
 
 def train(
@@ -33,20 +75,10 @@ def train(
 
     Example: posterity train --config config/priors/openmoji32.yaml --steps 200
     """
-    if (config is None) == (settings is None):
-        raise PosterityError("give --config, or --settings with --inputs and --output")
-    if config is not None:
-        from posterity.configuration.training import trained
+    from posterity.configuration.training import trained
 
-        resolved = trained(config, name)
-        name = resolved["prior"] if steps is None else f"{resolved['prior']}-{steps}-steps"
-        resolved["training"] |= {} if steps is None else {"steps": steps}
-        settings = json.dumps(resolved)
-        inputs = inputs or prepared(list(resolved["datasets"]), data, snakefile)
-        output = output or data / "priors" / name / "weights.safetensors"
-    if output is None or not inputs:
-        raise PosterityError("--settings needs --inputs and --output")
-    run("train", str(settings), inputs=inputs, output=output)
+    given = _Given(config, settings, name, steps, data, inputs, output, snakefile)
+    given.train("train", "prior", "priors", trained)
 
 
 def train_severity(
@@ -67,18 +99,8 @@ def train_severity(
 
     Example: posterity train-severity --config config/config.yaml --name encoder_blur --steps 50
     """
-    if (config is None) == (settings is None):
-        raise PosterityError("give --config, or --settings with --inputs and --output")
-    if config is not None:
-        resolved = _severity(config, name)
-        name = resolved["severity"] if steps is None else f"{resolved['severity']}-{steps}-steps"
-        resolved["training"] |= {} if steps is None else {"steps": steps}
-        settings = json.dumps(resolved)
-        inputs = inputs or prepared(list(resolved["datasets"]), data, snakefile)
-        output = output or data / "severities" / name / "weights.safetensors"
-    if output is None or not inputs:
-        raise PosterityError("--settings needs --inputs and --output")
-    run("train_severity", str(settings), inputs=inputs, output=output)
+    given = _Given(config, settings, name, steps, data, inputs, output, snakefile)
+    given.train("train_severity", "severity", "severities", _severity)
 
 
 def _severity(config: Path, name: str | None) -> dict[str, Any]:

@@ -205,7 +205,7 @@ _DECLARED: Mapping[str, Need] = {
     "problems": _PLAIN,
     "study": (_compared(lambda one: True), "a study"),
 }
-"""What a file may say in ``NEEDS``: the requirements that more than one product has."""
+"""Requirements that a file may name in ``NEEDS``; more than one product has each of them."""
 _NEEDS: Mapping[str, Mapping[str, Need]] = {
     "tables": {
         "answers": (lambda made: bool(made.exact), "a posterior in closed form"),

@@ -11,7 +11,7 @@ __all__ = ["sheet"]
 
 _TEXT, _GAP = 9, 6
 _PIXELS = 40_000_000
-"""Of all pictures together: a sheet is to be looked at."""
+"""Largest number of pixels of a sheet, so that it opens in any viewer."""
 
 
 def sheet(dataset: DataSet) -> bytes:

@@ -30,7 +30,7 @@ BESIDE = ("cost_error", "certificate_matrix")
 
 
 class Drawing(Protocol):
-    """What a figure's module holds; ``SECTION`` is its place in the report: gallery, analysis, exact or study.
+    """The contents of a figure's module; ``SECTION`` is its place in the report: gallery, analysis, exact or study.
 
     ``NEEDS`` says what an experiment must make so that it has the figure, see :mod:`posterity.configuration.products`.
     """
@@ -39,7 +39,7 @@ class Drawing(Protocol):
     TITLE: str
 
     def draw(self, frames: Frames, settings: Mapping[str, Any]) -> Drawn:
-        """Draw the figure and what it shows, in words."""
+        """Return the figure and what it shows, in words."""
 
 
 REGISTRY: Registry[Drawing] = Registry(__name__, "figure", beside=("choose", "gallery", "numbers", "style"))

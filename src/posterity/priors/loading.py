@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from posterity import json_reader
 from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.priors import networks
 from posterity.priors._parametrisation import PREDICTIONS, SIGMAS
+from posterity.priors.card import beside
 from posterity.priors.network import PRECISIONS, Network
 from posterity.priors.residual import Base
 
@@ -119,13 +119,7 @@ def _base(state: dict[str, Tensor], card: Mapping[str, Any], weights: Path) -> B
 
 def _card(weights: Path) -> dict[str, Any]:
     """Read card.json, which must hold everything that a network needs."""
-    if not weights.is_file():
-        raise PosterityError(f"{weights} does not exist; `posterity train --help` tells how such a file is made")
-    path = weights.with_name("card.json")
-    try:
-        card = json_reader.read(path)
-    except json_reader.Unreadable as error:
-        raise PosterityError(f"{path}, which must say what {weights.name} is, {error.reason}") from error
+    card, path = beside(weights, "`posterity train --help` tells how it is made"), weights.with_name("card.json")
     missing = [key for key in _NEEDED if not isinstance(card, dict) or key not in card]
     if missing:
         raise PosterityError(f"{path} lacks {', '.join(missing)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -18,6 +17,7 @@ from posterity.diffusion.schedule import Schedule
 from posterity.priors import networks
 from posterity.priors._parametrisation import SIGMAS, Parametrisation
 from posterity.priors._variance import VarianceLoss
+from posterity.priors.descent import Descent
 from posterity.priors.network import Network
 from posterity.priors.residual import Base
 
@@ -78,15 +78,9 @@ class Training:
     def noise_schedule(self) -> Schedule:
         return Schedule.cosine() if self.schedule == "cosine" else Schedule.linear()
 
-    def rate(self, step: int) -> float:
-        """Learning rate of a step."""
-        if step < self.warm_up:
-            return self.learning_rate * (step + 1) / self.warm_up
-        return self.learning_rate * (1 + math.cos(math.pi * (step - self.warm_up) / (self.steps - self.warm_up))) / 2
-
 
 @dataclass
-class Trainer:
+class Trainer(Descent):
     """A network in training.
 
     What a step does depends on its number, the seed and the state alone: images, mirroring, noise
@@ -108,40 +102,24 @@ class Trainer:
     base: Base | None = None
 
     def __post_init__(self) -> None:
-        self.step = 0
+        super().__init__(self.network, torch.optim.Adam, self.images, self.weights, self.how)
         self.device = next(self.network.parameters()).device
         self.shape = (*self.images.shape[1:-1], self.how.crop or self.images.shape[-1])
         if self.how.residual and self.base is None:
             self.base = Base.estimate(self.images, self.shape[-1], self.how.sigma_data)
-        self._parameters = dict(self.network.named_parameters())
-        self.average = {name: p.detach().clone() for name, p in self._parameters.items()}
-        self._optimiser = torch.optim.Adam(self._parameters.values(), lr=self.how.learning_rate, foreach=True)
         schedule = self.how.noise_schedule()
         self._alpha_bars = torch.tensor([schedule.alpha_bar(t) for t in range(len(schedule))], dtype=torch.float64)
         self._variance_loss = VarianceLoss(schedule) if self.how.learned_variance else None
-        self._cdf = np.cumsum(self.weights.double().numpy())
-        self._cdf /= self._cdf[-1]
 
     def advance(self) -> float:
-        """Takes one step; the loss: the mean square error of what the network predicts, and what a variance adds."""
+        """Take one step; return its loss: the mean square error of the prediction, and what a variance adds."""
         how = self.how
         rng = generator(how.seed, "train", self.step)
-        x0 = self.images[np.searchsorted(self._cdf, rng.random(how.batch))].double()
+        x0 = self.draw(rng).double()
         mirrored = torch.from_numpy(rng.random(how.batch) < 0.5) & how.flip
         x0 = torch.where(mirrored.view(-1, *[1] * (x0.ndim - 1)), x0.flip(-1), x0)
         x0 = self._cropped(x0, rng)
-        loss = self._loss(self.network.train(), x0, rng)
-        self._optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self._parameters.values(), how.clip)
-        self._optimiser.param_groups[0]["lr"] = how.rate(self.step)
-        self._optimiser.step()
-        # a young average forgets faster, so that it does not carry the random start along
-        decay = min(how.average, (1 + self.step) / (10 + self.step))
-        now = [p.detach() for p in self._parameters.values()]
-        torch._foreach_lerp_(list(self.average.values()), now, 1 - decay)
-        self.step += 1
-        return loss.item()
+        return self.descend(self._loss(self.network.train(), x0, rng))
 
     def _cropped(self, x0: Tensor, rng: np.random.Generator) -> Tensor:
         """Return a stretch of each signal (B, C, T), at a place of its own."""
@@ -197,31 +175,11 @@ class Trainer:
         error = prediction.out.view(rows).to(found) * (found - wanted)
         return (found - wanted).square().mean() + self._variance_loss(t, error, fraction)
 
-    def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on besides the settings."""
-        out = {f"weights/{name}": p.detach() for name, p in self._parameters.items()}
-        out |= {f"average/{name}": p for name, p in self.average.items()}
-        for name, p in self._parameters.items():
-            out |= {f"{key}/{name}": value for key, value in self._optimiser.state[p].items()}
-        return out | {"step": torch.tensor(self.step)}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Goes back to a state that :meth:`state` gave."""
-        self.step = int(state["step"])
-        with torch.no_grad():
-            for name, p in self._parameters.items():
-                p.copy_(state[f"weights/{name}"])
-                self.average[name].copy_(state[f"average/{name}"])
-                moments = {key: torch.empty_like(p).copy_(state[f"{key}/{name}"]) for key in ("exp_avg", "exp_avg_sq")}
-                self._optimiser.state[p] = {"step": state[f"step/{name}"].clone(), **moments}
-
     def prior(self) -> Network:
         """Return the averaged weights as a prior."""
-        network = copy.deepcopy(self.network)
-        network.load_state_dict(self.average)
         how = self.how
         return Network(
-            network, how.noise_schedule(), self.shape, how.prediction, how.sigma_data, how.learned_variance,
+            self.averaged(), how.noise_schedule(), self.shape, how.prediction, how.sigma_data, how.learned_variance,
             base=self.base and self.base.to(self.device),
         )  # fmt: skip
 

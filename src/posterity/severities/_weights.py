@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from posterity import json_reader
 from posterity.errors import PosterityError
 from posterity.priors.autoencoders.affine import PatchPCA
+from posterity.priors.card import beside
 from posterity.priors.loading import fill, read
 from posterity.severities._network import Network
 
@@ -88,15 +88,10 @@ def load(weights: Path) -> Trained:
 
 
 def _card(weights: Path) -> dict[str, Any]:
-    if not weights.is_file():
-        raise PosterityError(f"{weights} does not exist; `posterity train-severity --help` tells how it is made")
-    path = weights.with_name("card.json")
-    try:
-        card = json_reader.read(path)
-    except json_reader.Unreadable as error:
-        raise PosterityError(f"{path}, which must say what {weights.name} is, {error.reason}") from error
+    card = beside(weights, "`posterity train-severity --help` tells how it is made")
     wrong = [key for key, kind in _NEEDED.items() if not isinstance(card, dict) or not isinstance(card.get(key), kind)]
     if wrong:
+        path = weights.with_name("card.json")
         raise PosterityError(f"{path} is no card of a severity encoder: {', '.join(wrong)} missing or of another type")
     found: dict[str, Any] = card
     return found

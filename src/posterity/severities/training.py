@@ -10,8 +10,6 @@ every step. The authors' code sums the last term over the batch and averages the
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,11 +18,12 @@ import numpy as np
 import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from posterity.diffusion.noise import generator
 from posterity.operators.build import build, draw
 from posterity.priors.autoencoders.affine import PatchPCA
+from posterity.priors.descent import Descent
 from posterity.severities._network import Network
 
 __all__ = ["Trainer", "Training", "loss", "measure"]
@@ -57,13 +56,6 @@ class Training:
         "all", description="how an image may be seen: as it is, mirrored, or also turned by quarters and recoloured"
     )
     seed: int = Field(0, ge=0)
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step."""
-        if step < self.warm_up:
-            return self.learning_rate * (step + 1) / self.warm_up
-        share = (step - self.warm_up) / max(1, self.steps - self.warm_up)
-        return self.learning_rate * (1 + math.cos(math.pi * share)) / 2
 
 
 def measure(task: Mapping[str, Any], x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -105,7 +97,7 @@ def loss(z: Tensor, v: Tensor, truth: Tensor, x: Tensor, decoded: Tensor, how: T
 
 
 @dataclass
-class Trainer:
+class Trainer(Descent):
     """An encoder in training.
 
     A step depends on its number, the seed and the state alone, so that a training that was stopped ends in the same
@@ -126,65 +118,23 @@ class Trainer:
     how: Training
 
     def __post_init__(self) -> None:
-        self.step, shape = 0, tuple(self.images.shape[1:])
+        shape = tuple(self.images.shape[1:])
         states = shape if self.autoencoder is None else tuple(self.autoencoder.state_shape)
         with torch.random.fork_rng():
             torch.manual_seed(self.how.seed)
-            self.network: nn.Module = Network(shape, states, self.how.width, self.how.blocks, self.how.head)
-        self.network.to(memory_format=torch.channels_last)
-        self._parameters = dict(self.network.named_parameters())
-        self.average = {name: p.detach().clone() for name, p in self._parameters.items()}
-        self._optimiser = torch.optim.AdamW(
-            self._parameters.values(), lr=self.how.learning_rate, weight_decay=self.how.decay, foreach=True
-        )
-        self._cdf = np.cumsum(self.weights.double().numpy())
-        self._cdf /= self._cdf[-1]
+            network = Network(shape, states, self.how.width, self.how.blocks, self.how.head)
+        network.to(memory_format=torch.channels_last)
+        super().__init__(network, torch.optim.AdamW, self.images, self.weights, self.how, weight_decay=self.how.decay)
 
     def advance(self) -> float:
         """Take one step; return its loss."""
         how = self.how
         rng = generator(how.seed, "train severity", self.step)
-        x = self.images[np.searchsorted(self._cdf, rng.random(how.batch))]
-        x = torch.stack([_seen(one, how.augment, rng) for one in x])
+        x = torch.stack([_seen(one, how.augment, rng) for one in self.draw(rng)])
         y = measure(self.task, x, rng).float()
         z, v = self.network(y, self._encoded(y))
         decoded = z if self.autoencoder is None else self.autoencoder.decode(z)
-        found = loss(z, v, self._encoded(x), x, decoded, how)
-        self._optimiser.zero_grad()
-        found.backward()
-        nn.utils.clip_grad_norm_(self._parameters.values(), how.clip)
-        self._optimiser.param_groups[0]["lr"] = how.rate(self.step)
-        self._optimiser.step()
-        # a young average forgets faster, so that it does not carry the random start along
-        decay = min(how.average, (1 + self.step) / (10 + self.step))
-        now = [p.detach() for p in self._parameters.values()]
-        torch._foreach_lerp_(list(self.average.values()), now, 1 - decay)
-        self.step += 1
-        return found.item()
+        return self.descend(loss(z, v, self._encoded(x), x, decoded, how))
 
     def _encoded(self, x: Tensor) -> Tensor:
         return x if self.autoencoder is None else self.autoencoder.encode(x)
-
-    def averaged(self) -> nn.Module:
-        """Return the network with its averaged weights."""
-        network = copy.deepcopy(self.network)
-        network.load_state_dict(self.average)
-        return network.eval()
-
-    def state(self) -> dict[str, Tensor]:
-        """Return everything that the next step depends on besides the settings."""
-        out = {f"weights/{name}": p.detach() for name, p in self._parameters.items()}
-        out |= {f"average/{name}": p for name, p in self.average.items()}
-        for name, p in self._parameters.items():
-            out |= {f"{key}/{name}": value for key, value in self._optimiser.state[p].items()}
-        return out | {"step": torch.tensor(self.step)}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to a state that :meth:`state` gave."""
-        self.step = int(state["step"])
-        with torch.no_grad():
-            for name, p in self._parameters.items():
-                p.copy_(state[f"weights/{name}"])
-                self.average[name].copy_(state[f"average/{name}"])
-                moments = {key: torch.empty_like(p).copy_(state[f"{key}/{name}"]) for key in ("exp_avg", "exp_avg_sq")}
-                self._optimiser.state[p] = {"step": state[f"step/{name}"].clone(), **moments}

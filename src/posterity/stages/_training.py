@@ -191,10 +191,12 @@ def advance(
 
 def write_log(path: Path, trainer: Learns, losses: Sequence[float]) -> None:
     """Write the loss and the learning rate, means of some steps, as CSV."""
+    from posterity.priors.descent import warm_cosine
+
     lines = ["step,loss,learning_rate"]
     for end in range(_AVERAGED, len(losses) + 1, _AVERAGED):
         mean = sum(losses[end - _AVERAGED : end]) / _AVERAGED
-        lines.append(f"{end},{mean:.6f},{trainer.how.rate(end - 1):.3e}")
+        lines.append(f"{end},{mean:.6f},{warm_cosine(trainer.how, end - 1):.3e}")
     store.write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 

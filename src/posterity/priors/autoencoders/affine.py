@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from posterity import json_reader
 from posterity.errors import PosterityError
 from posterity.priors.autoencoders.base import Autoencoder
+from posterity.priors.card import beside
 
 __all__ = ["Orthonormal", "PatchPCA", "patch_entries"]
 
@@ -151,13 +151,7 @@ class PatchPCA(Autoencoder):
         """
         from posterity.priors.loading import read
 
-        if not path.is_file():
-            raise PosterityError(f"{path} does not exist; it should hold an autoencoder")
-        about = path.with_name("card.json")
-        try:
-            card = json_reader.read(about)
-        except json_reader.Unreadable as error:
-            raise PosterityError(f"{about}, which must say what {path.name} is, {error.reason}") from error
+        card, about = beside(path, "it should hold an autoencoder"), path.with_name("card.json")
         if not isinstance(card, dict) or card.get("kind") != _KIND:
             found = card.get("kind") if isinstance(card, dict) else card
             raise PosterityError(f"{about}: kind is {found!r:.60}, expected {_KIND!r}")

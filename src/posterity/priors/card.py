@@ -1,0 +1,30 @@
+"""card.json beside weights: what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from posterity import json_reader
+from posterity.errors import PosterityError
+
+__all__ = ["beside"]
+
+
+def beside(weights: Path, absent: str) -> Any:
+    """Return the content of the card in the folder of ``weights``.
+
+    Arguments:
+        weights: the file that the card describes.
+        absent: what to say, after "does not exist; ", when there is no such file.
+
+    Raises:
+        PosterityError: when either file is absent, or the card cannot be read.
+    """
+    if not weights.is_file():
+        raise PosterityError(f"{weights} does not exist; {absent}")
+    path = weights.with_name("card.json")
+    try:
+        return json_reader.read(path)
+    except json_reader.Unreadable as error:
+        raise PosterityError(f"{path}, which must say what {weights.name} is, {error.reason}") from error
