@@ -45,7 +45,7 @@ onstart:
     ]
     if lines := plan.absent(needed):
         raise WorkflowError("\n".join(lines))
-    forget_parts(workflow.dag, keep=unheard_of)
+    forget_parts(workflow.dag, keep=unrecorded)
 
 
 onsuccess:

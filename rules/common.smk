@@ -31,7 +31,7 @@ def current(stage, *names):
 
 
 def settings_of(stage, *names):
-    """The job's settings as one canonical string, so that equal settings never rerun anything."""
+    """Return the job's settings as one canonical string, so that equal settings never rerun anything."""
     return lambda wildcards: plan.job(stage, *(wildcards[n] for n in names)).json
 
 
@@ -49,21 +49,21 @@ def code_of(stage, *names):
 
 
 def noted(stage, wildcards):
-    """The hash of the code that made a job's output last; None when there was no run."""
+    """Return the hash of the code that made a job's output last; None when there was no run."""
     output = IOFile(OUTPUTS[stage].format(**dict(wildcards.items())))
     found = [p.strip("'") for p in workflow.persistence.params(output) or []]
     return next((p for p in found if re.fullmatch("[0-9a-f]{16}", p)), None)
 
 
 def options_of(*names):
-    """The words of the options for those inputs that the job has; with `:q` each stays one word of the command."""
+    """Return the options for those inputs that the job has; with `:q` each stays one word of the command."""
     return lambda wildcards, input: [
         word for n in names if input.get(n) for word in (f"--{n}", str(input[n]))
     ]
 
 
 def needs_of(stage, *names, mem_mb, runtime):
-    """What the job asks a scheduler for, by attempt: what the configuration says, its last run, or these defaults."""
+    """Return what the job asks a scheduler for, by attempt: from the configuration, its last run, or these defaults."""
 
     def key(wildcards):
         return [wildcards[n] for n in names]
@@ -109,12 +109,12 @@ EXPLORER = OUTPUTS["explorer"]
 
 
 def paths_of(pattern, keys):
-    """The pattern's paths for those keys; a key may be longer than the pattern needs."""
+    """Return the pattern's paths for those keys; a key may be longer than the pattern needs."""
     return list(dict.fromkeys(pattern.format(**dict(zip(RUN, key))) for key in keys))
 
 
 def severity_of(run):
-    """The severity by which the samples of a run begin late; [] where they do not."""
+    """Return the severity by which the samples of a run begin late; [] where they do not."""
     wrap = plan.job("sample", *run).settings["sampler"]["wrap"]
     names = [one["flash"]["severity"] for one in wrap if "flash" in one]
     key = dict(zip(RUN[:3], run))
@@ -122,12 +122,12 @@ def severity_of(run):
 
 
 def severities_of(runs):
-    """Those of several runs, each once."""
+    """Return the paths of several runs, each once."""
     return list(dict.fromkeys(path for run in runs for path in severity_of(run)))
 
 
 def artifacts_of(experiment):
-    """Everything that was made for the runs of an experiment, without tables, figures and the study."""
+    """Return everything that was made for the runs of an experiment, without tables, figures and the study."""
     runs = plan.runs[experiment]
     return [
         *paths_of(ITEMS, runs),
@@ -165,12 +165,12 @@ def listed(wildcards):
 
 
 def responses_of(experiment):
-    """The files of answers that the configuration names; without any, those of the simulated respondent."""
+    """Return the files of answers that the configuration names; without any, those of the simulated respondent."""
     return plan.responses[experiment] or [SIMULATED.format(experiment=experiment)]
 
 
 def shown_of(wildcards):
-    """What a table or figure is made from: all artifacts, and the study where it has answers."""
+    """Return what a table or figure is made from: all artifacts, and the study where it has answers."""
     experiment = wildcards.experiment
     study = (experiment,) in plan.keys("analyse")
     asked = (
@@ -185,12 +185,12 @@ def shown_of(wildcards):
 
 
 def one_of(names):
-    """A wildcard constraint: these names and no others."""
+    """Return a wildcard constraint: these names and no others."""
     return "|".join(names) or "(?!)"
 
 
 def network_of(dataset, task):
-    """The file of an operator that is a network; none for the others."""
+    """Return the file of an operator that is a network; none for the others."""
     return plan.job("degrade", dataset, task).settings["task"].get("weights", [])
 
 
@@ -238,7 +238,7 @@ def measure_inputs(wildcards):
 
 
 def results_of(experiment):
-    """What an experiment is made for: its tables, figures and study."""
+    """Return what an experiment is made for: its tables, figures and study."""
     return [
         *[TABLE.format(experiment=e, table=t) for e, t in plan.of("table", experiment)],
         *[
@@ -269,8 +269,8 @@ def report_inputs(wildcards):
     ]
 
 
-def unheard_of(dag, job):
-    """Whether the job may have ended without that a run of the workflow noted it, which was killed just then."""
+def unrecorded(dag, job):
+    """Return True if the job may have finished but Snakemake was killed before recording it."""
     reason, asked = dag.reason(job), workflow.dag_settings
     if asked.forceall or asked.forcetargets or asked.forcerun:
         return False
@@ -282,7 +282,7 @@ def unheard_of(dag, job):
 
 
 def forget_parts(dag, keep=lambda dag, job: False):
-    """Deletes what finished jobs kept in case that nobody heard of their end; not that of jobs to ``keep``."""
+    """Delete the copies that finished jobs keep in case they are not recorded, except of jobs to ``keep``."""
     from posterity.jobs.resume import forget
 
     if workflow.is_main_process:

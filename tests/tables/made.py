@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save
 
 from posterity.artifacts import images, store
+from posterity.operators.families.spatial_blur import SpatiallyBlurred
 
 ITEMS = ("a", "b", "c")
 POOL, SHOWN, SIDE = 24, 5, 16
@@ -197,12 +198,14 @@ def problems(root: Path) -> list[Path]:
 
     truth = images.encode(torch.linspace(-1, 1, 3 * SIDE**2).reshape(3, SIDE, SIDE))
     tasks = {"pool4": {"operator": "pool", "factor": 4}, "phase": {"operator": "phase", "oversampling": 2}}
-    tasks["deblur_spatial"] = {"operator": "hdr", "factor": 2}  # any will do that has nothing
+    tasks["deblur_spatial"] = {"operator": "spatial_blur"}
+    drawn = SpatiallyBlurred().draw((3, SIDE, SIDE), np.random.default_rng(0))
     for task, about in tasks.items():
         key = {"dataset": "faces", "task": task}
         write("measurements", task, [
-            key | {"item": i, "sigma_y": 0.05, "y_shape": [3],
-                   "signal_shape": [3, SIDE, SIDE], "truth": truth, "display": truth} for i in ITEMS
+            key | {"item": i, "sigma_y": 0.05, "y_shape": [3], "truth": truth, "display": truth,
+                   "parameters": save(drawn) if task == "deblur_spatial" else None,
+                   "signal_shape": [3, SIDE, SIDE]} for i in ITEMS
         ], {"task": {"name": task, "sigma_y": 0.05, **about}})  # fmt: skip
         for n, sampler in enumerate(("exact", "ddnm", "mgps") if task == "pool4" else ("mgps",)):
             run = key | {"prior": "kernel", "sampler": sampler, "method": sampler, "wrappers": ""}

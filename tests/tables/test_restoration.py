@@ -7,7 +7,7 @@ import pytest
 
 from posterity.artifacts import store
 from posterity.stages import table
-from posterity.tables import published
+from posterity.tables import published, task_kinds
 
 _PROBLEMS = runpy.run_path(str(Path(__file__).parent / "made.py"))["problems"]
 
@@ -40,7 +40,7 @@ def test_phase_retrieval_is_the_best_by_lpips_and_says_what_the_residual_alone_w
         ("phase", "exact", "N/A: needs a prior whose posterior for this task is known in closed form"),
         ("pool4", "repaint", "N/A: needs an inpainting task and a noiseless task (sigma_y = 0)"),
         ("pool4", "dps", "N/A: this sampler was not run on this task"),
-        ("deblur_nonlinear", "mgps", "N/A: the published blur is a network whose weights"),
+        ("Nonlinear deblur", "mgps", "N/A: the published blur is a network whose weights"),
     ],
 )
 def test_an_empty_cell_says_why(rows, task, sampler, why):
@@ -53,7 +53,7 @@ def test_every_sampler_has_a_column_and_every_problem_a_row_in_the_papers_order(
 
     assert {c for _, c in rows} >= set(samplers.names())
     tasks = list(dict.fromkeys(r.rsplit(" / ", 1)[1] for r, _ in rows))
-    assert tasks == ["pool4", "phase", "deblur_nonlinear", "deblur_spatial"]
+    assert tasks == ["pool4", "phase", "Nonlinear deblur", "deblur_spatial"]
     fid = rows["faces / kernel / fid / pool4", "mgps"]
     assert fid["value"] is None and fid["note"] == "N/A: no Inception weights"
 
@@ -81,3 +81,32 @@ def test_the_published_ssim_stands_beside_its_own_definition(tmp_path):
     assert (cell["value"], cell["published"]) == (pytest.approx(0.4), 0.85)
     assert shown["faces / kernel / ssim / pool4", "ddnm"]["published"] is None
     assert "per channel on RGB" in (tmp_path / "t.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ({"operator": "inpaint", "half": "left", "sigma_y": 0.05}, "Half mask"),
+        ({"operator": "inpaint", "half": "left"}, None),
+        ({"operator": "inpaint", "box": [0.2, 0.2, 0.8, 0.8], "sigma_y": 0.05}, "Box inpainting"),
+        ({"operator": "inpaint", "observed_leads": ["I"], "sigma_y": 0.05}, None),
+        ({"operator": "pool", "factor": 16, "sigma_y": 0.05}, "SR (x16)"),
+        ({"operator": "pool", "factor": 8, "sigma_y": 0.05}, None),
+        ({"operator": "jpeg", "quality": 2, "sigma_y": 0.05}, "JPEG (QF = 2)"),
+    ],
+)
+def test_a_task_is_one_of_the_ten_problems_by_its_definition(task, name):
+    assert task_kinds.problem(task) == name
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "number"),
+    [
+        ({"operator": "sr", "factor": 16, "sigma_y": 0.1}, "diversity", 0.19),
+        ({"operator": "sr", "factor": 16, "sigma_y": 0.0}, "diversity", 0.18),
+        ({"operator": "sr", "factor": 8}, "diversity", None),
+        ({"operator": "inpaint", "half": "left"}, "diversity", None),
+    ],
+)
+def test_a_run_has_the_numbers_of_its_kind_of_task(task, metric, number):
+    assert published.per_run(task, "ddrm", "", metric) == number

@@ -228,7 +228,8 @@ def measurements(path, dataset, task, **definition):
     ],
 )
 def test_a_task_is_known_by_its_operator_and_noise_whatever_it_is_called(tmp_path, name, definition, columns):
-    run = {"dataset": "faces", "task": "half_face", "prior": "kernel", "sampler": "ddnm"}
+    run = {"dataset": "faces", "task": "half_face", "prior": "kernel", "sampler": "ddnm", "method": "ddnm"}
+    run |= {"wrappers": ""}
     rows = [run | {"item": "a", "metric": m, "value": 10.0} for m in ("diversity", "niqe", "lr_psnr")]
     store.write(tmp_path / "metrics.parquet", "metrics", rows, {"settings": {}})
     files = [tmp_path / "metrics.parquet", measurements(tmp_path / "y.parquet", "faces", "half_face", **definition)]

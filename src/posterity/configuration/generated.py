@@ -14,7 +14,7 @@ def schemas() -> dict[str, str]:
     """Return {file name without .json: content}."""
     from pydantic import TypeAdapter
 
-    from posterity import datasets, metrics, samplers, severities, subsets, wrappers
+    from posterity import datasets, figures, metrics, samplers, severities, subsets, tables, wrappers
     from posterity.operators import families as operators
     from posterity.priors import families as priors
     from posterity.priors.training import Training
@@ -29,6 +29,8 @@ def schemas() -> dict[str, str]:
         "subsets": subsets.schema(),
         "datasets": datasets.schema(),
         "metrics": metrics.schema(),
+        "tables": tables.schema(),
+        "figures": figures.schema(),
         "operators": operators.schema(),
         "priors": priors.schema(),
         "references": references,

@@ -41,15 +41,17 @@ _BOUNDS = {
 
 _REGISTRIES = {
     "datasets": "datasets",
+    "figures": "figures",
     "metrics": "metrics",
     "operators": "operators.families",
     "priors": "priors.families",
     "samplers": "samplers",
     "severities": "severities",
     "subsets": "subsets",
+    "tables": "tables",
     "wrappers": "wrappers",
 }
-"""{schema: package of named things whose classes declare what is in it}."""
+"""{schema: package of named things whose files declare what is in it}."""
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from posterity.registry import Registry
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from posterity.figures.style import Drawn
     from posterity.tables.frames import Frames
 
-__all__ = ["BESIDE", "NAMES", "REGISTRY", "Drawing", "find", "names"]
+__all__ = ["BESIDE", "NAMES", "REGISTRY", "Drawing", "find", "names", "schema"]
 
 NAMES = (
     "answers", "error_cost", "teaser", "projection_histogram", "kurtosis", "plane_rules", "subsets_gallery",
@@ -42,13 +42,20 @@ class Drawing(Protocol):
         """Return the figure and what it shows, in words."""
 
 
-REGISTRY: Registry[Drawing] = Registry(__name__, "figure", beside=("choose", "gallery", "numbers", "style"))
+REGISTRY: Registry[Drawing] = Registry(
+    __name__, "figure", beside=("choose", "gallery", "numbers", "style"), facts=("NEEDS",)
+)
 
 
 def names() -> list[str]:
     """Return the names that a configuration can have, in the order of a report."""
     found = [name for name in REGISTRY.names() if name not in BESIDE]
     return sorted(found, key=lambda name: (NAMES.index(name) if name in NAMES else len(NAMES), name))
+
+
+def schema(only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Return {name: {doc (first line), needs}} of the figures that a configuration can have, or of some."""
+    return REGISTRY.schema(names() if only is None else only)
 
 
 def find(name: str) -> Drawing:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["SECTION", "TITLE", "draw", "percent"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw", "percent"]
 
+NEEDS = ("exact_draws",)
 SECTION = "gallery"
 TITLE = "Answers that fit, and what samplers drew"
 _SHOWN = 5

@@ -10,8 +10,9 @@ from posterity.tables.frames import Frames
 from posterity.tables.pools import large
 from posterity.tables.task_kinds import inpainting, of_a_face
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("pool:inpaint",)
 SECTION = "gallery"
 TITLE = "Discarding before choosing: inpainting"
 

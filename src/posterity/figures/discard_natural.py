@@ -9,8 +9,9 @@ from posterity.figures import _discard, style
 from posterity.tables.frames import Frames
 from posterity.tables.task_kinds import inpainting, of_a_face
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("pool_of_scenes",)
 SECTION = "gallery"
 TITLE = "Discarding before choosing: other images"
 

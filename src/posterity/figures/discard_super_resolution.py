@@ -9,8 +9,9 @@ from posterity.figures import _discard, style
 from posterity.tables.frames import Frames
 from posterity.tables.task_kinds import super_resolution
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("pool:sr",)
 SECTION = "gallery"
 TITLE = "Discarding before choosing: super-resolution"
 

@@ -12,8 +12,9 @@ from posterity.figures import _study, style
 from posterity.tables.frames import KEYS, Frames
 from posterity.tables.pools import attributes, pools
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("study_of_coverage",)
 SECTION = "study"
 TITLE = "Distance of features against perceived similarity"
 Points = dict[str, list[tuple[float, float]]]

@@ -11,8 +11,9 @@ from posterity.figures import choose, gallery, style
 from posterity.tables.frames import Frames
 from posterity.tables.task_kinds import Task, inpainting, noisy, super_resolution
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("dps_noiseless",)
 SECTION = "gallery"
 TITLE = "Artifacts of DPS"
 _SHOWN = 5

@@ -11,8 +11,9 @@ from posterity.figures import choose, style
 from posterity.tables import _ecg
 from posterity.tables.frames import Frames
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("ecg",)
 SECTION = "gallery"
 TITLE = "A restored ECG on paper"
 

@@ -15,8 +15,9 @@ from posterity.tables.frames import KEYS, Frames
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("reference",)
 SECTION = "exact"
 TITLE = "Error against cost"
 _METRIC = "sliced_wasserstein"

@@ -8,8 +8,9 @@ from typing import Any
 from posterity.figures import _steps, style
 from posterity.tables.frames import Frames
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("eta_sweep",)
 SECTION = "gallery"
 TITLE = "Strength of guidance"
 

@@ -14,8 +14,9 @@ from posterity.tables.frames import KEYS, Frames
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("exact",)
 SECTION = "exact"
 TITLE = "Samplers against the floor"
 _METRICS = {"tv": "total variation", "sliced_wasserstein": "sliced Wasserstein"}

@@ -8,8 +8,9 @@ from typing import Any
 from posterity.figures import choose, gallery, style
 from posterity.tables.frames import Frames
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("partners",)
 SECTION = "gallery"
 TITLE = "Diversity guidance"
 _SHOWN = 5

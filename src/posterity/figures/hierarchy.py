@@ -12,8 +12,9 @@ from posterity.tables.frames import Frames
 from posterity.tables.pools import LEAST, Pool, attributes, large, pools
 from posterity.tables.task_kinds import of_a_face
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("pool",)
 SECTION = "gallery"
 TITLE = "A pool as a tree of representatives"
 _COUNT = 5

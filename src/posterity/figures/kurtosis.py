@@ -10,8 +10,9 @@ from posterity.tables.frames import Frames
 from posterity.tables.kurtosis import HEAVY, gaussians, kurtoses
 from posterity.tables.pools import FEATURES
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("pool",)
 SECTION = "analysis"
 TITLE = "Tails of posteriors and of Gaussians"
 

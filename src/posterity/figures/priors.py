@@ -9,8 +9,9 @@ from typing import Any
 from posterity.figures import choose, gallery, style
 from posterity.tables.frames import Frames
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("two_priors",)
 SECTION = "gallery"
 TITLE = "The same sampler under different priors"
 _SHOWN = 3

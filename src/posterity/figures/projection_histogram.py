@@ -12,8 +12,9 @@ from posterity.figures import choose, style
 from posterity.tables.frames import Frames
 from posterity.tables.pools import FEATURES, LEAST, attributes, large, pools
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("pool",)
 SECTION = "analysis"
 TITLE = "Posterior samples along their first principal component"
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from posterity.figures import choose, gallery, style
-from posterity.tables import _runs, restoration
+from posterity.tables import _runs, restoration, task_kinds
 from posterity.tables.frames import Frames
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("run",)
 SECTION = "gallery"
 TITLE = "Restorations"
 _SKIPPED = ("exact_again",)  # looks like the first one
@@ -27,9 +28,8 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     ours = {s for *_, s in runs} - set(_SKIPPED)
     samplers = [*(s for s in restoration.SAMPLERS if s in ours), *sorted(ours - set(restoration.SAMPLERS))]
     places = {key[:3] for key in runs}
-    order = [*restoration.PROBLEMS]
     rows: list[gallery.Row] = []
-    for place in sorted(places, key=lambda p: (p[0], p[2], order.index(p[1]) if p[1] in order else len(order), p[1])):
+    for place in sorted(places, key=lambda p: (p[0], p[2], _order(frames, p), p[1])):
         where = dict(zip(("dataset", "task", "prior"), place, strict=True))
         pictures = choose.measured(frames, where)
         pools = {s: _pool(frames, {**where, "sampler": s}) for s in samplers if (*place, s) in runs}
@@ -48,10 +48,16 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     return style.Drawn(gallery.draw(rows, heads, room=0.1), caption)
 
 
+def _order(frames: Frames, place: tuple[str, ...]) -> int:
+    """Return a task's place in the paper's order of the ten problems, behind them for any other."""
+    problem = task_kinds.problem(frames.task({"dataset": place[0], "task": place[1]}))
+    return list(task_kinds.TEN).index(problem) if problem else len(task_kinds.TEN)
+
+
 def _pool(frames: Frames, key: Mapping[str, str]) -> dict[str, Any]:
     """Item → the picture that is shown of it."""
     rows = choose.pool(frames, key)
-    if key["task"] == "phase":
+    if frames.task(key)["operator"] == "phase":
         rows = rows.merge(restoration.best(_metrics(frames, key)))
     return {r.item: r.signal for r in rows.drop_duplicates("item").itertuples()}
 

@@ -8,8 +8,9 @@ from typing import Any
 from posterity.figures import _study, style
 from posterity.tables.frames import Frames
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("study_of_guidance",)
 SECTION = "study"
 TITLE = "Perceived diversity and quality with guidance"
 

@@ -8,8 +8,9 @@ from typing import Any
 from posterity.figures import _sets, choose, gallery, style
 from posterity.tables.frames import Frames
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("rules:random,kmeans,uniformization,fps",)
 SECTION = "gallery"
 TITLE = "Four ways to choose what is shown"
 _RULES = ("random", "kmeans", "uniformization", "fps")

@@ -8,8 +8,9 @@ from typing import Any
 from posterity.figures import _sets, choose, gallery, style
 from posterity.tables.frames import Frames
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("rules:random,fps",)
 SECTION = "gallery"
 TITLE = "Posterior samples and a meaningfully diverse set"
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("problems",)
 SECTION = "exact"
 TITLE = "Samplers on the closed-form problems"
 _BOUNDS = {"exact": "green", "exact_score": "purple", "prior": "red"}

@@ -13,8 +13,9 @@ from posterity.tables.frames import Frames
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SECTION", "TITLE", "draw"]
+__all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
+NEEDS = ("problem_sweeps",)
 SECTION = "exact"
 TITLE = "Sweeps on the closed-form problems"
 _NAMES = {

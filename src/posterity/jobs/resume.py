@@ -117,7 +117,7 @@ class Parts:
             self._whole.unlink(missing_ok=True)
             return False
         self._drop()
-        _log.info("had been made before, and was not heard of")
+        _log.info("restored from a finished copy of an interrupted run")
         return True
 
     def publish(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -34,7 +34,7 @@ def weights(rule: Any, split: str, labels: Sequence[Mapping[str, Any]]) -> Tenso
     marked, others = marked & kept, ~marked & kept
     if not marked.any() or not others.any():
         known = ", ".join(sorted({a for own in attributes for a in own})[:20])
-        raise PosterityError(f"prior weights: attribute {name!r} parts no items; there are {known}")
+        raise PosterityError(f"prior weights: all or none of the items have attribute {name!r}; choose one of {known}")
     return share * marked.double() / marked.sum() + (1 - share) * others.double() / others.sum()
 
 

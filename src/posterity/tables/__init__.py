@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from posterity.tables.cells import Cell
     from posterity.tables.frames import Frames
 
-__all__ = ["NAMES", "REGISTRY", "Table", "find", "names"]
+__all__ = ["NAMES", "REGISTRY", "Table", "find", "names", "schema"]
 
 NAMES = (
     "answers", "super_resolution", "inpainting", "eta_sweep", "threshold_sweep", "subsets", "exact_posterior",
@@ -36,8 +36,9 @@ class Table(Protocol):
 
 
 REGISTRY: Registry[Table] = Registry(
-    __name__, "table", beside=("cells", "frames", "pools", "published", "task_kinds", "text")
+    __name__, "table", beside=("cells", "frames", "pools", "published", "task_kinds", "text"), facts=("NEEDS",)
 )
+schema = REGISTRY.schema
 
 
 def names() -> list[str]:

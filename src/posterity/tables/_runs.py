@@ -41,15 +41,15 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] |
     A sampler that was run with another prior has its row there alone: each published prior has samplers of its own.
 
     Arguments:
-        frames: metrics artifacts, and the measurements where ``fits`` is given.
+        frames: metrics and measurements artifacts.
         columns: metrics.
         fits: true for the definition of a task that belongs here; without it all do.
     """
     rows = shown(frames.frame("metrics"))
-    if fits is not None:
-        places = [{"dataset": d, "task": t} for d, t in rows[["dataset", "task"]].drop_duplicates().to_numpy()]
-        fitting = {(one["dataset"], one["task"]) for one in places if fits(frames.task(one))}
-        rows = rows[[pair in fitting for pair in zip(rows["dataset"], rows["task"], strict=True)]]
+    places = rows[["dataset", "task"]].drop_duplicates().itertuples(index=False, name=None)
+    tasks = {(d, t): frames.task({"dataset": d, "task": t}) for d, t in places}
+    fitting = {place for place, task in tasks.items() if fits is None or fits(task)}
+    rows = rows[[pair in fitting for pair in zip(rows["dataset"], rows["task"], strict=True)]]
     if rows.empty:
         raise frames.missing("metrics", none="of a task that belongs in this table")
     by_run: dict[Any, pd.DataFrame] = dict(runs(rows))
@@ -62,7 +62,7 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] |
     cells = []
     for (setting, sampler), column in product(product(settings, samplers), columns):
         key = (*setting, sampler)
-        paper = published.per_run(setting[1], *made[sampler], column) if sampler in printed else None
+        paper = published.per_run(tasks[setting[0], setting[1]], *made[sampler], column) if sampler in printed else None
         if key in by_run:
             own = by_run[key]
             cells.append(mean_cell(key, column, own[own["metric"] == column], paper))

@@ -10,6 +10,7 @@ from typing import Any
 from posterity.tables._runs import shown
 from posterity.tables.cells import Cell, mean_cell
 from posterity.tables.frames import KEYS, Artifact, Frames
+from posterity.tables.task_kinds import Task
 
 __all__ = ["Reach", "Step", "cells", "groups"]
 
@@ -82,20 +83,21 @@ def _reach(guidance: Mapping[str, Any]) -> Reach:
 
 
 def cells(
-    frames: Frames, vary: str, label: Callable[[Step], str], paper: Callable[[tuple[str, ...], Step, str], float | None]
+    frames: Frames, vary: str, label: Callable[[Step], str], paper: Callable[[Task, Step, str], float | None]
 ) -> list[Cell]:
     """Return a row for every step of every sweep.
 
     Arguments:
-        frames: samples and metrics.
+        frames: samples, measurements and metrics.
         vary: "eta" or "reach".
         label: the varied value in words.
-        paper: the published number at (dataset, task, prior, method), step and metric.
+        paper: the published number of a task, step and metric.
     """
     out = []
     for place, fixed, steps in groups(frames, vary):
+        task = frames.task({"dataset": place[0], "task": place[1]})
         for step in steps:
             rows = shown(frames.frame("metrics", **step.artifact.key))
             row = (*place, fixed, label(step))
-            out += [mean_cell(row, c, rows[rows["metric"] == c], paper(place, step, c)) for c in _COLUMNS]
+            out += [mean_cell(row, c, rows[rows["metric"] == c], paper(task, step, c)) for c in _COLUMNS]
     return out

@@ -14,8 +14,9 @@ from posterity.tables.frames import KEYS, Frames
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAPTION", "LEAST", "ROWS", "TITLE", "cells", "effective", "probabilities"]
+__all__ = ["CAPTION", "LEAST", "NEEDS", "ROWS", "TITLE", "cells", "effective", "probabilities"]
 
+NEEDS = ("closed_form",)
 ROWS = KEYS
 TITLE = "Answers that fit, and answers that are ruled out"
 LEAST = 1e-3
@@ -28,7 +29,7 @@ CAPTION = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """One row a run whose prior has an exact posterior over pictures."""
+    """Return one row per run whose prior has an exact posterior over pictures."""
     draws = probabilities(frames)
     fit = effective(frames)
     out: list[Cell] = []

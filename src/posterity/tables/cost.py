@@ -11,8 +11,9 @@ from posterity.tables.frames import KEYS, Frames
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("run",)
 ROWS = KEYS
 TITLE = "Cost"
 CAPTION = (

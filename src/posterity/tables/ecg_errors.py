@@ -13,8 +13,9 @@ from posterity.tables import _ecg
 from posterity.tables.cells import Cell, interval
 from posterity.tables.frames import KEYS, Frames
 
-__all__ = ["CAPTION", "COLUMNS", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "COLUMNS", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("ecg",)
 ROWS = KEYS
 TITLE = "Errors of restored ECGs"
 COLUMNS = (

@@ -16,8 +16,9 @@ from posterity.tables import _ecg
 from posterity.tables.cells import Cell
 from posterity.tables.frames import KEYS, Frames
 
-__all__ = ["CAPTION", "COLUMNS", "ROWS", "TITLE", "TRUTH", "cells"]
+__all__ = ["CAPTION", "COLUMNS", "NEEDS", "ROWS", "TITLE", "TRUTH", "cells"]
 
+NEEDS = ("leads",)
 ROWS = (*KEYS, "lead")
 TITLE = "Regression to the mean of restored leads"
 TRUTH = "truth"

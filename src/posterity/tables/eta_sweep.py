@@ -5,9 +5,11 @@ from __future__ import annotations
 from posterity.tables import _sweep, published
 from posterity.tables.cells import Cell
 from posterity.tables.frames import Frames
+from posterity.tables.task_kinds import Task, of_a_face
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("eta_sweep",)
 ROWS = ("dataset", "task", "prior", "method", "reach", "eta")
 TITLE = "Strength of guidance"
 CAPTION = (
@@ -22,7 +24,7 @@ def cells(frames: Frames) -> list[Cell]:
     return _sweep.cells(frames, "eta", lambda step: f"{step.eta:g}", _paper)
 
 
-def _paper(place: tuple[str, ...], step: _sweep.Step, metric: str) -> float | None:
-    if place[1] != "inpaint_face" or place[3] != "repaint":
+def _paper(task: Task, step: _sweep.Step, metric: str) -> float | None:
+    if not (of_a_face(task) and step.artifact.recipe.method == "repaint"):
         return None
     return published.value("6", f"eta {step.eta:g}", metric)

@@ -11,8 +11,9 @@ from posterity.tables.frames import KEYS, Frames
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAPTION", "FLOOR", "METRICS", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "FLOOR", "METRICS", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("exact",)
 ROWS = KEYS
 TITLE = "Distance to the exact posterior"
 CAPTION = (

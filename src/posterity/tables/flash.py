@@ -14,8 +14,9 @@ from posterity.tables.frames import KEYS, Artifact, Frames
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("metrics", "late_start")
 ROWS = KEYS
 TITLE = "Where samplers begin, and what that saves"
 CAPTION = (

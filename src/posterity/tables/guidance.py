@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from posterity.tables import _runs, published
 from posterity.tables.cells import Cell, join, paired_cell
 from posterity.tables.frames import KEYS, Frames
+from posterity.tables.task_kinds import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells", "signed"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells", "signed"]
 
+NEEDS = ("metrics", "partners")
 ROWS = KEYS
 TITLE = "What guidance and coupled noise change"
 CAPTION = (
@@ -37,7 +39,9 @@ def cells(frames: Frames) -> list[Cell]:
         for plain, wrapped in pairs:
             for metric in _METRICS:
                 a, b = (by_run[k][by_run[k]["metric"] == metric] for k in (wrapped, plain))
-                paper = _published(plain[1], by_run[plain], by_run[wrapped], metric)
+                paper = _published(
+                    frames.task(dict(zip(KEYS, plain, strict=True))), by_run[plain], by_run[wrapped], metric
+                )
                 ours = paired_cell(wrapped, metric, a, b, paper)
                 yield replace(ours, note=join(ours.note, signed(ours)))
 
@@ -51,6 +55,6 @@ def signed(cell: Cell) -> str | None:
     return "higher than plain" if cell.low > 0 else "lower than plain" if cell.high < 0 else "not separated from 0"
 
 
-def _published(task: str, plain: pd.DataFrame, wrapped: pd.DataFrame, metric: str) -> float | None:
+def _published(task: Task, plain: pd.DataFrame, wrapped: pd.DataFrame, metric: str) -> float | None:
     a, b = (published.per_run(task, *_runs.recipe(rows), metric) for rows in (wrapped, plain))
     return None if a is None or b is None else round(a - b, 10)

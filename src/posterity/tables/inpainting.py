@@ -7,8 +7,9 @@ from posterity.tables.cells import Cell
 from posterity.tables.frames import KEYS, Frames
 from posterity.tables.task_kinds import inpainting
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("metrics:inpaint",)
 ROWS = KEYS
 TITLE = "Inpainting"
 CAPTION = (

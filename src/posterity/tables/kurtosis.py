@@ -11,8 +11,9 @@ from posterity.tables.cells import Cell, interval
 from posterity.tables.frames import KEYS, Frames
 from posterity.tables.pools import LEAST, attributes, large, pools
 
-__all__ = ["CAPTION", "HEAVY", "ROWS", "TITLE", "cells", "gaussians", "kurtoses"]
+__all__ = ["CAPTION", "HEAVY", "NEEDS", "ROWS", "TITLE", "cells", "gaussians", "kurtoses"]
 
+NEEDS = ("pool",)
 ROWS = (*KEYS, "features")
 _SETS = 800
 TITLE = "Tails of the posterior"

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from posterity.tables.task_kinds import Task, inpainting, noisy, of_a_face, super_resolution
+
 __all__ = ["digest", "label", "per_run", "restored", "value"]
 
 _LABELS = {"ddrm": "DDRM", "ddnm": "DDNM", "dps": "DPS", "repaint": "RePaint", "mat": "MAT"}
 _RESTORED = {"mgps": "MGPS", "dps": "DPS", "pgdm": "PGDM", "ddnm": "DDNM", "diffpir": "DiffPIR", "reddiff": "RED-diff"}
-
-
+_SUPER_RESOLUTION = {16: "1", 4: "2"}
 _FOLDER = Path(__file__).parents[3] / "resources" / "papers"
 
 
@@ -48,14 +49,16 @@ def value(table: str, row: str, column: str, paper: str = "cohen2024") -> float 
     return _numbers().get((paper, table, row, column))
 
 
-def per_run(task: str, method: str, wrappers: str, metric: str) -> float | None:
-    """Tables 1-3: ×16 on faces, ×4 on natural images, face regions, boxes."""
-    if task.startswith(("sr16", "sr4")):
-        noise = "noisy" if "noisy" in task else "noiseless"
-        return value("1" if task.startswith("sr16") else "2", label(method, wrappers), f"{noise} / {metric}")
-    boxes = {"inpaint_box": "PartImageNet", "inpaint_object": "PartImageNet"}
-    data = {"inpaint_face": "CelebAMask-HQ", **boxes}.get(task)
-    return value("3", label(method, wrappers), f"{data} / {metric}") if data else None
+def per_run(task: Task, method: str, wrappers: str, metric: str) -> float | None:
+    """Return a number of Cohen et al.'s Tables 1-3: ×16 on faces, ×4 on natural images, regions of faces, boxes."""
+    name = label(method, wrappers)
+    if super_resolution(task) and task["factor"] in _SUPER_RESOLUTION:
+        noise = "noisy" if noisy(task) else "noiseless"
+        return value(_SUPER_RESOLUTION[task["factor"]], name, f"{noise} / {metric}")
+    if not inpainting(task) or noisy(task):
+        return None
+    data = "CelebAMask-HQ" if of_a_face(task) else "PartImageNet" if {"box", "objects"} & set(task) else None
+    return value("3", name, f"{data} / {metric}") if data else None
 
 
 def restored(problem: str, method: str, metric: str, *, natural: bool) -> float | None:

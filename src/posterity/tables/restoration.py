@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from posterity.capabilities import capabilities, in_words, missing
-from posterity.tables import _runs, published
+from posterity.tables import _runs, published, task_kinds
 from posterity.tables.cells import Cell, item_means, join, mean_cell
 from posterity.tables.frames import Frames
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAPTION", "PROBLEMS", "ROWS", "SAMPLERS", "TITLE", "best", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "SAMPLERS", "TITLE", "best", "cells"]
 
+NEEDS = ("ten_problems",)
 ROWS = ("dataset", "prior", "metric", "task")
 TITLE = "Ten inverse problems"
 CAPTION = (
@@ -27,19 +28,12 @@ CAPTION = (
     "MGPS with 300 steps as in Table 2; FID of 1000 images is Table 7's. Ours are other images under another "
     "prior: what can be compared is the order of methods."
 )
-PROBLEMS = {
-    "pool4": "SR (x4)", "pool16": "SR (x16)", "inpaint_centre_noisy": "Box inpainting",
-    "inpaint_half_noisy": "Half mask", "deblur_gauss": "Gaussian deblur", "deblur_gauss_256": "Gaussian deblur",
-    "deblur_gauss_svd_256": "Gaussian deblur", "deblur_motion": "Motion deblur", "deblur_motion_256": "Motion deblur",
-    "jpeg2": "JPEG (QF = 2)", "phase": "Phase retrieval", "deblur_nonlinear": "Nonlinear deblur",
-    "deblur_spatial": "", "hdr": "High dynamic range",
-}  # fmt: skip
-"""Tasks in the paper's order with the paper's name; none of its has that of deblur_spatial."""
 SAMPLERS = (
     "exact", "exact_again", "mgps", "dps", "pgdm", "ddnm", "ddrm", "diffpir", "reddiff", "reddiff_v", "copaint",
     "copaint_tt",
 )  # fmt: skip
 """Those that come first, in this order."""
+_PHASE, _NONLINEAR = "Phase retrieval", "Nonlinear deblur"
 _METRICS = ("lpips", "psnr", "ssim", "ssim_zeros", "residual / σ_y", "fid")
 _STAND_IN = (
     "N/A: the published blur is a network whose weights (GOPRO_wVAE.pth) people bring; deblur_spatial, which needs "
@@ -48,41 +42,57 @@ _STAND_IN = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Metric by metric a row for every task; a column for every sampler of the project."""
+    """Return metric by metric a row for every task, and a column for every sampler of the project."""
     rows = _runs.shown(frames.frame("metrics"))
-    rows = rows[rows["task"].isin(PROBLEMS)]
-    if rows.empty:
+    problems = _problems(frames, rows)
+    if not problems:
         raise frames.missing("metrics", none="of one of the ten problems")
     methods, lacking = _methods(frames), _lacking(frames)
     names = _columns(methods)
     groups = dict(iter(rows.groupby(["dataset", "prior", "task", "sampler"])))
     measured, out = set(rows["metric"]), []
-    for dataset, prior in dict.fromkeys(key[:2] for key in groups):
-        found = [task for task in PROBLEMS if any(key[:3] == (dataset, prior, task) for key in groups)]
-        tasks = [t for t in PROBLEMS if t in found or (t == "deblur_nonlinear" and "deblur_spatial" in found)]
+    for dataset, prior in dict.fromkeys(key[:2] for key in groups if (key[0], key[2]) in problems):
+        named = {t: p for (d, t), p in problems.items() if d == dataset and any(k[:3] == (d, prior, t) for k in groups)}
         for metric in (m for m in _METRICS if m != "ssim_zeros" or m in measured):
-            for task in tasks:
+            for task, problem in _in_order(named):
                 for name in names:
                     method = methods.get(name, name)
-                    paper = _published(task, method, metric, measured, natural=dataset == "photos")
+                    paper = _published(problem, method, metric, measured, natural=dataset == "photos")
                     row = (dataset, prior, metric, task)
                     if (dataset, prior, task, name) in groups:
                         own = groups[dataset, prior, task, name]
-                        out.append(replace(_cell(frames, row, metric, own), column=name, published=paper))
+                        cell = _cell(frames, row, metric, own, phase=problem == _PHASE)
+                        out.append(replace(cell, column=name, published=paper))
                     else:
-                        why = _STAND_IN if task not in found else lacking(task, method)
+                        why = lacking(task, method) if task in named else _STAND_IN
                         out.append(Cell(row, name, count=0, published=paper, note=why))
     return out
 
 
-def _published(task: str, method: str, metric: str, measured: Collection[str], *, natural: bool) -> float | None:
+def _problems(frames: Frames, rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return {(dataset, task): the paper's name} of those that are one of the ten problems."""
+    places = rows[["dataset", "task"]].drop_duplicates().itertuples(index=False, name=None)
+    found = {(d, t): task_kinds.problem(frames.task({"dataset": d, "task": t})) for d, t in places}
+    return {place: name for place, name in found.items() if name is not None}
+
+
+def _in_order(named: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (task, the paper's name) in the paper's order; what is stood in for has a row of its own."""
+    shown = dict(named)
+    if task_kinds.STAND_IN in named.values() and _NONLINEAR not in named.values():
+        shown[_NONLINEAR] = _NONLINEAR
+    order = list(task_kinds.TEN)
+    return sorted(shown.items(), key=lambda one: order.index(one[1]))
+
+
+def _published(problem: str, method: str, metric: str, measured: Collection[str], *, natural: bool) -> float | None:
     """The paper's SSIM stands beside the definition that is its own, where we have measured that."""
     if metric == "ssim" and "ssim_zeros" in measured:
         return None
-    return published.restored(PROBLEMS[task], method, metric.removesuffix("_zeros"), natural=natural)
+    return published.restored(problem, method, metric.removesuffix("_zeros"), natural=natural)
 
 
-def _cell(frames: Frames, row: tuple[str, ...], metric: str, rows: pd.DataFrame) -> Cell:
+def _cell(frames: Frames, row: tuple[str, ...], metric: str, rows: pd.DataFrame, *, phase: bool) -> Cell:
     of = rows[rows["metric"] == ("residual_rms" if metric.startswith("residual") else metric)]
     if metric == "fid":
         value = of["value"].dropna()
@@ -92,7 +102,7 @@ def _cell(frames: Frames, row: tuple[str, ...], metric: str, rows: pd.DataFrame)
         sigma = _sigma_y(frames, row[0], row[3])
         of = of.assign(value=of["value"] / sigma) if sigma > 0 else of
     note = None
-    if row[3] == "phase":
+    if phase:
         by_residual = item_means(of.merge(best(rows, "residual_rms"))).mean()
         of = of.merge(best(rows))
         samples = rows["sample"].nunique()

@@ -6,8 +6,9 @@ from posterity.tables import _runs
 from posterity.tables.cells import Cell, mean_cell, paired_cell
 from posterity.tables.frames import KEYS, Frames
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("subset_metrics",)
 ROWS = (*KEYS, "subset")
 TITLE = "Choosing what is shown"
 CAPTION = (

@@ -9,8 +9,9 @@ from posterity.tables.cells import Cell
 from posterity.tables.frames import KEYS, Frames
 from posterity.tables.task_kinds import noisy, super_resolution
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("metrics:sr",)
 ROWS = KEYS
 TITLE = "Super-resolution"
 CAPTION = (

@@ -5,9 +5,11 @@ from __future__ import annotations
 from posterity.tables import _sweep, published
 from posterity.tables.cells import Cell
 from posterity.tables.frames import Frames
+from posterity.tables.task_kinds import Task, of_a_face
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("reach_sweep",)
 ROWS = ("dataset", "task", "prior", "method", "eta", "reach")
 TITLE = "Reach of guidance"
 CAPTION = (
@@ -23,8 +25,8 @@ def cells(frames: Frames) -> list[Cell]:
     return _sweep.cells(frames, "reach", lambda step: "0" if step.reach.value == 0 else str(step.reach), _paper)
 
 
-def _paper(place: tuple[str, ...], step: _sweep.Step, metric: str) -> float | None:
-    if place[1] != "inpaint_face" or place[3] != "repaint" or step.reach.unit == "rms":
+def _paper(task: Task, step: _sweep.Step, metric: str) -> float | None:
+    if not (of_a_face(task) and step.artifact.recipe.method == "repaint") or step.reach.unit == "rms":
         return None
     limited = step.reach.value != float("inf")
     return published.value(

@@ -6,8 +6,9 @@ from posterity.tables import _toys
 from posterity.tables.cells import Cell, interval
 from posterity.tables.frames import Frames
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("problems",)
 ROWS = ("prior", "dim", "sampler")
 TITLE = "Distance to the exact posterior of the closed-form problems"
 CAPTION = (

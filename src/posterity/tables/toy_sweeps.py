@@ -6,8 +6,9 @@ from posterity.tables import _toys
 from posterity.tables.cells import Cell
 from posterity.tables.frames import Frames
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("problem_sweeps",)
 ROWS = ("prior", "dim", "sweep", "setting")
 TITLE = "Sweeps on the closed-form problems"
 CAPTION = (

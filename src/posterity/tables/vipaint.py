@@ -14,8 +14,9 @@ from posterity.tables.frames import KEYS, Frames
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAPTION", "ROWS", "TITLE", "cells"]
+__all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
+NEEDS = ("metrics", "fit")
 ROWS = (*KEYS, "against")
 TITLE = "VIPaint against other samplers"
 CAPTION = (
