@@ -60,20 +60,33 @@ STUDY = ROOT / "docs" / "study.md"
 
 
 def commands() -> list[str]:
-    """By line; one that reads what the line before it in its block wrote comes with that one."""
-    found = set()
+    """Return each command once: with "-n" and without are the same, since snakemake is run dry.
+
+    One that reads what the line before it in its block wrote comes with that line.
+    """
+    found, led = set(), set()
     for block in (block for block in blocks("sh") if block.page not in (OWN, STUDY)):
         before = ""
-        for line in lines(block):
+        for line in map(dry, lines(block)):
             found.add(f"{before}\n{line}" if " --from " in line else line)
+            led |= {before} if " --from " in line else set()
             before = line
-    return sorted(found)
+    return sorted(found - led)
+
+
+def dry(line: str) -> str:
+    """Return a call of snakemake with "-n" at its end, any other command as it is."""
+    words = line.split()
+    if words[0] != ".venv/bin/snakemake" or "--unlock" in words:
+        return line
+    return " ".join([*(word for word in words if word != "-n"), "-n"])
 
 
 def lines(block: Block) -> list[str]:
     return [line for line in block.text.splitlines() if line and line[0] != "#"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", commands())
 def test_commands_work(text: str, tmp_path: Path) -> None:
     """make and snakemake dry, everything else for real; the environment is this one."""
@@ -87,7 +100,7 @@ def works(command: str, tmp_path: Path) -> None:
         # what a target would do must be known; CI runs the targets themselves
         words = ["make", "-n", *words[1:]]
     elif words[0] == ".venv/bin/snakemake":
-        words = [str(BIN / "snakemake"), *words[1:], *([] if {"-n", "--unlock"} & set(words) else ["-n"])]
+        words = [str(BIN / "snakemake"), *words[1:]]
     else:
         assert words[0].startswith(".venv/bin/"), f"a document prints {command!r}, which no test can run"
         words = [str(BIN / Path(words[0]).name), *(word for word in words[1:] if word != "--write")]
@@ -96,6 +109,7 @@ def works(command: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_ones_own_pictures_become_an_experiment(tmp_path: Path) -> None:
     """The page's commands in their order, in a copy of the repository with the page's folder; snakemake dry."""
     for name in ("Snakefile", "config", "profiles", "resources", "rules", "workflow"):
@@ -122,6 +136,7 @@ def test_ones_own_pictures_become_an_experiment(tmp_path: Path) -> None:
     assert "configuration: valid" in said[1] and "sampler=ddnm_guided" in said[2] and "task=inpaint_own" in said[2]
 
 
+@pytest.mark.slow
 def test_a_study_is_served_and_analysed(tmp_path: Path) -> None:
     """The page's commands in their order, on a small study of that name; two people answer while it is served."""
     folder = tmp_path / "results" / "study" / "diversity"
@@ -241,6 +256,7 @@ def test_the_site_builds_with_every_table_filled(tmp_path: Path) -> None:
         assert f'id="{method}"' in pages["samplers/index.html"]
 
 
+@pytest.mark.slow
 def test_the_benchmarks_print_their_figures() -> None:
     command = [sys.executable, "-m", "benchmarks", "own", "kernel", "throughput", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)

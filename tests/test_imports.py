@@ -39,10 +39,12 @@ assert net(torch.zeros(1, 3, 8, 8), 1).sample.isfinite().all()
 """
 
 
+@pytest.mark.slow
 def test_libraries_do_without_what_is_not_used_and_find_it_when_it_is() -> None:
     subprocess.run([sys.executable, "-c", _MEASURE], check=True)
 
 
+@pytest.mark.slow
 def test_networks_do_without_transformers() -> None:
     subprocess.run([sys.executable, "-c", _NETWORK], check=True)
 

@@ -9,6 +9,8 @@ from posterity.certificates.broken import FAULTS
 from posterity.certificates.gibbs import LAWS, Chains, prior
 from posterity.errors import PosterityError
 
+pytestmark = pytest.mark.slow
+
 
 def test_draws_have_the_moments_that_chains_give():
     process = prior("laplace")

@@ -15,6 +15,8 @@ from posterity.certificates import panel
 from posterity.cli import app
 from posterity.stages import _kept
 
+pytestmark = pytest.mark.slow
+
 RUN = CliRunner()
 PLAIN = "def restore(denoise, A, y, sigma_y, noise):\n    return denoise(noise('init', 0), 300) + 0.3 * A.pinv(y)\n"
 SLOW = """

@@ -235,6 +235,7 @@ def test_what_is_no_posterior_sampler_is_named_so(name, tmp_path):
     assert case.find("failure").get("message") == "not a posterior sampler" and told in case.find("failure").text
 
 
+@pytest.mark.slow
 def test_published_methods_keep_their_word(tmp_path, monkeypatch):
     """Far from exact in few steps, and samplers of a posterior all the same."""
     monkeypatch.setitem(panel.TIERS, "small", panel.Tier(32, 31, 500, 3, frozenset({"c2st", "trajectory"})))

@@ -184,6 +184,7 @@ def refused(plan):
             yield f"{job.stage} {job.key}: {error}"
 
 
+@pytest.mark.slow
 def test_snakemake_plans_what_check_accepts(tmp_path):
     folder, seen, number = tmp_path / "config", 0, 10_000
     shutil.copytree(ROOT / "config", folder)

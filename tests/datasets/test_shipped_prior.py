@@ -51,6 +51,7 @@ def test_it_is_what_the_configuration_trains(name):
     assert {p.name for p in weights.parent.iterdir()} >= {"samples.png", "nearest.png"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.3, 1.0])
 def test_subjects_that_it_has_not_seen_are_denoised_nearly_as_well_as_those_it_has(name, people, sigma):
     """It has not merely remembered: the prior that has, the kernel prior of the same images, is far worse on them.

@@ -211,6 +211,7 @@ def test_a_second_run_leaves_everything_alone_and_other_settings_do_not(folder: 
     assert output.read_bytes() != before[output][1]
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_in_the_same_bytes(folder: Path) -> None:
     """SIGKILL in the middle, then the same command again: weights, losses and samples as if nothing had been."""
     changes = {"steps": 60}

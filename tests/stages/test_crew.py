@@ -22,6 +22,8 @@ from sampling_job import INPUTS, command, inputs, parts, settings, until
 from posterity.artifacts import store
 from posterity.jobs.devices import LOCKS, _take
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "resources/priors/openmoji32/weights.safetensors"
 COUNT = 10

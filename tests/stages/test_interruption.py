@@ -25,6 +25,8 @@ from posterity.jobs.interruption import between_items
 from posterity.priors.training import Trainer
 from posterity.stages import distance, measure, sample, train
 
+pytestmark = pytest.mark.slow
+
 ITEMS = [f"item{i}" for i in range(6)]
 SETTINGS = sampling_job.settings(steps=150, samples=2)
 

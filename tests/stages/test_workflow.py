@@ -17,6 +17,8 @@ from sampling_job import command, inputs, parts, settings, until
 from posterity.errors import PosterityError
 from posterity.jobs import parent_process
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 COUNT = 8
 SETTINGS = settings(steps=400)

@@ -36,6 +36,7 @@ def test_its_interval_holds_the_truth_about_as_often_as_it_says():
     assert hits >= 34  # of 40; at 95 % fewer come about once in eighty times
 
 
+@pytest.mark.slow
 def test_it_is_told_apart_from_independent_answers():
     """The same answers by as many people as answers have a narrower interval: people who differ are what widens it."""
     said, who, what = _answers(0.3, 1.5, 0.0, people=10, images=40, seed=2)

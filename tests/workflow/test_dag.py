@@ -13,6 +13,8 @@ import pytest
 import yaml
 from engine import ROOT
 
+pytestmark = pytest.mark.slow
+
 STAND_IN = """#!/bin/sh
 # writes the file after --output, and what its rule declares beside it
 while [ "$1" != --output ]; do shift; done

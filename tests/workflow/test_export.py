@@ -13,6 +13,8 @@ from tiny import SNAKEFILE, D, posterity
 from posterity.commands.dry_run import dry_run
 from posterity.tables import published
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def archive(run):

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from posterity.cli import app
 from posterity.configuration import fingerprint
 
+pytestmark = pytest.mark.slow
+
 _spec = importlib.util.spec_from_file_location("test_dag", Path(__file__).with_name("test_dag.py"))
 dag = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(dag)

@@ -22,6 +22,8 @@ from posterity.configuration.current import difference, output
 from posterity.report import page
 from posterity.tables import published
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = f"results/samples/{D}/sr4/kernel/ddnm.parquet"
 METRICS = f"results/metrics/{D}/sr4/kernel/ddnm.parquet"
 ENDS = {("table", "tiny/cost"), ("table", "tiny/exact_posterior"), ("figure", "tiny/exact_distance"),

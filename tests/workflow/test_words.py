@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 _spec = importlib.util.spec_from_file_location("test_dag", Path(__file__).with_name("test_dag.py"))
 dag = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(dag)
