@@ -288,7 +288,7 @@ def test_a_late_start_is_measured_around_a_method(tmp_path):
         (["exact", "--wrap", "flash"], "wrapper flash: sampler exact has no noisy state to begin late from"),
         (["--sampler", "mine.py", "--wrap", "flash"], "--wrap goes around methods; leave out --sampler"),
         (["--sampler", "absent.py"], "absent.py: there is no such file"),
-        (["--sampler", "mine.py", "--update-expectations"], "expectations are kept of posterity's own samplers"),
+        (["--sampler", "mine.py", "--update-expectations"], "expectations are stored for posterity's own samplers"),
     ],
 )
 def test_mistakes_are_one_line_and_nothing_is_written(words, told, tmp_path, monkeypatch):

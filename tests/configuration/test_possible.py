@@ -96,7 +96,7 @@ def test_an_ecg_has_no_mirror_image(folder):
     mirror = {"priors": {"kernel": {"mirror": True}}}
     assert lines(folder, mirror, {}) == []
     (line,) = lines(folder, mirror, run(dataset="ecg-beats", tasks=["ecg_from_i_noiseless"]))
-    assert line.startswith("priors.kernel: for ECGs of dataset 'ecg-beats', ") and "mirror image of an ECG" in line
+    assert line.startswith("priors.kernel: for ECGs of dataset 'ecg-beats', ") and "mirrored ECG" in line
 
 
 def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():

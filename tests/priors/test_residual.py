@@ -166,7 +166,7 @@ def test_a_file_without_its_gaussian_or_with_another_is_one_line(trained: Path, 
         ({"family": "unet2d"}, "crop is for signals in time"),
         ({"crop": 96}, "crop = 96: the ECGs have 80 samples"),
         ({"crop": 30}, "no multiple of 4, a patch at the lowest resolution"),
-        ({"flip": True}, "a mirrored ECG is none; set flip: false"),
+        ({"flip": True}, "a mirrored ECG is not a valid ECG; set flip: false"),
         ({"family": "unet2d", "crop": None, "residual": False}, "family unet2d is not for an ECG of shape"),
     ],
 )

@@ -219,6 +219,6 @@ def test_without_weights_a_run_is_not_applicable_and_says_why(tmp_path):
     inputs = [tmp_path / f"{name}.parquet" for name in ("y", "mat", "metrics", "subsets")]
     table.run({"experiment": "e", "table": "inpainting"}, inputs=inputs, output=tmp_path / "table.parquet")
     cells = {r["column"]: r for r in store.read(tmp_path / "table.parquet", "tables").to_pylist()}
-    why = "N/A: the weights of mat_celebahq are not there; `posterity doctor` tells where they are"
+    why = "N/A: the weights of mat_celebahq are missing; `posterity doctor` says where to get them"
     assert cells["niqe"]["row"] == "faces / inpaint_face / mat_celebahq / mat"
     assert cells["niqe"]["value"] is None and cells["niqe"]["note"] == why and cells["niqe"]["published"] == 4.69

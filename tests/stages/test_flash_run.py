@@ -180,7 +180,7 @@ def test_an_encoder_estimates_states_and_tells_that_it_was_trained_for_something
     assert store.provenance(out)["origin"]["other"] == "trained for sigma_y 0.5 in place of 0.3"
     late = drawn(folder, FLASH, out, prior=LATENT)
     assert {r["item"] for r in late} == set(ITEMS) and all(0 <= r["start"] < 40 for r in late)
-    with pytest.raises(PosterityError, match="severity own is a trained encoder: name the file of its weights"):
+    with pytest.raises(PosterityError, match="severity own is a trained encoder: give its weights file"):
         severity.run(settings, **given, output=out)
     with pytest.raises(PosterityError, match="estimates states of shape"):
         severity.run(asked_of(LATENT), **inputs(folder), output=out, encoder=encoder)

@@ -1,4 +1,4 @@
-"""Reads where the wrapper Flash begins; apart from the stage that writes it, whose code changes no sample."""
+"""Reads where the wrapper Flash starts; apart from the stage that writes it, whose edits must not rerun sampling."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["read"]
 
 
 def read(path: Path, name: str, items: list[str], like: Tensor) -> Severity:
-    """Return the severity of these items, on the device and with estimates in the precision of ``like``.
+    """Return the severity of these items, with estimates on the device and in the precision of ``like``.
 
     Raises:
-        PosterityError: when the file is of another severity or lacks an item.
+        PosterityError: if the file holds another severity or lacks an item.
     """
     rows = {row["item"]: row for row in store.read(path, "severity").to_pylist()}
     if others := sorted({row["severity"] for row in rows.values()} - {name}):

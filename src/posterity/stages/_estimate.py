@@ -1,4 +1,4 @@
-"""Estimates how long a verification takes, before it begins."""
+"""Estimates before a verification how long it will take."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from posterity.stages._survey import Work
 __all__ = ["estimate"]
 
 _FEW, _MORE = 4, 128
-"""Rows of two trial batches: the first costs what calls cost, the second tells what a row adds."""
+"""Rows of the two trial batches: the first measures the cost of the calls, the second what each further row adds."""
 _PATIENCE = 2.0
-"""Seconds, after which the second batch is left out: then calls are what costs."""
+"""If the first batch takes longer than this many seconds, the second is skipped: the calls dominate the cost."""
 
 
 def estimate(work: Sequence[Work], jobs: int) -> str:
-    """Return how many cases there are and about how long their draws take, in a line.
+    """Return one line with the number of cases and roughly how long their draws take.
 
-    Every sampler restores a few rows of the first problem that it can do.
+    Each sampler is timed on a few rows of the first problem that it supports.
     """
     count = sum(len(one.left) for one in work)
     if not count:
@@ -40,7 +40,7 @@ def estimate(work: Sequence[Work], jobs: int) -> str:
 
 
 def _seconds(work: Work, sampler: Sampler) -> float:
-    """Return how long the draws of one case take; 0 where the sampler cannot do it, which the run itself tells."""
+    """Return the seconds that the draws of one case take; 0 if the sampler cannot do it, as the run will report."""
     case = panel.case(*work.place, work.settings["tier"], dim=work.settings["dim"])
     try:
         if panel.missing(sampler, case.instances[0]):

@@ -17,7 +17,7 @@ Known = Mapping[Key, Expectation]
 
 
 def load(folder: Path, method: str) -> dict[Key, Expectation]:
-    """Return what is stored of a method; nothing if there is no file."""
+    """Return the stored expectations of a method; none if there is no file."""
     path = folder / f"{method}.json"
     if not path.is_file():
         return {}
@@ -29,7 +29,7 @@ def load(folder: Path, method: str) -> dict[Key, Expectation]:
 
 
 def save(folder: Path, method: str, learned: Known) -> None:
-    """Replace the entries that were learned and keep the others."""
+    """Replace the learned entries and keep the others."""
     entries = {**load(folder, method), **learned}
     ordered = sorted(entries, key=lambda k: (k.tier, k.prior, k.dim, k.task, k.settings))
     lines = ",\n".join(json.dumps(entries[key].plain(key), ensure_ascii=False) for key in ordered)

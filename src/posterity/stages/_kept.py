@@ -1,4 +1,4 @@
-"""The finished cases of `verify` in one file of JSON: they outlive an interruption, and are printed again."""
+"""The finished cases of `verify` in one JSON file, so that an interrupted run can resume and print them again."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _FINDING = frozenset({f.name for f in fields(Finding)} | {"verdict"})
 
 @dataclass(frozen=True)
 class Case:
-    """One finished case: what it is of, what was found, and whether that is a failure."""
+    """One finished case: its name, its certificate, and whether that is a failure."""
 
     key: Key
     certificate: Certificate
     failed: bool
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON holds it: the columns of certificates.parquet, those of a finding in a list."""
+        """Return the case as plain JSON: the columns of certificates.parquet, with the findings in a list."""
         rows = [dict(r) for r in record.rows(self.certificate, self.key.settings, self.key.dim)]
         rows = [finite(r, SCHEMAS["certificates"], self.certificate.sampler) for r in rows]
         findings = [{k: r[k] for k in r if k in _FINDING} for r in rows if r.get("statistic") is not None]
@@ -46,12 +46,12 @@ class Case:
 
 @dataclass
 class Kept:
-    """Cases by what they are of.
+    """Finished cases by name.
 
     Arguments:
-        total: of how many cases.
-        of: settings, code and what was known of each method, as one hash; cases of another one do not go with these.
-        cases: those that are finished.
+        total: number of cases in the whole run.
+        of: hash of settings, code and each method's expectations; only cases with the same hash may be combined.
+        cases: the finished ones.
     """
 
     total: int
@@ -65,12 +65,12 @@ class Kept:
 
     @property
     def certificates(self) -> list[Certificate]:
-        """Return what was found, in the order of the cases."""
+        """Return the certificates, in the order of the cases."""
         return [case.certificate for case in self.cases.values()]
 
     @property
     def failed(self) -> list[Certificate]:
-        """Return those of them that are failures."""
+        """Return the certificates that are failures."""
         return [case.certificate for case in self.cases.values() if case.failed]
 
     def write(self, path: Path) -> None:
@@ -78,14 +78,14 @@ class Kept:
         store.write_bytes(path, self.text().encode())
 
     def text(self) -> str:
-        """Return what the file holds, one line for each case."""
+        """Return the file's text, one line per case."""
         lines = ",\n".join(json.dumps(case.plain(), ensure_ascii=False) for case in self.cases.values())
         head = f'"made by": "posterity verify", "of": {json.dumps(self.of)}, "total": {self.total}'
         return f'{{{head}, "cases": [\n{lines}\n]}}\n'
 
 
 def digest(settings: Mapping[str, Any], subjects: Iterable[Subject], known: Mapping[Key, Expectation]) -> str:
-    """Return the hash under which cases go together: an edit of a sampler, of the library or of a band changes it."""
+    """Return the hash that cases of one run share; it changes with any sampler, the library or a stored band."""
     bands = sorted(json.dumps(expected.plain(key)) for key, expected in known.items())
     about = [settings, store.code.get(), bands, [(s.name, s.settings) for s in subjects]]
     found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
@@ -95,10 +95,10 @@ def digest(settings: Mapping[str, Any], subjects: Iterable[Subject], known: Mapp
 
 
 def read(path: Path) -> Kept:
-    """Return the cases that a file holds.
+    """Return the cases stored in a file.
 
     Raises:
-        PosterityError: when it cannot be read, or is not such a file.
+        PosterityError: if it cannot be read or is not such a file.
     """
     wanted = "expected the certificates.json that posterity verify writes"
     content = json_reader.read(path)

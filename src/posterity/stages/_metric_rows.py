@@ -1,4 +1,4 @@
-"""Rows of the artifact "metrics": a value, or null with the reason, and no number costs another one."""
+"""Rows of the artifact "metrics": a value, or null with the reason; a failing metric does not affect the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Rows", "attempted"]
 
 T = TypeVar("T")
 _NUMERICAL = (ArithmeticError, ValueError, RuntimeError)
-"""Errors of a metric that has no value for an image; numpy's LinAlgError is a ValueError, torch's a RuntimeError."""
+"""Errors that mean a metric is undefined for an image; numpy's LinAlgError is a ValueError, torch's a RuntimeError."""
 
 
 def attempted(
@@ -18,7 +18,7 @@ def attempted(
 ) -> tuple[T | None, str | None]:
     """Return (``compute(*about)``, None), or (None, why not): ``reason`` if given, else the error that was raised.
 
-    Running out of memory is no reason: that error is raised.
+    Running out of memory is not such a reason: that error is re-raised.
     """
     if reason is not None:
         return None, reason
@@ -47,7 +47,7 @@ class Rows:
         sample: int | None = None,
         reason: str | None = None,
     ) -> None:
-        """Add one row; a value that is not finite becomes null."""
+        """Add one row; a non-finite value becomes null."""
         if value is not None and not math.isfinite(value):
             value, reason = None, f"N/A: {metric} is {value:g} here"
         if value is None and reason is None:
@@ -63,7 +63,7 @@ class Rows:
         subset: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Add one row about a set, ``compute(*about)``; null for ``reason``, if there is one."""
+        """Add one row about a set with the value ``compute(*about)``, or null if there is a ``reason``."""
         value, reason = attempted(metric, compute, *about, reason=reason)
         self.add(metric, value, subset=subset, reason=reason)
 
@@ -75,14 +75,14 @@ class Rows:
         reason: str | None = None,
         none: str | None = None,
     ) -> None:
-        """Add one row per sample; where ``compute`` fails for all of them together, a sample at a time.
+        """Add one row per sample; if ``compute`` fails on all of them together, compute them one at a time.
 
         Arguments:
             metric: its name.
-            samples: their numbers.
-            compute: from places in ``samples`` to values.
-            reason: why none of them has a value.
-            none: why a single value is None.
+            samples: the samples' numbers.
+            compute: maps positions in ``samples`` to values.
+            reason: why no sample has a value.
+            none: the reason recorded where a single value is None.
         """
         places = list(range(len(samples)))
         values, together = attempted(metric, compute, places, reason=reason)

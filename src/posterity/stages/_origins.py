@@ -1,4 +1,4 @@
-"""Checks what input artifacts record of their origin against what a stage is told that they are."""
+"""Checks the origin recorded in input artifacts against the stage's settings."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NAMES = ("dataset", "task", "prior", "sampler")
 
 
 def agree(settings: Mapping[str, Any], *inputs: Path | None) -> None:
-    """Raise PosterityError where an input is of another dataset, task, prior or sampler than it must be.
+    """Raise PosterityError if an input belongs to another dataset, task, prior or sampler than the settings name.
 
     Arguments:
-        settings: of the stage; under each of these nouns the name, or a mapping with the name, that all inputs must
-            have; nouns that are not there must be the same in all inputs.
-        inputs: artifacts, of which each names some of these; None for those that are not given.
+        settings: of the stage; each of these nouns that is present gives the required name, or a mapping with it; the
+            other nouns only have to agree between the inputs.
+        inputs: artifacts, each of which records some of these nouns; None for an optional input that is not given.
     """
     said = {name: (value, "--settings") for name, value in _named(settings).items()}
     for path in (path for path in inputs if path is not None):
@@ -32,7 +32,7 @@ def agree(settings: Mapping[str, Any], *inputs: Path | None) -> None:
 
 
 def _origin(path: Path) -> dict[str, Any]:
-    """Return what the first row is about or, without rows, the settings that the artifact was made with."""
+    """Return the key columns of the first row or, without rows, the settings that the artifact was made with."""
     about = store.provenance(path)
     columns = [name for name in _NAMES if name in SCHEMAS[about["kind"]].names] if about.get("kind") in SCHEMAS else []
     if columns and (rows := store.read(path, about["kind"], columns=columns).slice(0, 1).to_pylist()):

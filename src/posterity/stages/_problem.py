@@ -1,4 +1,4 @@
-"""Loads what the stages "posterior" and "sample" share: measurements with their operator, and the prior."""
+"""Loads the inputs that the stages "posterior", "sample" and "severity" share: measurements, operator and prior."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Measured", "load"]
 
 @dataclass(frozen=True)
 class Measured:
-    """All measurements of one task and the prior to invert them with; row i is item ``items[i]``."""
+    """All measurements of one task and the prior to invert them with; row i belongs to item ``items[i]``."""
 
     items: list[str]
     y: Tensor
@@ -41,10 +41,10 @@ class Measured:
 def load(
     settings: Mapping[str, Any], items: Path, regions: Path, measurements: Path, weights: Path | None = None
 ) -> Measured:
-    """Read the artifacts; ``settings`` holds ``prior``, resolved, and ``weights`` is the file of a network's.
+    """Read the artifacts; ``settings`` holds the resolved ``prior``; ``weights`` is a network prior's file.
 
-    All is in the prior's precision and on its device: float64 on the CPU for a closed form, a network's own
-    on the GPU where there is one.
+    Everything is in the prior's precision and on its device: float64 on the CPU for a closed form, the network's own
+    precision on the GPU, if there is one, for a network.
     """
     from safetensors.torch import load as parse
 
@@ -53,7 +53,7 @@ def load(
         raise PosterityError(f"{measurements} holds no measurements")
     shape = tuple(rows[0]["signal_shape"])
     kind = signals.find(rows[0]["signal_kind"], rows[0]["signal_rate"])
-    # what only closed forms are made of; of a large data set it would fill the memory
+    # only closed-form priors need the images; for a large data set they would fill the memory
     family = families.find(str(settings["prior"].get("kind")))
     labels = [] if family.made_of == "file" else store.read(items, "items").to_pylist()
     found = [decode(r.pop("signal"), f"item {r['item']} of {items}") for r in labels]
@@ -64,7 +64,7 @@ def load(
     own = [parse(r["parameters"]) if r["parameters"] else {} for r in rows]
     parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
-    # a closed form is computed on the CPU and must not keep a GPU from others
+    # a closed form runs on the CPU and must not hold a GPU that other jobs could use
     of_network = family.made_of == "file" and "denoiser" in family.has
     device = devices.best() if of_network else torch.device("cpu")
     prior = priors.build(settings["prior"], known, labels, areas, shape, weights, device)

@@ -1,6 +1,6 @@
-"""Entries of closed-form problems beside samplers: bounds from both sides, and the recursion, which draws nothing.
+"""Reference entries beside the samplers on closed-form problems: bounds from both sides, and the moment recursion.
 
-Each is a class with typed settings, from which the configuration's schema is generated.
+Each is a class with typed settings; the configuration's schema is generated from them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PRIOR_DRAWS = 2000
 
 @dataclass(frozen=True)
 class Result:
-    """One number; ``diverged`` is the share of draws that were replaced by draws of the prior."""
+    """One distance; ``diverged`` is the fraction of draws that were replaced by draws from the prior."""
 
     value: float
     cost: Cost
@@ -36,14 +36,14 @@ class Result:
 
 
 def seen(toy: Toy, settings: Mapping[str, Any], number: int) -> Instance:
-    """Return the instance as certificates see it."""
+    """Return the toy's instance ``number`` in the form that certificates use."""
     from posterity.certificates import cases
 
     return cases.seen(toy, _PRIOR_DRAWS, "distance", settings["seed"], number)
 
 
 def noise(settings: Mapping[str, Any], number: int) -> Any:
-    """Return the noise of an instance, the same for every sampler, so that comparisons are paired."""
+    """Return the noise of an instance; it is the same for every sampler, so that comparisons are paired."""
     from posterity.certificates.probing import Streams
 
     count = int(settings["samples"])
@@ -58,15 +58,15 @@ class Reference(Protocol):
     """Typed settings with one method."""
 
     def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
-        """Return the number of one instance."""
+        """Return the distance on one instance."""
 
 
 @settings
 class Prior:
-    """Draws that never look at y."""
+    """Draws from the prior, which ignore y."""
 
     def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
-        """Return the distance of the prior."""
+        """Return the distance of draws from the prior."""
         x = toy.components.draw(int(settings["samples"]), "instead", settings["seed"], number)
         return compared(toy, settings, number, x, Cost())
 
@@ -75,7 +75,7 @@ class Prior:
 class ExactScore:
     """The ancestral sampler with the posterior's own denoiser."""
 
-    steps: int = Field(1000, ge=2, le=1000, description="levels of the schedule that are visited")
+    steps: int = Field(1000, ge=2, le=1000, description="number of schedule levels visited")
 
     def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
         """Return the distance of its draws."""
@@ -91,18 +91,18 @@ class ExactScore:
 class FollowedMoments:
     """Moments of midpoint guidance with exact fits, for a Gaussian."""
 
-    eta: float = Field(0.5, ge=0, le=1, description="midpoint, as a share of the level")
-    steps: int = Field(100, ge=3, le=1000, description="levels of the grid")
+    eta: float = Field(0.5, ge=0, le=1, description="midpoint, as a fraction of the level")
+    steps: int = Field(100, ge=3, le=1000, description="number of levels in the grid")
     backward: Literal["ddpm", "exact"] = "ddpm"
     potential: Literal["dps", "exact"] = "dps"
 
     def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:  # noqa: ARG002
-        """Return the distance between Gaussians, which needs no draws."""
+        """Return the distance between the two Gaussians in closed form, without draws."""
         from posterity.certificates.recursion import Recursion, posterior, proportional, wasserstein
         from posterity.priors.gaussian import Gaussian
 
         if not isinstance(toy.prior, Gaussian):
-            raise PosterityError("method recursion is for the Gaussian alone; moments say little about a mixture")
+            raise PosterityError("method recursion needs the Gaussian toy; two moments say little about a mixture")
         exact = posterior(toy.prior, toy.matrix, toy.y[0], toy.sigma_y)
         followed = Recursion(toy.prior, toy.matrix, toy.y[0], toy.sigma_y, self.steps, self.backward, self.potential)
         return Result(wasserstein(followed.moments(proportional(self.eta)), exact), Cost())

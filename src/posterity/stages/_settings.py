@@ -1,4 +1,4 @@
-"""The settings of every stage as types, checked once, before a stage reads or writes anything."""
+"""Typed settings of every stage, validated once before the stage reads or writes anything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["built", "check"]
 
 T = TypeVar("T")
 _SHOWN = 5
-"""Mistakes that are told."""
+"""Number of mistakes that a message lists."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -27,7 +27,7 @@ class _Settings(BaseModel):
 
 
 class _Open(BaseModel):
-    """Settings with further keys, which the library checks where it builds the thing."""
+    """Settings that allow further keys, which the library checks when it builds the object."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -197,27 +197,27 @@ _OF: Mapping[str, type[BaseModel]] = {
     "distance": _Distance, "table": _Table, "figure": _Figure, "explorer": _Explorer, "report": _Report,
     "analyse": _Analyse,
 }  # fmt: skip
-"""By stage; the study's are those of :mod:`posterity.study.design`."""
+"""Settings class of each stage; the study's is in :mod:`posterity.study.design`."""
 
 
 def check(stage: str, settings: Mapping[str, Any]) -> None:
-    """Raise PosterityError, a line for each mistake, unless these can be the settings of the stage."""
+    """Raise PosterityError, with one line per mistake, unless the settings are valid for the stage."""
     if stage in _OF:
         built(_OF[stage], settings, "--settings")
 
 
 def built(cls: type[T], given: Mapping[str, Any], what: str) -> T:
-    """Return ``cls`` with the settings ``given``, each of its own type: neither true nor "1" is the number 1.
+    """Return ``cls`` built from the settings ``given``, in strict types: neither true nor "1" counts as the number 1.
 
     Raises:
-        PosterityError: a line for each of the first mistakes, beginning with ``what``.
+        PosterityError: with one line for each of the first mistakes, beginning with ``what``.
     """
     adapter: TypeAdapter[T] = TypeAdapter(cls)
     try:
         return adapter.validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
         missing = [_place(one) for one in error.errors() if one["type"] == "missing"]
-        # alternatives that a value does not fit are one mistake; of a list that one entry spoils, the entry
+        # a value that fits none of several alternatives is one mistake; in a list, report only the invalid entry
         spoiled = {one["loc"][0] for one in error.errors() if len(one["loc"]) > 2 and _is_list(one["loc"][1])}
         others: dict[tuple[str, str], str] = {}
         for one in error.errors():
@@ -232,7 +232,7 @@ def built(cls: type[T], given: Mapping[str, Any], what: str) -> T:
 
 
 def _is_list(part: int | str) -> bool:
-    """True for the name that pydantic gives a list among alternatives."""
+    """True for the name that pydantic gives to a list in a union."""
     return str(part).startswith("list[")
 
 

@@ -1,4 +1,4 @@
-"""Sheets of a network's samples and of the training images nearest to them."""
+"""Contact sheets of a network's samples and of the training images nearest to them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
 
 
 def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:
-    """Return for each sample the closest training image (Euclidean), mirrored ones too if these were trained on.
+    """Return the training image closest to each sample (Euclidean), considering mirror images if training used them.
 
-    Of signals in time that are longer than the samples, it is the closest stretch.
+    For time series that are longer than the samples, return the closest segment.
     """
     if samples.shape[-1] < images.shape[-1]:
         return _stretches(samples.float(), images.float())
@@ -42,7 +42,7 @@ def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:
 
 
 def _stretches(samples: Tensor, signals: Tensor) -> Tensor:
-    """Return the stretch of any of the signals (K, C, T) that is closest to each sample (N, C, t), at any shift."""
+    """Return the segment of the signals (K, C, T), at any shift, closest to each sample (N, C, t): (N, C, t)."""
     length, time = samples.shape[-1], signals.shape[-1]
     spectra = torch.fft.rfft(signals, n=time)
     sums = torch.nn.functional.pad(signals.double().square().sum(1).cumsum(1), (1, 0))
@@ -58,7 +58,7 @@ def _stretches(samples: Tensor, signals: Tensor) -> Tensor:
 
 
 def grid(kind: Kind, pictures: Tensor, columns: int, zoom: int) -> bytes:
-    """PNG bytes of signals (N, *signal) row by row, pixels enlarged ``zoom`` times, with a margin between them."""
+    """Return a PNG grid of signals (N, *signal), row by row, enlarged ``zoom`` times, with a margin between them."""
     with lean():
         from torchvision.transforms.functional import to_pil_image
         from torchvision.utils import make_grid

@@ -1,4 +1,4 @@
-"""The subjects of `verify`: methods with their settings, and a user's own file."""
+"""The subjects of `verify`: methods with their settings, or a user's own sampler file."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Subject:
     """One sampler.
 
     Arguments:
-        name: in tables; of a variant its own.
-        sampler: with its settings.
-        settings: these as canonical JSON.
-        file: where it is defined, if it is a person's own.
-        method: whose settings these are; the same as ``name`` but for a variant.
+        name: as shown in tables; a variant has a name of its own.
+        sampler: the sampler, built with its settings.
+        settings: its settings as canonical JSON.
+        file: the user's file that defines it, if any.
+        method: the method that the settings belong to; differs from ``name`` only for a variant.
     """
 
     name: str
@@ -41,20 +41,20 @@ class Subject:
     method: str = ""
 
     def stored(self, key: Key) -> Key:
-        """Return under which expectations of this subject are stored: those of variants with their method's."""
+        """Return the key under which this subject's expectations are stored; variants share their method's file."""
         return replace(key, sampler=self.method or self.name)
 
 
 def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
-    """Build a subject from {method or file, settings, perhaps a name}, or from {sampler, name} of one that is built.
+    """Build a subject from {method or file, settings, optional name}, or from {sampler, name} with a built sampler.
 
-    ``wrap`` of a method's entry is a list of wrappers, {name: settings} each.
+    A method's entry may have ``wrap``, a list of wrappers {name: settings}.
 
 
-    A class may name cheaper settings for a tier, a toy problem has published ones, and what is given has the last word.
+    A class may declare cheaper settings for a tier, and a toy problem has published ones; given settings override both.
 
     Raises:
-        PosterityError: when it does not exist, or a setting does not.
+        PosterityError: if the method or one of the settings does not exist.
     """
     if "sampler" in entry:
         return Subject(entry["name"], entry["sampler"], "{}")
@@ -75,7 +75,7 @@ def subject(entry: Mapping[str, Any], tier: str, toy: bool = False) -> Subject:
 
 
 def _wrapped(inner: Subject, around: Sequence[Mapping[str, Mapping[str, Any]]]) -> Subject:
-    """Return the subject in wrappers [{name: settings}], with their names behind its own; its method stays."""
+    """Return the subject inside the wrappers [{name: settings}], their names appended; ``method`` is kept."""
     if not around:
         return inner
     made = [(name, built(wrappers.find(name), own, f"--wrap {name}")) for one in around for name, own in one.items()]

@@ -1,4 +1,4 @@
-"""All samplers on all cases of `verify`, several cases at a time."""
+"""Runs all samplers on all cases of `verify`, several cases in parallel."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ __all__ = ["Found", "Name", "Work", "places", "subjects", "survey", "work"]
 
 Known = Mapping[Key, Expectation]
 Found = tuple[Key, list[Certificate]]
-"""What was examined, and the certificate of every seed."""
+"""What was examined, and its certificate for every seed."""
 Name = tuple[str, str, str, str]
 """(sampler, settings as canonical JSON, prior, task)."""
 _LOOK = 1.0
-"""Seconds between two looks at whether a process failed."""
+"""Seconds between checks for a failed process."""
 
 
 def subjects(settings: Mapping[str, Any]) -> list[Subject]:
@@ -40,7 +40,7 @@ def subjects(settings: Mapping[str, Any]) -> list[Subject]:
 
 
 def places(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(prior, task), every task of the prior that is named; a toy problem has one of its own, whatever is named."""
+    """Return (prior, task) for the named tasks that each prior has; a toy problem always has its own single task."""
     if settings["dim"] is not None:
         return [(prior, "dense") for prior in settings["priors"]]
     return [(prior, task) for prior in settings["priors"] for task in tasks(prior) if task in settings["tasks"]]
@@ -48,7 +48,7 @@ def places(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Work:
-    """All samplers on one prior and task, but for what is ``finished``; the rest is as in :func:`work`."""
+    """All samplers on one prior and task except those ``finished``; the other fields are as in :func:`work`."""
 
     settings: Mapping[str, Any]
     place: tuple[str, str]
@@ -59,7 +59,7 @@ class Work:
 
     @property
     def left(self) -> list[Subject]:
-        """Return the samplers that are to be examined."""
+        """Return the samplers still to be examined."""
         return [s for s in subjects(self.settings) if (s.name, s.settings, *self.place) not in self.finished]
 
 
@@ -71,21 +71,21 @@ def work(
     compare: bool = True,
     finished: Collection[Name] = (),
 ) -> list[Work]:
-    """Return what there is to do, the places in their order.
+    """Return the work to do, in the order of :func:`places`.
 
     Arguments:
-        settings: as the stage has them.
-        seeds: each is a case and noise of its own.
-        known: expectations.
-        compare: whether values are set against the expectations' bands.
-        finished: what is left out.
+        settings: of the stage.
+        seeds: each seed gives one case with its own noise.
+        known: stored expectations.
+        compare: whether values are compared with the expectations' bands.
+        finished: names to skip.
     """
     out = [Work(settings, place, seeds, known, compare, frozenset(finished)) for place in places(settings)]
     return [one for one in out if one.left]
 
 
 def survey(work: Sequence[Work], jobs: int) -> Iterator[Found]:
-    """Examine so many places at a time, each in a process of its own (1 is this one); yields what is finished."""
+    """Examine ``jobs`` places at a time, each in its own process (in this one if 1); yield results as they finish."""
     memory.keep()
     if min(jobs, len(work)) <= 1:
         for one in work:
@@ -95,7 +95,7 @@ def survey(work: Sequence[Work], jobs: int) -> Iterator[Found]:
 
 
 def _together(work: Sequence[Work], jobs: int) -> Iterator[Found]:
-    """Examine several places at a time; when this process is interrupted the others end, too."""
+    """Examine several places in parallel; interrupting this process ends the others too."""
     context = get_context("spawn")
     queue = context.Queue()
     with ProcessPoolExecutor(min(jobs, len(work)), context, _begin, (queue,)) as pool:
@@ -110,7 +110,7 @@ def _together(work: Sequence[Work], jobs: int) -> Iterator[Found]:
                 except Empty:
                     for future in futures:
                         if future.done():
-                            future.result()  # raises what went wrong there
+                            future.result()  # re-raises an exception from the worker
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
@@ -120,7 +120,7 @@ def _together(work: Sequence[Work], jobs: int) -> Iterator[Found]:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Processes that begin within hear no Ctrl-C, which goes to all of them: the first one answers it."""
+    """Start processes that ignore Ctrl-C: the terminal sends it to all of them, but only the parent handles it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -132,11 +132,11 @@ def _deaf() -> Iterator[None]:
 
 
 _found: Queue[Found] | None = None
-"""Of a process that examines: where it puts what it has found."""
+"""In a worker process: the queue that it puts its results in."""
 
 
 def _begin(queue: Queue[Found]) -> None:
-    """Processes share the cores; threads of each would only wait for one another."""
+    """Initialise a worker with a single thread: the processes share the cores, so more threads would only compete."""
     import torch
 
     global _found
@@ -150,12 +150,12 @@ def _put_all(work: Work) -> None:
     assert _found is not None and parent is not None
     for found in _examine(work):
         _found.put(found)
-        if not parent.is_alive():  # nobody would read on
+        if not parent.is_alive():  # the parent reads no further
             return
 
 
 def _examine(work: Work) -> Iterator[Found]:
-    """Return all samplers on one prior and task."""
+    """Examine all samplers on one prior and task."""
     tier, dim = work.settings["tier"], work.settings["dim"]
     cases = [panel.case(*work.place, tier, seed=seed, dim=dim) for seed in work.seeds]
     for one in work.left:
@@ -167,7 +167,7 @@ def _examine(work: Work) -> Iterator[Found]:
 def _certify(one: Subject, case: Case, key: Key, seed: int, work: Work) -> Certificate:
     asked = one.stored(key)
     expected = work.known[asked].bands if work.compare and asked in work.known else None
-    # what is about to be stored is known
+    # these values are about to be stored as the expectations
     stored = {b for k, e in work.known.items() if k.sampler == asked.sampler for b in e.bands}
     known = remarks.known(stored) if work.compare else frozenset({"spread"})
     try:

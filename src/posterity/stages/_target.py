@@ -1,4 +1,4 @@
-"""One item's measurement as metrics see it: the truth, and which of its entries were not measured."""
+"""The target that metrics compare restorations with: the truth, and which of its entries were not measured."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Target"]
 
 @dataclass(frozen=True)
 class Target:
-    """Facts that metrics compare restorations with.
+    """One item's truth and the entries that its measurement hides.
 
     Arguments:
         kind: of the signal.
-        truth: (*signal), or None where nobody knows it.
-        missing: bool, broadcastable to (*signal): true on what the operator's mask hides; all true without a mask.
+        truth: (*signal), or None if it is unknown.
+        missing: bool, broadcastable to (*signal): true where the operator's mask hides; all true without a mask.
     """
 
     kind: Kind
@@ -31,7 +31,7 @@ class Target:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """Read a row of the artifact "measurements"."""
+        """Build it from a row of the artifact "measurements"."""
         from safetensors.torch import load
 
         kind = find(row["signal_kind"], row["signal_rate"])

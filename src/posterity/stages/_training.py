@@ -1,4 +1,4 @@
-"""What the stages that train share: signals to train on, and a loop that continues where it was stopped."""
+"""Shared by the training stages: the signals to train on, and a loop that resumes where it was stopped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AVERAGED = 50
 
 
 class Learns(Protocol):
-    """Something in training, step by step."""
+    """Something that is trained step by step."""
 
     step: int
     how: Any
@@ -41,11 +41,11 @@ class Learns(Protocol):
         """Return everything that the next step depends on."""
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to a state."""
+        """Restore a state that :meth:`state` returned."""
 
 
 class Data:
-    """Signals (N, *signal) of one kind to train on with their weights, those held out, and what they are."""
+    """Training signals (N, *signal) of one kind with their weights, the held-out signals, and their kind."""
 
     def __init__(self, settings: Mapping[str, Any], inputs: Sequence[Path]) -> None:
         import torch
@@ -85,12 +85,12 @@ class Data:
         self._rows = {name: (torch.stack(images), splits) for name, (images, splits) in every.items()}
 
     def of(self, dataset: str, split: str) -> Tensor:
-        """Return the signals of one data set and split ("all": of each) in the order of its items."""
+        """Return the signals of one data set and split ("all": every split) in the order of its items, (N, *signal)."""
         images, splits = self._rows[dataset]
         return images[[split in ("all", own) for own in splits]]
 
     def unseen_of(self, dataset: str) -> Tensor:
-        """Return the signals of one data set that are not trained on."""
+        """Return the held-out signals of one data set, (N, *signal)."""
         images, splits = self._rows[dataset]
         return images[[self._split not in ("all", own) for own in splits]]
 
@@ -104,7 +104,7 @@ def _bytes(signal: Mapping[str, Any]) -> bytes:
 
 
 def finished(output: Path, digest: str) -> bool:
-    """Return True if the weights are there and their card tells this digest."""
+    """Return True if the weights exist and their card has this digest."""
     try:
         return output.is_file() and json_reader.read(output.with_name("card.json")).get("digest") == digest
     except (PosterityError, AttributeError):
@@ -115,7 +115,7 @@ def settled(cls: type[Any], given: Mapping[str, Any]) -> Any:
     """Return the settings of a training.
 
     Raises:
-        PosterityError: with the setting that is wrong.
+        PosterityError: naming the invalid setting.
     """
     from pydantic import ValidationError
 
@@ -141,18 +141,18 @@ def advance(
     name: str, trainer: Learns, states: States, folder: Path, losses: list[float], before: float, every: float,
     show: Callable[[], object] | None = None, shown_every: float = 900.0,
 ) -> float:  # fmt: skip
-    """Train to the end and return the seconds that it took; save the state now and then, and when asked to end.
+    """Train to the end and return the total seconds; save the state regularly, and when asked to stop.
 
     Arguments:
         name: for the progress bar.
-        losses: those of the steps so far; the new ones are added.
-        before: seconds that earlier processes took.
+        losses: losses of the steps so far; new ones are appended.
+        before: seconds spent by earlier processes.
         every: seconds between two saved states.
         show: called every ``shown_every`` seconds.
 
     Raises:
-        Again: when asked to end.
-        PosterityError: when the loss is no longer finite.
+        Again: when asked to stop.
+        PosterityError: if the loss is no longer finite.
     """
     import torch
     from tqdm import tqdm
@@ -190,7 +190,7 @@ def advance(
 
 
 def write_log(path: Path, trainer: Learns, losses: Sequence[float]) -> None:
-    """Write the loss and the learning rate, means of some steps, as CSV."""
+    """Write the loss (means over groups of steps) and the learning rate as CSV."""
     from posterity.priors.descent import warm_cosine
 
     lines = ["step,loss,learning_rate"]
@@ -201,7 +201,7 @@ def write_log(path: Path, trainer: Learns, losses: Sequence[float]) -> None:
 
 
 def hardware(device: torch.device) -> str:
-    """Return in words on what was trained."""
+    """Return a description of the hardware that trained."""
     import torch
 
     if device.type == "cuda":
@@ -210,5 +210,5 @@ def hardware(device: torch.device) -> str:
 
 
 def write_card(path: Path, card: Mapping[str, Any]) -> None:
-    """Write a card; it comes last, because it tells that all is there."""
+    """Write a card; it is written last, because its presence means that everything else is complete."""
     store.write_bytes(path, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())

@@ -1,4 +1,4 @@
-"""A person's own sampler, from a Python file."""
+"""Loads a user's own sampler from a Python file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(path: Path) -> type[Sampler] | Foreign:
     """Return the one ``Sampler`` that the file defines, or its function ``restore(denoise, A, y, sigma_y, noise)``.
 
     Raises:
-        PosterityError: when there is no such file, when it does not run, or when it holds not exactly one sampler.
+        PosterityError: if the file does not exist, raises an error, or does not define exactly one sampler.
     """
     module = _run(path)
     own = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
@@ -36,7 +36,7 @@ def load(path: Path) -> type[Sampler] | Foreign:
         return found[0]
     if found:
         names = ", ".join(c.__name__ for c in found)
-        raise PosterityError(f"{path} defines {len(found)} samplers ({names}); keep one a file")
+        raise PosterityError(f"{path} defines {len(found)} samplers ({names}); keep one per file")
     if inspect.isfunction(function):
         return foreign(function, str(path))
     unfinished = [c.__name__ for c in own if issubclass(c, Sampler)]
@@ -48,10 +48,10 @@ def load(path: Path) -> type[Sampler] | Foreign:
 
 
 def foreign(function: FunctionType, called: str) -> Foreign:
-    """Return a function as a sampler.
+    """Wrap a function as a sampler.
 
     Raises:
-        PosterityError: when it takes other arguments; the message begins with ``called``.
+        PosterityError: if its arguments differ from the expected ones; the message begins with ``called``.
     """
     takes = tuple(inspect.signature(function).parameters)
     if takes != _TAKES:
@@ -62,7 +62,7 @@ def foreign(function: FunctionType, called: str) -> Foreign:
 
 
 def where(error: BaseException, path: Path) -> str:
-    """Return an error of a person's code in one line, with the last line of their file that it passed."""
+    """Return a one-line message for an error in the user's code, with the line number in their file."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path.resolve()]
     at = f", line {frames[-1].lineno}" if frames else ""
     return f"{path}{at}: {type(error).__name__}: {' '.join(str(error).split())}"
@@ -76,10 +76,10 @@ def _run(path: Path) -> ModuleType:
     name = f"posterity_user_{path.stem}"
     module = ModuleType(name)
     module.__file__ = str(path.resolve())
-    sys.modules[name] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look up their module by name
     try:
-        # not by an import, which leaves a folder beside the file and takes a file that was edited twice within a
-        # second for the one it has compiled
+        # compiled directly: an import would leave a __pycache__ beside the file, and would miss a second edit within
+        # a second
         exec(compile(path.read_bytes(), module.__file__, "exec"), vars(module))  # noqa: S102
     except SyntaxError as error:
         raise PosterityError(f"{path}, line {error.lineno}: {error.msg}") from error

@@ -1,4 +1,4 @@
-"""Turns the answers to a user study into percentages with intervals."""
+"""Turns the answers to a user study into percentages with confidence intervals."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _TEXTS: dict[str, Callable[[bytes, str], Iterator[Named]]] = {".csv": from_csv, 
 
 
 def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], output: Path) -> None:
-    """Write the artifact "tables"; whose answers are set aside is logged, and among what the file says of itself.
+    """Write the artifact "tables"; excluded participants are logged and recorded in the file's metadata.
 
     Arguments:
-        settings: ``seed`` and ``replicates`` of the bootstrap; ``partial`` (false) analyses participants who did not
-            finish, too; ``effects`` (false) adds what a mixed-effects model says; ``failures`` (0) is how many
-            attention checks of a served study one may fail.
-        responses: files that the page saved (.json), of answers to a served study (.sqlite), spreadsheets (.csv) and
+        settings: ``seed`` and ``replicates`` of the bootstrap; ``partial`` (false) includes participants who did not
+            finish; ``effects`` (false) adds the estimates of a mixed-effects model; ``failures`` (0) is how many
+            attention checks a participant of a served study may fail.
+        responses: files saved by the page (.json), databases of a served study (.sqlite), spreadsheets (.csv) and
             artifacts "responses" (.parquet).
     """
     asked = store.read(questions, "questions").to_pylist()
@@ -53,7 +53,7 @@ def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], out
 
 
 def _named(responses: list[Path], broken: list[str], inattentive: list[str], failures: int) -> Iterator[Named]:
-    """Every file is read once; what is wrong with it goes to ``broken``."""
+    """Yield the answers of each file, reading it once; problems are appended to ``broken`` and ``inattentive``."""
     for path in dict.fromkeys(responses):
         try:
             if path.suffix == ".parquet":

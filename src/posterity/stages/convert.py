@@ -1,4 +1,4 @@
-"""Converts a published checkpoint, once, to the form that network priors are loaded from."""
+"""Converts a published checkpoint once to the format that network priors load."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 def run(settings: dict[str, Any], *, source: Path, output: Path) -> None:
     """Write safetensors in single precision and card.json beside them.
 
-    A conversion of the same file with the same settings that is there already is left alone.
+    An existing conversion of the same file with the same settings is kept.
 
     Arguments:
         settings: ``prior`` (its name), ``family`` and ``settings`` (see :mod:`posterity.priors.checkpoints`),
@@ -57,7 +57,7 @@ def run(settings: dict[str, Any], *, source: Path, output: Path) -> None:
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float32"},
     }
     store.write_bytes(output, weights)
-    # last, because it tells that all is there
+    # written last: its presence means that the conversion is complete
     store.write_bytes(card, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
 
 

@@ -23,8 +23,8 @@ __all__ = ["measure", "rehearse", "run"]
 def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -> None:
     """Write the artifact "measurements".
 
-    Every random part is drawn from (seed, dataset, item, task), so a measurement does not depend on
-    which others are made beside it.
+    All randomness is seeded with (seed, dataset, item, task), so a measurement does not depend on which others are
+    made in the same run.
     """
     from safetensors.torch import save
 
@@ -63,14 +63,14 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
 def measure(
     task: Mapping[str, Any], x: Tensor, key: tuple[object, ...], masks: Mapping[str, Any], called: str
 ) -> tuple[str | None, dict[str, Tensor], Operator, Tensor]:
-    """Return (what was drawn, parameters of the operator, A, y) of one signal (1, *signal), all functions of ``key``.
+    """Return (what was drawn, operator parameters, A, y) for one signal (1, *signal), with all draws seeded by ``key``.
 
     Arguments:
         task: its settings, with its name.
-        x: in double precision.
-        key: what every draw depends on.
-        masks: {region: its image} of the signal.
-        called: what errors call the signal.
+        x: the signal, (1, *signal), float64.
+        key: seed of every draw.
+        masks: {region: its mask image} of the signal.
+        called: name of the signal in error messages.
     """
     import numpy as np
     import torch
@@ -88,15 +88,15 @@ def measure(
 
 
 def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
-    """Make measurements of a grey ramp as :func:`run` makes those of a data set.
+    """Rehearse :func:`run` on a grey ramp in place of a data set.
 
     Arguments:
         task: its settings, with its name.
-        outline: of the data set, which need not be there.
-        size: pixels a side, or samples in time.
+        outline: of the data set, which need not be on disk.
+        size: pixels per side, or samples in time.
 
     Raises:
-        PosterityError: when the operator cannot be built for such images, or a mask is not the data set's.
+        PosterityError: if the operator cannot be built for such signals, or the data set has no such mask.
     """
     import numpy as np
     import torch
@@ -104,7 +104,7 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
     from posterity.operators.build import build, draw_for, family
 
     shape, masks = outline.shape(size), {k: images.encode(_white(m)) for k, m in outline.regions(size).items()}
-    # of masks that every item has of its own only the names are known
+    # for masks that differ per item only the names are known
     inside = np.zeros((size, size), dtype=bool)
     inside[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True
     masks |= {name: images.encode(_white(inside)) for name in outline.own}
@@ -118,7 +118,7 @@ def rehearse(task: Mapping[str, Any], outline: Outline, size: int) -> None:
 
 
 def _white(inside: Any) -> Tensor:
-    """Return a mask (H, W) as the image (1, H, W) that is kept of it."""
+    """Return a mask (H, W), 1 inside, as an image (1, H, W) in [-1, 1], white inside."""
     import torch
 
     return torch.from_numpy(inside)[None].double() * 2 - 1
@@ -145,7 +145,7 @@ def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[st
 
 
 def _region(task: Mapping[str, Any], masks: Mapping[str, Any], name: str) -> Any:
-    """1 inside a region of the data set, 0 outside, (H, W)."""
+    """Return the mask of a region of the data set, (H, W): 1 inside, 0 outside."""
     if name not in masks:
         known = ", ".join(sorted(masks)) or "none"
         raise PosterityError(f"task {task['name']}: there is no mask for region {name!r}; regions: {known}")

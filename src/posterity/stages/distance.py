@@ -1,7 +1,7 @@
 """Measures how far samplers are from the exact posterior of the closed-form problems, instance by instance.
 
 A job is one (prior, dimension, name); the name stands for one method with its settings, or for a sweep
-over several. Finished instances are kept as parts, so a job continues where it was stopped.
+over several. Finished instances are kept as parts, so an interrupted job resumes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
     ones), samples, directions and seed.
 
     Raises:
-        PosterityError: when a method or a setting does not exist, before anything is computed.
+        PosterityError: before anything is computed, if a method or a setting does not exist.
     """
     runs = [_runner(entry) for entry in settings["runs"]]
     rows: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ def _instance(settings: Mapping[str, Any], runs: list[Callable[..., Result]], nu
 
 
 def _runner(entry: Mapping[str, Any]) -> Callable[..., Result]:
-    """Return what computes the entry's number of a toy."""
+    """Return the function that computes the entry's distance on a toy."""
     from posterity import samplers
 
     method, given = entry["method"], entry["settings"]
@@ -100,7 +100,7 @@ def _referred(reference: Reference, toy: Toy, settings: Mapping[str, Any], numbe
 
 
 def _compared(toy: Toy, settings: Mapping[str, Any], number: int, x: Tensor, cost: Cost) -> Result:
-    """Draws (S, d) against the exact posterior."""
+    """Compare draws (S, d) with the exact posterior."""
     from posterity.certificates.evidence import Pools
 
     pools = Pools.of(seen(toy, settings, number), x[None], (settings["seed"], number))
@@ -109,7 +109,7 @@ def _compared(toy: Toy, settings: Mapping[str, Any], number: int, x: Tensor, cos
 
 
 def _sliced_wasserstein(pools: Any, directions: int) -> float:
-    """Return the distance to as many exact draws, the same for every sampler."""
+    """Return the sliced Wasserstein distance to equally many exact draws, which are the same for every sampler."""
     import torch
 
     from posterity.certificates.statistics.sliced_wasserstein import sliced
@@ -122,7 +122,7 @@ def _sliced_wasserstein(pools: Any, directions: int) -> float:
 
 
 def _w2(pools: Any, directions: int) -> float:  # noqa: ARG001 - moments need none
-    """Return the distance between the Gaussians with the draws' moments and with the exact ones."""
+    """Return W2 between two Gaussians, one with the draws' moments and one with the exact moments."""
     import torch
 
     from posterity.certificates.probing import Moments

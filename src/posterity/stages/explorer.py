@@ -1,4 +1,4 @@
-"""Writes an experiment's explorer: a page that computes the exact posterior of what its reader measures."""
+"""Writes an experiment's explorer: a page that computes the exact posterior of measurements made by its reader."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["run"]
 def run(settings: dict[str, Any], *, items: Path, output: Path) -> None:
     """Write ``output`` (.html).
 
-    ``settings`` holds the title, the prior (a kernel prior, resolved) and how many test items can be measured, one of
-    each subject; ``items`` is the dataset's.
+    ``settings`` holds the title, the resolved kernel prior and the number of test items offered (one per subject);
+    ``items`` is the data set's items.parquet.
 
     Raises:
-        PosterityError: if the prior is none of images, or knows the test items.
+        PosterityError: if it is not a prior of images, or if its training set includes the test items.
     """
     rows = store.read(items, "items").to_pylist()
     images = [decode(row.pop("signal"), f"item {row['item']} of {items}") for row in rows]
@@ -34,7 +34,7 @@ def run(settings: dict[str, Any], *, items: Path, output: Path) -> None:
         raise PosterityError(f"the explorer needs a kernel prior of images, not {settings['prior']}")
     first = {row["subject"]: k for k, row in reversed([*enumerate(rows)]) if row["split"] == "test"}
     tested = sorted(first.values())[: settings["items"]]
-    # a mirror image follows all images, and has no name of its own
+    # mirror images follow all the images and have no names of their own
     names = {k: row["name"] for k, row in enumerate(rows)}
     text = explorer.page(settings["title"], prior, [(rows[k]["name"], signals[k]) for k in tested], names)
     store.write_bytes(output, text.encode())

@@ -13,7 +13,7 @@ __all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, output: Path) -> None:
-    """Write the file of ``settings["asset"]``, an entry of resources/assets.yaml with its name."""
+    """Download ``settings["asset"]``, an entry of resources/assets.yaml with its name, to ``output``."""
     entry = settings.get("asset")
     if not isinstance(entry, dict) or not entry.get("name"):
         raise PosterityError(f"asset is {entry!r}, expected an entry of the asset list with its name")

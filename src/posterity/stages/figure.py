@@ -12,10 +12,10 @@ __all__ = ["run"]
 
 
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
-    """Write ``output`` (.svg), the same as .png, and .csv; ``inputs`` are artifacts of any kind.
+    """Write ``output`` (.svg), the same figure as .png and its numbers as .csv; ``inputs`` are artifacts of any kind.
 
     ``settings`` holds experiment and figure, and may restrict dataset, task, prior, sampler and the
-    number of items; what is left out is the first that has what the figure needs.
+    number of items; whatever is not given defaults to the first that has what the figure needs.
     """
     from posterity.figures import numbers, style
     from posterity.tables.frames import Frames

@@ -1,4 +1,4 @@
-"""Measures samples, the sets that are shown, pools and runs."""
+"""Computes the metrics of samples, shown sets, pools and runs."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def run(
 ) -> None:  # fmt: skip
     """Write the artifact "metrics"; ``reference`` holds the exact sampler's pools.
 
-    Distances to the exact posterior are of the first ``count`` samples, so that samplers with pools of
-    different sizes can be compared.
+    Distances to the exact posterior use the first ``count`` samples of each pool, so that samplers with pools of
+    different sizes are comparable.
     """
     wanted, count = {name: metrics.find(name)() for name in settings["metrics"]}, int(settings["count"])
     agree({}, samples, measurements, subsets, posterior)
@@ -92,7 +92,7 @@ def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def _absent(samples: Path, wanted: list[str]) -> list[dict[str, Any]]:
-    """Return one row per metric for a run without samples, with the reason that the run gives."""
+    """Return one null row per metric for a run without samples, with the reason that the run recorded."""
     origin = store.provenance(samples)["origin"]
     run = origin["settings"]
     recipe = Recipe.of(run["sampler"])
@@ -108,7 +108,7 @@ def _absent(samples: Path, wanted: list[str]) -> list[dict[str, Any]]:
 
 
 def _file(root: Path, asset: str) -> Any:
-    """Return the file of an asset under ``root``; None for an optional one that was not fetched."""
+    """Return the path of an asset under ``root``; None for an optional one that was not fetched."""
     from posterity import assets
 
     return getattr(assets, asset)(root)
@@ -117,13 +117,13 @@ def _file(root: Path, asset: str) -> Any:
 def _measure(
     out: Rows, wanted: Mapping[str, Metric], pool: Pool, samples: list[int], shown: list[dict[str, Any]]
 ) -> None:
-    """Add the rows of samples, then of sets, then of the pool.
+    """Add the rows of the samples, then of the sets, then of the pool.
 
     Arguments:
-        out: gets the rows.
+        out: collects the rows.
         wanted: metrics by name.
-        pool: of one item.
-        samples: the number of each of its samples.
+        pool: the pool of one item.
+        samples: the numbers of its samples.
         shown: rows of the artifact "subsets".
     """
     sets: dict[str | None, list[int]] = {None: list(range(pool.count))}
@@ -147,7 +147,7 @@ def _together(
     wanted: Mapping[str, Metric], pools: dict[str, list[dict[str, Any]]], measured: dict[str, Any], count: int,
     assets: Path,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return the rows about all items together, whose item is null."""
+    """Return the rows computed over all items together, whose item is null."""
     one = next(iter(pools.values()))[0]
     run = Run(
         signals.kind_of(one["signal"]), len(pools), all(measured[item]["truth"] is not None for item in pools),

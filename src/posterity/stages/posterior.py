@@ -43,11 +43,11 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, measurements: P
 
 
 def rehearse(prior: Mapping[str, Any], outline: Outline, size: int) -> None:
-    """Make of a data set that need not be there what a closed-form prior needs beside its images.
+    """Check a closed-form prior's settings against the outline of a data set, which need not be on disk.
 
     Raises:
-        PosterityError: when the split, the attribute or the regions of its settings are not the data set's, or its
-            autoencoder does not fit its signals.
+        PosterityError: if the data set lacks the split, attribute or regions that its settings name, or its autoencoder
+            does not fit the signals.
     """
     import torch
 
@@ -59,7 +59,9 @@ def rehearse(prior: Mapping[str, Any], outline: Outline, size: int) -> None:
         rule, prior.get("split", "all"), labels or [{"split": split, "attributes": ()} for split in outline.splits]
     )
     if prior.get("mirror", False) and not outline.kind.flips:
-        raise PosterityError(f"prior mirror: the mirror image of an {outline.kind.noun} is none; leave it out")
+        raise PosterityError(
+            f"prior mirror: a mirrored {outline.kind.noun} is not a valid {outline.kind.noun}; set mirror: false"
+        )
     if "autoencoder" in prior:
         autoencoders.state_shape(prior["autoencoder"], outline.shape(size))
     if "regions" in prior:

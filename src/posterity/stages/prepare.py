@@ -18,9 +18,9 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
     """Write the artifacts "items" and, beside it, "regions" (none: no rows), sheet.png and LICENSE.txt.
 
     Arguments:
-        settings: ``dataset``, ``kind`` (a file of :mod:`posterity.datasets`), ``select``, ``size`` in pixels or
-            samples, and perhaps ``count``.
-        asset: the fetched archive, or a folder that a person has unpacked; of kind "folder" the person's own.
+        settings: ``dataset``, ``kind`` (a module of :mod:`posterity.datasets`), ``select``, ``size`` in pixels or
+            samples, and optionally ``count``.
+        asset: the fetched archive or a folder that the user unpacked; for kind "folder" the user's own data.
         output: items.parquet.
     """
     name, kind, size = settings.get("dataset"), settings.get("kind"), settings.get("size")

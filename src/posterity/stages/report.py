@@ -1,4 +1,4 @@
-"""Writes the report: one page that holds all it shows."""
+"""Writes the report: one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["run"]
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     """Write ``output`` (.html).
 
-    ``settings`` holds title and experiments, and may hold about ({experiment: {title, about, configuration}}) and
+    ``settings`` holds title and experiments, and optionally about ({experiment: {title, about, configuration}}) and
     explorers (names); ``inputs`` are tables, figures (SVG or PNG), metrics, questions and licence texts.
     """
     from posterity.report.page import gather, render

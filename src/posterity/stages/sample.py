@@ -1,4 +1,4 @@
-"""Draws the samples of one (dataset, task, prior, sampler), item by item, and continues where it was stopped."""
+"""Draws the samples of one (dataset, task, prior, sampler), item by item, and resumes where it was stopped."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ __all__ = ["built_sampler", "run"]
 
 _log = logging.getLogger(__name__)
 _PAUSE = 0.2
-"""Seconds between two looks at items that other processes make."""
+"""Seconds between checks for items that other processes are making."""
 
 
 def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
     weights: Path | None = None, severity: Path | None = None, batch: int = 128, gpus: int = 1,
 ) -> None:  # fmt: skip
-    """Write the artifact "samples"; of a restorer without weights, no rows and the reason.
+    """Write the artifact "samples"; for a restorer whose weights are absent, no rows and the reason.
 
-    Finished items are kept in a hidden folder beside ``output`` until all are there. ``batch`` is the
-    number of rows at a time; the samples do not depend on it (a network's, up to rounding). All samples
-    of an item share a batch, because guidance looks at them together. Where ``severity`` says at what time items
-    begin, those of a batch begin together, so that a sample's cost is its own. A batch that does not fit into the
-    memory of the GPU is halved until it does. With more than one of ``gpus``, each has a process that takes the next
-    items which no other has taken.
+    Finished items are kept in a hidden folder beside ``output`` until all are done. ``batch`` is the
+    number of rows per batch; the samples do not depend on it (with a network, up to rounding). All samples
+    of an item share a batch, because guidance couples them. If ``severity`` gives each item its own start, a batch
+    holds items with the same start, so that the recorded cost is that of the sample. A batch that does not fit into
+    GPU memory is halved until it does. If ``gpus`` is more than one, one process per GPU takes the next unclaimed
+    items.
     """
     if settings["prior"].get("kind") == "restorer" and weights is None:
-        why = f"N/A: the weights of {settings['prior']['name']} are not there; `posterity doctor` tells where they are"
+        why = f"N/A: the weights of {settings['prior']['name']} are missing; `posterity doctor` says where to get them"
         store.write(output, "samples", [], {"settings": settings, "reason": why})
         return
     built_sampler(settings["sampler"])
@@ -90,8 +90,8 @@ def _load(settings: dict[str, Any], files: _Files) -> Measured:
 
 
 def _help(settings: dict[str, Any], files: _Files, output: Path, batch: int) -> None:
-    """Make items as a further process, and leave it to the first one to put them together."""
-    measured = _load(settings, files)  # may wait for a GPU, and can be ended there
+    """Sample items as a helper process; the first process assembles them."""
+    measured = _load(settings, files)  # may wait for a GPU, and must be interruptible meanwhile
     with between_items() as pause:
         _draw(settings, measured, Parts(output, "samples", settings, files.all), pause, batch, together=True)
 
@@ -99,7 +99,7 @@ def _help(settings: dict[str, Any], files: _Files, output: Path, batch: int) -> 
 def _draw(
     settings: dict[str, Any], measured: Measured, parts: Parts, pause: Callable[[str], None], batch: int, together: bool
 ) -> list[dict[str, Any]]:
-    """The rows of all items: of those that this process makes, and of those that are made already or meanwhile."""
+    """Return the rows of all items: those sampled here, and those finished earlier or by other processes meanwhile."""
     sampler = built_sampler(settings["sampler"])
     size = max(1, batch // int(settings["samples"]))
     rows: dict[str, list[dict[str, Any]]] = {}
@@ -111,7 +111,7 @@ def _draw(
             return [row for item in measured.items for row in rows[item]]
         pause(f"{len(rows)} of {len(measured.items)} items")
         chosen = _chosen(todo, starts, size, lambda i: not together or parts.claim(measured.items[i]))
-        if not chosen:  # others are at them
+        if not chosen:  # other processes have claimed the rest
             time.sleep(_PAUSE)
             continue
         _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
@@ -125,7 +125,7 @@ def _draw(
 
 
 def _starts(measured: Measured, sampler: Sampler) -> list[int | None]:
-    """Return the start index of each item; None where all are begun at the beginning."""
+    """Return the start index of each item; None for items that start at the first step."""
     import torch
 
     from posterity.samplers.base import Problem
@@ -137,7 +137,7 @@ def _starts(measured: Measured, sampler: Sampler) -> list[int | None]:
 
 
 def _chosen(todo: list[int], starts: list[int | None], size: int, claim: Callable[[int], bool]) -> list[int]:
-    """Up to ``size`` items that this process may make and that begin together, so that what each costs is its own."""
+    """Claim up to ``size`` items with the same start index, so that the recorded cost is that of each item."""
     chosen: list[int] = []
     for i in todo:
         if len(chosen) < size and (not chosen or starts[i] == starts[chosen[0]]) and claim(i):
@@ -161,7 +161,7 @@ def built_sampler(settings: Mapping[str, Any]) -> Sampler:
 def _fitting(
     settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler
 ) -> dict[str, list[dict[str, Any]]] | None:
-    """Return {item: its rows}; None when the memory is too small for all of them at once."""
+    """Return {item: its rows}; None if they do not fit into memory together."""
     import torch
 
     try:
@@ -171,7 +171,7 @@ def _fitting(
 
 
 def _smaller(settings: dict[str, Any], chosen: list[int]) -> int:
-    """Return the next number of items to try."""
+    """Return the next, smaller number of items to try."""
     import torch
 
     if len(chosen) == 1:
@@ -180,7 +180,7 @@ def _smaller(settings: dict[str, Any], chosen: list[int]) -> int:
             "the memory of the GPU; ask for fewer samples"
         )
     torch.cuda.empty_cache()
-    _log.info("%d items at once do not fit into memory, %d will be tried", len(chosen), len(chosen) // 2)
+    _log.info("%d items at once do not fit into memory; trying %d", len(chosen), len(chosen) // 2)
     return len(chosen) // 2
 
 
@@ -202,7 +202,7 @@ def _restore(
         done = pool.draw(sampler, *problem, **drawn, watch=watch, severities=measured.severities)
     operator, y, names, numbers = done.operator, done.y, done.items, done.numbers
     lr_psnr, rms = (_finite(v) for v in _agreement(operator, y, done.x))
-    if measured.kind.bounds is None:  # a peak signal needs a peak
+    if measured.kind.bounds is None:  # PSNR needs bounds, which give the peak
         lr_psnr = [None] * len(names)
     try:
         modes: list[int | None] = prior.posterior(operator, y, sigma_y).mode_of(done.x).tolist()
@@ -223,12 +223,12 @@ def _restore(
 
 
 def _finite(values: Tensor) -> list[float | None]:
-    """None where there is no number: of a measurement without any entry, or beyond the range of floats."""
+    """Return floats, with None for non-finite ones: of a measurement without entries, or out of the range of floats."""
     return [v if math.isfinite(v) else None for v in values.tolist()]
 
 
 def _agreement(operator: Any, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (LR-PSNR in dB, RMS residual in the units of x) over the measured entries, before quantisation."""
+    """Return LR-PSNR in dB and RMS residual in the units of x over the measured entries, (B,), before quantisation."""
     from posterity.metrics.lr_psnr import lr_psnr
 
     seen, ax = operator.where_measured(y), operator(x)

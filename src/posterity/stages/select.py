@@ -1,4 +1,4 @@
-"""Chooses which few samples of every pool are shown."""
+"""Chooses the few samples of each pool that are shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["of_pool", "rehearse", "run", "unfit"]
 
 _REHEARSED = 500
-"""Samples of the largest pool that is tried."""
+"""Size of the largest pool that a rehearsal tries."""
 _KEYS = ("dataset", "task", "item", "prior", "sampler")
 
 
@@ -38,7 +38,7 @@ def run(
     output: Path,
     items: Path | None = None,
 ) -> None:
-    """Write the artifact "subsets"; ``items`` is needed for the features "attributes" only."""
+    """Write the artifact "subsets"; only the features "attributes" need ``items``."""
     count, kind = int(settings["count"]), settings.get("features", "vgg")
     features.REGISTRY.known(kind)
     rules = {name: _rule(name, chosen, kind) for name, chosen in settings["subsets"].items()}
@@ -71,15 +71,15 @@ def run(
 
 
 def of_pool(name: str, x: Tensor, keep: Tensor | None, count: int, *, seed: int, item: str) -> list[int]:
-    """Return which samples of one pool the rule ``name`` shows by their hidden entries, as :func:`run` does.
+    """Return the samples of one pool that the rule ``name`` shows, compared on their hidden entries as in :func:`run`.
 
     Arguments:
-        name: of the rule, with its defaults.
-        x: the pool as people see it, (N, *signal).
-        keep: the measurement's own mask, (1, …); None without one.
-        count: how many.
-        seed: of the rule's draws.
-        item: what the pool is of; the draws depend on it, too.
+        name: name of the rule, which gets its default settings.
+        x: the pool as signals, (N, *signal).
+        keep: the measurement's mask, (1, …); None if there is none.
+        count: number of samples to show.
+        seed: seed of the rule's draws.
+        item: name of the item, which also seeds the draws.
     """
     rule = _rule(name, {}, "patch")
     if not 1 <= count <= len(x):
@@ -91,7 +91,7 @@ def of_pool(name: str, x: Tensor, keep: Tensor | None, count: int, *, seed: int,
 
 
 def unfit(name: str, kind: Kind, shape: Sequence[int]) -> str | None:
-    """Return why signals (*signal) of this kind and shape have no such features; None when they have."""
+    """Return why the features are undefined for signals of this kind and shape (*signal); None if they are defined."""
     said = features.find(name).unfit(kind, shape)
     if said is None:
         return None
@@ -100,10 +100,10 @@ def unfit(name: str, kind: Kind, shape: Sequence[int]) -> str | None:
 
 
 def rehearse(rule: Mapping[str, Any], kind: str, pool: int, count: int) -> None:
-    """Choose ``count`` of ``pool`` random numbers, as :func:`run` chooses samples.
+    """Rehearse :func:`run`: choose ``count`` of ``pool`` random vectors.
 
     Raises:
-        PosterityError: when the rule's settings are impossible, or leave too few samples to choose from.
+        PosterityError: if the rule's settings are impossible, or leave too few samples to choose from.
     """
     made = _rule(rule["method"], rule, kind)
     if count < pool <= _REHEARSED and made.reads == "distances":
@@ -127,12 +127,12 @@ def _choose(rule: subsets.Rule, data: Extracted, count: int, rng: np.random.Gene
 
 
 def _generator(seed: int, item: str, name: str) -> np.random.Generator:
-    """Return one of its own for each item: other items and rules cannot change the draws."""
+    """Return a generator of this item and rule, so that other items and rules cannot change its draws."""
     return np.random.default_rng([seed, zlib.crc32(f"{item}/{name}".encode())])
 
 
 def _given(kind: type[Features], assets: Path, items: Path | None) -> Given:
-    """Read what the features are made of."""
+    """Load what the features are computed from."""
     weights = getattr(files, kind.asset)(assets) if kind.asset else None
     if "attributes" not in kind.needs:
         return Given(weights)

@@ -1,4 +1,4 @@
-"""Estimates the state of every measurement, and how far off the estimate is: where a sampler may begin late."""
+"""Estimates each measurement's state and the estimate's error, which say how late a sampler may start."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
     weights: Path | None = None, encoder: Path | None = None,
 ) -> None:  # fmt: skip
-    """Write the artifact "severity"; the true error of an estimate is there where the truth is known.
+    """Write the artifact "severity", with the true error of each estimate where the truth is known.
 
     Arguments:
-        settings: resolved.
-        items, regions, measurements: artifacts.
-        output: the artifact.
-        weights: of a network prior.
-        encoder: weights of a severity encoder.
+        settings: resolved settings.
+        items, regions, measurements: input artifacts.
+        output: the artifact to write.
+        weights: weights file of a network prior.
+        encoder: weights file of a severity encoder.
     """
     import torch
 
@@ -46,7 +46,7 @@ def run(
     name, kind = about.pop("name"), about.pop("kind")
     if kind == "encoder":
         if encoder is None:
-            raise PosterityError(f"severity {name} is a trained encoder: name the file of its weights (--encoder)")
+            raise PosterityError(f"severity {name} is a trained encoder: give its weights file (--encoder)")
         about["weights"] = str(encoder)
     estimator = built(severities.find(kind), about, f"severity {name}")
     agree(settings, items, regions, measurements)
@@ -75,7 +75,7 @@ def run(
 
 
 def _other_task(trained: Mapping[str, Any], measurements: Path) -> str | None:
-    """Return what an encoder was trained for, where these are measurements of something else; that is no mistake."""
+    """Return a note if the encoder was trained for a task other than that of ``measurements`` (allowed); else None."""
     if not trained:
         return None
     task = {k: v for k, v in store.provenance(measurements)["origin"]["settings"]["task"].items() if k != "name"}
@@ -85,7 +85,7 @@ def _other_task(trained: Mapping[str, Any], measurements: Path) -> str | None:
 
 
 def _errors(measured: Measured, measurements: Path, estimate: Tensor) -> list[tuple[float | None, float | None]]:
-    """Variance and mean square of the true errors of an estimate (B, *state) over its numbers; None without a truth."""
+    """Return per item (variance, mean square) of the true error of ``estimate`` (B, *state), None without a truth."""
     out: list[tuple[float | None, float | None]] = []
     truths = store.read(measurements, "measurements", columns=["truth"])["truth"].to_pylist()
     for z, truth in zip(estimate, truths, strict=True):

@@ -21,13 +21,13 @@ _RUN = ("dataset", "task", "prior", "sampler")
 
 
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path, assets: Path = Path("data/assets")) -> None:
-    """Write the artifact "questions", and beside it index.html, README.txt, schema.json and simulated.parquet.
+    """Write the artifact "questions" and, beside it, index.html, README.txt, schema.json and simulated.parquet.
 
     Arguments:
         settings: ``posterity.study.design.Design``.
-        inputs: samples and subsets; artifacts of other kinds are passed over.
+        inputs: samples and subsets; artifacts of other kinds are ignored.
         output: questions.parquet.
-        assets: where a fetched jsPsych is looked for.
+        assets: folder that a fetched jsPsych is looked for in.
     """
     design = designs.parse(settings)
     pools, chosen = _read(inputs)
@@ -41,7 +41,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path, assets: P
         "schema.json": page.schema(),
     }
     origin = {"settings": settings, "engine": ran_by}
-    # all files are written before the first takes its place; the key comes last
+    # all files are written before the first is moved into place; the key comes last
     with ExitStack() as stack:
         store.write(stack.enter_context(store.replacing(output)), "questions", [p.row for p in tried] + rows, origin)
         if design.simulate:
@@ -70,7 +70,7 @@ def _read(inputs: list[Path]) -> tuple[designs.Pools, designs.Chosen]:
                 chosen[_key(row)][row["subset"]][row["item"]].append(row["sample"])
     guided: dict[Key, Key] = {}
     for wrapped, plain in partners(recipes, "diversity").items():
-        guided.setdefault(Key(*plain), Key(*wrapped))  # of several, the first by name
+        guided.setdefault(Key(*plain), Key(*wrapped))  # if there are several, the first by name
     return designs.Pools(pools, guided), chosen
 
 

@@ -1,4 +1,4 @@
-"""Writes one table: long Parquet, and CSV and Markdown beside it."""
+"""Writes one table: Parquet in long form, with CSV and Markdown beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains a network prior, and continues where it was stopped."""
+"""Trains a network prior, resuming where it was stopped."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ __all__ = ["run"]
 
 _log = logging.getLogger(__name__)
 _VERSION = 1
-"""Raise it when a step of training gives another result: started and finished trainings then start again."""
+"""Increase it when a training step computes something else: both unfinished and finished trainings then start over."""
 _SHEET = {True: (64, 8, 2), False: (24, 4, 1)}
-"""Samples, columns and zoom of a sheet: of images, and of signals in time, whose pictures are wide."""
+"""(samples, columns, zoom) of a contact sheet: for images, and for time series, whose pictures are wide."""
 _IN_TIME = ("family", "patch", "crop", "residual")
 _ALONE = "held-out items, of the Gaussian alone"
 
@@ -39,11 +39,11 @@ def run(
 ) -> None:
     """Write safetensors in half precision and, beside them, card.json, samples.png, nearest.png and log.csv.
 
-    The state of training is kept in a hidden folder beside ``output`` until it is done; the result does
-    not depend on where it was stopped. Finished weights of the same settings and data are left alone.
+    The training state is kept in a hidden folder beside ``output`` until training is done; the result does
+    not depend on where it was stopped. Finished weights of the same settings and data are kept.
 
     Arguments:
-        settings: ``prior`` (its name), ``datasets`` ({name: how often its images are drawn}), ``split``,
+        settings: ``prior`` (its name), ``datasets`` ({name: weight of its signals when drawing}), ``split``,
             ``training`` (see :class:`posterity.priors.training.Training`), ``license`` and ``about``.
         inputs: items.parquet of each data set, in any order.
         output: weights.safetensors.
@@ -70,13 +70,13 @@ def run(
 
 
 def _told(how: Training) -> dict[str, Any]:
-    """Return the settings that a training depends on; of a U-Net of images those that there were at first."""
+    """Return the settings in the digest; for an image U-Net only the original ones, so that old digests stay valid."""
     told = asdict(how)
     return told if how.family != "unet2d" else {k: v for k, v in told.items() if k not in _IN_TIME}
 
 
 def _trainer(how: Training, data: _training.Data) -> Trainer:
-    """Return a fresh one, on the GPU where there is one."""
+    """Return a fresh trainer, on the GPU if there is one."""
     import torch
 
     from posterity.jobs import devices
@@ -87,16 +87,16 @@ def _trainer(how: Training, data: _training.Data) -> Trainer:
     with torch.random.fork_rng():
         torch.manual_seed(how.seed)
         network = networks.build(how.family, architecture)
-    # channels last: a step of the shipped 64x64 network takes .6 of the time on a CPU
+    # channels last: on a CPU, a step of the shipped 64x64 network takes 0.6 times as long
     network = network.to(devices.best()).to(memory_format=torch.channels_last)
     return Trainer(network, data.seen, data.weights, how)
 
 
 def _fitting(how: Training, data: _training.Data) -> dict[str, Any]:
-    """Return the network's arguments.
+    """Return the arguments of the network.
 
     Raises:
-        PosterityError: where this training is not for these signals.
+        PosterityError: if these training settings do not fit the signals.
     """
     channels, *sides = data.seen.shape[1:]
     if (how.family == "unet1d") != (len(sides) == 1):
@@ -106,7 +106,9 @@ def _fitting(how: Training, data: _training.Data) -> dict[str, Any]:
     if len(set(sides)) > 1:
         raise PosterityError(f"images of {sides[0]}x{sides[1]} are not square")
     if how.flip and not data.kind.flips:
-        raise PosterityError(f"flip = true: a mirrored {data.kind.noun} is none; set flip: false")
+        raise PosterityError(
+            f"flip = true: a mirrored {data.kind.noun} is not a valid {data.kind.noun}; set flip: false"
+        )
     if how.crop is not None and how.crop > sides[-1]:
         raise PosterityError(f"crop = {how.crop}: the {data.kind.noun}s have {sides[-1]} samples")
     return how.architecture(channels, how.crop or sides[-1])
@@ -168,7 +170,7 @@ def _finish(
         }
         | ({_ALONE: round(trainer.held_out(data.unseen, alone=True), 6)} if how.residual and len(data.unseen) else {}),
         "samples": f"samples.png: {len(samples)} unconditional samples, DDIM with 50 steps; nearest.png: each beside "
-        f"the training {data.kind.noun} that is nearest to it",
+        f"the nearest training {data.kind.noun}",
         "digest": digest,
     }
     parent_process.waits_for(output)

@@ -1,4 +1,4 @@
-"""Trains a severity encoder, continues where it was stopped, and asks it about images that it has not seen."""
+"""Trains a severity encoder, resuming where it was stopped, and evaluates it on unseen images."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ __all__ = ["run"]
 
 _log = logging.getLogger(__name__)
 _VERSION = 1
-"""Raise it when a step of training gives another result: started and finished trainings then start again."""
+"""Increase it when a training step computes something else: both unfinished and finished trainings then start over."""
 
 
 def run(settings: dict[str, Any], *, inputs: Sequence[Path], output: Path, every: float = 60.0) -> None:
     """Write safetensors in half precision and, beside them, card.json and log.csv.
 
-    The state of training is kept in a hidden folder beside ``output`` until it is done; the result does not depend on
-    where it was stopped. Finished weights of the same settings and data are left alone.
+    The training state is kept in a hidden folder beside ``output`` until training is done; the result does not depend
+    on where it was stopped. Finished weights of the same settings and data are kept.
 
     Arguments:
-        settings: ``severity`` (its name), ``datasets`` ({name: how often its images are drawn}), ``dataset`` (the one
-            of them to whose images the autoencoder is fitted), ``split``, ``task`` and ``autoencoder`` (settings of
-            them; no autoencoder where states are signals), ``training`` (see
+        settings: ``severity`` (its name), ``datasets`` ({name: weight of its images when drawing}), ``dataset`` (the
+            one whose images the autoencoder is fitted to), ``split``, the settings ``task`` and ``autoencoder`` (no
+            autoencoder if states are signals), ``training`` (see
             :class:`posterity.severities.training.Training`), ``license`` and ``about``.
         inputs: items.parquet of each data set, in any order.
         output: weights.safetensors.
@@ -59,7 +59,7 @@ def run(settings: dict[str, Any], *, inputs: Sequence[Path], output: Path, every
 
 
 def _autoencoder(settings: Mapping[str, Any], data: _training.Data) -> Any:
-    """Return the autoencoder that a prior of the data set has; None where states are signals."""
+    """Return the autoencoder of the data set's latent prior; None if states are signals."""
     from posterity.priors import autoencoders
 
     how = settings["autoencoder"]
@@ -106,14 +106,14 @@ def _finish(
     parent_process.waits_for(output)
     _training.write_log(output.with_name("log.csv"), trainer, losses)
     store.write_bytes(output, weights)
-    # the card tells that all is there; without it the weights cannot be read
+    # the card marks the training as complete; the weights cannot be loaded without it
     _training.write_card(output.with_name("card.json"), card | {"unseen": {}})
     found = _examined(settings, data, output)
     _training.write_card(output.with_name("card.json"), card | {"unseen": found})
 
 
 def _examined(settings: Mapping[str, Any], data: _training.Data, output: Path) -> dict[str, dict[str, float | None]]:
-    """Return what the stored encoder tells of the images of each data set that it has not seen."""
+    """Return the stored encoder's results on the unseen images of each data set."""
     from posterity.severities._weights import load
     from posterity.severities.examination import examine
 

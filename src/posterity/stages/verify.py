@@ -1,4 +1,4 @@
-"""Sets samplers against exact posteriors and writes what was found."""
+"""Compares samplers with exact posteriors and writes their certificates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["KEPT", "SEEDS", "run"]
 
 _log = logging.getLogger(__name__)
 SEEDS = 5
-"""Runs behind a stored expectation."""
+"""Number of runs behind a stored expectation."""
 KEPT = "certificates.json"
 """The file of finished cases."""
 
@@ -36,20 +36,19 @@ def run(
 ) -> tuple[list[Certificate], list[Certificate]]:
     """Write certificates.parquet and .json, junit.xml, badge.json, badge.svg and the figure into ``output``.
 
-    ``settings`` holds samplers (a list of {method or file, settings}), priors, tasks, dim (or null, or
-    that of a toy problem, which has a task of its own), tier and seed. ``expectations`` is the folder with
-    what is known of each method; with ``update`` nothing is compared with it, and what the first ``SEEDS``
-    seeds give is stored there. ``jobs`` cases are looked at at a time, and ``line`` says of each what the
-    log tells.
+    ``settings`` holds samplers (a list of {method or file, settings}), priors, tasks, dim (of a toy problem, which
+    has a task of its own; else null), tier and seed. ``expectations`` is the folder with each method's stored
+    expectations; with ``update`` they are not compared but replaced by the values of the first ``SEEDS`` seeds.
+    ``jobs`` cases run in parallel, and ``line`` formats each certificate for the log.
 
-    A case is in certificates.json (:data:`KEPT`) as soon as it is finished. After an interruption the same
-    settings and the same code go on from there.
+    Each case is added to certificates.json (:data:`KEPT`) as soon as it is finished. After an interruption, a run
+    with the same settings and code resumes from there.
 
     Returns:
-        All certificates, by prior and task, and those of them that are failures.
+        All certificates, by prior and task, and those that are failures.
 
     Raises:
-        PosterityError: before anything runs, when something does not exist or a setting is wrong.
+        PosterityError: before anything runs, if something does not exist or a setting is invalid.
     """
     from posterity.certificates import record
     from posterity.certificates.expectations import learn, unexpected
@@ -59,7 +58,7 @@ def run(
     _check(settings)
     subjects = _survey.subjects(settings)
     if update and any(s.file for s in subjects):
-        raise PosterityError("expectations are kept of posterity's own samplers; update them without --sampler")
+        raise PosterityError("expectations are stored for posterity's own samplers only; update them without --sampler")
     known: dict[Key, Expectation] = {}
     for subject in subjects:
         known |= {} if subject.file else _expected.load(expectations, subject.method or subject.name)
@@ -92,12 +91,12 @@ def run(
 
 
 def _name(key: Key) -> tuple[str, str, str, str]:
-    """Return under which a case is known before it is made."""
+    """Return the name of a case, which is known before it runs."""
     return key.sampler, key.settings, key.prior, key.task
 
 
 def _begun(path: Path, total: int, of: str) -> Kept:
-    """Return the cases of a run that was interrupted before its end, when they are of the same; else none."""
+    """Return the cases of an interrupted run with the same settings and code; none otherwise."""
     from posterity.stages import _kept
 
     empty = _kept.Kept(total, of)
@@ -106,7 +105,7 @@ def _begun(path: Path, total: int, of: str) -> Kept:
     try:
         found = _kept.read(path)
     except PosterityError as error:
-        _log.warning("begins anew: %s", error)
+        _log.warning("starting over: %s", error)
         return empty
     return found if found.of == of and found.total == total and not found.complete else empty
 
@@ -116,7 +115,7 @@ def _line(certificate: Certificate) -> str:
 
 
 def _check(settings: dict[str, Any]) -> None:
-    """Names that do not exist are told before samplers are loaded."""
+    """Raise PosterityError for unknown names, before any sampler is loaded."""
     from posterity.certificates.cases import tasks
     from posterity.certificates.panel import TIERS
 
