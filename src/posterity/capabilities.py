@@ -1,7 +1,7 @@
-"""Capabilities of a prior, an operator and a noise level together, and which of a sampler's needs they lack.
+"""What a prior, an operator and a noise level offer together, and which of a sampler's needs they lack.
 
-Written once for the configuration, which knows the three by their settings, and for stages, certificates and tables,
-which have them at hand.
+Shared by the configuration, which knows the three only by their settings, and by stages, certificates and tables,
+which have the objects.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _WORDS = {
 
 
 def capabilities(prior: Collection[str], operator: Collection[str], sigma_y: float) -> frozenset[str]:
-    """Return everything that a sampler can need and that is there.
+    """Return the capabilities that a sampler can rely on.
 
     Arguments:
-        prior: of "denoiser", "restorer", "latent", and "posterior" where that of this task is known.
+        prior: a subset of "denoiser", "restorer", "latent", and "posterior" if the posterior of this task is known.
         operator: ``Operator.has``.
         sigma_y: noise level in the units of x.
     """
@@ -38,10 +38,10 @@ def capabilities(prior: Collection[str], operator: Collection[str], sigma_y: flo
 
 
 def missing(needs: Collection[str], there: Collection[str]) -> list[str]:
-    """Return what is needed and not there, in the order of the names."""
+    """Return the needs that ``there`` lacks, sorted by name."""
     return sorted({*needs} - {*there})
 
 
 def in_words(needs: Collection[str]) -> str:
-    """Return needs as people read them."""
+    """Return the needs in words, for messages."""
     return " and ".join(_WORDS.get(need, need) for need in needs)

@@ -1,4 +1,4 @@
-"""The command line: one command a stage, and a few about the whole."""
+"""The command line: one command per stage, and a few about the whole workflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["app"]
 
 app = Posterity(
     name="posterity",
-    help="Plausible restorations of images, and how far to trust them. `snakemake` runs every stage.",
+    help="Plausible restorations of images and signals, and how far to trust them. `snakemake` runs every stage.",
 )
 for _stage in (*STAGES[:3], *TRAININGS, *STAGES[3:]):
     app.command(cls=ManyCommand, rich_help_panel="Stages")(_stage)

@@ -1,4 +1,4 @@
-"""The exceptions that people see."""
+"""The exceptions whose messages reach the user."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["Again", "PosterityError", "meant"]
 
 
 class PosterityError(Exception):
-    """A mistake in the input, told in one line: the thing, its value, and what would be valid.
+    """A mistake in the input, with a one-line message: the thing, its value, and what would be valid.
 
     The command line prints the message without a traceback and exits with code 2.
     """
 
 
 class Again(PosterityError):
-    """No mistake: the job was asked to end, kept what it had finished, and goes on when it is run again.
+    """The job was asked to stop and has kept what it finished; it resumes when it is run again.
 
     The command line exits with code 75, ``EX_TEMPFAIL`` of sysexits.h, which mail systems and SLURM's
     ``RequeueExit`` know as "try again".
@@ -24,7 +24,7 @@ class Again(PosterityError):
 
 
 def meant(given: object, valid: Collection[str]) -> str:
-    """Return "; did you mean …?" when something close is valid, else nothing."""
+    """Return "; did you mean …?" if a valid name is close to ``given``, else ""."""
     if len(str(given)) > 100:
         return ""
     close = get_close_matches(str(given), list(valid), n=1)

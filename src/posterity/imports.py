@@ -1,8 +1,8 @@
-"""Imports of large libraries without what they import in turn and we never use.
+"""Imports large libraries without their own imports that this library never uses.
 
-torchvision imports the whole compiler of torch for one function of its detectors, POT imports scikit-learn
-and ``scipy.stats`` for methods of its other chapters, diffusers everything that it could work with: seconds in
-every job that measures a picture or evaluates a network.
+torchvision imports torch's whole compiler for one function of its detectors, POT imports scikit-learn
+and ``scipy.stats`` for methods unused here, and diffusers imports every backend that it supports: this costs seconds
+in every job that measures a picture or evaluates a network.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ DEFERRED = (
     "torch._dynamo.utils", "scipy.stats", "scipy.ndimage", "pyiqa.data.dataset_api",
     "networkx", "networkx.algorithms.community",
 )  # fmt: skip
-"""Taken names from by libraries that call them late, or never."""
+"""Modules that libraries import names from but call late, or never."""
 ABSENT = ("sklearn.cluster",)
-"""Imported by libraries that also do without."""
+"""Modules that libraries import but can do without."""
 NETWORKS = ("transformers", "bitsandbytes")
-"""What diffusers also does without, unless it is asked for a transformer or for few bits."""
+"""Modules that diffusers can also do without, unless it is asked for a transformer or for quantisation."""
 
 
 class _Late:
-    """A name of a deferred module, which is imported when the name is used."""
+    """A name in a deferred module; the module is imported when the name is first used."""
 
     def __init__(self, module: str, name: str) -> None:
         self._module, self._name = module, name
 
     def _real(self) -> Any:
-        if isinstance(sys.modules.get(self._module), _Deferred):  # needed while the block still runs
+        if isinstance(sys.modules.get(self._module), _Deferred):  # the name is needed while the block still runs
             del sys.modules[self._module]
         return getattr(import_module(self._module), self._name)
 
@@ -46,7 +46,7 @@ class _Late:
 
 
 class _Deferred(ModuleType):
-    """Stands for a module while others take names from it."""
+    """Stands in for a module while others import names from it."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -56,9 +56,9 @@ class _Deferred(ModuleType):
 
 @contextmanager
 def lean(deferred: Sequence[str] = DEFERRED, absent: Sequence[str] = ABSENT) -> Iterator[None]:
-    """Within the block, imports do without ``deferred`` (until a function of it is called) and ``absent``.
+    """Within the block, import without ``absent``, and without ``deferred`` until one of its functions is called.
 
-    What is imported already stays as it is, and what is imported after the block is complete.
+    Modules that are already imported stay as they are; imports after the block are complete.
     """
     placed: dict[str, ModuleType | None] = {name: _Deferred(name) for name in deferred}
     placed |= dict.fromkeys(absent)

@@ -1,4 +1,4 @@
-"""The one reader of JSON that comes from outside: of bounded size and depth, every mistake in one line."""
+"""Reads JSON from outside the library, of bounded size and depth; each mistake is reported in one line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["MOST_BYTES", "MOST_DEPTH", "Unreadable", "bounded", "parse", "read"]
 
 MOST_BYTES = 1 << 26
 MOST_DEPTH = 40
-"""Lists and objects inside one another."""
+"""Maximum nesting depth of lists and objects."""
 
 
 class Unreadable(PosterityError):
-    """A text that is not the JSON that is read here; ``reason`` does not name the file, the message does."""
+    """A text that is not valid JSON within the bounds; the message names the file, ``reason`` does not."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} {reason}")
@@ -25,19 +25,19 @@ class Unreadable(PosterityError):
 
 
 def read(path: Path) -> Any:
-    """The value that a file holds.
+    """Return the value that a file holds.
 
     Raises:
-        Unreadable: when it cannot be read, or is not what :func:`parse` takes.
+        Unreadable: if it cannot be read, or :func:`parse` rejects it.
     """
     return parse(bounded(path), str(path))
 
 
 def bounded(path: Path) -> bytes:
-    """A file's bytes, no more than are needed to see that it is too large.
+    """Return a file's bytes, reading no more than needed to see that it is too large.
 
     Raises:
-        Unreadable: when it cannot be read.
+        Unreadable: if it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -47,15 +47,15 @@ def bounded(path: Path) -> bytes:
 
 
 def parse(content: bytes | str, name: str) -> Any:
-    """The value that a text stands for.
+    """Return the value that a JSON text encodes.
 
     Arguments:
-        content: UTF-8, perhaps with a byte-order mark, or text.
+        content: UTF-8 bytes, optionally with a byte-order mark, or text.
         name: for messages.
 
     Raises:
-        Unreadable: for what is no JSON, or larger or deeper than the bounds of this module; for a key that an
-            object gives twice, which would overwrite in silence; for a number that is not finite.
+        Unreadable: if it is not JSON, or larger or deeper than the bounds of this module; if an object has a key
+            twice, which would silently overwrite the first; if a number is not finite.
     """
     if len(content) > MOST_BYTES:
         raise Unreadable(name, f"is larger than {MOST_BYTES >> 20} MiB, expected a small file of JSON")

@@ -1,6 +1,6 @@
-"""Decodes pictures that people bring as people see them: upright, with the right levels, on white.
+"""Decodes users' pictures as they look in a viewer: upright, with the right levels, on white.
 
-Every picture from outside comes through :func:`read` or :func:`labels`.
+Every picture from outside the library is read by :func:`read` or :func:`labels`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from posterity.errors import PosterityError
 __all__ = ["FORMATS", "PIXELS", "labels", "opened", "read", "seen"]
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Formats that are decoded, whatever the file's extension; decoders of others, such as EPS, run other programs."""
+"""Formats that are decoded, whatever the file's extension; some other decoders, such as EPS, run external programs."""
 PIXELS = 100_000_000
 """Largest number of pixels of a picture that is read."""
 _TURNS = {
@@ -33,45 +33,45 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""How a picture of each EXIF orientation is set upright."""
+"""The transposition that sets a picture of each EXIF orientation upright."""
 _BITS, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 """Tags of TIFF, and a value of the second."""
-logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what is wrong comes as an exception, too
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # problems are also raised as exceptions
 
 
 def read(content: bytes, name: str) -> Image.Image:
-    """A picture as people see it: upright, eight bits, RGB.
+    """Return a picture as it looks in a viewer: upright, eight bits, RGB.
 
-    Grey of 12 or 16 bits is scaled so that its largest number is white. Floating point goes from 0 (black) to
-    1 (white). What is transparent shows white. Of several pages or frames the first one is taken. Colour profiles are
-    not applied.
+    Grey of 12 or 16 bits is scaled so that the largest representable number is white. Floating point goes from 0
+    (black) to 1 (white). Transparency becomes white. Of several pages or frames the first one is used. Colour
+    profiles are not applied.
 
     Arguments:
         content: the file's bytes, in one of :data:`FORMATS`.
         name: for messages.
 
     Raises:
-        PosterityError: for what is no such picture, is damaged, or has more than :data:`PIXELS` pixels.
+        PosterityError: if it is not such a picture, is damaged, or has more than :data:`PIXELS` pixels.
     """
     with opened(content, name) as image:
         return _seen(image)
 
 
 def seen(image: Image.Image, name: str) -> Image.Image:
-    """Return a decoded picture as :func:`read` gives it.
+    """Return a decoded picture in the form that :func:`read` returns.
 
     Raises:
-        PosterityError: for levels that are none of a picture.
+        PosterityError: if its levels are out of range or of an unknown type.
     """
     try:
         return _seen(image)
-    except Exception as error:  # of modes that nobody has thought of
+    except Exception as error:  # unforeseen Pillow modes
         raise PosterityError(f"{name} is not a readable image ({' '.join(str(error).split())})") from error
 
 
 def labels(content: bytes, name: str) -> NDArray[Any]:
-    """The levels or palette indices of a picture whose pixels are labels, (H, W), as they are stored but upright.
+    """Return the stored levels or palette indices of a picture whose pixels are labels, (H, W), set upright.
 
     Raises:
         PosterityError: as :func:`read`, and for a picture with several channels.
@@ -94,7 +94,7 @@ def _seen(image: Image.Image) -> Image.Image:
         raise _Unfit("its numbers have a sign or 32 bits; save it with 8 or 16 bits, or as floating point from 0 to 1")
     elif image.has_transparency_data:
         clear = image.info.get("transparency")
-        if isinstance(clear, tuple) and max(clear) > 255:  # of 16-bit colours Pillow keeps the high bytes
+        if isinstance(clear, tuple) and max(clear) > 255:  # Pillow keeps only the high bytes of 16-bit colours
             image.info["transparency"] = tuple(level >> 8 for level in clear)
         colours = image.convert("RGBA")
         seen = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
@@ -105,50 +105,50 @@ def _seen(image: Image.Image) -> Image.Image:
 
 @contextmanager
 def opened(content: bytes, name: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
-    """A decoded picture as it is stored; whatever goes wrong with it in the block is told in one line.
+    """Yield the decoded picture as stored; any error in the block is re-raised with a one-line message.
 
     Arguments:
         content: the file's bytes.
         name: for messages.
-        formats: which of Pillow's decoders may look at them.
+        formats: Pillow decoders to try.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, about what is odd but can be read
+            warnings.simplefilter("ignore")  # Pillow's warnings about odd but readable files
             with Image.open(io.BytesIO(content), formats=formats) as image:
                 if image.width * image.height > PIXELS:
                     raise _Unfit(f"it has {image.width}x{image.height} pixels, at most {PIXELS} are read")
                 image.load()
                 yield image
-    except Exception as error:  # a decoder that is fed anything can raise anything
+    except Exception as error:  # a decoder fed with arbitrary bytes can raise anything
         valid = "image" if formats is FORMATS else " or ".join(formats)
         reason = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, UnidentifiedImageError):  # its text is an address in memory
+        if isinstance(error, UnidentifiedImageError):  # the exception's text is only a memory address
             reason = f"it is not {', '.join(formats)}"
         raise PosterityError(f"{name} is not a readable {valid} ({reason})") from error
 
 
 class _Unfit(Exception):
-    """Raised for a picture that the decoder would take and this library refuses."""
+    """Raised for a picture that the decoder accepts but this library refuses."""
 
 
 def _upright(seen: Image.Image, image: Image.Image) -> Image.Image:
-    """``seen``, which was made of ``image``, as the EXIF data of ``image`` say that it is to be held."""
+    """Return ``seen``, converted from ``image``, rotated as the EXIF data of ``image`` say."""
     try:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # viewers, too, show a picture with broken EXIF data as it is stored
+    except Exception:  # viewers also show a picture with broken EXIF data unrotated
         return seen
     return seen if turn is None else seen.transpose(turn)
 
 
 def _white(image: Image.Image) -> int:
-    """The largest number of up to 16 bits."""
+    """Return the level of white of a picture with up to 16 bits."""
     bits = image.tag_v2.get(_BITS, (16,)) if isinstance(image, TiffImagePlugin.TiffImageFile) else (16,)
     return (1 << bits[0]) - 1
 
 
 def _grey(image: Image.Image, white: float) -> NDArray[np.uint8]:
-    """Levels (H, W) of a picture of one channel that goes from 0 (black) to ``white``."""
+    """Return 8-bit levels (H, W) of a one-channel picture that goes from 0 (black) to ``white``."""
     numbers = np.asarray(image)
     levels = numbers.astype(np.float32) * (255 / white)
     if not np.isfinite(levels).all() or levels.min() < -0.5 or levels.max() > 255.5:

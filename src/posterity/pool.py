@@ -1,4 +1,4 @@
-"""Draws the pools of measurements: the one place where a sampler meets its problem and the noise of its rows."""
+"""Draws pools of samples: the one place that gives a sampler its problem and the noise of its rows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["Pool", "draw"]
 
 @dataclass(frozen=True)
 class Pool:
-    """Samples of one or several items, and what they were drawn for.
+    """Samples of one or several items, with the measurement of each.
 
     Arguments:
         x: (B, *signal) in [-1, 1] up to overshoot.
         items: name of each row's item.
-        numbers: of each row's sample.
+        numbers: sample number of each row.
         operator: A of each row.
         y: measurement of each row, (B, *measurement).
-        cost: of all rows together.
-        starts: start index of each row, None where it is not chosen.
+        cost: cost of all rows together.
+        starts: start index of each row, None if the sampler starts at the first step.
     """
 
     x: Tensor
@@ -58,7 +58,7 @@ def draw(
 ) -> Pool:
     """Draw ``count`` samples of every item in one batch.
 
-    What a sample sees depends on the seed, the name of its item and its number alone.
+    The noise of a sample depends only on the seed, the name of its item and its number.
 
     Arguments:
         sampler: with its settings, and wrappers around it.
@@ -68,14 +68,14 @@ def draw(
         sigma_y: noise level in the units of x.
         items: their names.
         count: samples of each.
-        seed: of all noise.
-        called: what errors call the sampler.
-        chosen: numbers of the items that are restored; all by default.
-        watch: is told of every step.
-        severities: of the items, by name, for a sampler that begins late.
+        seed: seed of all noise.
+        called: name of the sampler in error messages.
+        chosen: indices of the items to restore; all by default.
+        watch: called at every step.
+        severities: {item: its severity}, for a sampler that starts late.
 
     Raises:
-        PosterityError: when the sampler cannot do the problem, or diverges on an item.
+        PosterityError: if the sampler does not support the problem, or diverges on an item.
     """
     index = torch.tensor(range(len(items)) if chosen is None else chosen, device=prior.device).repeat_interleave(count)
     rows, seen = operator.rows(index), y[index]

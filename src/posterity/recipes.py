@@ -1,4 +1,4 @@
-"""Recipes of runs: a method, its settings and the wrappers around it, whatever the run's name is."""
+"""Recipes of runs: a method, its settings and the wrappers around it, independent of the run's name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Recipe:
     """A run's sampler.
 
     Arguments:
-        method: its file's name.
+        method: name of its module.
         settings: canonical JSON.
         wrap: {wrapper: settings} of each wrapper, from the inside out.
     """
@@ -29,13 +29,13 @@ class Recipe:
 
     @classmethod
     def of(cls, sampler: Mapping[str, Any]) -> Recipe:
-        """Return that of a resolved sampler, as the workflow hands it to the sampling stage."""
+        """Return the recipe of a resolved sampler, as the workflow passes it to the sampling stage."""
         settings = json.dumps(sampler.get("settings", {}), sort_keys=True)
         return cls(sampler.get("method", ""), settings, tuple(sampler.get("wrap", ())))
 
     @classmethod
     def told(cls, about: Mapping[str, Any]) -> Recipe:
-        """Return that of the samples whose file has the provenance ``about``."""
+        """Return the recipe of samples from the provenance ``about`` of their file."""
         return cls.of(about.get("origin", {}).get("settings", {}).get("sampler", {}))
 
     @property
@@ -45,18 +45,18 @@ class Recipe:
 
     @property
     def column(self) -> str:
-        """Their names with commas, as rows hold them."""
+        """The wrappers' names, comma-separated, as in the column "wrappers"."""
         return ",".join(self.wrappers)
 
     def wrapper(self, name: str) -> Mapping[str, Any] | None:
-        """Return the settings of the wrapper ``name``, None where it is not around the sampler."""
+        """Return the settings of the wrapper ``name``; None if the sampler is not wrapped in it."""
         return next((one[name] for one in self.wrap if name in one), None)
 
 
 def partners(runs: Mapping[Key, Recipe], *wrappers: str) -> dict[Key, Key]:
-    """Return {wrapped run: the plain one}, alike in dataset, task, prior, method and settings.
+    """Return {wrapped run: plain run}, pairing runs with equal dataset, task, prior, method and settings.
 
-    Only runs in exactly ``wrappers``, where some are named.
+    If ``wrappers`` are given, only runs in exactly these wrappers count.
     """
     plain: dict[Key, Key] = {}
     for key, recipe in sorted(runs.items(), key=lambda run: run[0], reverse=True):

@@ -1,7 +1,7 @@
-"""Named things in folders: a file is found by its name and holds one class, so adding one edits no other file.
+"""Registries of named classes: one class per file of a folder, found by the file's name, so adding one edits no other.
 
 Listing names imports nothing. What the configuration must know of the classes (settings, needs) is written to schemas
-by :mod:`posterity.configuration.generated`, since importing them takes torch, hence seconds.
+by :mod:`posterity.configuration.generated`, because importing the classes imports torch, which takes seconds.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Registry(Generic[T]):
     """The things of one package.
 
     Arguments:
-        package: name of the package, whose ``__path__`` is read anew each time.
-        noun: the word for one thing in messages.
-        base: MODULE.CLASS inside the package, from which each file's class derives; None where a file holds
-            something else, which :meth:`module` gives.
-        beside: files of the folder that are none, apart from those that begin with "_".
-        facts: attributes of the class, or of the module, that :meth:`schema` tells beside the settings.
+        package: name of the package, whose ``__path__`` is re-read at each call.
+        noun: the word for one entry in messages.
+        base: MODULE.CLASS inside the package that each file's class derives from; None if files hold
+            something else, which :meth:`module` returns.
+        beside: files of the folder that are not entries (those that begin with "_" never are).
+        facts: attributes of the class or module that :meth:`schema` returns beside the settings.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Registry(Generic[T]):
         self.beside, self.facts = frozenset(beside), tuple(facts)
 
     def names(self) -> list[str]:
-        """Return all names, sorted, by looking at the folder alone."""
+        """Return all names, sorted, from a listing of the folder."""
         found = (module.name for module in pkgutil.iter_modules(sys.modules[self.package].__path__))
         return sorted(name for name in found if self._is_thing(name))
 
@@ -54,10 +54,10 @@ class Registry(Generic[T]):
         return name not in self.beside and not name.startswith("_")
 
     def known(self, name: str, valid: Collection[str] | None = None) -> str:
-        """Return ``name``.
+        """Return ``name`` if it exists.
 
         Raises:
-            PosterityError: when it is none of ``valid``; without these, of all names.
+            PosterityError: if it is not in ``valid`` (all names by default).
         """
         if valid is None and f"{self.package}.{name}" in sys.modules and self._is_thing(name):
             return name  # looking at the folder takes a millisecond, and operators are built for every measurement
@@ -79,7 +79,7 @@ class Registry(Generic[T]):
         """Return the class that the file of a name defines.
 
         Raises:
-            PosterityError: for an unknown name, or when the file does not define exactly one such class.
+            PosterityError: for an unknown name, or if the file does not define exactly one such class.
         """
         module, base = self.module(name), self._base()
         own = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
@@ -90,16 +90,16 @@ class Registry(Generic[T]):
         return found[0]
 
     def _base(self) -> type[T]:
-        """Return the class that all derive from."""
+        """Return the base class of all entries."""
         assert self.base is not None, f"{self.package} holds no classes"
         module, _, name = self.base.rpartition(".")
         base: type[T] = getattr(importlib.import_module(f"{self.package}.{module}"), name)
         return base
 
     def schema(self, only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-        """Return {name: {settings (JSON schema, of a dataclass), doc (first line), facts}} of all things, or of some.
+        """Return {name: {settings (JSON schema of the dataclass), doc (first line), facts}} of all entries or ``only``.
 
-        Sets become sorted lists; a fact that a module does not tell is None.
+        Sets become sorted lists; a fact that a module does not define is None.
         """
         from pydantic import TypeAdapter
 
@@ -115,7 +115,7 @@ class Registry(Generic[T]):
 
 
 def bare(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON schema of a class without titles; a setting whose default is None may be left out."""
+    """Return a class's JSON schema without titles; a setting whose default is None may be omitted."""
     properties = {}
     for name, about in schema.get("properties", {}).items():
         optional = about.get("default", ...) is None

@@ -1,8 +1,8 @@
-"""The one reader of YAML: plain values out of a text of bounded size, every mistake in one line.
+"""Reads plain values from YAML of bounded size; each mistake is reported in one line.
 
-YAML can hold more than a configuration needs, and a small text can stand for a very large value (aliases of
-aliases). What comes out of here is made of mappings with text as keys, lists, text, numbers, true, false and
-null, as JSON has them, and is small enough to be walked through.
+YAML can hold more than a configuration needs, and a small text can expand to a very large value (aliases of
+aliases). The values returned here consist of mappings with text as keys, lists, text, numbers, true, false and
+null, as in JSON, and are small enough to traverse.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["MOST_BYTES", "MOST_DEPTH", "MOST_VALUES", "Unreadable", "parse", "re
 
 MOST_BYTES = 1_000_000
 MOST_DEPTH = 40
-"""Lists and mappings inside one another."""
+"""Maximum nesting depth of lists and mappings."""
 MOST_VALUES = 100_000
-"""Values, every alias counted as what it stands for."""
+"""Maximum number of values, with aliases expanded."""
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
@@ -30,7 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Unreadable(PosterityError):
-    """A text that is not the YAML that is read here; ``reason`` does not name the file, the message does."""
+    """A text that is not valid YAML within the bounds; the message names the file, ``reason`` does not."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -38,7 +38,7 @@ class Unreadable(PosterityError):
 
 
 class _Loader(_FAST):  # type: ignore[misc, valid-type]
-    """Plain values alone."""
+    """A loader of plain values only."""
 
     yaml_constructors: ClassVar[dict[Any, Any]] = {}
     yaml_multi_constructors: ClassVar[dict[Any, Any]] = {}
@@ -74,7 +74,7 @@ def _mapping(loader: _Loader, node: yaml.Node) -> dict[str, Any]:
 
 def _name(loader: _Loader, key: yaml.Node) -> str:
     if not isinstance(key, yaml.ScalarNode):
-        said = "a list or mapping is no key; put quotes around a text that begins with a bracket or brace"
+        said = "a list or mapping cannot be a key; put quotes around a text that begins with a bracket or brace"
         raise _mistake(key, said)
     name = loader.construct_object(key)
     if not isinstance(name, str):
@@ -83,7 +83,7 @@ def _name(loader: _Loader, key: yaml.Node) -> str:
 
 
 def _date(loader: _Loader, node: yaml.ScalarNode) -> str:
-    """The text of a date, which must be one, for others who read the same file."""
+    """Return a date as text; it must be a valid date, since other programs that read the file expect one."""
     loader.construct_yaml_timestamp(node)
     return str(node.value)
 
@@ -114,7 +114,7 @@ _Loader.add_constructor(None, _other)
 
 
 def read(path: Path) -> Any:
-    """The content of a file; None when it is empty.
+    """Return the content of a file; None if it is empty.
 
     Raises:
         Unreadable: as :func:`text` and :func:`parse` do.
@@ -123,10 +123,10 @@ def read(path: Path) -> Any:
 
 
 def text(path: Path) -> str:
-    """Return what a file holds, before it is parsed.
+    """Return the text of a file before parsing.
 
     Raises:
-        Unreadable: when it is not there, is not UTF-8 or is too large.
+        Unreadable: if it does not exist, is not UTF-8 or is too large.
     """
     try:
         with path.open("rb") as file:
@@ -142,7 +142,7 @@ def text(path: Path) -> str:
 
 
 def parse(text: str, name: str) -> Any:
-    """The same of a text that is called ``name`` in messages."""
+    """Return the content of a text that messages call ``name``."""
     try:
         _measure(text)
         return yaml.load(text, _Loader)  # noqa: S506 - knows plain values alone
@@ -156,7 +156,7 @@ def parse(text: str, name: str) -> Any:
 
 
 def _measure(text: str) -> None:
-    """Raises for what is too deep or, with every alias written out, too large. Walks without recursion."""
+    """Raise if the text is nested too deeply or, with aliases expanded, too large; works without recursion."""
     sizes: dict[str, int] = {}
     open_: list[tuple[str | None, int]] = []
     count = 0
@@ -178,7 +178,7 @@ def _measure(text: str) -> None:
         elif isinstance(event, yaml.ScalarEvent) and event.anchor:
             sizes[event.anchor] = 1
         if count > MOST_VALUES:
-            raise _event(event, f"holds more than {MOST_VALUES} values, aliases written out")
+            raise _event(event, f"holds more than {MOST_VALUES} values with aliases expanded")
 
 
 def _event(event: Any, problem: str) -> yaml.MarkedYAMLError:

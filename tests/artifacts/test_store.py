@@ -66,7 +66,7 @@ class TestNoNumberIsNone:
     )
     def test_it_is_refused_where_there_is_no_place_for_a_reason(self, tmp_path: Path, kind: str, row: dict) -> None:
         path = tmp_path / "a.parquet"
-        with pytest.raises(PosterityError, match="cannot hold what is no number") as refused:
+        with pytest.raises(PosterityError, match="cannot hold a number that is not finite") as refused:
             store.write(path, kind, [row], {})
         assert str(path) in one_line(refused) and not list(tmp_path.iterdir())
 

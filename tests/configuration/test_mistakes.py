@@ -242,7 +242,7 @@ def test_a_name_with_slash_or_blank_is_refused_like_the_wildcards_do(folder):
         ("samplers/ddnm.yaml", "method: ddnm\nmethod: dps\n", "line 2, column 1: key 'method' is given twice"),
         ("samplers/ddnm.yaml", "- method\n", "must map names to values, holds list"),
         ("tasks/tasks.yaml", "sr16: [ddnm\n", "line 2, column 1: did not find expected"),
-        ("priors/priors.yaml", "kernel: {{ kernel }}\n", "line 1, column 10: a list or mapping is no key"),
+        ("priors/priors.yaml", "kernel: {{ kernel }}\n", "line 1, column 10: a list or mapping cannot be a key"),
         ("datasets/openmoji-smileys.yaml", "caf\xe9: 1\n".encode("latin-1"), "is not UTF-8 text"),
         ("experiments/ci.yaml", "title: !!int abc\n", "line 1, column 8: 'abc' cannot be read as !!int"),
     ],

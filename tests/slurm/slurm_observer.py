@@ -84,7 +84,7 @@ class Observer(threading.Thread):
             for death in self.deaths:
                 for log in self.results.parent.glob(f"logs/sample/*/*/tiny/{death.sampler}.log"):
                     text = log.read_text(errors="replace")
-                    death.said = text if "asked to end" in text or not death.said else death.said
+                    death.said = text if "asked to stop" in text or not death.said else death.said
 
     def made(self, sampler: str) -> dict[str, int]:
         """{item: when its part was written} of what is kept now."""
@@ -108,7 +108,7 @@ class Observer(threading.Thread):
         dying = {death.job for death in self.deaths}
         for death in self.deaths:
             made = self.made(death.sampler)
-            if death.warned and death.job and "asked to end" in death.said:
+            if death.warned and death.job and "asked to stop" in death.said:
                 warned, death.warned = death.warned, None
                 for job in (j for j in running if j["id"] == death.job):
                     warned(self.cluster, job)

@@ -191,7 +191,7 @@ def test_a_job_with_two_gpus_has_a_process_on_each(run: Run) -> None:
 @pytest.mark.parametrize("how", ["warning", "gentle scancel"])
 def test_a_job_that_is_asked_to_end_finishes_the_item_in_hand_first(run: Run, how: str) -> None:
     death = run.deaths[how]
-    assert re.search(r"asked to end: .*\nended on request after (\d+) of 4 items", death.said), death.said
+    assert re.search(r"asked to stop: .*\nstopped on request after (\d+) of 4 items", death.said), death.said
     (done,) = re.findall(r"after (\d+) of", death.said)
     assert int(done) > len(death.kept)
 

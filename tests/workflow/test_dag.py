@@ -245,7 +245,7 @@ def test_snakemake_reads_yaml_as_check_does(results):
     assert planned(results, *words) == {("sample", S, "sr16", "dps"), ("measure", S, "sr16", "dps"), *ENDS}
     (results / "config" / "samplers" / "dps.yaml").write_text("method: {{ dps }}\n")
     done = snakemake(results, "-n")
-    assert "config: config/samplers/dps.yaml: line 1, column 10: a list or mapping is no key" in done.stdout
+    assert "config: config/samplers/dps.yaml: line 1, column 10: a list or mapping cannot be a key" in done.stdout
     assert done.stdout.count("config: ") == 1 and "Traceback" not in done.stdout + done.stderr
 
 

@@ -1,1 +1,1 @@
-"""Reads and writes everything that is on disk; no other code touches it."""
+"""Reads and writes every artifact on disk; no other code does."""

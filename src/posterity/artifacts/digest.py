@@ -9,6 +9,6 @@ __all__ = ["sha256"]
 
 
 def sha256(path: Path) -> str:
-    """Return a file's digest in hexadecimal digits, without reading the file into memory as a whole."""
+    """Return a file's digest in hexadecimal, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""No artifact holds NaN or infinity: a number that is none becomes null with a reason, or is refused."""
+"""Keeps NaN and infinity out of artifacts: a non-finite number becomes null with a reason, or is refused."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ _REASONS = ("note", "reason")
 def finite(row: Mapping[str, Any], schema: pa.Schema, what: object) -> dict[str, Any]:
     """Return the row with null for every number that is not finite, and the reason in its "note" or "reason".
 
-    Raises PosterityError where the schema has no such column, or where one of an array's numbers is not finite;
-    ``what`` is named there.
+    Raises PosterityError, naming ``what``, if the schema has no such column or an array holds a non-finite number.
     """
     out = dict(row)
     bad = {name: out[name] for name in _floats(schema) if not _is_finite(out.get(name))}
@@ -30,7 +29,7 @@ def finite(row: Mapping[str, Any], schema: pa.Schema, what: object) -> dict[str,
     place = next((name for name in _REASONS if name in schema.names), None)
     if place is None or any(pa.types.is_list(schema.field(name).type) for name in bad):
         about = ", ".join(f"{k} {v}" for k, v in out.items() if isinstance(v, str | int) and not isinstance(v, bool))
-        raise PosterityError(f"{what} cannot hold what is no number: {said} ({about[:200]})")
+        raise PosterityError(f"{what} cannot hold a number that is not finite: {said} ({about[:200]})")
     return out | dict.fromkeys(bad) | {place: "; ".join(filter(None, (out.get(place), f"N/A: {said}")))}
 
 

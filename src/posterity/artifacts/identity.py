@@ -1,4 +1,4 @@
-"""Identify a file by its content in one short text, whatever its times say."""
+"""Identify a file by a short text that depends on its content and not on its times."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from posterity.artifacts.digest import sha256
 __all__ = ["WHOLE", "identity", "start", "use", "used"]
 
 WHOLE = 1 << 29
-"""Bytes in a folder up to which all of them are read: half a minute at most, where a disk is slow."""
+"""Largest folder, in bytes, whose files are read completely: half a minute at most on a slow disk."""
 _KNOWN: dict[tuple[str, int, int, int], str] = {}
 _USED: ContextVar[dict[str, str] | None] = ContextVar("used", default=None)
 
 
 def identity(path: Path) -> str:
-    """Return the text that stands for a file's content: 64 hexadecimal digits.
+    """Return 64 hexadecimal digits that identify a file's content.
 
-    That is the seal of an artifact, which is read from its end alone, and the SHA-256 of any other file. What was
-    fetched has its SHA-256 noted beside it. A folder stands for what the files in it hold, and where they are larger
-    than :data:`WHOLE` together for their names and sizes; hidden ones do not count.
+    For an artifact this is its seal, which is read from the end of the file; for any other file it is the SHA-256 (a
+    fetched file has it noted beside it). A folder is identified by the content of its files, or by their names and
+    sizes if they are larger than :data:`WHOLE` together; hidden files do not count.
     """
     found = path.stat()
-    # the time of the last change of a file's entry cannot be set back, as that of its content can
+    # a program can set mtime back, but not ctime
     key = (str(path.absolute()), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     if path.is_dir():
         return _listing(path)
@@ -52,14 +52,14 @@ def _noted(path: Path) -> str:
 
 
 def start(paths: Iterable[Path]) -> None:
-    """Begin to note which files a stage reads: these, and those that :func:`use` adds."""
+    """Start recording the files that a stage reads: these, and those that :func:`use` adds."""
     _USED.set({})
     for path in paths:
         use(path)
 
 
 def use(path: Path) -> None:
-    """Note that the running stage reads a file; nothing where no stage runs or there is no such file."""
+    """Record that the running stage reads a file; do nothing if no stage runs or the file does not exist."""
     noted = _USED.get()
     if noted is not None and path.exists():
         noted[str(path)] = identity(path)

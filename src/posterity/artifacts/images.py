@@ -15,7 +15,7 @@ __all__ = ["decode", "encode"]
 
 
 def encode(x: Tensor) -> dict[str, object]:
-    """Return (C, H, W) in [-1, 1], clamped and rounded to eight bits, as the ``IMAGE`` struct."""
+    """Return an image (C, H, W) in [-1, 1], clamped and rounded to eight bits, as the ``IMAGE`` struct."""
     levels = ((x.detach().cpu().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
     Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels).save(buffer, format="PNG")
@@ -23,7 +23,7 @@ def encode(x: Tensor) -> dict[str, object]:
 
 
 def decode(image: dict[str, object] | None, name: str = "image") -> Tensor:
-    """``IMAGE`` struct → float32 (C, H, W) in [-1, 1]."""
+    """Return the image of an ``IMAGE`` struct, float32 (C, H, W) in [-1, 1]."""
     content = image.get("bytes") if image else None
     with opened(content if isinstance(content, bytes) else b"", name, ("PNG",)) as found:
         if found.mode not in ("L", "RGB"):

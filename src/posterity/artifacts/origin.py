@@ -1,7 +1,7 @@
-"""Record how a file of the workflow was made, within it or in a hidden file beside it.
+"""Record how a file of the workflow was made, inside it or in a hidden file beside it.
 
-Artifacts say it in their metadata. Figures, pages, networks and what was fetched have no room for it: of them it is in
-``.NAME.made.json``.
+Artifacts hold the record in their metadata. Figures, pages, networks and fetched files have no room for it, so theirs
+is in ``.NAME.made.json``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from posterity.errors import PosterityError
 __all__ = ["CARD", "again", "changed", "note", "recorded"]
 
 CARD = "card.json"
-"""What lies beside the weights of a network and belongs to them."""
+"""Files beside the weights of a network that belong to them."""
 
 
 def note(path: Path, settings: Mapping[str, Any]) -> None:
@@ -45,14 +45,14 @@ def recorded(path: Path) -> dict[str, Any]:
 
 
 def changed(about: Mapping[str, Any]) -> list[str]:
-    """Return the inputs of an artifact whose content has changed since; an input that is gone does not count."""
+    """Return the inputs whose content has changed since the artifact was made, ignoring those that no longer exist."""
     inputs = about.get("inputs")
     known = inputs.items() if isinstance(inputs, Mapping) else ()
     return [path for path, was in known if Path(path).exists() and identity(Path(path)) != was]
 
 
 def again(path: Path) -> Path:
-    """Return the path of the mark that makes the next run remake a file deleted as damaged."""
+    """Return the path of the marker that makes the next run remake a file that was deleted as damaged."""
     return path.with_name(f".{path.name}.again")
 
 

@@ -9,7 +9,7 @@ __all__ = ["IMAGE", "SCHEMAS", "SIGNAL", "VERSION"]
 VERSION = 6
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-"""A PNG as `datasets` and Parquet viewers understand it."""
+"""A PNG in the form that the package `datasets` and Parquet viewers understand."""
 
 SIGNAL = pa.struct(
     [
@@ -25,7 +25,7 @@ SIGNAL = pa.struct(
 
 _MEASUREMENT_KEY = [("dataset", pa.string()), ("task", pa.string()), ("item", pa.string())]
 _RUN_KEY = [*_MEASUREMENT_KEY, ("prior", pa.string()), ("sampler", pa.string())]
-# the sampler's file, and the wrappers around it from the inside out, with commas
+# the sampler's module, and the wrappers around it from the inside out, comma-separated
 _RECIPE = [("method", pa.string()), ("wrappers", pa.string())]
 
 SCHEMAS: dict[str, pa.Schema] = {
@@ -42,11 +42,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("signal", SIGNAL),
         ]
     ),
-    # data/datasets/{dataset}/regions.parquet; white (255) = inside the region; item is null for what all items share
+    # data/datasets/{dataset}/regions.parquet; white (255) = inside the region; item is null if all share the region
     "regions": pa.schema([("dataset", pa.string()), ("region", pa.string()), ("item", pa.string()), ("mask", IMAGE)]),
     # results/measurements/{dataset}/{task}.parquet; y is float32, row-major in y_shape;
     # parameters is the safetensors of the operator's own parameters (its mask, its kernel); truth is null where
-    # nobody knows it
+    # it is unknown
     "measurements": pa.schema(
         [
             *_MEASUREMENT_KEY,
@@ -111,7 +111,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     # results/subsets/{dataset}/{task}/{prior}/{sampler}.parquet; rank is the order of choice
     "subsets": pa.schema([*_RUN_KEY, ("subset", pa.string()), ("rank", pa.int32()), ("sample", pa.int32())]),
-    # results/metrics/{dataset}/{task}/{prior}/{sampler}.parquet; one value a row. subset is null for
+    # results/metrics/{dataset}/{task}/{prior}/{sampler}.parquet; one value per row. subset is null for
     # the first samples of the pool (the vanilla set); sample is null for a number about a whole set;
     # value is null where the metric does not apply, and reason says why
     "metrics": pa.schema(
@@ -125,8 +125,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("reason", pa.string()),
         ]
     ),
-    # results/distances/{prior}/{dim}/{sampler}.parquet, closed-form problems: one row an instance, settings
-    # (JSON) and statistic; diverged is the share of draws that were replaced by draws of the prior
+    # results/distances/{prior}/{dim}/{sampler}.parquet, closed-form problems: one row per instance, settings
+    # (JSON) and statistic; diverged is the fraction of draws that were replaced by draws from the prior
     "distances": pa.schema(
         [
             ("prior", pa.string()),
@@ -159,7 +159,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("target_sample", pa.int32()),
         ]
     ),
-    # responses of participants, one a row; answer is "left", "right", "yes" or "no"
+    # responses of participants, one per row; answer is "left", "right", "yes" or "no"
     "responses": pa.schema(
         [
             ("experiment", pa.string()),
@@ -186,9 +186,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("note", pa.string()),
         ]
     ),
-    # certificates.parquet of `posterity verify`, one row a (sampler, prior, task, statistic, part), or one
-    # without a statistic where there is none; overall is the verdict of the whole panel; forwards
-    # and backwards are of one restoration, seconds of all rows together
+    # certificates.parquet of `posterity verify`, one row per (sampler, prior, task, statistic, part), or one
+    # row with a null statistic where there is none; overall is the verdict of the whole panel; forwards
+    # and backwards are the cost of one restoration, seconds the time of all rows together
     "certificates": pa.schema(
         [
             ("sampler", pa.string()),

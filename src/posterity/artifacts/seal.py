@@ -1,6 +1,6 @@
-"""A checksum of a whole Parquet file within the file, so that a flipped bit or a cut end is noticed.
+"""A checksum of a whole Parquet file inside the file, so that a flipped bit or truncation is noticed.
 
-Parquet's own checksums are of pages alone: neither headers of pages nor the footer have any. The seal is
+Parquet's own checksums cover only pages, neither page headers nor the footer. The seal is
 the SHA-256 of all bytes of the file, computed with zeros in its own place, which is an entry of the footer.
 """
 
@@ -24,8 +24,8 @@ _BLOCK = 1 << 20
 
 
 def write(groups: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Write ``path``, a row group for each table, with checksums of its pages and the seal."""
-    import pyarrow.parquet as pq  # not for those who look at a seal alone
+    """Write ``path`` with one row group per table, page checksums and the seal."""
+    import pyarrow.parquet as pq  # deferred: code that only reads a seal does without it
 
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for group in groups:
@@ -41,17 +41,17 @@ def write(groups: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
 
 
 def broken(path: Path, expected: bool) -> str:
-    """Return what is wrong with a file's bytes; empty if nothing is, or if the file has no seal and needs none."""
+    """Return what is wrong with a file's bytes; empty if it is intact, or has no seal and ``expected`` is false."""
     with path.open("rb") as file:
         place = _place(file)
         if place < 0:
             return "it has lost its checksum" if expected else ""
         digest, written = _digest(file, place)
-    return "" if digest == written else "its SHA-256 is not the one it tells of"
+    return "" if digest == written else "its SHA-256 differs from the one recorded in it"
 
 
 def noted(path: Path) -> str:
-    """Return the seal as it stands in the file, without a look at the rest; empty where there is none."""
+    """Return the seal recorded in the file without checking the rest; empty if there is none."""
     with path.open("rb") as file:
         place = _place(file)
         if place < 0:
@@ -61,7 +61,7 @@ def noted(path: Path) -> str:
 
 
 def _digest(file: BinaryIO, place: int) -> tuple[bytes, bytes]:
-    """Return the digest in hexadecimal digits, and the content of the seal's place."""
+    """Return the digest in hexadecimal, and the bytes at the seal's position."""
     digest = hashlib.sha256()
     file.seek(0)
     left = place
@@ -76,7 +76,7 @@ def _digest(file: BinaryIO, place: int) -> tuple[bytes, bytes]:
 
 
 def _place(file: BinaryIO) -> int:
-    """Return the seal's position in the footer, after its name and the length of a text of 64 bytes; -1 without one."""
+    """Return the seal's offset in the footer, after its key and the prefix of its length, 64 bytes; -1 if absent."""
     end = file.seek(0, os.SEEK_END)
     start = max(0, end - 8)
     file.seek(start)

@@ -1,7 +1,7 @@
-"""Signals in artifacts ↔ tensors: the one pair of functions through which every signal goes to disk and back.
+"""Converts between signals in artifacts and tensors: every signal goes to disk and back through this pair of functions.
 
 An image is a PNG in ``bytes``, as `datasets` and Parquet viewers understand it; any other signal is float32 in
-``values``, row-major in ``shape``, and comes back without the loss of a bit.
+``values``, row-major in ``shape``, and comes back bit for bit.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _IMAGE = "image"
 
 
 def encode(x: Tensor, kind: Kind) -> dict[str, Any]:
-    """Return one signal (*signal) as the struct ``SIGNAL``.
+    """Return one signal x (*signal) as a ``SIGNAL`` struct.
 
     Raises:
-        PosterityError: for a shape that no signal of this kind has, or a value that is not finite.
+        PosterityError: if the shape is invalid for this kind, or a value is not finite.
     """
     if not kind.fits(x.shape):
-        raise PosterityError(f"a signal of shape {tuple(x.shape)} is no {kind.noun}")
+        raise PosterityError(f"a signal of shape {tuple(x.shape)} is not an {kind.noun}")
     about = {"kind": kind.name, "unit": kind.unit, "rate": kind.rate, "shape": list(x.shape)}
     if kind.name == _IMAGE:
         return about | images.encode(x) | {"values": None}
@@ -42,10 +42,10 @@ def encode(x: Tensor, kind: Kind) -> dict[str, Any]:
 
 
 def kind_of(signal: Mapping[str, Any] | None, name: str = "signal") -> Kind:
-    """Return the kind of a struct ``SIGNAL``.
+    """Return the kind of a ``SIGNAL`` struct.
 
     Raises:
-        PosterityError: where there is none or its kind is unknown.
+        PosterityError: if the struct is absent or its kind is unknown.
     """
     if signal is None:
         raise PosterityError(f"{name} is absent")
@@ -53,17 +53,17 @@ def kind_of(signal: Mapping[str, Any] | None, name: str = "signal") -> Kind:
 
 
 def decode(signal: Mapping[str, Any] | None, name: str = "signal") -> Tensor:
-    """Return the signal of a struct ``SIGNAL``, float32 (*signal).
+    """Return the signal of a ``SIGNAL`` struct, float32 (*signal).
 
     Raises:
-        PosterityError: where it is absent, or its values do not fill its shape.
+        PosterityError: if it is absent, or its values do not fill its shape.
     """
     kind = kind_of(signal, name)
     assert signal is not None
     if kind.name == _IMAGE:
         return images.decode(dict(signal), name)
     values, sides = signal.get("values"), signal.get("shape")
-    shape = [int(side) for side in (() if sides is None else sides)]  # an array, where pandas has read it
+    shape = [int(side) for side in (() if sides is None else sides)]  # pandas reads it as an array
     if values is None or len(values) != math.prod(shape) or not kind.fits(shape):
         found = "no" if values is None else len(values)
         raise PosterityError(f"{name} is damaged: {found} values for an {kind.noun} of shape {tuple(shape)}")
@@ -76,12 +76,12 @@ def stack(given: Sequence[Mapping[str, Any]]) -> Tensor:
 
 
 def picture(signal: Mapping[str, Any] | None, name: str = "signal") -> Picture:
-    """Return the signal as people see it, (H, W, 3)."""
+    """Return the picture in which the signal is shown, (H, W, 3)."""
     return kind_of(signal, name).picture(decode(signal, name))
 
 
 def png(signal: Mapping[str, Any] | None, name: str = "signal") -> bytes:
-    """Return the signal as people see it, as a PNG: of an image the very bytes that are stored."""
+    """Return the picture in which the signal is shown as a PNG; for an image, exactly the stored bytes."""
     from PIL import Image
 
     if signal is not None and isinstance(signal.get("bytes"), bytes):

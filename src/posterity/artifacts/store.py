@@ -1,4 +1,4 @@
-"""Reading and writing artifacts: whole or not at all, with where they came from inside."""
+"""Reads and writes artifacts atomically, with their provenance inside."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = ["code", "made", "made_with", "provenance", "ran", "read", "refuse", "
 
 _KEY = b"posterity"
 _GROUP = 1 << 27
-"""About how many bytes of values a row group has: of a nested column Arrow reads at most 2 GiB at once."""
+"""Approximate size of a row group in bytes: Arrow reads at most 2 GiB of a nested column at once."""
 _FEW, _SMALL = 64, 1 << 20
 code: ContextVar[str] = ContextVar("code", default="")
-"""Fingerprint of the library modules behind what is being written; the command line sets it."""
+"""Fingerprint of the library modules that the running stage uses; the command line sets it."""
 made: ContextVar[Mapping[str, Any] | None] = ContextVar("made", default=None)
-"""How to make it again: the command, and a hash of every module behind it; the command line sets it."""
+"""How to make the output again: the command, and a hash of each module used; the command line sets it."""
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def refuse(path: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     with replacing(path) as beside:
         beside.write_bytes(content)
 
@@ -108,7 +108,7 @@ def made_with() -> dict[str, Any]:
 
 
 def ran() -> dict[str, Any]:
-    """Return what the running stage is: its command, modules, inputs and fingerprint, and :func:`made_with`."""
+    """Return the provenance of the running stage: command, modules, inputs and fingerprint, and :func:`made_with`."""
     return {"inputs": identity.used(), **(made.get() or {}), "code": code.get(), **made_with()}
 
 
@@ -118,8 +118,8 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
     Arguments:
         path: the Parquet file.
         kind: a key of ``SCHEMAS``.
-        rows: mappings from column to value; a column that is left out is null. A number that is not finite
-            becomes null with a note or a reason, and raises PosterityError in a kind that has neither column.
+        rows: mappings from column to value; an omitted column is null. A non-finite number becomes null with a
+            note or a reason; it raises PosterityError in a kind that has neither column.
         origin: what determines the content, JSON-serialisable.
     """
     about = {
@@ -138,7 +138,7 @@ def write(path: Path, kind: str, rows: Iterable[Mapping[str, Any]], origin: Mapp
 
 
 def _grouped(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Return the rows of one row group each; without any row one empty group."""
+    """Yield the rows of each row group; one empty group if there are no rows."""
     group: list[dict[str, Any]] = []
     size, first = 0, True
     for row in rows:
@@ -152,7 +152,7 @@ def _grouped(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]
 
 
 def _bytes(value: Any) -> int:
-    """Return roughly how much memory a value takes as Arrow."""
+    """Return the approximate size of a value in Arrow, in bytes."""
     if isinstance(value, Mapping):
         return sum(map(_bytes, value.values()))
     if isinstance(value, bytes | str):
@@ -164,7 +164,12 @@ def _bytes(value: Any) -> int:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:  # a flipped bit changes text, too
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # a flipped bit may break UTF-8
         reason = " ".join(str(error).split())
         raise PosterityError(f"{path} is not a readable Parquet file ({reason}); delete it and run again") from error
 
@@ -174,13 +179,13 @@ def read(
 ) -> pa.Table:
     """Read an artifact, checking that it is undamaged and of the right kind and version.
 
-    The whole file's checksum is compared when all columns are read, else that of the pages that are read.
+    When all columns are read, the checksum of the whole file is verified, else only those of the pages read.
 
     Arguments:
         path: the Parquet file.
         kind: a key of ``SCHEMAS``.
-        columns: the names of those that are read; all without it.
-        among: by column, the values of the rows that are kept.
+        columns: names of the columns to read; all if None.
+        among: {column: values}; only rows with one of these values are kept.
     """
     if not path.exists():
         raise PosterityError(f"{path} does not exist")
@@ -198,12 +203,14 @@ def read(
 
 
 def _pieces(file: pq.ParquetFile, columns: list[str] | None) -> Iterator[pa.Table]:
-    """Row group by row group."""
+    """Yield the file's row groups."""
     for number in range(file.num_row_groups):
         small = file.metadata.row_group(number).total_byte_size < _SMALL
         try:
-            yield file.read_row_group(number, columns, use_threads=not small)  # to wake threads takes longer
-        except pa.ArrowNotImplementedError:  # a nested column of over 2 GiB; groups had no bound once
+            yield file.read_row_group(
+                number, columns, use_threads=not small
+            )  # waking threads takes longer than it saves
+        except pa.ArrowNotImplementedError:  # a nested column of over 2 GiB, from a time when row groups were unbounded
             for batch in file.iter_batches(_FEW, [number], columns):
                 yield pa.Table.from_batches([batch])
 
@@ -222,7 +229,7 @@ def _intact(path: Path, about: Mapping[str, Any]) -> None:
 
 
 def verify(path: Path) -> None:
-    """Raise PosterityError if the file is not bit by bit what was written."""
+    """Raise PosterityError unless the file is bit for bit what was written."""
     _intact(path, provenance(path))
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training, from which the next run continues."""
+"""Checkpoints of a training, from which an interrupted training resumes."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _log = logging.getLogger(__name__)
 
 
 class States:
-    """The last two states, each named by its place and the SHA-256 of its bytes.
+    """The last two states, each file named by its number and the SHA-256 of its bytes.
 
-    Safetensors has no checksum, and one flipped bit would go on into every later step: a state whose bytes
-    are not those that its name tells of is deleted, and the one before it is taken.
+    Safetensors has no checksum, and one flipped bit would spread to every later step: a state whose bytes
+    do not match its name is deleted, and the one before it is used.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def last(self) -> dict[str, Tensor] | None:
-        """Return the latest that is whole; None where there is none."""
+        """Return the latest undamaged state; None if there is none."""
         from safetensors.torch import load
 
         for path in reversed(self._paths()):
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest()[:16] == path.stem.rpartition("-")[2]:
                 return load(content)
-            _log.warning("%s is damaged; training goes on from the state before it", path)
+            _log.warning("%s is damaged; training resumes from the state before it", path)
             path.unlink()
         return None
 

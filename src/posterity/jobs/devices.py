@@ -1,8 +1,8 @@
-"""Chooses where networks compute, and keeps two jobs off one GPU.
+"""Chooses the device of a job's networks, and keeps two jobs off one GPU.
 
-On one machine nothing else does: Snakemake's ``--resources gpu=2`` counts jobs, and every one of them sees
-both devices. A job therefore takes a lock on a device for as long as its process lives; the kernel releases
-it on any kind of death. Under SLURM a job sees the devices that it was given and no other.
+Snakemake does not do this on one machine: ``--resources gpu=2`` only counts jobs, and each job sees
+both devices. A job therefore locks a device for as long as its process lives; the kernel releases
+the lock however the process ends. Under SLURM a job sees only the devices that it was given.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _log = logging.getLogger(__name__)
 
 LOCKS = Path("/tmp/posterity-gpus")  # noqa: S108 - devices are the machine's and of all its users, so are the locks
 _PAUSE = 0.2
-"""Seconds between two looks at devices that are all taken."""
+"""Seconds between attempts while all devices are taken."""
 
 
 @cache
 def best() -> torch.device:
-    """Return the GPU where there is one, else the CPU; a device that others use is waited for.
+    """Return the GPU if there is one, else the CPU; wait while other jobs use all GPUs.
 
     The environment says what there is to choose from: ``CUDA_VISIBLE_DEVICES`` as usual,
-    ``POSTERITY_JOBS_PER_GPU`` how many jobs share a device (1), and ``POSTERITY_GPUS`` names of devices that
-    are handed out in place of real ones, to see who would compute where on a machine that has none.
+    ``POSTERITY_JOBS_PER_GPU`` how many jobs share a device (1), and ``POSTERITY_GPUS`` names of pretend devices
+    that are handed out in place of real ones, to test the assignment on a machine without GPUs.
     """
     import torch
 
@@ -52,12 +52,12 @@ def best() -> torch.device:
 
 @cache
 def visible() -> tuple[str, ...]:
-    """Return the devices that this process was given; what it takes of them changes nothing about that."""
+    """Return the devices that this process was given, including the one that it has taken."""
     import torch
 
     if declared := _declared():
         return tuple(declared.split(","))
-    count = torch.cuda.device_count()  # asks the driver without starting CUDA
+    count = torch.cuda.device_count()  # queries the driver without initialising CUDA
     return tuple(os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")[:count])
 
 
@@ -66,16 +66,16 @@ def _declared() -> str:
 
 
 def places() -> int:
-    """Return how many processes may compute on a GPU at a time here; 1 without a GPU."""
+    """Return how many processes may use GPUs of this machine at once; 1 if it has none."""
     alone = "SLURM_JOB_ID" in os.environ and not _declared()
     return max(1, len(visible()) * (1 if alone else share()))
 
 
 def choose(number: int, devices: Sequence[str]) -> None:
-    """Give the process with this number, which helps one that was given ``devices``, what it chooses its own from.
+    """Make visible to helper process ``number`` the devices that it may choose from, out of its parent's ``devices``.
 
-    It inherits an environment in which the helped one has taken its device. Of a SLURM job's devices, which
-    nothing else uses and nothing locks, each process has the one with its number.
+    The helper inherits an environment in which the parent has already taken its device. Under SLURM, where a job's
+    devices are its own and are not locked, each process gets the device with its number.
     """
     if not _declared():
         own = devices[number : number + 1] if "SLURM_JOB_ID" in os.environ else devices
@@ -91,13 +91,14 @@ def share(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def lend(devices: Sequence[str], jobs: int = 1, folder: Path = LOCKS) -> str:
-    """Return one of the devices, for the rest of this process's life; waits until there is a free one.
+    """Return one of the devices, reserved until this process ends; wait until one is free.
 
-    Jobs that share a device hold its lock together and a place of their own, jobs that do not hold it alone.
+    Jobs that share a device hold a shared lock on it and an exclusive lock on one of its places; other jobs lock the
+    device exclusively.
     """
     told = False
     while True:
-        # all first places before the second ones, so that devices fill evenly
+        # all first places before any second place, so that devices fill evenly
         for place in range(jobs):
             for device in devices:
                 if _take(folder, device, place, alone=jobs == 1):
@@ -110,7 +111,7 @@ def lend(devices: Sequence[str], jobs: int = 1, folder: Path = LOCKS) -> str:
 
 
 def _take(folder: Path, device: str, place: int, alone: bool) -> bool:
-    """True if both locks could be taken, which are then kept; otherwise neither is held."""
+    """Take the locks of the device and the place and return True, or hold neither and return False."""
     held: list[int] = []
     wanted = [(device, fcntl.LOCK_EX if alone else fcntl.LOCK_SH), (f"{device}.{place}", fcntl.LOCK_EX)]
     for name, kind in wanted:
@@ -121,7 +122,7 @@ def _take(folder: Path, device: str, place: int, alone: bool) -> bool:
             for handle in held:
                 os.close(handle)
             return False
-    # the files stay open until the process ends: nothing closes them, and a program that it starts gets none
+    # the files stay open until the process ends: nothing closes them, and child programs do not inherit them
     return True
 
 

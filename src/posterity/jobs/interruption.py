@@ -1,4 +1,4 @@
-"""Handle SIGTERM, after which a scheduler leaves a job some time to finish before it kills it."""
+"""Handle SIGTERM, which a scheduler sends some time before it kills a job."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def between_items() -> Iterator[Callable[[str], None]]:
-    """A function to call between two items, with what is done so far: it raises once SIGTERM has come.
+    """Yield a function to call between two items with a description of the progress; it raises after a SIGTERM.
 
-    In a process that helps another one it also raises once that one has died.
+    In a helper process it also raises if the parent has died.
 
-    Within the block SIGTERM ends nothing by itself, so the item in hand is finished and saved first; nor
+    Within the block SIGTERM does not end the process, so the current item is finished and saved first; nor
     does a second one, because SLURM sends several within a second. Outside the main thread, where Python
-    hears no signals, it waits for none.
+    handles no signals, the block does nothing.
 
     Raises:
-        Again: by the function, when the process was asked to end.
+        Again: raised by the function if the process was asked to stop.
     """
     asked, helped = threading.Event(), multiprocessing.parent_process()
 
     def hear(number: int, frame: Any) -> None:  # noqa: ARG001 - the signature of handlers
         if not asked.is_set():
             asked.set()
-            if helped is None:  # helpers are also asked when there is nothing left to do
-                _log.info("asked to end: the item in hand is finished first")
+            if helped is None:  # helpers are also signalled when there is nothing left to do
+                _log.info("asked to stop: the current item is finished first")
 
     def pause(done: str) -> None:
         if asked.is_set() or (helped is not None and not helped.is_alive()):
-            raise Again(f"ended on request after {done}; what is finished is kept, run the same command again")
+            raise Again(f"stopped on request after {done}; finished parts are kept, run the same command again")
 
     if threading.current_thread() is not threading.main_thread():
         yield pause

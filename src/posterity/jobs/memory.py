@@ -1,4 +1,4 @@
-"""Tell the C library to keep the memory of tensors that live for one operation."""
+"""Makes the C library keep and reuse the memory of short-lived tensors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NEVER = (1 << 31) - 1
 
 
 def keep() -> None:
-    """Freed memory stays with the process and is used again.
+    """Keep freed memory in the process for reuse.
 
-    By default glibc returns every freed block of some megabytes to the system and the next one of the same
-    size is mapped and zeroed anew: a third of the time of a sampler whose batch is that large. Elsewhere
-    nothing is done.
+    By default glibc returns each freed block of several megabytes to the system, and the next one of the same
+    size is mapped and zeroed again: a third of a sampler's time with batches that large. Without glibc this does
+    nothing.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

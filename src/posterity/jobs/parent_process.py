@@ -1,8 +1,8 @@
-"""The workflow that asked for a job, as long as it lives.
+"""Ends a job when the workflow that started it has ended.
 
-One that is killed leaves its jobs behind. What such an orphan would write is noted by nobody: a workflow that is
-started again may ask for the same, see that job fail, and take what the orphan writes afterwards for a result whose
-settings it knows. So an orphan ends as on SIGTERM, with what it has finished, and gives no output its name.
+A workflow that is killed leaves its jobs running as orphans, whose outputs nobody would record: a restarted workflow
+may ask for the same output, see its own job fail, and take what the orphan writes later for the result of its own
+settings. An orphan therefore stops as on SIGTERM, keeps its finished parts and does not publish its output.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ __all__ = ["VARIABLE", "ended", "follow", "waits_for"]
 _log = logging.getLogger(__name__)
 
 VARIABLE = "POSTERITY_WORKFLOW"
-"""Where a workflow tells its jobs its process id; a command that a person gave has none, and nobody to outlive."""
+"""Environment variable with the workflow's process id; unset for commands that a user runs by hand."""
 _PAUSE = 0.3
-"""Seconds between two looks."""
+"""Seconds between checks."""
 
 
 def follow() -> None:
-    """Send this process a SIGTERM once its workflow has ended."""
+    """Watch the workflow in a thread, and send this process a SIGTERM once the workflow has ended."""
     if VARIABLE not in os.environ:
         return
     ended()
@@ -43,13 +43,13 @@ def follow() -> None:
 
 
 def waits_for(output: Path) -> None:
-    """Raise Again when the workflow that asked for the output has ended."""
+    """Raise Again if the workflow that asked for the output has ended."""
     if ended():
-        raise Again(f"the workflow that asked for {output} has ended; what is finished is kept, run it again")
+        raise Again(f"the workflow that asked for {output} has ended; finished parts are kept, run it again")
 
 
 def ended() -> bool:
-    """True if there was a workflow and there is none any more."""
+    """Return True if a workflow started this process and has ended."""
     if VARIABLE not in os.environ:
         return False
     if not os.environ[VARIABLE].isdecimal():
@@ -60,7 +60,7 @@ def ended() -> bool:
 
 @cache
 def _child_of(asked: int) -> bool:
-    """True if the workflow has started this process itself, without a shell in between that outlives it."""
+    """Return True if process ``asked`` is this process's direct parent, without a shell in between that outlives it."""
     return os.getppid() == asked
 
 
@@ -69,6 +69,6 @@ def _exists(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it is somebody else's
+    except PermissionError:  # it exists but belongs to another user
         pass
     return True

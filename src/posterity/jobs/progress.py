@@ -1,4 +1,4 @@
-"""Progress: a bar in a terminal; a log has plain lines instead."""
+"""Progress bars in a terminal; logs get plain lines instead."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def steps(name: str) -> Iterator[Watch]:
-    """A ``watch`` that draws the bar of one batch; the stage writes a line a batch into a log.
+    """Yield a ``watch`` that draws a progress bar for one batch; in a log the stage itself writes one line per batch.
 
-    Without a terminal tqdm is left alone, because forked processes share its lock: one that is killed while it holds
-    the lock would stop the others for ever.
+    Without a terminal tqdm is not used, because forked processes share its lock: one that is killed while holding
+    the lock would block the others for ever.
     """
     if not sys.stderr.isatty():
         yield lambda step, total, x0: None  # noqa: ARG005 - the signature of watchers
@@ -38,7 +38,7 @@ def steps(name: str) -> Iterator[Watch]:
 
 @contextmanager
 def jobs(total: int) -> Iterator[Callable[[str], None]]:
-    """A function that is told, ``total`` times, what was done."""
+    """Yield a function to call ``total`` times, each time with what was just done."""
     from tqdm import tqdm
 
     with tqdm(

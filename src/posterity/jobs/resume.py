@@ -1,4 +1,4 @@
-"""Stores finished items of a stage as small artifacts of their own until all are there."""
+"""Stores each finished item of a stage as a small artifact until all are done."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _WHOLE = ".whole.parquet"
 class Parts:
     """The parts of one output, in a hidden folder beside it.
 
-    They belong to exactly these settings, inputs and code; those that an earlier run left with others are
-    not looked at. A part that cannot be read, because a disk or a copy damaged it, is made again.
+    They belong to exactly these settings, inputs and code; parts of other ones, left by an earlier run, are
+    ignored. A damaged part is made again.
 
-    Two processes that make the same output would do the same work twice, as happens when a workflow is
-    killed and started again while its jobs still end. The second one waits for the first, and finds its parts.
+    A workflow that is killed and restarted while its jobs are still ending may start a second process for the same
+    output. That process waits for the first one and then finds its parts.
 
     Arguments:
         output: the artifact that the parts will make.
@@ -61,7 +61,7 @@ class Parts:
             os.close(self._lock)
 
     def read(self, item: str | int) -> list[dict[str, Any]] | None:
-        """Return the item's rows; None when they have to be made."""
+        """Return the item's rows; None if they have yet to be made."""
         path = self._folder / f"{item}.parquet"
         if not path.exists():
             return None
@@ -78,10 +78,10 @@ class Parts:
             os.close(self._claims.pop(item))
 
     def claim(self, item: str | int) -> bool:
-        """True if this process makes the item, of several that make the same output together.
+        """Claim the item for this process among several that make the same output; return True on success.
 
-        A claim is a lock: it ends when the item is written, or with the process, and another one takes the item.
-        Where the file system has no locks every claim is granted, and an item may be made twice.
+        A claim is a lock that is released when the item is written or the process ends, so that another process
+        can take over. On a file system without locks every claim succeeds, and an item may be made twice.
         """
         if item in self._claims:
             return True
@@ -93,7 +93,7 @@ class Parts:
             return False
         except OSError:
             _log.debug("no locks in %s", self._folder)
-        if (self._folder / f"{item}.parquet").exists():  # by who had the claim until now
+        if (self._folder / f"{item}.parquet").exists():  # made by the previous holder of the claim
             os.close(handle)
             return False
         self._claims[item] = handle
@@ -102,15 +102,15 @@ class Parts:
     def restored(self) -> bool:
         """True if the output was restored from a finished copy of an interrupted run.
 
-        A workflow that is killed before it notes the end of a job deletes the job's output when it is started
-        again. What :meth:`publish` has kept then takes its place.
+        Snakemake deletes the output of a job when it was killed before recording that the job had finished. The
+        copy that :meth:`publish` kept is then restored.
         """
         if self._output.exists() or not self._whole.exists():
             return False
         parent_process.waits_for(self._output)
         try:
             store.verify(self._whole)
-            os.utime(self._whole)  # newer than what it was made from, as if made now
+            os.utime(self._whole)  # newer than its inputs, as if made now
             os.link(self._whole, self._output)
         except (PosterityError, OSError) as error:
             _log.warning("%s is made again: %s", self._output.name, error)
@@ -121,29 +121,29 @@ class Parts:
         return True
 
     def publish(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write the output and delete all parts; it gets a second name in their place.
+        """Write the output, keep a hard link to it in the folder of parts, and delete the parts.
 
-        That takes no room as long as the output is there, and the workflow deletes it when it has noted its jobs
+        The link takes no space while the output exists; the workflow deletes it once it has recorded its jobs
         (:func:`forget`).
 
         Arguments:
             rows: of all items.
 
         Raises:
-            Again: the workflow that asked for them has ended, so nobody would note the output; the parts stay.
+            Again: the workflow that asked for the output has ended, so nobody would record it; the parts are kept.
         """
         parent_process.waits_for(self._output)
         store.write(self._output, self._kind, rows, {"settings": self._settings})
         try:
             self._whole.unlink(missing_ok=True)
             os.link(self._output, self._whole)
-        except OSError:  # no parts were made, or a file system without links
+        except OSError:  # no parts were made, or the file system has no hard links
             shutil.rmtree(self._folder.parent, ignore_errors=True)
             return
         self._drop()
 
     def _drop(self) -> None:
-        """Delete the parts, and those that earlier settings have left."""
+        """Delete the parts, including those left by earlier settings."""
         for path in (*self._folder.parent.glob("*"), *self._folder.glob("[!.]*")):
             if path.is_dir() and path != self._folder:
                 shutil.rmtree(path, ignore_errors=True)
@@ -152,9 +152,9 @@ class Parts:
 
 
 def forget(output: Path) -> None:
-    """Delete the second name of a finished output, so that nothing but a run makes it again."""
+    """Delete the hard link to a finished output, so that only a new run can make the output again."""
     folder = _folder(output)
-    with suppress(FileNotFoundError):  # a job that outlived its workflow may be at it
+    with suppress(FileNotFoundError):  # a job that outlived its workflow may be writing there
         if all(path.name == _WHOLE for path in folder.glob("*/*")):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -164,13 +164,13 @@ def _folder(output: Path) -> Path:
 
 
 def _locked(path: Path) -> int | None:
-    """Return an open file whose lock ends with this process at the latest; None on a file system without locks."""
+    """Return a locked file descriptor, released with the process at the latest; None on file systems without locks."""
     handle = _opened(path)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _log.info("waits for another process that makes the same")
+            _log.info("waits for another process that makes the same output")
             fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError:  # some network file systems
         os.close(handle)
@@ -179,7 +179,7 @@ def _locked(path: Path) -> int | None:
 
 
 def _opened(path: Path) -> int:
-    """Return the file as a handle to lock; made where it is not there."""
+    """Open the file to be locked, creating it if necessary, and return its descriptor."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -20,13 +20,13 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bool]:
-    """Run ``work(*arguments)`` in further processes while the block does the same in this one; whether there are any.
+    """Run ``work(*arguments)`` in helper processes while the block does the same here; yield whether there are helpers.
 
-    There is one for each GPU that this process may have beside its own, as far as ``gpus`` go, so none where there
-    is no GPU. They divide its threads, and share the items by claims
-    (:meth:`posterity.jobs.resume.Parts.claim`). Which of them fails, or waits for a device that another job has,
-    does not matter: this one makes what nobody else makes. At the end of the block they are asked to end, and finish
-    what they have in hand; after a mistake they are killed.
+    There is one helper for each further GPU available to this process, up to ``gpus`` GPUs in all, and none without
+    a GPU. The processes divide the threads, and share the items by claims
+    (:meth:`posterity.jobs.resume.Parts.claim`). A helper may fail, or wait for a device that another job holds:
+    this process makes every item that no helper makes. At the end of the block helpers are asked to stop after
+    their current items; after an error they are killed.
     """
     count = min(gpus, devices.places()) if gpus > 1 else 1
     if count < 2:
@@ -58,11 +58,13 @@ def crew(gpus: int, work: Callable[..., object], *arguments: Any) -> Iterator[bo
 def _help(
     number: int, threads: int, visible: Sequence[str], code: str, work: Callable[..., object], arguments: Sequence[Any]
 ) -> None:
-    """Work as a further process; the first process meets the same mistakes and reports them."""
+    """Run as a helper process; errors are left to the first process, which meets and reports the same ones."""
     import torch
 
     torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of them, the first one answers it
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the terminal sends Ctrl-C to all processes; only the first one handles it
     logging.basicConfig(level=logging.INFO, format=f"helper {number}: %(message)s")
     memory.keep()
     store.code.set(code)
