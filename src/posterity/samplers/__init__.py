@@ -1,4 +1,4 @@
-"""Samplers, one file each; a file is found by its name, so adding one edits nothing else."""
+"""Samplers, one file each. They are found by file name: adding one edits no other file."""
 
 from __future__ import annotations
 

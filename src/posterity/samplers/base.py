@@ -28,18 +28,18 @@ _OF_OPERATORS = frozenset({"linear", "adjoint", "pinv", "svd", "mask"})
 
 
 def settings(cls: type) -> Any:
-    """Frozen dataclass whose fields pydantic validates: the one source of schema, ranges and docs."""
+    """Make ``cls`` a frozen dataclass validated by pydantic: the one source of schema, ranges and docs."""
     return settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Restorations and what they cost.
+    """Restorations and their cost.
 
     Arguments:
-        x: (B, *signal) in [-1, 1] up to overshoot, never clipped here.
-        cost: measured.
-        state: (B, *state) that was decoded; None where states are signals.
+        x: (B, *signal) in [-1, 1]; may overshoot, since nothing is clipped here.
+        cost: the measured cost.
+        state: the states that were decoded, (B, *state); None where states are signals.
     """
 
     x: Tensor
@@ -50,17 +50,17 @@ class Samples:
 class Sampler(ABC):
     """A frozen dataclass of settings with an algorithm box, :meth:`run`, and the levels that it visits, :meth:`times`.
 
-    ``needs`` names what the operator must have, out of ``Operator.has``, plus "posterior" (the
-    prior's closed form), "noise" (σ_y > 0), "noiseless" (σ_y = 0) and "latent" (a prior whose states are codes of
-    signals). A sampler that needs "latent" decodes by itself: what else it needs is of A, not of A∘D.
+    ``needs`` names capabilities of ``Operator.has``, plus "posterior" (the prior's closed form), "noise" (σ_y > 0),
+    "noiseless" (σ_y = 0) and "latent" (a latent prior). A sampler that needs "latent" decodes itself; its other needs
+    are then about A, not about A∘D.
 
-    ``guidable`` says whether there is a clean prediction that guidance can act on, ``begins_late`` whether there is a
-    noisy state to begin late from. ``follows`` says whether the points at which it asks the prior are meant to follow
-    the law of x_t given y, so that `verify` can look at the way too. ``couples`` says that the samples of an
-    item are meant to depend on one another, which only wrappers do.
+    ``guidable`` is true if guidance can act on a clean prediction, ``begins_late`` if a run can start from a noisy
+    state at a later level. ``follows`` is true if the states at which it calls the denoiser are meant to be draws of
+    p(x_t | y), so that `verify` can test the trajectory too. ``couples`` is true if the samples of an item are meant to
+    depend on one another, which only wrappers do.
 
-    ``quick`` and ``standard`` are settings that the tiers of `verify` of these names give in place of the
-    defaults, so that a slow sampler ends; the tests of the contract run it with ``quick``.
+    ``quick`` and ``standard`` replace the defaults in the tiers of `verify` with these names, so that a slow sampler
+    finishes; contract tests run it with ``quick``.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -72,19 +72,19 @@ class Sampler(ABC):
     standard: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def times(self, schedule: Schedule) -> list[Level]:  # noqa: ARG002
-        """Return the levels of a run in the order of its steps, the one where it ends last.
+        """Return the levels of a run in the order of its steps; the last one is where it ends.
 
-        A sampler that walks along ``problem.steps(self)`` says them; others have none.
+        A sampler that iterates over ``problem.steps(self)`` defines them; others have none.
         """
         raise PosterityError(f"{self._called}: it has no levels to walk along")
 
     def starts(self, problem: Problem) -> list[int] | None:  # noqa: ARG002
-        """Return the start index of each row, how many levels of its walk are walked; None where that is not chosen."""
+        """Return each row's start index (the number of levels walked); None if the sampler doesn't choose it."""
         return None
 
     @abstractmethod
     def run(self, problem: Problem, noise: Noise) -> Tensor:
-        """Return the restorations as states, (B, *state): the algorithm box."""
+        """Return the restorations as states, (B, *state). This is the paper's algorithm box."""
 
     def sample(
         self,
@@ -99,8 +99,8 @@ class Sampler(ABC):
         Arguments:
             problem: what to invert.
             noise: normal draws for the same rows.
-            start: (time, state) to begin late, at the first level of the walk that is not noisier.
-            watch: called with (step, steps, clean prediction).
+            start: (time, state) for a late start, at the first level of the walk that is not noisier.
+            watch: called with (step, number of steps, clean prediction).
 
         Raises:
             PosterityError: when the sampler cannot do the problem.
@@ -119,7 +119,7 @@ class Sampler(ABC):
 
     @property
     def _called(self) -> str:
-        """Return the name that errors use."""
+        """Return the name used in errors."""
         return f"sampler {type(self).__name__.lower()}"
 
     def _refuse(self, problem: Problem) -> None:

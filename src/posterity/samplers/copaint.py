@@ -1,16 +1,16 @@
-r"""CoPaint: every state is moved until its one-step prediction agrees with y (Zhang et al. 2023, Alg. 1).
+r"""CoPaint: optimise each state so that its one-step prediction agrees with y (Zhang et al. 2023, Alg. 1).
 
 At each level the state descends, by a few gradient steps with a line search,
 
 .. math:: L(x) = \|y - A\hat x_0(x)\|^2 + \lambda_t\|x - x_t\|^2,
 
-sums over the measured entries and over the state, before a deterministic DDIM step from where it
-arrived. The state at level 0 (noise 0.01) is cut to the range and returned. Written for masks; the
-residual of any differentiable operator stands in the same place, and σ_y has no part in it.
+sums over the measured entries and over the state; a deterministic DDIM step follows. The state at
+level 0 (noise 0.01) is clipped to [-1, 1] and returned. The paper treats masks; here A is any
+differentiable operator. σ_y is not used.
 
-Deviations of public code that are not copied: one loss and one step size for the whole batch, which
-couple samples through the line search (here each row has its own), and a second evaluation of every
-accepted proposal (here its graph is kept, 1 + G evaluations a level instead of 1 + 2G).
+Not copied from the public code: one loss and one step size for the whole batch, which couples samples
+through the line search (here each row has its own), and a second evaluation of every accepted
+proposal (here its graph is kept: 1 + G evaluations per level instead of 1 + 2G).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from posterity.samplers.base import Problem, Sampler, settings
 __all__ = ["CoPaint", "Strengths", "Tried"]
 
 _RETRIES = 60
-"""Shorter steps that a line search tries before it stays where it is."""
+"""Shorter steps that the line search tries before it keeps the state."""
 
 
 class Strengths(NamedTuple):
@@ -43,7 +43,7 @@ class Strengths(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """A state with its graph: x (B, *signal), the network's clean prediction, the loss L (B,)."""
+    """A state with its graph: x (B, *signal), the network's clean prediction (B, *signal), the loss L (B,)."""
 
     x: Tensor
     network: Tensor
@@ -54,8 +54,8 @@ class Tried(NamedTuple):
 class CoPaint(Sampler):
     """Coherent inpainting; the operator need only be differentiable.
 
-    A run makes ``steps`` - 1 times 1 + ``gradient_steps`` evaluations, and one for every retry in
-    which some row of the batch takes a shorter step.
+    A run makes (``steps`` - 1)·(1 + ``gradient_steps``) evaluations, plus one for every retry in which
+    some row of the batch takes a shorter step.
     """
 
     steps: Annotated[int, Field(ge=2, le=1000, description="levels of the respaced schedule")] = 250
@@ -64,7 +64,7 @@ class CoPaint(Sampler):
     rate_growth: Annotated[float, Field(gt=0, description="factor of the step size from level to level")] = 1.012
     stay: Annotated[float, Field(ge=0, description="λ at the first level; 0.01 for ImageNet")] = 1e-4
     stay_growth: Annotated[float, Field(gt=0, description="factor of λ from level to level; 1 for ImageNet")] = 1.01
-    clamp: Annotated[bool, Field(description="clean predictions and the result are cut to [-1, 1]")] = True
+    clamp: Annotated[bool, Field(description="clip clean predictions and the result to [-1, 1]")] = True
 
     quick = MappingProxyType({"steps": 20})
     standard = MappingProxyType({"steps": 50})
@@ -83,7 +83,7 @@ class CoPaint(Sampler):
         return problem.clip(x_t, self.clamp)
 
     def strengths(self, schedule: Schedule) -> dict[Level, Strengths]:
-        """Step size and λ of every level: both grow from level to level, and the step size falls with √ᾱ_t."""
+        """Return step size and λ per level. Both grow from level to level; the step size also scales with √ᾱ_t."""
         grid = schedule.grid(self.steps, "spaced")
         return {
             t: Strengths(
@@ -94,7 +94,7 @@ class CoPaint(Sampler):
         }
 
     def _optimise(self, problem: Problem, t: Level, strengths: Strengths, x_t: Tensor) -> Tried:
-        """Return the state after G gradient steps on L from x_t; each row has its own step size."""
+        """Return the state after G gradient steps on L from x_t, (B, *signal); each row has its own step size."""
         rate = x_t.new_full((len(x_t), *[1] * (x_t.ndim - 1)), strengths.rate)
         tried = self._try(problem, t, x_t, x_t, strengths.stay)
         for _ in range(self.gradient_steps):
@@ -111,7 +111,7 @@ class CoPaint(Sampler):
         return Tried(tried.x.detach(), tried.network.detach(), tried.loss.detach())
 
     def _try(self, problem: Problem, t: Level, x: Tensor, x_t: Tensor, stay: float) -> Tried:
-        """L at x, which stays near x_t with weight ``stay``."""
+        """Evaluate L at x with proximal centre x_t and weight λ = ``stay``; both (B, *signal)."""
         with torch.enable_grad():
             x = x.detach().requires_grad_(self.gradient_steps > 0)
             network = problem.predict(x, t).x0
@@ -119,7 +119,7 @@ class CoPaint(Sampler):
             return Tried(x, network, misfit + stay * (x - x_t).square().flatten(1).sum(1))
 
     def _ddim(self, problem: Problem, t: Level, s: Level, state: Tried) -> Tensor:
-        """x_s of a deterministic step; eps is the network's own, not clipped."""
+        """Return x_s of a deterministic DDIM step (η = 0), (B, *signal); eps is the network's own, not clipped."""
         eps = predicted_noise(state.x, state.network, t)
         x0 = problem.guided(problem.clip(state.network, self.clamp), t)
         x0 = problem.clip(x0, self.clamp)

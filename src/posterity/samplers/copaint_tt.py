@@ -1,8 +1,8 @@
 r"""CoPaint-TT: CoPaint with RePaint's time travel (Zhang et al. 2023, Sec. 4.4).
 
-Every stretch of ``jump_length`` levels is undone by forward noising and done again, so that later
-optimised states correct earlier ones. Before it goes up the state is optimised once more, at the
-level where it turns. Step size and λ are functions of the level alone: going up takes back their growth.
+Every stretch of ``jump_length`` levels is undone by forward noising and repeated, so that later
+optimised states correct earlier ones. The state is optimised once more at the turning point, before
+it is noised. Step size and λ depend on the level alone, so going up reverts their growth.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["CoPaintTT"]
 
 @settings
 class CoPaintTT(CoPaint):
-    """Coherent inpainting with time travel: 489 reverse steps and 24 turns at the defaults."""
+    """Coherent inpainting with time travel: 489 reverse steps and 24 turning points at the defaults."""
 
     jump_length: Annotated[int, Field(ge=1, description="levels that a jump goes up")] = 10
     jump_repeat: Annotated[int, Field(ge=1, description="passes over each stretch; 1 is CoPaint")] = 2

@@ -10,16 +10,16 @@ __all__ = ["Cost"]
 
 @dataclass
 class Cost:
-    """Rows that were counted where they were computed.
+    """Rows counted where the network is called.
 
-    Rows are counted, not calls: a call with eight particles for every restoration is eight evaluations of each.
+    Rows are counted, not calls: one call with eight particles per restoration is eight evaluations of each.
 
     Arguments:
-        restorations: B, among which the rows are shared out.
-        forward_rows, backward_rows: rows that the network saw, and rows whose gradient was taken.
-        decode_rows, encode_rows: rows that a latent prior's decoder and encoder made.
-        seconds: of all.
-        peak_bytes: of a GPU.
+        restorations: B, the number of restorations that share the cost.
+        forward_rows, backward_rows: rows evaluated by the network, and rows differentiated through it.
+        decode_rows, encode_rows: rows decoded and encoded by a latent prior's autoencoder.
+        seconds: wall-clock time of all restorations together.
+        peak_bytes: peak GPU memory.
     """
 
     restorations: int = 0
@@ -32,29 +32,29 @@ class Cost:
 
     @property
     def forwards(self) -> int:
-        """Network evaluations of one restoration, the mean over all, rounded up."""
+        """Network evaluations per restoration: the mean, rounded up."""
         return self._of_one(self.forward_rows)
 
     @property
     def backwards(self) -> int:
-        """Gradients of one restoration, likewise."""
+        """Gradients through the network per restoration, likewise."""
         return self._of_one(self.backward_rows)
 
     @property
     def decodes(self) -> int:
-        """Decoded states of one restoration, likewise."""
+        """Decodes per restoration, likewise."""
         return self._of_one(self.decode_rows)
 
     @property
     def encodes(self) -> int:
-        """Encoded signals of one restoration, likewise."""
+        """Encodes per restoration, likewise."""
         return self._of_one(self.encode_rows)
 
     def _of_one(self, rows: int) -> int:
         return math.ceil(rows / max(1, self.restorations))
 
     def add(self, other: Cost) -> None:
-        """Count the other restorations' too."""
+        """Add the cost of other restorations to this one."""
         self.restorations += other.restorations
         self.forward_rows += other.forward_rows
         self.backward_rows += other.backward_rows

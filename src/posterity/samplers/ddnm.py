@@ -2,12 +2,12 @@ r"""DDNM and DDNM+: null-space projection of the clean prediction (Wang, Yu and 
 
 At every step the range-space part of the clean prediction is replaced by the measurement,
 :math:`\hat x_0' = \hat x_0 - A^+(A\hat x_0 - y)`, which leaves :math:`A x = y` exact when σ_y = 0.
-With noise the correction is scaled by λ per singular direction so that the injected measurement
-noise never exceeds the step's own (Sec. 3.3, Eq. 17-19, in the SVD form of the official code).
+With noise the correction is scaled by λ per singular direction, so that it never injects more
+measurement noise than the step itself adds (Sec. 3.3, Eq. 17-19, in the SVD form of the official code).
 
-Deviations of public code that are not copied: ᾱ used for √ᾱ in the operator-only variant, the quotient
-σ_t/a_t·σ_y written as a product in its high-resolution variant, and, in noisy super-resolution, V·diag
-applied to ε without Vᵀ before it, which leads elsewhere by .4 to .9 of the range.
+Not copied from the public code: ᾱ used for √ᾱ in the operator-only variant, the quotient σ_t/a_t·σ_y
+written as a product in its high-resolution variant, and, in noisy super-resolution, V·diag applied to
+ε without Vᵀ before it, which moves results by 0.4 to 0.9 of the range.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = ["DDNM"]
 class DDNM(Sampler):
     """Denoising diffusion null-space model.
 
-    The noise of a step is split as (η, √(1-η²)) of the full √(1-ᾱ_s), unlike DDIM's η, and eps is
-    the network's own, not recomputed from the projected prediction.
+    Unlike DDIM's η, the noise of a step splits the full √(1-ᾱ_s) as (η, √(1-η²)) into fresh noise and
+    eps. eps is the network's own, not recomputed from the projected prediction.
     """
 
     steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations without time travel")] = 100
     eta: Annotated[float, Field(ge=0, le=1, description="share of fresh noise in √(1-ᾱ_s)")] = 0.85
-    travel_length: Annotated[int, Field(ge=1, description="indices that a time travel goes up")] = 1
+    travel_length: Annotated[int, Field(ge=1, description="levels that time travel goes back up")] = 1
     travel_repeat: Annotated[int, Field(ge=1, description="passes over each stretch; 1 is no travel")] = 1
 
     needs = frozenset({"svd", "pinv"})
@@ -53,7 +53,7 @@ class DDNM(Sampler):
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         x_t = x0 = problem.begin(noise)
         for step, (t, s) in problem.steps(self):
-            # time travel: back up from the last clean prediction
+            # time travel: renoise the last clean prediction
             if s.noise > t.noise:
                 x_t = renoise(s, x0, (s.noise, noise.normal("travel", step)))
                 continue
@@ -61,12 +61,12 @@ class DDNM(Sampler):
             network = problem.predict(x_t, t).x0
             eps = predicted_noise(x_t, network, t)
             x0 = problem.guided(network, s)
-            # project on the measurement, renoise
+            # project onto {x: A x = y}, renoise
             x_t = self._step(problem, noise, step, s, x0, eps)
         return x_t
 
     def _step(self, problem: Problem, noise: Noise, step: int, s: Level, x0: Tensor, eps: Tensor) -> Tensor:
-        """x_s from the clean prediction and the network's noise."""
+        """Return x_s from the clean prediction and the network's eps, all (B, *signal)."""
         operator, svd = problem.operator, problem.operator.svd
         residual = operator.pinv(operator(x0) - problem.y)
         if problem.sigma_y == 0:

@@ -1,13 +1,14 @@
 r"""DDRM: denoising diffusion restoration in the operator's singular basis (Kawar et al. 2022, Sec. 4).
 
-Everything happens at the noise level :math:`\sigma_t = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t}` of
-:math:`x_t/\sqrt{\bar\alpha_t}` and in coordinates :math:`\bar x = V^T x_t/\sqrt{\bar\alpha_t}`,
-:math:`\bar y = \Sigma^+ U^T y`. A coordinate that the operator does not see is denoised as in DDIM;
-one whose measurement is noisier than the next level drifts towards it; a cleaner one is set to it.
+Steps are taken on the variance-exploding state :math:`x_t/\sqrt{\bar\alpha_t}`, whose noise level is
+:math:`\sigma_t = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t}`, in the coordinates
+:math:`\bar x = V^T x_t/\sqrt{\bar\alpha_t}` and :math:`\bar y = \Sigma^+ U^T y`. Coordinates in the null
+space are denoised as in DDIM; those measured with more noise than σ_s drift towards the measurement;
+those measured with less are set to it.
 
-Deviations of public code that are not copied: the start treats √(1-ᾱ_T) as 1, and the pseudo-inverse
-divides by singular values that are 0. The last step does not project, as published: noiseless
-results are only nearly consistent unless ``final_projection`` is set.
+Not copied from the public code: √(1-ᾱ_T) taken as 1 at the start, and a pseudo-inverse that divides by
+zero singular values. As published, the last step does not project, so noiseless results are only nearly
+consistent unless ``final_projection`` is set.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ __all__ = ["DDRM"]
 
 
 class _Measured(NamedTuple):
-    """The measurement in the singular basis, the same in all steps; all (B, *signal) or broadcastable to it."""
+    """The measurement in the singular basis, computed once; all (B, *signal) or broadcastable to it."""
 
     seen: Tensor
-    """s_i > 0; where it is not, the others mean nothing."""
+    """s_i > 0; the other fields are meaningless elsewhere."""
     y_bar: Tensor
     """ȳ = Σ⁺Uᵀy"""
     sigma_bar: Tensor
@@ -50,8 +51,8 @@ class _Measured(NamedTuple):
 class DDRM(Sampler):
     """Denoising diffusion restoration model.
 
-    The noise is split as (η, √(1-η²)) of the full σ_s, unlike DDIM's η. Guidance moves only the
-    coordinates without measurement: the others keep the prior's own prediction.
+    Unlike DDIM's η, the full σ_s is split as (η, √(1-η²)) into fresh noise and eps. Guidance moves only
+    the unmeasured coordinates; the others use the prior's own prediction.
     """
 
     steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations")] = 20
@@ -70,7 +71,7 @@ class DDRM(Sampler):
         noisiest = self.times(problem.schedule)[0]
         x_t = problem.begin(noise, lambda z: self._first(problem, measured, noisiest, z))
         for step, (t, s) in problem.steps(self):
-            # predict; guidance moves what is not measured
+            # predict; guidance moves the unmeasured coordinates
             x0 = problem.predict(x_t, t).x0
             free = problem.guided(x0, s)
             # step in the singular basis
@@ -82,7 +83,7 @@ class DDRM(Sampler):
 
     @staticmethod
     def _first(problem: Problem, measured: _Measured, t: Level, z: Tensor) -> Tensor:
-        """x_T: around the measurement where it is cleaner than σ_T, pure noise elsewhere."""
+        """Return x_T, (B, *signal): around the measurement where it is cleaner than σ_T, pure noise elsewhere."""
         svd, (seen, y_bar, sigma_bar) = problem.operator.svd, measured
         z = svd.Vt(z)
         topped_up = y_bar + (t.sigma**2 - sigma_bar**2).clamp(min=0).sqrt() * z
@@ -92,7 +93,7 @@ class DDRM(Sampler):
         self, problem: Problem, levels: tuple[Level, Level], measured: _Measured, x_t: Tensor, x0: Tensor,
         free: Tensor, z: Tensor,
     ) -> Tensor:  # fmt: skip
-        """x_s/√ᾱ_s from x_t, its prediction x0, the guided one ``free``, and fresh noise z."""
+        """Return x_s/√ᾱ_s from x_t, its prediction x0, the guided one ``free``, and fresh noise z; all (B, *signal)."""
         svd, (t, s), (seen, y_bar, sigma_bar) = problem.operator.svd, levels, measured
         root, guided = math.sqrt(1 - self.eta**2), free is not x0
         x_t, x0, z = svd.Vt(x_t), svd.Vt(x0), svd.Vt(z)
@@ -103,7 +104,7 @@ class DDRM(Sampler):
         # measured with more noise than σ_s: drift towards ȳ; (Uᵀy - s x0)/σ_y = (ȳ - x0)/σ̄
         drift = (y_bar - x0) / sigma_bar.where(sigma_bar > 0, sigma_bar.new_ones(()))
         drifting = x0 + root * s.sigma * drift
-        # measured with less: set to ȳ
+        # measured with less noise than σ_s: set to ȳ
         replaced = x0.lerp(y_bar, self.eta_b)
         rest = (s.sigma**2 - (self.eta_b * sigma_bar) ** 2).clamp(min=0).sqrt()
         mean = where(noisier, drifting, where(cleaner, replaced, unseen))

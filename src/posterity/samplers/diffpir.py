@@ -1,18 +1,18 @@
-r"""DiffPIR: half-quadratic splitting, with the denoiser as the prior's half (Zhu et al. 2023, Alg. 1).
+r"""DiffPIR: half-quadratic splitting with the denoiser as the prior step (Zhu et al. 2023, Alg. 1).
 
-Each clean prediction is replaced by the solution of the data half,
+The data step replaces each clean prediction by
 
 .. math:: \hat x_0' = \arg\min_x \|y - Ax\|^2 + \rho_t\|x - \hat x_0\|^2,
           \qquad \rho_t = \lambda\,\sigma_n^2/(\sigma_t^{VE})^2,
 
-solved per singular direction, and renoised with the eps that belongs to it, a share ζ of which is fresh.
+solved per singular direction. It is renoised with the eps that belongs to it, a share ζ of which is fresh.
 
-The source counts σ_n in the range [0, 1] (σ_n = max(0.001, σ_y/2) here, σ_y where signals have no range)
-and σ_t in [-1, 1]. Its λ is kept, so that published values mean the same: the weight that Bayes asks for
-is λ = 4, which is also MGPS's "λ = 1". The source's last evaluation, whose prediction it throws away, is
-not made: a run is ``steps`` - 1 evaluations and ends at level 0 (noise 0.01). Noiseless known pixels are
-pasted then, if ``paste``; the published pictures were saved before that. It starts from A⁺y where the
-source upscales y bicubically.
+The source measures σ_n for signals in [0, 1] (σ_n = max(0.001, σ_y/2) here, and σ_y for signals without
+bounds) but σ_t for signals in [-1, 1]. Its λ is kept, so that published values apply: the Bayesian weight is
+λ = 4, which is also MGPS's "λ = 1". The source's last evaluation is not made, since it discards the
+prediction: a run takes ``steps`` - 1 evaluations and ends at level 0 (noise 0.01). With ``paste``, noiseless
+known pixels are pasted at the end; the published pictures were saved before that. The run starts from A⁺y,
+where the source upscales y bicubically.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class DiffPIR(Sampler):
     steps: Annotated[int, Field(ge=2, le=1000, description="levels, dense at low noise; one evaluation fewer")] = 100
     strength: Annotated[float, Field(gt=0, description="λ, weight of the prior in the source's units")] = 1.0
     zeta: Annotated[float, Field(ge=0, le=1, description="share ζ of fresh noise, in variance")] = 0.25
-    clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
-    paste: Annotated[bool, Field(description="end with the known pixels of a noiseless measurement in place")] = True
+    clamp: Annotated[bool, Field(description="clip clean predictions to [-1, 1]")] = True
+    paste: Annotated[bool, Field(description="paste the known pixels of a noiseless measurement at the end")] = True
 
     needs = frozenset({"svd", "pinv"})
     follows = True
@@ -61,7 +61,7 @@ class DiffPIR(Sampler):
             # predict
             x0 = problem.clip(problem.predict(x_t, t).x0, self.clamp)
             x0 = problem.clip(problem.guided(x0, t), self.clamp)
-            # solve the data half
+            # data step: solve the proximal problem
             x0 = self._fit(problem, x0, self._rho(problem, t))
             # renoise
             eps, z = predicted_noise(x_t, x0, t), noise.normal("step", step)
@@ -73,19 +73,19 @@ class DiffPIR(Sampler):
         return x_t
 
     def _rho(self, problem: Problem, t: Level) -> float:
-        """ρ_t, weight of the clean prediction against the measurement; without a range, σ_n = σ_y."""
+        """Return ρ_t, the weight of the clean prediction against the data; σ_n = σ_y for signals without bounds."""
         sigma_n = problem.sigma_y / (1 if problem.prior.bounds is None else 2)
         return self.strength * (max(0.001, sigma_n) / t.sigma) ** 2
 
     @staticmethod
     def _fit(problem: Problem, x0: Tensor, rho: float) -> Tensor:
-        """argmin of ‖y - A x‖² + ρ‖x - x0‖²; directions that A does not see stay."""
+        """Return argmin_x ‖y - A x‖² + ρ‖x - x0‖², (B, *signal); null-space directions stay as in x0."""
         svd = problem.operator.svd
         s, c = svd.singulars.to(x0), svd.Vt(x0)
         return svd.V(c + s * (svd.Ut(problem.y) - s * c) / (s**2 + rho))
 
 
 def _quadratic(count: int, total: int) -> list[int]:
-    """Descending times from total - 1 to 0, dense at the low end; neighbours may be equal."""
+    """Return times from total - 1 down to 0, dense at low noise; neighbours may be equal."""
     indices = [int(math.sqrt(k / (count - 1)) * total) for k in range(count)]
     return [total - 1 - min(q, total - 1) for q in indices]

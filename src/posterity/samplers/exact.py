@@ -1,6 +1,7 @@
-"""The exact posterior of a closed-form prior, as a sampler among the others: the certificate's ground truth.
+"""The exact posterior of a closed-form prior as a sampler: the ground truth of certificates.
 
-With ``mean`` its mean in place of draws: the answer that squared errors ask for, which looks like no signal.
+With ``mean`` it returns the posterior mean in place of draws: the minimum mean squared error estimate, which
+looks like no signal.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["Exact"]
 class Exact(Sampler):
     """Independent draws from p(x0 | y), without any network evaluation.
 
-    Two streams are two independent samplers: their distance is the floor that sampling error sets.
+    Two streams act as two independent samplers: their distance is the floor set by sampling error.
     """
 
     stream: Annotated[int, Field(ge=0, description="which independent stream of draws")] = 0

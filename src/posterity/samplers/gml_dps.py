@@ -1,12 +1,12 @@
-r"""GML-DPS: latent DPS that also asks for a code that decoding and encoding keep (Rout et al. 2023, arXiv:2307.00619).
+r"""GML-DPS: latent DPS with a gluing term that keeps codes fixed under E∘D (Rout et al. 2023, arXiv:2307.00619).
 
-An ancestral step, followed by :math:`z_s \leftarrow z_s - \nabla_{z_t} L` with the loss
+Each ancestral step is followed by :math:`z_s \leftarrow z_s - \nabla_{z_t} L` with the loss
 :math:`L = \eta\,\|y - A D(\hat z_0)\|_2 + \gamma\,\|\hat z_0 - E(D(\hat z_0))\|_2`.
-``scale`` = η and ``gluing`` = γ multiply gradients of norms, as the scale of :mod:`posterity.samplers.dps` does. Where
-encoding undoes decoding the second term is 0, and the method is latent DPS.
+``scale`` = η and ``gluing`` = γ multiply gradients of norms, as ``scale`` does in :mod:`posterity.samplers.dps`.
+Where E inverts D the second term is 0, and the method is latent DPS.
 
-Deviations of public code that are not copied: an encoder without the scale factor of its decoder, masked pixels in the
-residual, and one norm over the whole batch.
+Not copied from the public code: an encoder without its decoder's scale factor, masked pixels in the residual, and one
+norm over the whole batch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["GMLDPS"]
 
 @settings
 class GMLDPS(Sampler):
-    """Latent posterior sampling with a penalty on codes that decoding and encoding change."""
+    """Latent posterior sampling with a penalty on ‖ẑ0 - E(D(ẑ0))‖."""
 
     steps: Annotated[int, Field(ge=2, le=1000, description="network evaluations; fewer than T respaces")] = 1000
     scale: Annotated[float, Field(ge=0, description="η, step along the gradient of ‖y - A D(z0)‖₂")] = 1.0
@@ -47,19 +47,19 @@ class GMLDPS(Sampler):
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         z_t = problem.begin(noise)
         for step, (t, s) in problem.steps(self):
-            # predict ẑ0, and how the loss changes with z_t
+            # predict ẑ0 and the gradient of the loss in z_t
             z0, share, gradient = self._predict(problem, z_t, t)
             # ancestral step
             move = PosteriorStep.between(t, s)
             z_s = move.mean(z0, z_t)
             if s != CLEAN:
                 z_s = z_s + move.std(share) * noise.normal("step", step)
-            # pull towards the measurement, and to codes of signals
+            # guidance step: towards the measurement and towards codes of signals
             z_t = z_s.sub_(gradient)
         return z_t
 
     def _predict(self, problem: Problem, z_t: Tensor, t: Level) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Return (guided z0, share of a learned variance, gradient in z_t of the rows' losses), all detached."""
+        """Return (guided ẑ0, learned variance fraction, gradient in z_t of each row's loss), detached; (B, *state)."""
         with torch.enable_grad():
             z_t = z_t.detach().requires_grad_()
             network = problem.predict(z_t, t)

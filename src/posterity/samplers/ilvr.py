@@ -1,15 +1,15 @@
 r"""ILVR: iterative latent variable refinement (Choi et al. 2021, Alg. 1).
 
-After every ancestral step to level s the low frequencies are exchanged for those of a noised
-reference, :math:`x_s \leftarrow x_s' + \phi(q_s - x_s')` with
-:math:`q_s = \sqrt{\bar\alpha_s}\,A^+y + \sqrt{1-\bar\alpha_s}\,z`. The low-pass φ = A⁺A here is the
-operator's own, and the reference its pseudo-inverse, so the method runs on any task with a
-pseudo-inverse; the published φ downscales and upscales by a factor N.
+After every ancestral step to level s, the low frequencies are replaced by those of a noised reference,
+:math:`x_s \leftarrow x_s' + \phi(q_s - x_s')` with
+:math:`q_s = \sqrt{\bar\alpha_s}\,A^+y + \sqrt{1-\bar\alpha_s}\,z`. The published low-pass φ downscales
+and upscales by a factor N. Here φ = A⁺A and the reference is A⁺y, so the method runs on any task with
+a pseudo-inverse.
 
-Replacement in another basis, with its flaw, and with one more: the last step is never conditioned,
-so that even noiseless restorations only nearly agree with y. Cohen et al. (2024, App. C) tried it
-with every range and dropped it as inconsistent. The public code noises the reference to the level
-before the step instead of the one after it, which is not copied.
+This is replacement in another basis and shares its bias. In addition, the last step is never
+conditioned, so even noiseless restorations only nearly agree with y. Cohen et al. (2024, App. C) tried it
+with every range and dropped it as inconsistent. Not copied: the public code noises the reference to the
+level before the step instead of the one after it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class ILVR(Sampler):
     """Iterative latent variable refinement, for noiseless tasks."""
 
     steps: Annotated[int, Field(ge=2, le=1000, description="network evaluations, levels of the schedule")] = 100
-    last: Annotated[int, Field(ge=0, description="steps from this level down to the cleanest, 0, are free")] = 0
-    clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
+    last: Annotated[int, Field(ge=0, description="steps from this level down to level 0 are unconditioned")] = 0
+    clamp: Annotated[bool, Field(description="clip clean predictions to [-1, 1]")] = True
 
     needs = frozenset({"pinv", "noiseless"})
     follows = True
@@ -61,7 +61,7 @@ class ILVR(Sampler):
             x_t = move.mean(x0, x_t)
             if s != CLEAN:
                 x_t = x_t + move.std(network.share) * noise.normal("step", step)
-            # exchange the low frequencies for those of the noised reference
+            # replace the low frequencies by those of the noised reference
             if t.noise > free_from.noise:
                 noised = renoise(s, reference, (s.noise, noise.normal("reference", step)))
                 x_t = x_t + operator.pinv(operator(noised - x_t))

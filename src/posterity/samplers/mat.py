@@ -1,8 +1,8 @@
-"""MAT: the mask-aware transformer, a GAN that paints large holes (Li, Lin, Zhou, Qi, Wang and Jia 2022).
+"""MAT: the mask-aware transformer, a GAN that inpaints large holes (Li, Lin, Zhou, Qi, Wang and Jia 2022).
 
-One forward pass: the generator sees the masked image, the mask and a latent z ~ N(0, I), and what is known is put back
-(Sec. 3). Restorations of one image differ in z and in the features that the generator drops out, also when it is
-used, to blend z in.
+One forward pass: the generator takes the masked image, the mask and a latent z ~ N(0, I); known pixels are pasted back
+(Sec. 3). Restorations of one image differ in z and in the generator's dropout, which stays on at inference to blend z
+in.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ __all__ = ["MAT"]
 class MAT(Sampler):
     """A generator's restorations; its weights are the prior.
 
-    The rows are restored one by one: what the generator drops out is drawn by torch, whose draws would otherwise
-    depend on the batch.
+    Rows are restored one by one: torch draws the dropout masks, and its draws would otherwise depend on the batch.
     """
 
     truncation: Annotated[
-        float, Field(ge=0, le=1, description="ψ: the latent's distance from its mean, times this")
+        float, Field(ge=0, le=1, description="truncation ψ: scales the latent's distance from its mean")
     ] = 1.0
 
     needs = frozenset({"mask", "noiseless", "restorer"})
@@ -39,7 +38,7 @@ class MAT(Sampler):
 
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         if not isinstance(problem.prior, Restorer):
-            raise PosterityError("sampler mat: is one pass of a restorer, which this prior is not")
+            raise PosterityError("sampler mat: needs a restorer as its prior, in place of a denoiser")
         network = problem.prior.of("mat").network
         keep = problem.operator.where_measured(problem.y)[:, :1]
         z, seeds = noise.normal("latent", 0, (512,)), noise.uniform("dropout")
@@ -51,5 +50,5 @@ class MAT(Sampler):
                 rows.append(network(problem.y[one], keep[one], z[one], label, self.truncation, noise_mode="const"))
             if problem.watch is not None:
                 problem.watch(row, len(problem), rows[-1])
-        problem.cost.forward_rows += len(problem)  # a restoration takes one
+        problem.cost.forward_rows += len(problem)  # one forward pass per restoration
         return torch.cat(rows)

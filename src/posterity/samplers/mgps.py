@@ -1,18 +1,18 @@
 r"""MGPS: a variational fit at a midpoint, then a bridge (Janati et al. 2025, Alg. 1-3).
 
-A step from level u to level k goes through a midpoint ℓ = ⌊ηk⌋, where the likelihood of the
-denoised state is better known than at k. A diagonal Gaussian is fitted to
+A step from level u to level k goes through a midpoint ℓ = ⌊ηk⌋, where the denoiser approximates the
+likelihood better than at k. A diagonal Gaussian is fitted to
 
 .. math:: \hat\pi_\ell(x) \propto N(y; A D_\ell(x), \sigma_y^2 I)\;q_{\ell|0,u}(x \mid D_u(x_u), x_u)
 
-by Adam, a draw of it is the midpoint, and the forward process' bridge leads from there to k. In the
-warm phase, the noisiest levels, a second fit at level 1 follows the first: there the likelihood needs
-no network, and the bridge starts from level 1.
+by Adam; a draw from it is the midpoint state, and the bridge of the forward process leads from there to
+k. In the warm phase (the noisiest levels) a second fit at level 1 follows the first: there the
+likelihood needs no network, and the bridge starts from level 1.
 
 Level u carries ᾱ_[u] = Π_{s<u}(1-β_s): level 0 is clean, and level u is time u - 1 of the schedule. The
-source feeds its network u instead (``time_shift: mgps``). The run ends with the denoiser at the first
-positive grid level. The source's own count of evaluations has one more, which it makes twice, and its
-likelihood at ℓ = 1 skips the denoiser; neither is copied.
+source passes u to its network instead (``time_shift: mgps``). The run ends with the denoiser at the first
+positive grid level. Not copied: the source makes one evaluation twice, and its likelihood at ℓ = 1 skips
+the denoiser.
 """
 
 from __future__ import annotations
@@ -58,23 +58,23 @@ class _Normal(NamedTuple):
 class MGPS(Sampler):
     """Midpoint guidance posterior sampling; the operator need only be differentiable.
 
-    The diversity push moves both clean predictions of a step: D_u(x_u), around which the midpoint is
-    sought, and the last midpoint's, from which the search begins.
+    The diversity push moves both clean predictions of a step: D_u(x_u), which centres the midpoint's
+    target, and the last midpoint's prediction, which initialises the fit.
     """
 
-    steps: Annotated[int, Field(ge=3, le=1000, description="levels of the grid; two outer steps fewer")] = 100
+    steps: Annotated[int, Field(ge=3, le=1000, description="levels of the grid; there are two outer steps fewer")] = 100
     eta: Annotated[float, Field(ge=0, le=1, description="midpoint ℓ = ⌊ηk⌋ of target level k")] = 0.5
     late_eta: Annotated[float, Field(ge=0, le=1, description="the same at target levels ≤ late_level")] = 0.5
     late_level: Annotated[int, Field(ge=0, description="where late_eta takes over")] = 500
     warm_level: Annotated[int, Field(ge=0, description="warm phase: source levels from here up; > T is none")] = 700
     rate: Annotated[float, Field(gt=0, description="Adam's step size")] = 0.03
     parametrisation: Annotated[
-        Literal["logstd", "logvar"], Field(description="what Adam moves: as in the source's code, or in its text")
+        Literal["logstd", "logvar"], Field(description="what Adam optimises: source's code logstd, text logvar")
     ] = "logstd"
     time_shift: Annotated[
         Literal["exact", "mgps"], Field(description="network time of level u: u - 1, or u as in the source")
     ] = "exact"
-    # Gradient steps M(i) of grid index i, the first rule that fits.
+    # Gradient steps M(i) at grid index i; the first matching rule applies.
     last: Annotated[int, Field(ge=0, description="M = last_fits at grid indices ≤ this")] = 20
     last_fits: Annotated[int, Field(ge=0, description="gradient steps there")] = 2
     first: Annotated[int, Field(ge=0, description="M = first_fits at this many of the noisiest indices")] = 5
@@ -118,11 +118,11 @@ class MGPS(Sampler):
         return self._denoise(problem, x, levels[-1])
 
     def midpoint(self, k: int) -> int:
-        """ℓ of target level k, in 1 … k."""
+        """Return the midpoint ℓ of target level k, in 1 … k."""
         return max(1, min(k, int((self.late_eta if k <= self.late_level else self.eta) * k)))
 
     def gradient_steps(self, i: int) -> int:
-        """M(i) of grid index i."""
+        """Return M(i), the number of gradient steps at grid index i."""
         if i <= self.last:
             return self.last_fits
         if i >= self.steps - self.first:
@@ -138,7 +138,7 @@ class MGPS(Sampler):
         anchor: tuple[Tensor, float],
         slope: Callable[[Tensor], Tensor],
     ) -> _Normal:
-        """``count`` Adam steps from ``fit`` on KL(N(mean, diag) ‖ N(anchor)) + E[energy], ``slope`` = ∇ energy."""
+        """Take ``count`` Adam steps from ``fit`` on KL(N(mean, diag) ‖ N(anchor)) + E[energy]; ``slope`` = ∇ energy."""
         (mean, log_std), (centre, variance) = fit, anchor
         unit = 1.0 if self.parametrisation == "logstd" else 0.5  # d log std / d parameter
         of_mean, of_spread = Adam(self.rate), Adam(self.rate)
@@ -160,7 +160,7 @@ class MGPS(Sampler):
         return fit.draw(noise.normal("level 1", i))
 
     def _slope(self, problem: Problem, level: Level) -> Callable[[Tensor], Tensor]:
-        """x ↦ -∇ log N(y; A D_level(x), σ_y² I), through the denoiser."""
+        """Return x ↦ -∇ log N(y; A D_level(x), σ_y² I), differentiated through the denoiser."""
 
         def slope(x: Tensor) -> Tensor:
             with torch.enable_grad():
@@ -171,7 +171,7 @@ class MGPS(Sampler):
         return slope
 
     def _warm_slope(self, problem: Problem) -> Callable[[Tensor], Tensor]:
-        """x ↦ -∇ log N(y; A x, σ_y² I) - ∇ log p_1(x): no gradient through the denoiser."""
+        """Return x ↦ -∇ log N(y; A x, σ_y² I) - ∇ log p_1(x), without a gradient through the denoiser."""
         one = _level(problem.schedule, 1)
 
         def slope(x: Tensor) -> Tensor:
@@ -184,7 +184,7 @@ class MGPS(Sampler):
         return slope
 
     def _denoise(self, problem: Problem, x: Tensor, level: Level) -> Tensor:
-        """D_level(x)."""
+        """Return D_level(x), (B, *state)."""
         if self.time_shift == "exact":
             return problem.predict(x, level).x0
         shown = problem.schedule.level(min(_number(level), len(problem.schedule) - 1))
@@ -193,12 +193,12 @@ class MGPS(Sampler):
 
 
 def _energy(problem: Problem, x0: Tensor) -> Tensor:
-    """Sum over all rows of ‖y - A x0‖²/(2σ_y²), the masked entries left out."""
+    """Return the sum over all rows of ‖y - A x0‖²/(2σ_y²), over measured entries; a scalar."""
     return problem.residual(x0).square().sum() / (2 * problem.sigma_y**2)
 
 
 def _level(schedule: Schedule, number: int) -> Level:
-    """Return the source's level of this number: time number - 1, clean at 0; guidance is weighted by number/T."""
+    """Return the source's level ``number``: time number - 1, clean at 0; guidance is weighted by number/T."""
     return replace(schedule.level(number - 1), fraction=number / len(schedule))
 
 

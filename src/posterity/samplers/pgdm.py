@@ -1,17 +1,17 @@
 r"""ΠGDM: pseudo-inverse-guided diffusion (Song et al. 2023, Alg. 1), in the SVD form with measurement noise.
 
-With p(x0 | x_t) taken for N(x̂0, r² I), r² = 1 - ᾱ_t, the likelihood's score is one
-vector-Jacobian product of a residual that is weighted per singular direction,
+With p(x0 | x_t) ≈ N(x̂0, r² I), r² = 1 - ᾱ_t, the likelihood score is one vector-Jacobian product of a
+residual that is weighted per singular direction,
 
 .. math:: g = J^T V\,\frac{s\,(U^T y - s V^T\hat x_0)}{s^2 + \sigma_y^2/r^2},
 
-and a DDIM step to s gets :math:`w_t\,g` on top. ``weight`` says which w_t: √ᾱ_t in the paper,
-√(ᾱ_t ᾱ_s) in the official code and in MGPS's comparison, and under ``exact`` the one that follows
-when E[x0 | x_t, y] stands for x̂0 in the step, which is right for the prior N(0, I); the other two
-over-fit y the more steps there are.
+and :math:`w_t\,g` is added to a DDIM step to s. ``weight`` selects w_t: √ᾱ_t in the paper, √(ᾱ_t ᾱ_s)
+in the official code and in MGPS's comparison. ``exact`` is the weight that follows from replacing x̂0 by
+E[x0 | x_t, y] in the step, which is correct for the prior N(0, I). The other two overfit y, and more so
+with more steps.
 
-The official code leaves σ_y out of g, which is not copied. Its option ``awd: false`` is a weight that is not
-offered here, that of ``exact`` times ᾱ_t.
+Not copied: the official code leaves σ_y out of g. Its option ``awd: false``, the weight of ``exact`` times
+ᾱ_t, is not offered.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["PGDM"]
 class PGDM(Sampler):
     """Pseudo-inverse-guided diffusion model.
 
-    The diversity push enters the step and the residual, and counts as a constant in the gradient.
+    The diversity push enters the step and the residual; the gradient treats it as a constant.
     """
 
     steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations, each with its gradient")] = 100
@@ -72,13 +72,13 @@ class PGDM(Sampler):
         return x_t
 
     def _first(self, problem: Problem, t: Level, z: Tensor) -> Tensor:
-        """x_T: around the measurement, or pure noise."""
+        """Return x_T, (B, *signal): around the measurement, or pure noise."""
         if self.init == "noise":
             return z
         return t.signal * problem.operator.pinv(problem.y) + t.noise * z
 
     def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (the network's clean prediction, the guided one, g = r² ∇ log p(y | x_t))."""
+        """Return (the network's clean prediction, the guided one, g = r² ∇ log p(y | x_t)), each (B, *signal)."""
         with torch.enable_grad():
             x_t = x_t.detach().requires_grad_()
             network = problem.predict(x_t, t).x0
@@ -88,7 +88,7 @@ class PGDM(Sampler):
 
     @staticmethod
     def _residual(problem: Problem, x0: Tensor, r2: float) -> Tensor:
-        """r² Aᵀ (r² A Aᵀ + σ_y² I)⁻¹ (y - A x0), (B, *signal)."""
+        """Return r² Aᵀ (r² A Aᵀ + σ_y² I)⁻¹ (y - A x0), (B, *signal)."""
         svd = problem.operator.svd
         s = svd.singulars.to(x0)
         seen = s > 0
@@ -97,7 +97,7 @@ class PGDM(Sampler):
         return svd.V(gain * (svd.Ut(problem.y) - s * svd.Vt(x0)))
 
     def _weight(self, t: Level, s: Level, kept: float) -> float:
-        """w_t."""
+        """Return w_t of the step from t to s."""
         if self.weight == "paper":
             return t.signal
         if self.weight == "code":

@@ -1,4 +1,4 @@
-"""A sampler's problem: a batch of measurements, the prior, and everything that goes around its algorithm."""
+"""A sampler's problem: measurements, operator and prior, with start, guidance, progress and cost."""
 
 from __future__ import annotations
 
@@ -26,40 +26,47 @@ Watch = Callable[[int, int, Tensor], None]
 """Called with (step, steps, clean prediction) after every step."""
 
 Start = tuple[float, Tensor]
-"""(time, x_t of shape (B, *state)): where a late start begins."""
+"""(time, x_t of shape (B, *state)) of a late start."""
 
 
 class Guidance(Protocol):
-    """Pushes the clean predictions of one item's samples apart; see :mod:`posterity.wrappers.diversity`."""
+    """Push the clean predictions of one item's samples apart; see :mod:`posterity.wrappers.diversity`."""
 
     def __call__(self, x0: Tensor, items: Tensor, unknowns: Tensor, fraction: float) -> Tensor:
-        """(B, *state) → (B, *state); ``items`` (B,) groups rows, ``fraction`` is t/T in [0, 1]."""
+        """Return guided clean predictions, (B, *state).
+
+        Arguments:
+            x0: clean predictions, (B, *state).
+            items: long (B,), equal for samples of one item.
+            unknowns: S, the number of unknown scalars of a signal, shape (), (1,) or (B,).
+            fraction: t/T in [0, 1].
+        """
 
 
 class Timed(Protocol):
-    """A sampler, to whom levels are known."""
+    """A sampler that knows the levels of its walk."""
 
     def times(self, schedule: Schedule) -> list[Level]:
-        """Return the levels of its walk."""
+        """Return the levels of the walk, noisiest first."""
 
 
 @dataclass
 class Problem:
     """A batch of measurements to invert; its rows may belong to different items.
 
-    Samplers see states. For a latent prior, :meth:`of_states` puts the decoder into the operator.
+    Samplers work on states. For a latent prior, :meth:`of_states` composes the operator with the decoder.
 
     Arguments:
         prior: the denoiser.
-        operator: A, batched over the same rows as y.
+        operator: A, batched over the rows of y.
         y: measurements, (B, *measurement).
         sigma_y: noise level in the units of x (range [-1, 1]), ≥ 0.
-        items: long (B,), rows with the same number are samples of one item (guidance looks at these).
-        cost: what was done so far.
-        start: (time, x_t) to begin late.
-        guidance: moves clean predictions at the place that the method's source names; a wrapper gives it.
-        watch: is told of every step.
-        severities: by name, for the wrapper that chooses where a row begins.
+        items: long (B,); rows with the same number are samples of one item, which guidance and fits use.
+        cost: network calls so far.
+        start: (time, x_t) of a late start.
+        guidance: moves clean predictions where the method's source says; set by a wrapper.
+        watch: called after every step.
+        severities: severity estimates by name, for the wrapper that chooses each row's start.
     """
 
     prior: Prior
@@ -82,7 +89,7 @@ class Problem:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one state."""
+        """The shape of one state, without the batch."""
         return self.prior.state_shape
 
     @property
@@ -91,31 +98,31 @@ class Problem:
         return self.prior.schedule
 
     def of_states(self) -> Problem:
-        """Return the same problem about states: itself, or for a latent prior the one with the operator A∘D."""
+        """Return the problem on states: this one, or for a latent prior the one with the operator A∘D."""
         if not self.prior.latent:
             return self
         return replace(self, operator=Composed(self.operator, self.decode, self.prior.state_shape))
 
     @property
     def signal_operator(self) -> Operator:
-        """A itself, which takes signals; for a latent prior the operator of states is another."""
+        """A, which acts on signals; for a latent prior, ``operator`` is A∘D."""
         return self.operator.operator if isinstance(self.operator, Composed) else self.operator
 
     def rows(self, index: Tensor) -> Problem:
-        """Return the problem of the rows ``index`` (long, may repeat) alone; its cost is counted in this one's."""
+        """Return the problem of rows ``index`` (long (n,), may repeat); its cost is added to this problem's."""
         start = None if self.start is None else (self.start[0], self.start[1][index])
         parts = self.prior.rows(index), self.operator.rows(index), self.y[index], self.sigma_y, self.items[index]
         severities = {name: severity.rows(index) for name, severity in self.severities.items()}
         return Problem(*parts, self.cost, start, self.guidance, severities=severities)
 
-    # Where a run goes.
+    # The walk: start, steps, progress.
 
     def begin(self, noise: Noise, first: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """Return the first state, (B, *state): that of a late start, or x_T.
+        """Return the first state, (B, *state): the late start, or x_T.
 
         Arguments:
-            noise: of the rows.
-            first: makes x_T of a standard normal draw; without it, x_T is the draw.
+            noise: draws of the rows.
+            first: maps a standard normal draw to x_T; if None, x_T is the draw.
         """
         if self.start is not None:
             return self.start[1]
@@ -123,10 +130,10 @@ class Problem:
         return z if first is None else first(z)
 
     def steps(self, sampler: Timed) -> Iterator[tuple[int, tuple[Level, Level]]]:
-        """Yield the number of each step and its two levels (current, next), and report progress after each.
+        """Yield (step number, (current level, next level)), and report progress after each step.
 
-        The walk is the sampler's; after a late start it begins at the first level that is not noisier. A step
-        to a noisier level is not reported.
+        A late start begins the sampler's walk at its first level that is not noisier. Steps to a noisier level are
+        not reported.
         """
         start = None if self.start is None else self.start[0]
         pairs = pairwise(sampler.times(self.schedule))
@@ -137,7 +144,7 @@ class Problem:
                 self._report(step, len(walk))
 
     def visits(self, levels: Sequence[Level]) -> Iterator[tuple[int, Level]]:
-        """Yield levels that do not lead to one another, as an optimiser visits them, and report progress after each."""
+        """Yield (step number, level) for an optimiser, whose levels are no walk; report progress after each."""
         for step, level in enumerate(levels):
             yield step, level
             self._report(step, len(levels))
@@ -148,10 +155,10 @@ class Problem:
             self.watch(step, count, shown)
         self._predicted = self._chosen = None
 
-    # What a step asks.
+    # The parts of a step.
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """Return what the prior says of x_t, (B, *state); the only place where evaluations are made and counted."""
+        """Return the prior's prediction at x_t, (B, *state). Evaluations are made and counted only here."""
         found = self.prior.predict(x_t, level)
         self.cost.forward_rows += found.evaluations * len(x_t)
         if found.x0.requires_grad:
@@ -161,32 +168,32 @@ class Problem:
         return found
 
     def clip(self, x0: Tensor, wanted: bool = True) -> Tensor:
-        """Return x0 (B, *state) clipped to the prior's bounds, or as it is where there are none or it is not wanted.
+        """Return x0 (B, *state) clipped to the prior's bounds; unchanged without bounds or if not ``wanted``.
 
-        Like clamp, with a gradient of one pass over memory in place of four.
+        Equals ``clamp``, but its gradient takes one pass over memory instead of four.
         """
         if self.prior.bounds is not None and wanted:
             x0 = hardtanh(x0, *self.prior.bounds)
         return self.shown(x0)
 
     def guided(self, x0: Tensor, level: Level) -> Tensor:
-        """Return x0 (B, *state) after the diversity guidance, or x0 itself without one (or without weight)."""
+        """Return x0 (B, *state) after diversity guidance; x0 itself without guidance or at weight 0."""
         if self.guidance is not None and level.fraction > 0:
             x0 = self.guidance(x0, self.items, self.operator.unknowns, level.fraction)
         return self.shown(x0)
 
     def shown(self, x0: Tensor) -> Tensor:
-        """Return x0 (B, *state), kept for whoever watches: a tensor that outlives its use costs memory, and so time."""
+        """Return x0 (B, *state), and keep it for ``watch`` if there is one (keeping it otherwise wastes memory)."""
         if self.watch is not None:
             self._chosen = x0.detach()
         return x0
 
     def residual(self, x0: Tensor) -> Tensor:
-        """Return y - A(x0) where there is a measurement and 0 elsewhere, (B, *state) → (B, *measurement)."""
+        """Return y - A(x0), 0 at unmeasured entries; (B, *state) → (B, *measurement)."""
         return self._measured - self.operator(x0)
 
     def residual_of(self, x: Tensor) -> Tensor:
-        """Return the residual of signals, (B, *signal) → (B, *measurement): for who has decoded them already."""
+        """Return the residual of decoded signals, (B, *signal) → (B, *measurement)."""
         return self._measured - self.signal_operator(x)
 
     @cached_property
@@ -194,18 +201,18 @@ class Problem:
         return self.operator.where_measured(self.y) * self.y
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the signals of states, (B, *state) → (B, *signal), counted for a latent prior."""
+        """Decode states, (B, *state) → (B, *signal); counted for a latent prior."""
         if self.prior.latent:
             self.cost.decode_rows += len(z)
         return self.prior.decode(z)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the states of signals, (B, *signal) → (B, *state), counted for a latent prior."""
+        """Encode signals, (B, *signal) → (B, *state); counted for a latent prior."""
         if self.prior.latent:
             self.cost.encode_rows += len(x)
         return self.prior.encode(x)
 
 
 def _count_backward(cost: Cost, evaluations: int, gradient: Tensor) -> None:
-    """Count a gradient; a function that holds no tensor, or each prediction would keep itself and its graph alive."""
+    """Count a gradient. Holds no tensor: a closure over the prediction would keep its graph alive."""
     cost.backward_rows += evaluations * len(gradient)

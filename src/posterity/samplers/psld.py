@@ -1,14 +1,14 @@
 r"""PSLD: posterior sampling with latent diffusion (Rout et al. 2023, arXiv:2307.00619, Algorithm 2).
 
-A reverse step, followed by
+Each reverse step is followed by
 :math:`z_s \leftarrow z_s - \nabla_{z_t}\big(\eta\,\|y - A\hat x\|_2 + \gamma\,\|\hat z_0 - E(\tilde x)\|_2\big)` with
-:math:`\hat x = D(\hat z_0)` and the *glued* signal :math:`\tilde x = \hat x + A^T(y - A\hat x)`, which is what was
-measured where it was measured and decoded elsewhere. The paper prints the projector with AAᵀ and the measurement
-without noise; this is what its code computes. ``stochasticity`` 1 is the ancestral step, 0 the deterministic one of the
-public code for latent diffusion.
+:math:`\hat x = D(\hat z_0)` and the *glued* signal :math:`\tilde x = \hat x + A^T(y - A\hat x)`: the measurement where
+there is one, the decoded signal elsewhere. The paper prints the projector with AAᵀ and a noiseless measurement; this
+is what its code computes. ``stochasticity`` 1 is the ancestral step, 0 the deterministic step of the public latent
+diffusion code.
 
-Deviations of public code that are not copied: simulated noise that is added to A x̂, masked pixels in the residual, one
-norm over the whole batch, and an adjoint of blurs that is off by a pixel at the border.
+Not copied from the public code: simulated noise added to A x̂, masked pixels in the residual, one norm over the whole
+batch, and an adjoint of blurs that is off by a pixel at the border.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ class PSLD(Sampler):
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         z_t = problem.begin(noise)
         for step, (t, s) in problem.steps(self):
-            # predict ẑ0, and how the loss changes with z_t
+            # predict ẑ0 and the gradient of the loss in z_t
             z0, gradient = self._predict(problem, z_t, t)
             # reverse step
             fresh, kept = ddim_noise_split(t, s, self.stochasticity)
             z_s = renoise(s, z0, (kept, predicted_noise(z_t, z0, t)), (fresh, noise.normal("step", step)))
-            # pull towards the measurement, and to codes of glued signals
+            # guidance step: towards the measurement and towards codes of glued signals
             z_t = z_s.sub_(gradient)
         return z_t
 
     def _predict(self, problem: Problem, z_t: Tensor, t: Level) -> tuple[Tensor, Tensor]:
-        """Return (guided z0, gradient in z_t of the rows' losses), both detached."""
+        """Return (guided ẑ0, gradient in z_t of each row's loss), detached; (B, *state)."""
         with torch.enable_grad():
             z_t = z_t.detach().requires_grad_()
             z0 = problem.guided(problem.predict(z_t, t).x0, t)

@@ -1,7 +1,7 @@
-"""RED-diff-V: RED-diff with times drawn at random instead of swept (compared with in Agarwal et al. 2025, VIPaint).
+"""RED-diff-V: RED-diff with times drawn at random instead of swept (a baseline of VIPaint, Agarwal et al. 2025).
 
-Weights and number of steps are RED-diff's. The times are uniform and the same for all rows of a seed,
-because a network evaluation serves a whole batch at one time.
+Weights and number of steps are RED-diff's. The times are uniform, and the same for all rows of a seed,
+because a network call evaluates the whole batch at one time.
 """
 
 from __future__ import annotations

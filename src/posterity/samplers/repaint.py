@@ -1,12 +1,12 @@
-r"""RePaint: known pixels are replaced at every step, and steps are undone and redone (Lugmayr et al. 2022, Alg. 1).
+r"""RePaint: replacement of known pixels with resampling (Lugmayr et al. 2022, Alg. 1).
 
-The known pixels of x_t are overwritten by a freshly noised measurement before each prediction
-(but the first); the walk goes up ``jump_length`` levels ``jump_repeat`` - 1 times at every jump, so
-that the unknown region agrees with the known one. Not exact, even for a Gaussian prior.
+Before each prediction but the first, the known pixels of x_t are overwritten with a freshly noised
+measurement. At every jump the walk goes up ``jump_length`` levels, ``jump_repeat`` - 1 times, which
+harmonises the unknown region with the known one. Not exact, even for a Gaussian prior.
 
-The result is the last reverse step's, as published: known pixels are not pasted back, and differ
-from y by what the denoiser makes of noise of level √(1-ᾱ_0). The official first guided step, which
-has no threshold because its mask is not there yet, is not copied.
+The result is that of the last reverse step, as published: known pixels are not pasted back, and differ
+from y by what the denoiser leaves of the noise √(1-ᾱ_0). Not copied: the official first guided step, which
+has no threshold because its mask doesn't exist yet.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ __all__ = ["RePaint"]
 class RePaint(Sampler):
     """Replacement with resampling, for noiseless inpainting.
 
-    A run makes 2410 network evaluations at the defaults: 250 levels and 2160 redone steps.
+    A run makes 2410 network evaluations at the defaults: 250 levels and 2160 repeated steps.
     """
 
     steps: Annotated[int, Field(ge=2, le=1000, description="levels of the respaced schedule")] = 250
     jump_length: Annotated[int, Field(ge=1, description="levels that a jump goes up")] = 10
     jump_repeat: Annotated[int, Field(ge=1, description="passes over each stretch; 1 is plain replacement")] = 10
-    clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]")] = True
+    clamp: Annotated[bool, Field(description="clip clean predictions to [-1, 1]")] = True
 
     needs = frozenset({"mask", "noiseless"})
     follows = True
@@ -47,7 +47,7 @@ class RePaint(Sampler):
 
     def times(self, schedule: Schedule) -> list[Level]:
         grid = schedule.grid(self.steps, "spaced")
-        # guidance is weighted by the number of the level, not by its time
+        # guidance is weighted by the index of the level, not by its time
         numbered = [replace(t, fraction=(self.steps - 1 - k) / self.steps) for k, t in enumerate(grid)]
         return travelled([*numbered, CLEAN], self.jump_length, self.jump_repeat)
 
@@ -58,7 +58,7 @@ class RePaint(Sampler):
             if s.noise > t.noise:
                 x_t = forward_step(x_t, noise.normal("undo", step), t, s)
                 continue
-            # replace known pixels by the measurement at the noise level of x_t
+            # replace known pixels: the measurement, noised to the level of x_t
             if step > 0:
                 known = problem.operator.where_measured(problem.y)
                 noised = t.signal * problem.y + t.noise * noise.normal("known", step)

@@ -1,13 +1,13 @@
 r"""Replacement: known pixels are overwritten by a noised measurement at every step (Song et al. 2021, inpainting).
 
-Two forms of the oldest idea. ``ancestral`` takes a DDPM step to level s and then sets the known
-pixels to :math:`\sqrt{\bar\alpha_s}\,y + \sqrt{1-\bar\alpha_s}\,z`; its last step leaves y itself there.
-``blended`` is the baseline that CoPaint (Zhang et al. 2023) compares with: the known pixels are
-overwritten before every network evaluation with a copy of y that is noised once a level, the step is
-deterministic DDIM, and the state at level 0 (noise 0.01) is cut to the range and returned.
+``ancestral`` takes a DDPM step to level s and then sets the known pixels to
+:math:`\sqrt{\bar\alpha_s}\,y + \sqrt{1-\bar\alpha_s}\,z`; its last step leaves y itself there.
+``blended`` is CoPaint's baseline (Zhang et al. 2023): the known pixels are overwritten before every
+network evaluation with a copy of y noised once per level, the step is deterministic DDIM, and the state
+at level 0 (noise 0.01) is clipped to [-1, 1] and returned.
 
-Neither is exact: the unknown pixels never learn that the known ones will be replaced, which
-RePaint's resampling repairs in part.
+Neither is exact: steps of the unknown pixels ignore that the known ones will be replaced, which RePaint's
+resampling repairs in part.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Replacement(Sampler):
         Literal["ancestral", "blended"],
         Field(description="DDPM steps with replacement after each, or DDIM steps with replacement before each"),
     ] = "ancestral"
-    clamp: Annotated[bool, Field(description="clean predictions are cut to [-1, 1]; blended, the result too")] = True
+    clamp: Annotated[bool, Field(description="clip clean predictions to [-1, 1], and the result if blended")] = True
 
     needs = frozenset({"mask", "noiseless"})
     follows = True
@@ -69,13 +69,13 @@ class Replacement(Sampler):
         return problem.clip(x_t, self.clamp)
 
     def _predict(self, problem: Problem, x_t: Tensor, t: Level) -> tuple[Prediction, Tensor]:
-        """Return (the prior's prediction, the clean prediction clipped and guided)."""
+        """Return (the prior's prediction, the clipped and guided clean prediction (B, *signal))."""
         network = problem.predict(x_t, t)
         x0 = problem.clip(network.x0, self.clamp)
         return network, problem.clip(problem.guided(x0, t), self.clamp)
 
     def _replace(self, problem: Problem, noise: Noise, step: int, t: Level, x_t: Tensor) -> Tensor:
-        """Known pixels become the measurement at the noise of level t; clean, the measurement itself."""
+        """Return x_t with known pixels set to y at the noise of level t (y itself at the clean level), (B, *signal)."""
         known = problem.operator.where_measured(problem.y)
         noised = t.signal * problem.y
         if t != CLEAN:

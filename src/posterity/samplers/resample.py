@@ -1,22 +1,22 @@
 r"""ReSample: hard data consistency by optimisation, then stochastic resampling (Song et al. 2024, arXiv:2307.08123).
 
-DDIM steps. At every tenth, counted from the clean end, the clean prediction is replaced by
-:math:`\hat z_0(y) = \arg\min_z \|y - A D(z)\|^2 + \lambda\|z - \hat z_0\|^2`, and the next state by a draw from the
-product of :math:`N(\sqrt{\bar\alpha}\,\hat z_0(y), 1 - \bar\alpha)` and :math:`N(z', \omega^2)`. Here z' is the DDIM
-step's result and :math:`\omega^2 = \omega\,(1-\bar\alpha^-)/\bar\alpha\;(1 - \bar\alpha/\bar\alpha^-)`, where ᾱ⁻
-belongs to the time before on the full schedule. Nothing is optimised in the noisiest quarter. Up to 0.3 T the
-optimiser walks in states, between them in signals, whose result is encoded. A row stops once its mean squared residual
-is σ_y² or less.
+Steps are DDIM steps. At every tenth step, counted from the clean end, the clean prediction is replaced by
+:math:`\hat z_0(y) = \arg\min_z \|y - A D(z)\|^2 + \lambda\|z - \hat z_0\|^2` (hard data consistency), and the next
+state is drawn from the product of :math:`N(\sqrt{\bar\alpha}\,\hat z_0(y), 1 - \bar\alpha)` and
+:math:`N(z', \omega^2)` (stochastic resampling). Here z' is the DDIM step's result and
+:math:`\omega^2 = \omega\,(1-\bar\alpha^-)/\bar\alpha\;(1 - \bar\alpha/\bar\alpha^-)`, with ᾱ⁻ at the preceding time
+of the full schedule. The noisiest quarter of the schedule is not optimised. Up to 0.3 T the variable is the state;
+above, it is the signal, and the result is encoded. A row stops once its mean squared residual is σ_y² or less.
 
-Grid and levels are the published ones: z' is at the next level while √ᾱ is the current one's, and the last step leads
-to time 0, so that a little noise is left in the state that is decoded.
+Grid and levels are the published ones: z' is at the next level while √ᾱ is at the current one, and the last step
+leads to time 0, so the decoded state keeps a little noise.
 
-``aliased``: in the public code the variable that is optimised shares its memory with ẑ0, so that the term with λ is
-always 0. The published settings and tables were made so, and stopping at σ_y² is what keeps z near ẑ0 then. With the
-λ = 1 of the paper on a sum of squares that is not divided by σ_y², the optimum keeps a residual far above the noise.
-The default is therefore the published computation; ``aliased: false`` is the printed formula.
+``aliased``: in the public code the optimised variable shares its memory with ẑ0, so the λ term is always 0. The
+published settings and tables were made this way; only stopping at σ_y² keeps z near ẑ0. With the paper's λ = 1 and a
+sum of squares that is not divided by σ_y², the optimum's residual stays far above the noise. The default is therefore
+the published computation; ``aliased: false`` is the printed formula.
 
-Deviations of public code that are not copied: a threshold that is four times larger on signals in [-1, 1], and masked
+Not copied from the public code: a stopping threshold that is four times larger on signals in [-1, 1], and masked
 pixels in the residual.
 """
 
@@ -41,26 +41,26 @@ from posterity.samplers.base import Problem, Sampler, settings
 __all__ = ["ReSample"]
 
 _CHAOTIC = 0.75
-"""Above this share of the schedule nothing is optimised."""
+"""Above this fraction of the schedule, data consistency is not optimised."""
 _REFINED = 0.3
-"""Up to this share the variable is the state, above it the signal."""
+"""Up to this fraction of the schedule the variable is the state, above it the signal."""
 
 
 @settings
 class ReSample(Sampler):
     """Latent sampling with data consistency by optimisation at some steps; no gradient through the network.
 
-    An iteration computes all rows; those that have stopped keep their value.
+    Each iteration evaluates all rows; rows that have stopped keep their value.
     """
 
     steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations")] = 500
     stochasticity: Annotated[float, Field(ge=0, le=1, description="DDIM's η: share of the ancestral std")] = 1.0
     spread: Annotated[float, Field(ge=0, description="ω of the variance ω² of resampling; 0 keeps z'")] = 40.0
     every: Annotated[int, Field(ge=1, description="steps from one optimisation to the next")] = 10
-    proximal: Annotated[float, Field(ge=0, description="λ, weight of ‖z - z0‖²; without effect where aliased")] = 1.0
+    proximal: Annotated[float, Field(ge=0, description="λ, weight of ‖z - z0‖²; no effect if aliased")] = 1.0
     aliased: Annotated[bool, Field(description="the term with λ is 0, as in the public code")] = True
-    iterations: Annotated[int, Field(ge=0, description="of Adam at most")] = 100
-    rate: Annotated[float, Field(gt=0, description="of Adam, in the units of states or signals")] = 0.1
+    iterations: Annotated[int, Field(ge=0, description="Adam iterations at most")] = 100
+    rate: Annotated[float, Field(gt=0, description="Adam's step size, in the units of states or signals")] = 0.1
 
     needs = frozenset({"latent"})
     quick = MappingProxyType({"steps": 50, "iterations": 20})
@@ -89,7 +89,7 @@ class ReSample(Sampler):
         return z_t
 
     def _product(self, schedule: Schedule, t: Level) -> tuple[float, float]:
-        """Return the weight of √ᾱ ẑ0(y) in the mean, that of z' being the rest, and the variance."""
+        """Return (the weight w of √ᾱ ẑ0(y) in the mean, where z' has weight 1 - w; the variance)."""
         before = schedule.level(t.t - 1)
         own = self.spread * (1 - before.alpha_bar) / t.alpha_bar * (1 - t.alpha_bar / before.alpha_bar)
         weight = own / (own + 1 - t.alpha_bar)
@@ -101,7 +101,7 @@ class ReSample(Sampler):
         return problem.encode(self._minimised(problem, problem.decode(z0), problem.residual_of))
 
     def _minimised(self, problem: Problem, start: Tensor, residual: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return what Adam makes of ‖residual(v)‖² + λ‖v - start‖² from ``start``, (B, …), each row until it agrees."""
+        """Minimise ‖residual(v)‖² + λ‖v - start‖² by Adam from ``start``, (B, …); each row stops at residual σ_y²."""
         v, adam = start, Adam(self.rate)
         pull = 0.0 if self.aliased else self.proximal
         entries = problem.signal_operator.where_measured(problem.y).flatten(1).sum(1).clamp(min=1)

@@ -1,14 +1,15 @@
-r"""ReSample as its authors' repository computes it (Song et al. 2024, arXiv:2307.08123), which is not :mod:`.resample`.
+r"""ReSample as its authors' repository computes it (Song et al. 2024, arXiv:2307.08123); differs from :mod:`.resample`.
 
-Deterministic DDIM steps, each with the pull of latent DPS, :math:`-\tfrac12\bar\alpha_t\nabla\|y - A D(\hat z_0)\|`.
-At every tenth step of the cleaner two thirds up to five more DDIM steps are walked on trial. From the clean prediction
-that they end with, AdamW minimises ‖y - A D(z)‖², in states in the cleanest third and in signals before; there is no
-proximal term. The next state is drawn from the product of :math:`N(\sqrt{a}\,\hat z_0(y), 1 - a)` and N(z', σ²) with
-the ᾱ = a of the *next* level and :math:`\sigma^2 = \omega\,(1-a)/(1-\bar\alpha_t)\;(1 - \bar\alpha_t/a)`, which has
-another denominator than the paper's. The last state is optimised once more. A row stops once its mean squared residual
-is below ``tolerance``, in states also when 200 iterations have not lowered it. So it fits the noise of y, too.
+Steps are deterministic DDIM steps, each with the guidance step of latent DPS,
+:math:`-\tfrac12\bar\alpha_t\nabla\|y - A D(\hat z_0)\|`. At every tenth step of the cleaner two thirds, up to five
+trial DDIM steps are taken. From the clean prediction they end with, AdamW minimises ‖y - A D(z)‖² without a proximal
+term: over states in the cleanest third, over signals before. The next state is drawn from the product of
+:math:`N(\sqrt{a}\,\hat z_0(y), 1 - a)` and N(z', σ²), with ᾱ = a of the *next* level and
+:math:`\sigma^2 = \omega\,(1-a)/(1-\bar\alpha_t)\;(1 - \bar\alpha_t/a)`, whose denominator differs from the paper's.
+The last state is optimised once more. A row stops once its mean squared residual is below ``tolerance``; in states
+also when 200 iterations have not lowered it. It therefore fits the noise of y too.
 
-Deviations of public code that are not copied: masked pixels in the residual, and one norm over the whole batch.
+Not copied from the public code: masked pixels in the residual, and one norm over the whole batch.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ __all__ = ["ReSampleRepository"]
 _DECAY = 0.01
 """Weight decay of AdamW, its default."""
 _PATIENCE = 200
-"""Iterations after which the residual in states must be lower."""
+"""Iterations within which the residual over states must fall."""
 
 
 @settings
@@ -44,15 +45,15 @@ class ReSampleRepository(Sampler):
     """ReSample's public code: a gradient at every step, trial steps before each optimisation, no proximal term."""
 
     steps: Annotated[int, Field(ge=1, le=1000, description="steps; trial steps evaluate the network as well")] = 500
-    scale: Annotated[float, Field(ge=0, description="times ᾱ: step along the gradient of ‖y - A D(z0)‖₂")] = 0.5
+    scale: Annotated[float, Field(ge=0, description="step along the gradient of ‖y - A D(z0)‖₂, times ᾱ")] = 0.5
     spread: Annotated[float, Field(ge=0, description="ω of the variance σ² of resampling; 0 keeps z'")] = 40.0
     every: Annotated[int, Field(ge=1, description="steps from one optimisation to the next")] = 10
-    trial: Annotated[int, Field(ge=0, description="DDIM steps walked on trial before an optimisation, at most")] = 5
+    trial: Annotated[int, Field(ge=0, description="trial DDIM steps before an optimisation, at most")] = 5
     tolerance: Annotated[float, Field(ge=0, description="mean squared residual at which a row stops")] = 1e-6
-    iterations: Annotated[int, Field(ge=0, description="of AdamW in states at most")] = 500
-    rate: Annotated[float, Field(gt=0, description="of AdamW in states")] = 0.005
-    signal_iterations: Annotated[int, Field(ge=0, description="of AdamW in signals at most")] = 2000
-    signal_rate: Annotated[float, Field(gt=0, description="of AdamW in signals")] = 0.01
+    iterations: Annotated[int, Field(ge=0, description="AdamW iterations over states at most")] = 500
+    rate: Annotated[float, Field(gt=0, description="AdamW's step size over states")] = 0.005
+    signal_iterations: Annotated[int, Field(ge=0, description="AdamW iterations over signals at most")] = 2000
+    signal_rate: Annotated[float, Field(gt=0, description="AdamW's step size over signals")] = 0.01
 
     needs = frozenset({"latent"})
     quick = MappingProxyType({"steps": 50, "iterations": 20, "signal_iterations": 20})
@@ -68,13 +69,13 @@ class ReSampleRepository(Sampler):
         third = self.steps // 3
         z_t = problem.begin(noise)
         for step, (t, s) in problem.steps(self):
-            # predict ẑ0, and how ‖y - A D(ẑ0)‖ changes with z_t
+            # predict ẑ0 and the gradient of ‖y - A D(ẑ0)‖ in z_t
             z0, gradient = self._predict(problem, z_t, t)
-            # DDIM step and pull
+            # DDIM step, guidance step
             z_s = self._ddim(z_t, z0, t, s).sub_(gradient, alpha=self.scale * t.alpha_bar)
             k = position[t]
             if 0 < k <= self.steps - third and k % self.every == 0:
-                # hard consistency from where trial steps lead
+                # trial steps, then hard consistency
                 z0 = self._walked(problem, z_s, z0, levels[self.steps - k : self.steps - k + self.trial + 1])
                 z0 = self._in_states(problem, z0) if k < third else self._in_signals(problem, z0)
                 # stochastic resampling
@@ -84,7 +85,7 @@ class ReSampleRepository(Sampler):
         return self._in_states(problem, z_t)
 
     def _predict(self, problem: Problem, z_t: Tensor, t: Level) -> tuple[Tensor, Tensor]:
-        """Return (guided z0, gradient in z_t of the rows' residual norms), both detached."""
+        """Return (guided ẑ0, gradient in z_t of each row's residual norm), detached; (B, *state)."""
         with torch.enable_grad():
             z_t = z_t.detach().requires_grad_()
             z0 = problem.guided(problem.predict(z_t, t).x0, t)
@@ -96,14 +97,14 @@ class ReSampleRepository(Sampler):
         return renoise(s, z0, (ddim_noise_split(t, s, 0.0)[1], predicted_noise(z_t, z0, t)))
 
     def _walked(self, problem: Problem, z: Tensor, z0: Tensor, levels: Sequence[Level]) -> Tensor:
-        """Return the clean prediction after plain DDIM steps along ``levels``, or z0 where there are none."""
+        """Return the clean prediction after unguided DDIM steps along ``levels``, (B, *state); z0 if there are none."""
         for t, s in pairwise(levels):
             z0 = problem.predict(z, t).x0
             z = self._ddim(z, z0, t, s)
         return z0
 
     def _product(self, t: Level, s: Level) -> tuple[float, float]:
-        """Return the weight of √a ẑ0(y) in the mean, that of z' being the rest, and the variance."""
+        """Return (the weight w of √a ẑ0(y) in the mean, where z' has weight 1 - w; the variance)."""
         rest = 1 - s.alpha_bar
         own = self.spread * rest / (1 - t.alpha_bar) * (1 - t.alpha_bar / s.alpha_bar)
         weight = own / (own + rest)
@@ -125,7 +126,7 @@ class ReSampleRepository(Sampler):
         iterations: int,
         patience: int,
     ) -> Tensor:
-        """Return what AdamW makes of ‖residual(v)‖² from v, (B, …), each row until it has stopped."""
+        """Minimise ‖residual(v)‖² by AdamW from v, (B, …); each row until it stops."""
         adam, seen = Adam(rate), list[Tensor]()
         entries = problem.signal_operator.where_measured(problem.y).flatten(1).sum(1).clamp(min=1)
         going = torch.ones_like(entries, dtype=torch.bool)

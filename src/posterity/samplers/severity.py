@@ -1,4 +1,4 @@
-"""Severity of a degradation: an estimate of the state and the variance of its error."""
+"""The severity of a degradation: an estimate of the state, and the variance of its error."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Severity"]
 
 @dataclass(frozen=True)
 class Severity:
-    """Estimates of the measurements' states before any sampling.
+    """Estimates of the states from the measurements alone, before any sampling.
 
     Arguments:
         estimate: ẑ, (B, *state).
-        variance: v̂ ≥ 0 of its error, the mean over a state's numbers, (B,); infinite where nothing is known.
+        variance: v̂ ≥ 0, the error's variance averaged over the entries of a state, (B,); infinite if unknown.
     """
 
     estimate: Tensor
@@ -33,5 +33,5 @@ class Severity:
             raise PosterityError(f"a severity's variance is {float(self.variance.min()):g}, expected 0 or more")
 
     def rows(self, index: Tensor) -> Severity:
-        """Return that of the rows ``index`` (long, may repeat)."""
+        """Return the severity of rows ``index`` (long (n,), may repeat)."""
         return Severity(self.estimate[index], self.variance[index])

@@ -1,6 +1,6 @@
-"""SwinIR: a Swin transformer that is trained to undo one degradation (Liang, Cao, Sun, Zhang, Van Gool, Timofte 2021).
+"""SwinIR: a Swin transformer trained to undo one degradation (Liang, Cao, Sun, Zhang, Van Gool, Timofte 2021).
 
-One forward pass of y. It regresses, so that it is the nearest to the truth on average and has no diversity at all.
+One forward pass on y. It is a regression: closest to the truth on average, and without any diversity.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["SwinIR"]
 
 @settings
 class SwinIR(Sampler):
-    """A network's one restoration; its weights, trained for the task, are the prior.
+    """A regression network's restoration; its weights, trained for the task, are the prior.
 
-    All samples of an item are the same image, which is computed once.
+    All samples of an item are the same image, computed once.
     """
 
     needs = frozenset({"restorer"})
@@ -29,7 +29,7 @@ class SwinIR(Sampler):
 
     def run(self, problem: Problem, noise: Noise) -> Tensor:  # noqa: ARG002 - it regresses
         if not isinstance(problem.prior, Restorer):
-            raise PosterityError("sampler swinir: is one pass of a restorer, which this prior is not")
+            raise PosterityError("sampler swinir: needs a restorer as its prior, in place of a denoiser")
         prior = problem.prior.of("swinir")
         channels, *sides = problem.y.shape[1:]
         if (channels, *(prior.scale * side for side in sides)) != problem.shape:
@@ -42,5 +42,5 @@ class SwinIR(Sampler):
             out.append(2 * prior.network((problem.y[row : row + 1] + 1) / 2) - 1)
             if problem.watch is not None:
                 problem.watch(number, len(items), out[-1])
-        problem.cost.forward_rows += len(problem)  # a restoration takes one
+        problem.cost.forward_rows += len(problem)  # one forward pass per restoration
         return torch.cat(out)[index]

@@ -1,11 +1,11 @@
-r"""The variational family of VIPaint (§4.1, Eq. 11-12): a Gaussian at T_e, and a bent prior step to each next level.
+r"""The variational family of VIPaint (§4.1, Eq. 11-12): a Gaussian at T_e, and a gated prior step to each next level.
 
 .. math:: q(z_{T_e}) = N(m_K, \tau_K^2), \qquad
           q(z_s \mid z_t) = N(\gamma \odot \hat m_\theta(z_t) + (1-\gamma) \odot m_s,\; \tau_s^2),
 
-where :math:`\hat m_\theta` is the prior's DDIM mean, γ = sigmoid(g) and τ² = e^ℓ. Every parameter has the state's
-shape, one set for each item. ``scaled`` is the published parametrisation by clean signals,
-:math:`m_K = \sqrt{1-\tau_K^2}\,\mu_K` and :math:`m_s = \sqrt{\bar\alpha_s}\,\mu_s`; else m = μ.
+where :math:`\hat m_\theta` is the prior's DDIM mean, γ = sigmoid(g) and τ² = e^ℓ. Each item has its own parameters,
+all of the state's shape. ``scaled`` is the published parametrisation by clean signals,
+:math:`m_K = \sqrt{1-\tau_K^2}\,\mu_K` and :math:`m_s = \sqrt{\bar\alpha_s}\,\mu_s`; otherwise m = μ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from posterity.samplers.problem import Problem
 __all__ = ["Family", "Normal", "Parameters", "Step", "transition"]
 
 _LARGEST = 2 * math.log(0.9999)
-"""log τ² at most where z_Te has variance 1 - τ² left for its mean."""
+"""Upper bound of log τ² at T_e if scaled, so that the mean's weight 1 - τ² stays positive."""
 
 
 class Normal(NamedTuple):
@@ -34,12 +34,12 @@ class Normal(NamedTuple):
     std: Tensor
 
     def draw(self, z: Tensor) -> Tensor:
-        """Return the draw that belongs to the standard normal z."""
+        """Return mean + std · z for standard normal z, (B, *state)."""
         return self.mean + self.std * z
 
 
 class Step(NamedTuple):
-    """N(mean, std²) of the prior; mean (B, *state), one std."""
+    """N(mean, std²), a step of the prior; mean (B, *state), std a scalar."""
 
     mean: Tensor
     std: float
@@ -51,7 +51,7 @@ class Parameters(NamedTuple):
     Arguments:
         means: μ, (K, I, *state).
         log_variances: ℓ, (K, I, *state).
-        gates: g, (K - 1, I, *state), of the levels below the top.
+        gates: g, (K - 1, I, *state), for the levels below the top.
     """
 
     means: Tensor
@@ -59,23 +59,23 @@ class Parameters(NamedTuple):
     gates: Tensor
 
     def rows(self, index: Tensor) -> Parameters:
-        """Return those of the rows ``index`` (long, may repeat)."""
+        """Return the parameters of rows ``index`` (long (n,), may repeat)."""
         return Parameters(*(p[:, index] for p in self))
 
     def repeated(self, count: int) -> Parameters:
-        """Return each row ``count`` times in turn; the gradient is a sum, where that of ``rows`` is a scatter."""
+        """Return each row ``count`` times in turn; its gradient is a sum, cheaper than the scatter of ``rows``."""
         return Parameters(*(p[:, :, None].expand(-1, -1, count, *p.shape[2:]).flatten(1, 2) for p in self))
 
 
 @dataclass(frozen=True)
 class Family:
-    """q at the key levels.
+    """The variational posterior q at the key levels.
 
     Arguments:
-        levels: K of them, T_e first, T_s last.
-        parameters: of its rows.
-        scaled: means are parametrised by clean signals.
-        share: η_v, the share of the posterior variance that the prior's steps have.
+        levels: the K key levels, T_e first, T_s last.
+        parameters: one row per item (or draw).
+        scaled: whether means parametrise clean signals.
+        share: η_v, the fraction of the posterior variance in prior steps.
     """
 
     levels: tuple[Level, ...]
@@ -84,11 +84,11 @@ class Family:
     share: float
 
     def rows(self, index: Tensor) -> Family:
-        """Return the family of the rows ``index`` (long, may repeat)."""
+        """Return the family of rows ``index`` (long (n,), may repeat)."""
         return replace(self, parameters=self.parameters.rows(index))
 
     def top(self) -> Normal:
-        """q(z_Te), (I, *state)."""
+        """Return q(z_Te), (I, *state)."""
         mu, spread = self.parameters.means[0], self.parameters.log_variances[0]
         if not self.scaled:
             return Normal(mu, (0.5 * spread).exp())
@@ -96,7 +96,7 @@ class Family:
         return Normal((-torch.expm1(spread)).sqrt() * mu, (0.5 * spread).exp())
 
     def step(self, k: int, prior: Step) -> Normal:
-        """q(z_s | z_t) at level number k ≥ 1, where ``prior`` is p(z_s | z_t)."""
+        """Return q(z_s | z_t) at level index k ≥ 1, given ``prior`` = p(z_s | z_t); (I, *state)."""
         gate = self.parameters.gates[k - 1].sigmoid()
         mu = self.parameters.means[k]
         if self.scaled:
@@ -104,7 +104,7 @@ class Family:
         return Normal(gate * prior.mean + (1 - gate) * mu, (0.5 * self.parameters.log_variances[k]).exp())
 
     def transition(self, k: int, problem: Problem, z_t: Tensor) -> Step:
-        """p(z_s | z_t) at level number k ≥ 1."""
+        """Return p(z_s | z_t) at level index k ≥ 1 for z_t (I, *state)."""
         return transition(problem, z_t, self.levels[k - 1], self.levels[k], self.share)
 
 

@@ -1,4 +1,4 @@
-"""The fit of VIPaint: where it begins and its three optimisers (Appendix E.1, as the public code has it)."""
+"""The fit of VIPaint: initial values and its three optimisers (Appendix E.1, as in the public code)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Beginning:
     """Initial values of the parameters.
 
     Arguments:
-        jitter: standard deviation of the noise that is added to the encoded measurement.
-        top_noise: of the noise that is added to the top mean.
-        spread: τ of a level below the top over the standard deviation of the posterior step to it.
+        jitter: standard deviation of the noise added to the encoded measurement.
+        top_noise: standard deviation of the noise added to the mean at T_e.
+        spread: τ of a level below T_e, over the standard deviation of the posterior step to it.
         gate: g.
-        twice: the means below the top have √ᾱ, which the family applies again (D4).
+        twice: means below T_e are multiplied by √ᾱ, which the family does again (D4).
     """
 
     jitter: float
@@ -40,7 +40,7 @@ class Beginning:
     twice: bool
 
     def __call__(self, problem: Problem, noise: Noise, levels: Sequence[Level], scaled: bool) -> Parameters:
-        """Return the parameters of the items of ``problem``, whose draws are ``noise``."""
+        """Return initial parameters for the items of ``problem``, with noise from ``noise``; (K, I, *state)."""
         code, top, means = self._code(problem), levels[0], []
         for k, level in enumerate(levels):
             own = code + self.jitter * noise.normal("fit code", k)
@@ -56,7 +56,7 @@ class Beginning:
 
     @staticmethod
     def _code(problem: Problem) -> Tensor:
-        """Return the state of what y shows, (I, *state): of A⁺y, or grey where A has no pseudo-inverse."""
+        """Return the state of A⁺y, or of a grey image if A has no pseudo-inverse; (I, *state)."""
         operator = problem.signal_operator
         if "pinv" in operator.has:
             return problem.encode(operator.pinv(problem.y))
@@ -66,22 +66,22 @@ class Beginning:
 
 @dataclass(frozen=True)
 class Rates:
-    """Step sizes of the three optimisers, in the order of :class:`Parameters`, and their fall.
+    """Step sizes of the three optimisers, in the order of :class:`Parameters`, and their decay.
 
     Arguments:
-        first: at the first iteration.
-        decay: factor for every ten iterations.
+        first: step sizes at the first iteration.
+        decay: factor every ten iterations.
     """
 
     first: tuple[float, float, float]
     decay: float
 
     def optimisers(self) -> list[Adam]:
-        """Return one for each group of parameters."""
+        """Return one Adam per group of parameters."""
         return [Adam(rate, betas=(0.9, 0.99)) for rate in self.first]
 
     def lower(self, optimisers: list[Adam], iteration: int) -> None:
-        """Set the step sizes of an iteration."""
+        """Set the step sizes for ``iteration``."""
         for adam, first in zip(optimisers, self.first, strict=True):
             adam.rate = first * self.decay ** (iteration // 10)
 
@@ -91,9 +91,9 @@ class Fit:
     """The result of phase 1.
 
     Arguments:
-        family: of the items.
+        family: one row per item.
         member: the item of each row, long (B,).
-        history: of every iteration, the reconstruction, hierarchical and diffusion loss before it, (3, I).
+        history: for every iteration, the reconstruction, hierarchical and diffusion loss before its step, (3, I).
     """
 
     family: Family
@@ -101,7 +101,7 @@ class Fit:
     history: list[Tensor]
 
     def of_samples(self) -> Family:
-        """Return the family with a row for each sample."""
+        """Return the family with one row per sample."""
         return self.family.rows(self.member)
 
 
@@ -114,16 +114,16 @@ def fitted(
     rates: Rates,
     count: int,
 ) -> Iterator[tuple[Family, Terms]]:
-    """Yield, without end, the family after an iteration and what was found before its step.
+    """Yield without end (the family after an iteration, the losses before its step).
 
     Arguments:
-        problem: of the items, a row for each.
+        problem: one row per item.
         noise: draws of the items.
-        family: where it begins.
+        family: the initial family.
         objective: the losses.
-        weights: of the losses.
+        weights: weights of the three losses.
         rates: step sizes.
-        count: B, draws for each item.
+        count: B, draws per item.
     """
     drawn = problem.rows(torch.arange(len(problem), device=problem.y.device).repeat_interleave(count))
     optimisers = rates.optimisers()
@@ -142,7 +142,7 @@ def fitted(
 
 
 def _draws(noise: Noise, i: int, count: int, shape: tuple[int, ...], levels: int) -> Draws:
-    """The draws of iteration i; the place of its times is the same for all items, which can then be asked together."""
+    """Return the draws of iteration i. ``u`` is shared by all items, so that one network call serves them all."""
     chain = [noise.normal(f"fit level {k}", i, (count, *shape)) for k in range(levels)]
     u = float(generator(noise.seed, "fit times", i).random())
     return Draws(torch.stack(chain), noise.normal("fit above", i, ((count + 1) // 2, *shape)), u)

@@ -17,16 +17,16 @@ from posterity.samplers.vipaint.rungs import kl
 __all__ = ["Draws", "Objective", "Terms", "misfit"]
 
 Misfit = Callable[[Tensor, Tensor], Tensor]
-"""(residual (B, *measurement), 1 where it is measured) → the loss of each row, (B,)."""
+"""(residual (B, *measurement), mask of measured entries) → loss of each row, (B,)."""
 
 
 class Draws(NamedTuple):
-    """Standard normal draws of an iteration, B for each item.
+    """Standard normal draws of an iteration, B per item.
 
     Arguments:
-        chain: (K, I, B, *state), of the key levels.
-        above: (I, ⌈B/2⌉, *state), of times above T_e, one for each pair of draws.
-        u: in [0, 1), which times these are.
+        chain: (K, I, B, *state), for the key levels.
+        above: (I, ⌈B/2⌉, *state), for times above T_e, one per pair of draws.
+        u: in [0, 1), selects these times.
     """
 
     chain: Tensor
@@ -35,11 +35,11 @@ class Draws(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Terms of the objective at one iteration.
+    """The terms of the objective at one iteration.
 
     Arguments:
-        losses: reconstruction, hierarchical and diffusion loss without their weights, (3, I).
-        x0: the clean prediction of each item's first draw, (I, *state).
+        losses: unweighted reconstruction, hierarchical and diffusion loss, (3, I).
+        x0: clean prediction of each item's first draw, (I, *state).
     """
 
     losses: Tensor
@@ -53,8 +53,8 @@ class Objective:
     Arguments:
         above: the diffusion loss.
         misfit: the reconstruction loss.
-        summed: the hierarchical loss is a sum over entries, not their mean.
-        inverted: squared differences in the hierarchical loss are multiplied by variances (D1).
+        summed: whether the hierarchical loss is a sum over entries instead of their mean.
+        inverted: whether squared differences in the hierarchical loss are multiplied by variances (D1).
     """
 
     above: Callable[[Problem, Normal, Tensor, Tensor, float], Tensor]
@@ -63,13 +63,13 @@ class Objective:
     inverted: bool = False
 
     def __call__(self, problem: Problem, drawn: Problem, family: Family, draws: Draws) -> Terms:
-        """Return the losses.
+        """Return the losses of each item, (3, I).
 
         Arguments:
-            problem: of the items.
-            drawn: the same with B rows for each item.
-            family: of the items.
-            draws: B for each item.
+            problem: one row per item.
+            drawn: the same problem with B rows per item.
+            family: one row per item.
+            draws: B per item.
         """
         items, count = draws.chain.shape[1:3]
         of_draws = replace(family, parameters=family.parameters.repeated(count))
@@ -91,11 +91,11 @@ class Objective:
 
 
 def misfit(kind: str, std: float, summed: bool) -> Misfit:
-    """Return -log p(y | x0) of a Gaussian or Laplace ("l1") law of this standard deviation.
+    """Return -log p(y | x0) for Gaussian or Laplace ("l1") noise of standard deviation ``std``.
 
     Arguments:
-        summed: over measured entries; else the public code's mean over all entries of half a square or of a
-            modulus, without any constant.
+        summed: sum over measured entries; else the public code's mean over all entries of half a square or of a
+            modulus, without constants.
     """
 
     def loss(residual: Tensor, measured: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
-r"""The diffusion loss: what the prior above T_e has to say of q(z_Te) (VIPaint, Eq. 14).
+r"""The diffusion loss: the cost of q(z_Te) under the prior above T_e (VIPaint, Eq. 14).
 
-``Exact`` bounds KL(q(z_Te) ‖ p(z_Te)). With z_Te in the place of a clean signal,
+``Exact`` bounds KL(q(z_Te) ‖ p(z_Te)). Treating z_Te as a clean signal,
 
 .. math:: -\log p(z_{T_e}) \le \sum_t E\,\mathrm{KL}[q(z_{t^-} \mid z_t, z_{T_e}) \,\|\, p_\theta(z_{t^-} \mid z_t)]
           + \mathrm{KL}[q(z_T \mid z_{T_e}) \,\|\, N(0, I)]
 
-over all J times above T_e, the last term being -log p(z_Te | z_t). What depends on schedules alone is summed, the mean
-of ξ² within the squared differences of means too; of their rest each draw takes one, J times. The entropy of q(z_Te)
-is subtracted, which Eq. 14 forgets; its factor (T - T_e)/2 halves a KL that has its ½ already.
+over all J times above T_e, the last term being -log p(z_Te | z_t). Parts that depend on the schedule alone are summed
+in closed form, including the mean of ξ² within the squared differences of means; the rest is estimated by one time
+per draw, times J. The entropy of q(z_Te) is subtracted, which Eq. 14 omits; its factor (T - T_e)/2 halves a KL that
+already has its ½.
 
-``Published`` is the public code's: a mean over entries, on Karras' times, with the kernels of a variational z_Te.
+``Published`` is that of the public code: a mean over entries, on Karras' times, with the kernels of a variational z_Te.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ from posterity.samplers.vipaint.family import Normal, Step
 __all__ = ["Exact", "Published", "kl"]
 
 Pair = tuple[Level, Level]
-"""A level above T_e and the one that a prior's step leads to from there."""
+"""(a level above T_e, the next level of the prior's step)."""
 
 
 def kl(q: Normal, p: Normal | Step, inverted: bool = False) -> Tensor:
-    """KL(q ‖ p), elementwise.
+    """Return KL(q ‖ p) elementwise, (B, *state).
 
     Arguments:
-        inverted: multiplies the squared difference by p's variance, as the public code does, in place of dividing.
+        inverted: multiply the squared difference by p's variance, as in the public code, instead of dividing.
     """
     ratio, apart = q.std / p.std, (q.mean - p.mean).square()
     apart = apart * p.std**2 if inverted else apart / p.std**2
@@ -50,25 +51,25 @@ def kl(q: Normal, p: Normal | Step, inverted: bool = False) -> Tensor:
 
 
 def strata(u: float, pairs: int, count: int) -> list[int]:
-    """Return an index below ``count`` for each pair of draws, spread evenly from the random place u in [0, 1)."""
+    """Return one index below ``count`` per pair of draws: stratified, with random offset u in [0, 1)."""
     return [int((u * pairs + k) % pairs * count / pairs) % count for k in range(pairs)]
 
 
 def paired(xi: Tensor, draws: int) -> Tensor:
-    """Return draws b and b + 1 with opposed signs, (I, ⌈B/2⌉, *state) → (I, B, *state).
+    """Return antithetic pairs ±ξ, (I, ⌈B/2⌉, *state) → (I, B, *state).
 
-    The two of a pair are at one time: what is linear in ξ, most of a gradient's noise, then cancels.
+    Both of a pair are evaluated at one time, so terms linear in ξ, most of the gradient's noise, cancel.
     """
     return torch.stack([xi, -xi], 2).flatten(1, 2)[:, :draws]
 
 
 def at_one_time(problem: Problem, z: Tensor, xi: Tensor) -> Iterator[tuple[Problem, Tensor, Tensor]]:
-    """Yield the rows that are asked together: both draws of a pair, item by item.
+    """Yield (problem, z, ξ) of the rows that share a network call: both draws of a pair, for every item.
 
     Arguments:
-        problem: of the items.
+        problem: one row per item.
         z: draws, (I, B, *state).
-        xi: the same shape.
+        xi: ξ, the same shape.
     """
     both = problem.rows(torch.arange(len(z), device=z.device).repeat_interleave(2))
     for first in range(0, z.shape[1], 2):
@@ -81,7 +82,7 @@ class Exact:
     """The bound on KL(q(z_Te) ‖ p(z_Te)).
 
     Arguments:
-        pairs: all times above T_e with the next cleaner one, the last of which leads to T_e.
+        pairs: each time above T_e with the next cleaner one; the last leads to T_e.
         top: T_e.
     """
 
@@ -90,7 +91,7 @@ class Exact:
 
     @classmethod
     def above(cls, top: Level, schedule: Schedule) -> Exact:
-        """Return the loss over all times of the schedule above ``top``."""
+        """Return the loss on all times of the schedule above ``top``."""
         levels = [schedule.level(t) for t in range(len(schedule) - 1, math.floor(top.t), -1)]
         return cls(tuple(pairwise([*levels, top])), top)
 
@@ -98,11 +99,11 @@ class Exact:
         """Return the loss of each item, (I,).
 
         Arguments:
-            problem: of the items.
+            problem: one row per item.
             top: q(z_Te), (I, *state).
-            z: draws of it, (I, B, *state).
-            xi: standard normal draws, one for each pair of those, (I, ⌈B/2⌉, *state).
-            u: in [0, 1), which times are looked at.
+            z: draws from it, (I, B, *state).
+            xi: standard normal draws, one per pair of them, (I, ⌈B/2⌉, *state).
+            u: in [0, 1), selects the times.
         """
         entropy = (top.std.log() + 0.5 * math.log(2 * math.pi * math.e)).flatten(1).sum(1)
         constant = z[0, 0].numel() * self._constant
@@ -115,7 +116,7 @@ class Exact:
         return apart + constant + self._terminal(z, self.pairs[0][0]) - entropy
 
     def _apart(self, problem: Problem, z: Tensor, xi: Tensor, t: Level, s: Level) -> Tensor:
-        """Squared difference of the means at s given z_t, over twice the prior's variance, less ξ²'s part, (I,)."""
+        """Return the squared difference of means at s over twice the prior's variance, less ξ²'s part, (I,)."""
         z_t = forward_step(z, xi, self.top, t)
         move = PosteriorStep.between(t, s)
         known = Bridge.between(self.top, s, t).mean(z, z_t)
@@ -123,12 +124,12 @@ class Exact:
         return (apart.square() - (self._wobble(t, s) * xi).square()).flatten(1).sum(1) / (2 * move.variance)
 
     def _wobble(self, t: Level, s: Level) -> float:
-        """Return how the known mean at s depends on the ξ behind z_t."""
+        """Return the coefficient of ξ (of z_t) in the known mean at s."""
         return Bridge.between(self.top, s, t).clean * math.sqrt(self.top.alpha_bar / t.alpha_bar - 1)
 
     @cached_property
     def _constant(self) -> float:
-        """The part of all terms that depends on schedules alone, of one entry."""
+        """Return the sum of all terms that depend on the schedule alone, per entry."""
         total = 0.0
         for t, s in self.pairs:
             variance = PosteriorStep.between(t, s).variance
@@ -141,7 +142,7 @@ class Exact:
         return total
 
     def _terminal(self, z: Tensor, last: Level) -> Tensor:
-        """KL(q(z_T | z_Te) ‖ N(0, I)), or -log N(z_Te; 0, I) where T_e is the last time, (I,)."""
+        """Return KL(q(z_T | z_Te) ‖ N(0, I)), or -log N(z_Te; 0, I) if T_e is the last time, (I,)."""
         square = z.square().flatten(2).sum(2).mean(1)
         if last == self.top:
             return 0.5 * (square + z[0, 0].numel() * math.log(2 * math.pi))
@@ -150,7 +151,7 @@ class Exact:
 
 
 class _Kernel(NamedTuple):
-    """z_t given z_Te is N(a z_Te, b²)."""
+    """The kernel z_t | z_Te ~ N(a z_Te, b²)."""
 
     a: Tensor
     b2: Tensor
@@ -158,15 +159,15 @@ class _Kernel(NamedTuple):
 
 @dataclass(frozen=True)
 class Published:
-    """The public code's diffusion loss, a mean over entries times (T - T_e)/2.
+    """The public code's diffusion loss: a mean over entries, times (T - T_e)/2.
 
     Arguments:
         times: Karras' times above T_e, ascending.
         top: T_e.
         factor: (T - T_e)/2.
         inverted: D1, squared differences are multiplied by variances.
-        swapped: D2, the variance at the cleaner time has the kernel from T_e where that between the times belongs.
-        entropic: the entropy of q(z_Te), a mean over entries, is subtracted (without D3).
+        swapped: D2, the variance at the cleaner time uses the kernel from T_e instead of the one between the times.
+        entropic: subtract the entropy of q(z_Te), a mean over entries (that is, without D3).
     """
 
     times: tuple[Level, ...]
@@ -178,7 +179,7 @@ class Published:
 
     @classmethod
     def above(cls, top: Level, schedule: Schedule, defects: frozenset[str]) -> Published:
-        """Return the loss on ``schedule`` with the defects that are to be copied."""
+        """Return the loss on ``schedule`` with the ``defects`` to reproduce."""
         low, high, total = 0.002 ** (1 / 7), 0.999 ** (1 / 7), len(schedule)
         marks = (np.linspace(low, high, 1000) ** 7 * total).astype(int)
         times = tuple(schedule.level(int(t)) for t in marks if top.t < t <= total - 1)
@@ -186,7 +187,7 @@ class Published:
         return cls(times, top, (total - top.t) / 2, inverted, swapped, "no_entropy" not in defects)
 
     def __call__(self, problem: Problem, top: Normal, z: Tensor, xi: Tensor, u: float) -> Tensor:
-        """Return the loss of each item, (I,); arguments as those of :class:`Exact`."""
+        """Return the loss of each item, (I,); arguments as for :class:`Exact`."""
         std = top.std
         chosen = [2 + j for j in strata(u, xi.shape[1], len(self.times) - 2)]
         parts, kept = [], []
@@ -195,7 +196,7 @@ class Published:
             each = len(some) // len(z)
             tau2 = std.square().repeat_interleave(each, dim=0)
             parts.append(self._one(rows, tau2, some, noise, t, s).view(len(z), each))
-            # a time that is not noisier than the fitted z_Te is left out
+            # skip times that are not noisier than the fitted z_Te
             kept.append((std.flatten(1).amax(1) < s.noise)[:, None].expand(-1, each))
         counted = torch.cat(kept, 1)
         loss = torch.cat(parts, 1).where(counted, 0).sum(1) / counted.sum(1).clamp(min=1)
@@ -203,7 +204,7 @@ class Published:
         return self.factor * loss - (entropy if self.entropic else 0)
 
     def _one(self, problem: Problem, tau2: Tensor, z: Tensor, xi: Tensor, t: Level, s: Level) -> Tensor:
-        """Return the KL at one pair of times, the mean over entries, (I,)."""
+        """Return the KL at one pair of times, a mean over entries, (I,)."""
         to_t = self._kernel(t, tau2)
         z_t = to_t.a * z + to_t.b2.sqrt() * xi
         kept = t.alpha_bar / self.top.alpha_bar
@@ -215,12 +216,12 @@ class Published:
 
     @staticmethod
     def _kernel(t: Level, tau2: Tensor) -> _Kernel:
-        """z_t given z_Te of variance τ²: z_t then has the forward law about the mean's clean signal."""
+        """Return the kernel of z_t given z_Te of variance τ²: the forward process from the mean's clean signal."""
         a2 = t.alpha_bar / (1 - tau2)
         return _Kernel(a2.sqrt(), (t.noise**2 - a2 * tau2).clamp(min=1e-8))
 
     def _between(self, to_s: _Kernel, z: Tensor, z_t: Tensor, t: Level, s: Level) -> Normal:
-        """z_s given z_Te and z_t."""
+        """Return q(z_s | z_Te, z_t), (I, *state)."""
         a2 = math.sqrt(t.alpha_bar / s.alpha_bar)
         b2 = 1 - a2**2
         variance = 1 / (1 / to_s.b2 + (to_s.a if self.swapped else a2) ** 2 / b2)
