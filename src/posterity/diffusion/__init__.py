@@ -1,7 +1,7 @@
 r"""The algebra that all samplers share.
 
-One formalism, one set of symbols. The state of a clean signal is :math:`x_0`, in [-1, 1] for pixels; at the
-real time :math:`t \in [0, T-1]` its variance-preserving noising is
+The clean state is :math:`x_0`, in [-1, 1] for pixels; at the real time :math:`t \in [0, T-1]` the
+variance-preserving forward process gives
 
 .. math:: x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, z, \qquad z \sim N(0, I),
 

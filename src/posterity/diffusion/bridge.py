@@ -13,7 +13,7 @@ __all__ = ["Bridge"]
 
 
 class Bridge(NamedTuple):
-    """q(x_t | x_s, x_u) for s ≤ t < u, u the noisiest: mean = noisy·x_u + clean·x_s, one variance."""
+    """q(x_t | x_s, x_u) for s ≤ t < u, u the noisiest: mean = noisy·x_u + clean·x_s, scalar variance."""
 
     noisy: float
     clean: float
@@ -21,7 +21,7 @@ class Bridge(NamedTuple):
 
     @classmethod
     def between(cls, s: Level, t: Level, u: Level) -> Bridge:
-        """Return the bridge for ᾱ_s ≥ ᾱ_t > ᾱ_u; a clean s bridges from a clean signal, t = s stays at x_s."""
+        """Return the bridge for ᾱ_s ≥ ᾱ_t > ᾱ_u; a clean s starts it at a clean signal, t = s stays at x_s."""
         a_s, a_t, a_u = s.alpha_bar, t.alpha_bar, u.alpha_bar
         up, rest, whole = 1 - a_t / a_s, 1 - a_u / a_t, 1 - a_u / a_s
         return cls(
@@ -31,9 +31,9 @@ class Bridge(NamedTuple):
         )
 
     def mean(self, x_s: Tensor, x_u: Tensor) -> Tensor:
-        """E[x_t | x_s, x_u], all of shape (B, *state)."""
+        """Return E[x_t | x_s, x_u], all (B, *state)."""
         return self.noisy * x_u + self.clean * x_s
 
     def sample(self, x_s: Tensor, x_u: Tensor, z: Tensor) -> Tensor:
-        """Return a draw of x_t, (B, *state), with the standard normal z."""
+        """Draw x_t, (B, *state), with standard normal z of the same shape."""
         return self.mean(x_s, x_u) + math.sqrt(self.variance) * z

@@ -1,7 +1,7 @@
-"""Time grids: which times a sampler visits, in which order.
+"""Time grids: the times that a sampler visits, and their order.
 
-Rules make ascending times of a table with T levels; :meth:`posterity.diffusion.schedule.Schedule.grid` turns them
-into levels, the noisiest first.
+A rule returns ascending times of a table with T levels; :meth:`posterity.diffusion.schedule.Schedule.grid` turns
+them into levels, noisiest first.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ __all__ = ["RULES", "ddim", "floored", "karras", "spaced", "strided", "time_trav
 T = TypeVar("T")
 
 _FEWEST_STRIDES = 8
-"""With fewer strides the range of times ends too far below its last: ᾱ of 800 of 1000 linear levels is 0.0015."""
+"""With fewer strides the largest time is too far below T - 1: on the linear schedule, ᾱ at 800 of 1000 is 0.0015."""
 
 
 def strided(count: int, total: int = 1000) -> list[int]:
-    """Ascending times 0, skip, 2·skip, … with skip = total / count (DDRM, DDNM, RED-diff).
+    """Return ascending times 0, skip, 2·skip, … with skip = total / count (DDRM, DDNM, RED-diff).
 
-    The largest time is total - skip. A count that does not divide ``total`` would leave the noisiest times
-    out (0, 1, …, 500 for 501 in the public codes, which round skip down), and so would a handful of strides:
-    these counts are :func:`spaced`.
+    The largest time is total - skip. A count that doesn't divide ``total`` would skip the noisiest times
+    (0, 1, …, 500 for 501 in the public codes, which round skip down), and so would very few strides: such
+    counts use :func:`spaced`.
     """
     _require(count, total)
     if total % count or count < _FEWEST_STRIDES:
@@ -36,7 +36,7 @@ def strided(count: int, total: int = 1000) -> list[int]:
 
 
 def spaced(count: int, total: int = 1000) -> list[int]:
-    """Ascending, evenly spaced times from 0 to total - 1 (respacing of Nichol and Dhariwal 2021).
+    """Return ascending, evenly spaced times from 0 to total - 1 (respacing of Nichol and Dhariwal 2021).
 
     Positions accumulate in floating point and round half to even, as in the published respacing. A single
     time is the noisiest.
@@ -52,9 +52,9 @@ def spaced(count: int, total: int = 1000) -> list[int]:
 
 
 def ddim(count: int, total: int = 1000) -> list[int]:
-    """Ascending times 1, 1 + skip, 1 + 2·skip, …: latent diffusion's grid, one time above the strides.
+    """Return ascending times 1, 1 + skip, 1 + 2·skip, …: latent diffusion's grid, the strides shifted by one.
 
-    Counts that are no strides (see :func:`strided`), and ``total`` itself, are :func:`spaced`. In the source the
+    Counts that don't stride (see :func:`strided`), and ``total`` itself, use :func:`spaced`. In the source the
     last step leads to time 0, not to a clean signal.
     """
     _require(count, total)
@@ -64,7 +64,7 @@ def ddim(count: int, total: int = 1000) -> list[int]:
 
 
 def floored(count: int, total: int) -> list[int]:
-    """Ascending levels from 0 to total - 1, evenly spaced and rounded down (Janati et al. 2025)."""
+    """Return ascending levels from 0 to total - 1, evenly spaced and rounded down (Janati et al. 2025)."""
     _require(count, total)
     return [int(level) for level in np.linspace(0, total - 1, count)]
 
@@ -73,9 +73,9 @@ def karras(count: int, sigmas: Sequence[float], rho: float = 7.0) -> list[float]
     """Return ascending real times whose σ^(1/ρ) are evenly spaced (Karras et al. 2022, Eq. 5).
 
     Arguments:
-        count: 1 or more, of any size: the times are not those of the table. A single one is the noisiest.
-        sigmas: σ of every time of the table, ascending; between two of them log σ is linear in time.
-        rho: how much denser the grid is at low noise.
+        count: 1 or more, of any size, since the times are not those of the table. A single time is the noisiest.
+        sigmas: σ at every time of the table, ascending; log σ is interpolated linearly in time.
+        rho: ρ; larger values make the grid denser at low noise.
     """
     if count < 1:
         raise PosterityError(f"{count} steps: choose 1 or more")
@@ -93,9 +93,9 @@ def _require(count: int, total: int) -> None:
 
 
 def time_travel(count: int, length: int, repeat: int) -> list[int]:
-    """Return indices visited with resampling (RePaint's schedule): from count - 1 down to -1.
+    """Return the indices of RePaint's resampling schedule, from count - 1 down to -1.
 
-    At every multiple of ``length`` below count - length the walk goes up ``length`` indices again,
+    At every multiple of ``length`` below count - length the walk goes back up ``length`` indices,
     ``repeat`` - 1 times. ``repeat`` = 1 is the plain descent.
     """
     jumps = dict.fromkeys(range(0, count - length, length), repeat - 1)
@@ -112,10 +112,10 @@ def time_travel(count: int, length: int, repeat: int) -> list[int]:
 
 
 def travelled(levels: Sequence[T], length: int, repeat: int) -> list[T]:
-    """Return the walk of :func:`time_travel` over descending levels, of which the last is never travelled from.
+    """Return the walk of :func:`time_travel` over descending levels; the last level is only reached at the end.
 
     Arguments:
-        levels: the noisiest first, the one where the run ends last.
+        levels: noisiest first; the last one is where the run ends.
         length: levels that a jump goes up.
         repeat: passes over each stretch; 1 is the plain descent.
     """
@@ -132,4 +132,4 @@ RULES: Mapping[str, Callable[[int, Sequence[float]], Sequence[float]]] = Mapping
         "karras": karras,
     }
 )
-"""By name: (number of levels, σ of every time of the table, ascending) → ascending times."""
+"""{name: (number of levels, ascending σ at every time of the table) → ascending times}."""

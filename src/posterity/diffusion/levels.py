@@ -1,4 +1,4 @@
-"""Levels of noise: where on the way between a clean signal and pure noise a state is."""
+"""Noise levels of the forward process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Level:
     Arguments:
         t: the network's time, any real number from 0 to T - 1; -1 is clean.
         alpha_bar: ᾱ in (0, 1].
-        fraction: t/T in [0, 1], by which the diversity guidance is weighted; 0 when clean.
+        fraction: t/T in [0, 1], the weight of diversity guidance; 0 when clean.
     """
 
     t: float
@@ -24,24 +24,24 @@ class Level:
 
     @property
     def signal(self) -> float:
-        """Share √ᾱ of the clean signal in the state."""
+        """The factor √ᾱ of the clean signal in the state."""
         return math.sqrt(self.alpha_bar)
 
     @property
     def noise(self) -> float:
-        """Standard deviation √(1-ᾱ) of the noise in the state."""
+        """The standard deviation √(1-ᾱ) of the noise in the state."""
         return math.sqrt(1.0 - self.alpha_bar)
 
     @property
     def sigma(self) -> float:
-        """Noise level √((1-ᾱ)/ᾱ) of x_t/√ᾱ, in the units of x."""
+        """The noise level √((1-ᾱ)/ᾱ) of x_t/√ᾱ, in the units of x."""
         return math.sqrt((1.0 - self.alpha_bar) / self.alpha_bar)
 
     @property
     def snr(self) -> float:
-        """Signal-to-noise ratio ᾱ/(1-ᾱ), infinite when clean."""
+        """The signal-to-noise ratio ᾱ/(1-ᾱ), infinite when clean."""
         return math.inf if self.alpha_bar == 1 else self.alpha_bar / (1.0 - self.alpha_bar)
 
 
 CLEAN = Level(t=-1.0, alpha_bar=1.0, fraction=0.0)
-"""Where a run ends."""
+"""The clean level, where a run ends."""

@@ -1,7 +1,7 @@
-"""Normal draws that depend on nothing but who asks: (seed, item, sample, purpose, step).
+"""Random draws that depend on (seed, item, sample, purpose, step) alone.
 
-A row of a batch gets the same numbers alone, in a batch of 512, in another shard or on another
-device, so comparisons between samplers are paired and a run can be cut and resumed anywhere.
+A row gets the same draws alone, in a batch of 512, in another shard or on another device. Comparisons
+between samplers are therefore paired, and a run can be interrupted and resumed anywhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 __all__ = ["Noise", "RowsOf", "generator"]
 
 _OF_ITEM = "item"
-"""In place of a sample's number: draws that all samples of an item share."""
+"""Takes the place of a sample's number for draws that all samples of an item share."""
 
 
 def _digest(key: Sequence[object], size: int) -> bytes:
@@ -27,22 +27,22 @@ def _digest(key: Sequence[object], size: int) -> bytes:
 
 
 def generator(*key: object) -> np.random.Generator:
-    """Return a NumPy generator whose stream depends on ``key`` alone (SFC64: the fastest to seed and to draw from)."""
+    """Return a NumPy generator whose stream depends on ``key`` alone (SFC64: fastest to seed and to draw from)."""
     return np.random.Generator(np.random.SFC64(int.from_bytes(_digest(key, 16), "little")))
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise for a batch of rows; row b is sample ``samples[b]`` of item ``items[b]``.
+    """Noise for a batch of B rows; row b is sample ``samples[b]`` of item ``items[b]``.
 
-    A subclass replaces :meth:`draw` and :meth:`uniform`.
+    Subclasses override :meth:`draw` and :meth:`uniform`.
 
     Arguments:
         seed: at most 64 bits.
-        items: name of each row's item.
-        samples: number of each row's sample.
-        dtype, device: of the draws.
-        shape: of one normal draw, where the asker gives none.
+        items: item name of each row, B of them.
+        samples: sample number of each row, B of them.
+        dtype, device: those of the draws.
+        shape: default shape of one normal draw.
     """
 
     seed: int
@@ -56,11 +56,11 @@ class Noise:
         return len(self.items)
 
     def shaped(self, shape: Sequence[int]) -> Self:
-        """Return the same noise, whose normal draws have ``shape`` unless the asker gives another."""
+        """Return the same noise with ``shape`` as the default shape of one normal draw."""
         return replace(self, shape=tuple(shape))
 
     def rows(self, index: Tensor) -> Noise:
-        """Return the noise of the rows ``index`` (long, may repeat) alone: they draw what they draw here."""
+        """Return the noise of rows ``index`` (long (n,), may repeat); each row draws the same as here."""
         chosen = index.tolist()
         return replace(self, items=[self.items[i] for i in chosen], samples=[self.samples[i] for i in chosen])
 
@@ -69,35 +69,35 @@ class Noise:
         return replace(self, items=items, samples=samples)
 
     def stream(self, k: int) -> Self:
-        """Return noise that is independent of this one and of every other stream; stream 0 is this one."""
-        return replace(self, seed=self.seed + (k << 64))  # a seed has 64 bits at most, so no stream meets another
+        """Return stream k, independent of all other streams; stream 0 is this noise."""
+        return replace(self, seed=self.seed + (k << 64))  # seeds have at most 64 bits, so streams never coincide
 
     def of_items(self) -> Self:
-        """Return the noise of the rows' items: all samples of an item draw the same, however many they are."""
+        """Return the noise of the rows' items: all samples of an item share draws, whatever their number."""
         return replace(self, samples=[_OF_ITEM] * len(self))
 
     @property
     def shared(self) -> bool:
-        """True if these are draws of items."""
+        """True if all samples of an item share draws."""
         return len(self) > 0 and self.samples[0] == _OF_ITEM
 
     def normal(self, purpose: str, step: int = 0, shape: Sequence[int] | None = None) -> Tensor:
-        """Return standard normal draws with shape (B, *shape), of 24 bits each: none is farther out than 5.42.
+        """Return standard normal draws, (B, *shape), of 24 bits each, hence at most 5.42 in absolute value.
 
         Arguments:
-            purpose: what they are for; another purpose or step draws others.
+            purpose: name of the use; draws differ between purposes and steps.
             step: number of the step.
-            shape: of one draw; ``self.shape`` by default.
+            shape: shape of one draw; ``self.shape`` by default.
         """
         return self.draw(purpose, step, self.shape if shape is None else tuple(shape))
 
     def draw(self, purpose: str, step: int, shape: tuple[int, ...]) -> Tensor:
-        """Return the normal draws (B, *shape)."""
+        """Return the normal draws, (B, *shape); what a subclass overrides."""
         count = math.prod(shape)
         words = np.empty((len(self), (count + 1) // 2), dtype=np.uint64)
         stream = np.random.SFC64(0)
         for row, item, sample in zip(words, self.items, self.samples, strict=True):
-            # a digest is as random as seeding would make it, at a tenth of the time
+            # a digest is as good a state as seeding would give, at a tenth of the time
             digest = np.frombuffer(_digest((self.seed, item, sample, purpose, step), 32), dtype=np.uint64)
             stream.state = {"bit_generator": "SFC64", "state": {"state": digest}, "has_uint32": 0, "uinteger": 0}
             row[:] = stream.random_raw(len(row))
@@ -107,12 +107,12 @@ class Noise:
         uniform = signed.to(torch.float32).add_(0.5).mul_(2.0**-23)
         rows = uniform.erfinv_().mul_(math.sqrt(2)).view(len(self), *shape)
         if torch.device(self.device).type == "cuda":
-            # From pinned memory a GPU takes the draws when it gets to them, and the host need not wait.
+            # From pinned memory the copy to a GPU is asynchronous, so the host needn't wait.
             return rows.pin_memory().to(self.device, non_blocking=True).to(self.dtype)
         return rows.to(self.device, self.dtype)
 
     def uniform(self, purpose: str, step: int = 0) -> Tensor:
-        """Uniform draws in [0, 1) with shape (B,)."""
+        """Return uniform draws in [0, 1), (B,)."""
         draws = [
             generator(self.seed, item, sample, purpose, step).random()
             for item, sample in zip(self.items, self.samples, strict=True)
@@ -122,11 +122,11 @@ class Noise:
 
 @dataclass(frozen=True)
 class RowsOf(Noise):
-    """Rows of another noise, whose draws depend on the place of a row in the batch.
+    """Rows of a noise whose draws depend on a row's position in the batch.
 
     Arguments:
         whole: the noise of all rows.
-        index: long, the rows that these are.
+        index: long (n,), these rows' positions in ``whole``.
     """
 
     whole: Noise | None = None
@@ -134,7 +134,7 @@ class RowsOf(Noise):
 
     @classmethod
     def of(cls, whole: Noise, index: Tensor) -> RowsOf:
-        """Return the rows ``index`` of ``whole``."""
+        """Return rows ``index`` (long (n,)) of ``whole``."""
         items, samples = [whole.items[i] for i in index.tolist()], [whole.samples[i] for i in index.tolist()]
         return cls(whole.seed, items, samples, whole.dtype, whole.device, whole.shape, whole, index)
 

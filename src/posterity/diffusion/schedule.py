@@ -17,32 +17,32 @@ from posterity.errors import PosterityError
 __all__ = ["Schedule"]
 
 _NOISE = 1e-3
-"""Largest ᾱ of a state that may be replaced by N(0, I): a thirtieth of the signal is left in it."""
+"""Largest ᾱ at which x_t may be replaced by N(0, I): √ᾱ is a thirtieth of the signal."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A variance-preserving schedule, given by its increments β_0, …, β_{T-1}, each in (0, 1).
+    """A variance-preserving noise schedule, given by its increments β_0, …, β_{T-1}, each in (0, 1).
 
-    Between two times of the table log-SNR is linear in time.
+    Between two times of the table the log-SNR is linear in time.
     """
 
     betas: tuple[float, ...]
 
     @classmethod
     def linear(cls, steps: int = 1000) -> Schedule:
-        """β from 1e-4 to 0.02; for another number of steps both ends scale by 1000/steps."""
+        """Return the linear schedule: β from 1e-4 to 0.02, both scaled by 1000/steps (Ho et al. 2020)."""
         scale = 1000 / steps
         return cls(tuple(np.linspace(1e-4 * scale, 0.02 * scale, steps, dtype=np.float64).tolist()))
 
     @classmethod
     def scaled_linear(cls, start: float = 0.00085, end: float = 0.012, steps: int = 1000) -> Schedule:
-        """√β from √start to √end: latent diffusion (Rombach et al. 2022)."""
+        """Return latent diffusion's schedule: √β linear from √start to √end (Rombach et al. 2022)."""
         return cls(tuple((np.linspace(start**0.5, end**0.5, steps, dtype=np.float64) ** 2).tolist()))
 
     @classmethod
     def cosine(cls, steps: int = 1000) -> Schedule:
-        """ᾱ follows cos²(((u + 0.008)/1.008)·π/2), β capped at 0.999."""
+        """Return the cosine schedule: ᾱ ∝ cos²(((u + 0.008)/1.008)·π/2), β ≤ 0.999 (Nichol and Dhariwal 2021)."""
 
         def f(u: float) -> float:
             return math.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
@@ -51,9 +51,9 @@ class Schedule:
 
     @classmethod
     def of_sigmas(cls, sigmas: Iterable[float]) -> Schedule:
-        """Return the schedule with ᾱ = 1/(1+σ²) at the ascending noise levels σ of x_t/√ᾱ_t.
+        """Return the schedule with ᾱ = 1/(1+σ²) at ascending noise levels σ of x_t/√ᾱ_t.
 
-        Levels that are spaced evenly in log σ have every level between them exactly.
+        If they are evenly spaced in log σ, the interpolated levels are exact too.
         """
         alpha_bars = [1.0, *(1 / (1 + sigma**2) for sigma in sigmas)]
         return cls(tuple(1 - now / before for before, now in pairwise(alpha_bars)))
@@ -64,12 +64,12 @@ class Schedule:
 
     @cached_property
     def _sigmas(self) -> tuple[float, ...]:
-        """√((1-ᾱ)/ᾱ) of every time, ascending."""
+        """σ = √((1-ᾱ)/ᾱ) at every time, ascending."""
         return tuple(math.sqrt((1.0 - a) / a) for a in self._alpha_bars)
 
     @cached_property
     def _levels(self) -> tuple[Level, ...]:
-        """The levels of the table, made once."""
+        """The levels of the table, built once."""
         return tuple(Level(float(t), a, t / len(self)) for t, a in enumerate(self._alpha_bars))
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ class Schedule:
         """Return the level at any real time from 0 to T - 1; -1 is clean.
 
         Raises:
-            IndexError: when t is another.
+            IndexError: if t is outside.
         """
         if t == -1:
             return CLEAN
@@ -104,26 +104,26 @@ class Schedule:
         """Return the level whose signal-to-noise ratio ᾱ/(1-ᾱ) is ``snr``; infinity is clean.
 
         Raises:
-            PosterityError: when the schedule never gets there.
+            PosterityError: if it is outside the schedule's range.
         """
         if snr == math.inf:
             return CLEAN
         lowest, highest = (1 / self._sigmas[t] ** 2 for t in (-1, 0))
-        slack = 1e-12  # of rounding, so that the ends themselves are found
+        slack = 1e-12  # for rounding, so that the ends themselves are accepted
         if not lowest * (1 - slack) <= snr <= highest * (1 + slack):
             raise PosterityError(f"signal-to-noise ratio {snr:g} is outside {lowest:g} to {highest:g}")
         times = np.arange(len(self))
         return self.level(float(np.interp(-0.5 * math.log(snr), np.log(self._sigmas), times)))
 
     def grid(self, count: int, rule: str) -> list[Level]:
-        """Return the levels of a run, the noisiest first, from one where x_t is noise, whatever the count.
+        """Return the levels of a run, noisiest first, starting where x_t is nearly pure noise for any count.
 
-        The published strides stop one stride below the last time. Where that is not noise yet, as in 20 strides
-        of the cosine schedule, the times are spaced. Clean is not among the levels.
+        The published strides stop one stride below the last time. If x_t is not yet noise there, as with 20 strides
+        of the cosine schedule, :func:`posterity.diffusion.grids.spaced` replaces them. The clean level is not included.
 
         Arguments:
-            count: 1 to the number of times; one that is not raises :class:`PosterityError`.
-            rule: of :data:`posterity.diffusion.grids.RULES`.
+            count: from 1 to the number of times; :class:`PosterityError` otherwise.
+            rule: a name in :data:`posterity.diffusion.grids.RULES`.
         """
         if rule not in RULES:
             raise PosterityError(f"grid {rule!r} is none of {', '.join(RULES)}")

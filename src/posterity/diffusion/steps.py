@@ -1,7 +1,6 @@
 """Reverse and forward steps between two levels (Ho et al. 2020; Song et al. 2021); scalars are float64.
 
-``t`` is the level of the state, ``s`` the one that the step leads to. States, predictions and draws have the shape
-(B, *state).
+``t`` is the level of the state, ``s`` the level of the result. States, predictions and draws are (B, *state).
 """
 
 from __future__ import annotations
@@ -40,15 +39,15 @@ class PosteriorStep(NamedTuple):
         )
 
     def mean(self, x0: Tensor, x_t: Tensor) -> Tensor:
-        """E[x_s | x_t, x0]."""
+        """Return E[x_s | x_t, x0], all (B, *state)."""
         return (self.x0_weight * x0).add_(x_t, alpha=self.xt_weight)
 
     def std(self, share: Tensor | None = None) -> float | Tensor:
-        """Return the standard deviation of the step: √β̃, or what a network with learned variance says.
+        """Return the standard deviation of the step: √β̃, or that of a network with learned variance.
 
         Arguments:
             share: in [0, 1], (B, *state): the variance is β̃ at 0 and β at 1, log-linear in between
-                (Nichol and Dhariwal 2021, Eq. 15); None is β̃.
+                (Nichol and Dhariwal 2021, Eq. 15); None means β̃.
         """
         if share is None or self.variance <= 0:
             return float(self.variance**0.5)
@@ -56,7 +55,7 @@ class PosteriorStep(NamedTuple):
 
 
 def forward_step(x_t: Tensor, z: Tensor, t: Level, s: Level) -> Tensor:
-    """Return x_s at a noisier level s, q(x_s | x_t) with the standard normal z."""
+    """Draw x_s ~ q(x_s | x_t) at a noisier level s with standard normal z, all (B, *state)."""
     beta = PosteriorStep.between(s, t).beta
     return math.sqrt(1 - beta) * x_t + math.sqrt(beta) * z
 
@@ -69,9 +68,9 @@ def ddim_noise_split(t: Level, s: Level, eta: float) -> tuple[float, float]:
 
 
 def renoise(s: Level, x0: Tensor, *noises: tuple[float, Tensor]) -> Tensor:
-    """Return √ᾱ_s x0 plus noises, each (weight, draw or eps), into one tensor.
+    """Return √ᾱ_s x0 plus the ``noises``, each (weight, draw or eps), (B, *state).
 
-    With a tensor for every product and sum, most of a sampler's own time would be memory that comes and goes.
+    Accumulates in place: one temporary per product and sum would dominate a sampler's own time.
     """
     x_s = s.signal * x0
     for weight, z in noises:
@@ -80,10 +79,10 @@ def renoise(s: Level, x0: Tensor, *noises: tuple[float, Tensor]) -> Tensor:
 
 
 def predicted_noise(x_t: Tensor, x0: Tensor, t: Level) -> Tensor:
-    """Return eps that belongs to the clean prediction x0 at level t."""
+    """Return eps = (x_t - √ᾱ_t x0)/√(1-ᾱ_t) of the clean prediction x0 at level t, (B, *state)."""
     return (x_t / t.noise).add_(x0, alpha=-1 / t.sigma)
 
 
 def predicted_x0(x_t: Tensor, eps: Tensor, t: Level) -> Tensor:
-    """Return the clean prediction that belongs to the noise prediction eps at level t."""
+    """Return the clean prediction (x_t - √(1-ᾱ_t) eps)/√ᾱ_t of the noise prediction eps at level t, (B, *state)."""
     return (x_t / t.signal).add_(eps, alpha=-t.sigma)

@@ -1,4 +1,4 @@
-"""Features by which samples are compared: of networks, perceptual, pixels; one file each, found by its name."""
+"""Features in which samples are compared: deep, perceptual or pixels; one file each, found by file name."""
 
 from __future__ import annotations
 

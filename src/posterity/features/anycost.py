@@ -30,15 +30,15 @@ class AnyCost(Features):
 
 
 def anycost(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floating[Any]]:
-    """(N, 3, H, W) in [-1, 1] → (N, 32768): the first rectifier of the last stage's second bottleneck.
+    """Return features (N, 32768) of images (N, 3, H, W) in [-1, 1]: first ReLU of the last stage's second bottleneck.
 
     Arguments:
-        images: the pool; resized to 256, the size that the predictor was trained on.
+        images: the pool; resized to 256×256, the predictor's training size.
         weights: the published file, a dict with ``state_dict``.
-        batch: images at once.
+        batch: images per network pass.
 
     Raises:
-        PosterityError: when the file does not hold this network.
+        PosterityError: if the file doesn't hold this network.
     """
     with lean():
         from torchvision.transforms import functional as transform

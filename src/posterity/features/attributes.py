@@ -1,4 +1,4 @@
-"""A light predictor of the items' named attributes; its logits are features that people can name."""
+"""A small predictor of the items' attributes; its logits are interpretable features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[np.floating[Any]]
 
 
 class AttributeLogits(Features):
-    """Logits of a light predictor of the items' attributes."""
+    """Logits of a small predictor of the items' attributes."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"attributes"})
 
@@ -39,7 +39,7 @@ def _pixels(images: Tensor, size: int) -> Array:
 
 @dataclass(frozen=True)
 class Attributes:
-    """Linear logits of ``names`` on images reduced to ``size``×``size``."""
+    """Linear logits of attributes ``names`` on images downscaled to ``size``×``size``."""
 
     names: list[str]
     weight: Array
@@ -47,16 +47,16 @@ class Attributes:
     size: int
 
     def logits(self, images: Tensor) -> Array:
-        """(N, C, H, W) in [-1, 1] → (N, attributes)."""
+        """Return logits (N, attributes) of images (N, C, H, W) in [-1, 1]."""
         return _pixels(images, self.size) @ self.weight.T + self.bias
 
 
 def fit(images: Tensor, attributes: Sequence[Sequence[str]], size: int = 16, least: int = 3) -> Attributes:
-    """Return one regularised logistic regression for each attribute that ``least`` images have and ``least`` lack.
+    """Fit one regularised logistic regression per attribute that at least ``least`` images have and ``least`` lack.
 
     Arguments:
-        images: (N, C, H, W) in [-1, 1], the prior's split.
-        attributes: the names that each image carries.
+        images: (N, C, H, W) in [-1, 1], of the prior's split.
+        attributes: the attributes of each image.
     """
     from sklearn.linear_model import LogisticRegression
 

@@ -1,4 +1,4 @@
-"""The contract of features, by which the samples of a pool are compared."""
+"""The contract of features, in which the samples of a pool are compared."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Array = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Given:
-    """Inputs that features can be computed from; each kind takes those it needs.
+    """Inputs for features; each kind uses those it needs.
 
     Arguments:
         weights: the file of ``Features.asset``.
         known: signals of the data set, (K, *signal).
-        attributes: names that each of them carries.
+        attributes: the attributes of each of them.
     """
 
     weights: Path | None = None
@@ -38,7 +38,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Extracted:
-    """Features (N, ≤25) of a pool and the distances (N, N) of its samples."""
+    """Features (N, ≤25) of a pool, and the distances (N, N) between its samples."""
 
     features: Array
     distances: Array
@@ -53,10 +53,9 @@ class Extracted:
 class Features(ABC):
     """One kind of features, made for one data set.
 
-    ``needs`` names what they need: "images" (no other kind of signals has them), "mask" (of the measurement),
-    "attributes" (of the items). ``asset`` names the file of weights in :mod:`posterity.assets`, ``least`` is the
-    shortest side of an image in pixels. ``published`` are settings that published code gives a rule with these
-    features, {rule: settings}; they hold where none are given.
+    ``needs`` names requirements: "images" (defined for images only), "mask" (of the measurement), "attributes" (of
+    the items). ``asset`` names the file of weights in :mod:`posterity.assets`; ``least`` is the least side of an
+    image in pixels. ``published`` is {rule: settings} of the published code for these features, the defaults.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -72,13 +71,13 @@ class Features(ABC):
         """Return the features of a pool.
 
         Arguments:
-            x: signals (N, *signal).
-            keep: the measurement's mask, (1, …) broadcastable to (1, *signal), 1 where measured; None without one.
+            x: signals, (N, *signal).
+            keep: the measurement's mask, (1, …) broadcastable to (1, *signal), 1 where measured; None without a mask.
         """
 
     @classmethod
     def unfit(cls, kind: Kind, shape: Sequence[int]) -> str | None:
-        """Return why signals (*signal) of this kind and shape have no such features; None when they have."""
+        """Return why these features are undefined for signals of this kind and shape; None if they are defined."""
         if "images" not in cls.needs:
             return None
         if kind.name != "image":

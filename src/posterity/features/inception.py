@@ -1,4 +1,4 @@
-"""The Inception-v3 features that the Fréchet Inception distance compares (Heusel et al. 2017)."""
+"""The Inception-v3 features of the Fréchet Inception distance (Heusel et al. 2017)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["inception", "network"]
 
 
 def network() -> nn.Module:
-    """torchvision's Inception-v3 with the poolings of the TensorFlow network that FID is defined by, no weights."""
+    """Return torchvision's Inception-v3 with the pooling layers of FID's TensorFlow network, without weights."""
     with lean():
         from pyiqa.archs import inception as fid
         from torchvision.models import inception_v3
@@ -31,12 +31,12 @@ def network() -> nn.Module:
 
 
 def inception(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floating[Any]]:
-    """(N, 1 or 3, H, W) in [-1, 1] → (N, 2048): bilinear to 299×299, the last pooling layer.
+    """Return features (N, 2048) of images (N, 1 or 3, H, W) in [-1, 1]: the last pooling layer at 299×299 (bilinear).
 
     Arguments:
-        images: of any size.
-        weights: pt_inception-2015-12-05-6726825d.pth; read as tensors, nothing in it is run.
-        batch: images at once.
+        images: images of any size.
+        weights: pt_inception-2015-12-05-6726825d.pth, read as tensors only; no code in it is run.
+        batch: images per network pass.
     """
     net = network()
     net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))

@@ -1,4 +1,4 @@
-"""Measures how heavy-tailed a pool is along its first principal component (normal: 3)."""
+"""The kurtosis of a pool along its first principal component (normal: 3)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Array = NDArray[np.floating[Any]]
 
 
 def kurtosis(features: Array) -> float:
-    """(N, d) → E[(X−μ)⁴]/σ⁴ with plain moments; NaN where all samples coincide.
+    """Return E[(X−μ)⁴]/σ⁴ of features (N, d) on their first component, by plain moments; NaN if all samples coincide.
 
-    Projections are √λ₁·u₁ of the centred N×N Gram matrix, and kurtosis has no scale.
+    Projections are √λ₁·u₁ of the centred N×N Gram matrix; kurtosis is scale-free.
     """
     x = np.asarray(features, dtype=float)
     x = x - x.mean(0)
@@ -27,5 +27,5 @@ def kurtosis(features: Array) -> float:
 
 
 def gaussian_reference(samples: int, dimension: int, sets: int, rng: np.random.Generator) -> Array:
-    """Kurtosis of ``sets`` standard normal pools of (samples, dimension), treated alike (identity covariance)."""
+    """Return the kurtosis, (sets,), of ``sets`` standard normal pools (samples, dimension), computed the same way."""
     return np.array([kurtosis(rng.standard_normal((samples, dimension))) for _ in range(sets)])

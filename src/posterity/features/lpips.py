@@ -1,4 +1,4 @@
-"""LPIPS-VGG between all images of a pool, with one network pass an image."""
+"""LPIPS-VGG between all images of a pool, with one network pass per image."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from posterity.imports import lean
 __all__ = ["LEAST", "LPIPS", "Perceptual"]
 
 LEAST = 16
-"""Shortest side of an image in pixels: four of the five maps are of half the size of the one before."""
+"""Least side of an image in pixels: the resolution of the five maps is halved four times."""
 
 
 class Perceptual(Features):
-    """LPIPS between all samples, and coordinates with these distances."""
+    """LPIPS between all samples, and coordinates whose distances these are."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"images"})
     asset: ClassVar[str | None] = "vgg16"
@@ -41,9 +41,9 @@ class Perceptual(Features):
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves tensors that would be filled with random numbers as they are.
+    """Skips random initialisation of tensors.
 
-    The package draws VGG-16 with its classifier, 138 million numbers, before any weight is loaded.
+    The package initialises VGG-16 with its classifier, 138 million weights, before loading any.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
@@ -55,8 +55,8 @@ class _Undrawn(TorchFunctionMode):
 class LPIPS:
     """The `lpips` package's network with the backbone from a file.
 
-    LPIPS is a squared Euclidean distance between weighted, normalised feature maps, because the
-    heads' weights are not negative; so all pairs follow from one Gram matrix.
+    The heads' weights are non-negative, so LPIPS is a squared Euclidean distance between weighted,
+    normalised feature maps, and one Gram matrix gives all pairs.
 
     Arguments:
         weights: safetensors with torchvision's names, ``features.N.weight`` and ``.bias``.
@@ -78,7 +78,7 @@ class LPIPS:
 
     @torch.no_grad()
     def maps(self, images: Tensor, batch: int = 16) -> list[Tensor]:
-        """(N, 1 or 3, H, W) in [-1, 1] → five (N, features) whose squared distances add up to LPIPS."""
+        """Return five maps (N, features) of images (N, 1 or 3, H, W) in [-1, 1]; squared distances sum to LPIPS."""
         layers: list[list[Tensor]] = [[] for _ in range(5)]
         for part in images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last).split(batch):
             out = self.net.net(self.net.scaling_layer(part))
@@ -90,12 +90,12 @@ class LPIPS:
         return [torch.cat(parts) for parts in layers]
 
     def pairs(self, images: Tensor) -> NDArray[np.floating[Any]]:
-        """(N, 3, H, W) → (N, N) LPIPS."""
+        """Return LPIPS (N, N) between images (N, 3, H, W) in [-1, 1]."""
         return squared(self.maps(images))
 
 
 def squared(layers: list[Tensor], block: int = 1 << 16) -> NDArray[np.floating[Any]]:
-    """Squared Euclidean distances (N, N), of the centred float64 Gram matrix: exact for close images too."""
+    """Return squared Euclidean distances (N, N) from the centred float64 Gram matrix, accurate for close images too."""
     n = len(layers[0])
     gram = torch.zeros(n, n, dtype=torch.float64)
     for layer in layers:

@@ -14,7 +14,7 @@ __all__ = ["Patch", "patch"]
 
 
 class Patch(Features):
-    """The entries that the measurement does not have."""
+    """The unmeasured entries."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"mask"})
 
@@ -23,11 +23,11 @@ class Patch(Features):
 
 
 def patch(x: Tensor, keep: Tensor | None) -> NDArray[np.floating[Any]]:
-    """Return the hidden entries of signals (N, *signal) as (N, hidden); all entries without a mask.
+    """Return the hidden entries of signals, (N, *signal) → (N, hidden); all entries without a mask.
 
     Arguments:
-        x: signals.
-        keep: a measurement's own mask, (1, …) broadcastable to (1, *signal); 1 is measured.
+        x: signals, (N, *signal).
+        keep: the measurement's mask, (1, …) broadcastable to (1, *signal), 1 where measured.
     """
     if keep is not None and bool((keep < 0.5).any()):
         hidden: NDArray[np.floating[Any]] = x[:, keep[0].expand(x.shape[1:]) < 0.5].double().numpy()

@@ -13,7 +13,7 @@ Array = NDArray[np.floating[Any]]
 
 
 def pca(features: Array, dimension: int = 25) -> Array:
-    """(N, d) → centred (N, min(dimension, N, d)), by the SVD of the N×N Gram matrix's size."""
+    """Return principal components (N, min(dimension, N, d)) of features (N, d), centred, by SVD."""
     x = np.asarray(features, dtype=float)
     x = x - x.mean(0)
     u, s, _ = np.linalg.svd(x, full_matrices=False)
@@ -21,14 +21,14 @@ def pca(features: Array, dimension: int = 25) -> Array:
 
 
 def distances(features: Array) -> Array:
-    """(N, d) → Euclidean (N, N), by explicit differences, so that close samples keep their digits."""
+    """Return Euclidean distances (N, N) of features (N, d), by explicit differences, accurate for close samples."""
     from scipy.spatial.distance import pdist, squareform
 
     return squareform(pdist(np.asarray(features, dtype=float)))
 
 
 def embed(squared: Array, dimension: int = 25) -> Array:
-    """Squared Euclidean distances (N, N) → coordinates with those distances (classical scaling)."""
+    """Return coordinates (N, ≤dimension) with the given squared distances (N, N), by classical scaling."""
     n = len(squared)
     centre = np.eye(n) - 1 / n
     values, vectors = np.linalg.eigh(-0.5 * centre @ squared @ centre)

@@ -27,12 +27,12 @@ class Vgg(Features):
 
 
 def vgg(images: Tensor, weights: Path, batch: int = 16) -> NDArray[np.floating[Any]]:
-    """(N, 1 or 3, H, W) in [-1, 1] → (N, 25088): resize 256, centre crop 224, ImageNet statistics.
+    """Return features (N, 25088) of images (N, 1 or 3, H, W) in [-1, 1]: resize 256, crop 224, ImageNet statistics.
 
     Arguments:
         images: the pool.
         weights: safetensors with torchvision's names, ``features.N.weight`` and ``.bias``.
-        batch: images at once.
+        batch: images per network pass.
     """
     from safetensors.torch import load_file
 

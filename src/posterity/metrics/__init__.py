@@ -1,4 +1,4 @@
-"""Metrics: numbers about samples, sets, pools and runs; one file each, found by its name."""
+"""Metrics: numbers about samples, sets, pools and runs; one file each, found by file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distances of a pool's samples to each other and to the truth, computed once for all metrics that need them."""
+"""Distances between a pool's samples and to the truth, computed once for all metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _network = lru_cache(maxsize=1)(LPIPS)
 def among(pool: Pool) -> Array:
     """Return the distances (M, M) of the first M = ``compared`` samples.
 
-    LPIPS for images; for other signals the RMS difference over the entries that were not measured, in their unit.
+    LPIPS for images; for other signals the RMS difference over the unmeasured entries, in the signal's unit.
     """
     m = pool.compared
     if pool.kind.name == "image":
@@ -34,7 +34,7 @@ def among(pool: Pool) -> Array:
 
 
 def between(pool: Pool) -> Array:
-    """Return LPIPS of the first M = ``compared`` images and the truth, if it is known, which comes last."""
+    """Return LPIPS (M, M) of the first ``compared`` images and, if known, the truth, which comes last."""
 
     def compute(pool: Pool) -> Array:
         x = pool.x[: pool.compared]

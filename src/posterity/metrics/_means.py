@@ -1,4 +1,4 @@
-"""Means over the entries of a signal that were not measured."""
+"""Means over the unmeasured entries of a signal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ __all__ = ["means"]
 
 
 def means(error: Tensor, missing: Tensor) -> list[float]:
-    """Return the mean of each row of ``error`` (N, *signal) where ``missing``, broadcastable to (*signal), is true."""
+    """Return the mean of each row of ``error`` (N, *signal) where ``missing`` is true (broadcastable to (*signal))."""
     found: list[float] = error[:, missing.expand(error.shape[1:])].mean(1).tolist()
     return found

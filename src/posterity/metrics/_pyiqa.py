@@ -1,4 +1,4 @@
-"""Metrics of the package pyiqa, of images (N, C, H, W) in [-1, 1]; grey ones (C = 1) as three equal channels."""
+"""Metrics of the package pyiqa on images (N, C, H, W) in [-1, 1]; grey (C = 1) is repeated to three channels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def unit(x: Tensor) -> Tensor:
 
 @lru_cache
 def metric(name: str, **options: str) -> Any:
-    """Return pyiqa's metric of this name, on the CPU."""
+    """Return pyiqa's metric ``name``, on the CPU."""
     with lean():
         import pyiqa
 
@@ -28,6 +28,6 @@ def metric(name: str, **options: str) -> Any:
 
 
 def full_reference(name: str, x: Tensor, truth: Tensor) -> list[float]:
-    """Return pyiqa's metric ``name`` of images (N, C, H, W) against one truth (C, H, W), or one each."""
+    """Return pyiqa's metric ``name`` of images (N, C, H, W) against one truth (C, H, W) or N truths (N, C, H, W)."""
     with torch.no_grad():
         return [float(v) for v in metric(name)(unit(x), unit(truth.expand_as(x))).reshape(-1)]

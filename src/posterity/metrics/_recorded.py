@@ -1,4 +1,4 @@
-"""Metrics that the stage "sample" computed in double precision and stored as a column of their name."""
+"""Metrics that the stage "sample" computes in double precision and stores in the column of their name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Recorded"]
 
 
 class Recorded(SampleMetric):
-    """The column's value; null where no entry of y is measured."""
+    """The column's value; null if no entry of y is measured."""
 
     none = "N/A: no entry of y is measured, or the misfit is not finite"
 

@@ -1,6 +1,6 @@
-"""SSIM of images, per channel on RGB; what lies outside the border is where definitions differ.
+"""SSIM of images, per channel on RGB, with the border treatments of several definitions.
 
-All have a Gaussian window of 11 pixels, σ = 1.5, and the constants (0.01 L)², (0.03 L)² of the data range L = 1 (Wang
+All use a Gaussian window of 11 pixels with σ = 1.5, and the constants (0.01 L)², (0.03 L)² for data range L = 1 (Wang
 et al. 2004, who define it for grey images).
 """
 
@@ -22,9 +22,9 @@ def similarity(x: Tensor, truth: Tensor, border: str | None = None) -> list[floa
     """Return the SSIM of images (N, C, H, W) against one truth (C, H, W).
 
     Arguments:
-        x: images in [-1, 1].
-        truth: the same.
-        border: None for windows inside the image alone; with "reflect" and "constant" every pixel has a window.
+        x: images, (N, C, H, W) in [-1, 1].
+        truth: (C, H, W) in [-1, 1].
+        border: None for windows inside the image only; "reflect" or "constant" padding gives every pixel a window.
     """
     a, b = unit(x).double(), unit(truth.expand_as(x)).double()
     if border is not None:

@@ -1,4 +1,4 @@
-"""The contract of metrics: a value, or the reason why there is none, for a sample, a set, a pool or a whole run."""
+"""The contract of metrics: a value, or the reason for its absence, per sample, set, pool or run."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Pool:
-    """All samples of one measurement and what is known of it.
+    """All samples of one measurement, and what is known about it.
 
     Arguments:
-        kind: of the signals.
-        x: samples (N, *signal).
-        count: metrics of samples and pools look at the first ``count`` of them.
-        missing: bool, broadcastable to (*signal); true where nothing was measured.
+        kind: kind of the signals.
+        x: samples, (N, *signal).
+        count: metrics of samples and pools use the first ``count`` samples.
+        missing: bool, broadcastable to (*signal); true at unmeasured entries.
         recorded: {column: value per sample} of the artifact "samples": lr_psnr, residual_rms, mode.
-        truth: (*signal); None where nobody knows it.
-        exact: {mode: probability} of the exact posterior; empty where it is not known.
-        reference: exact draws (M, *signal), if there are any.
-        compared: the first samples whose pairwise distances are needed: all N for metrics of subsets.
-        seed: of metrics that draw.
-        file: finds the file of an asset.
+        truth: (*signal); None if unknown.
+        exact: {mode: probability} of the exact posterior; empty if unknown.
+        reference: exact draws, (M, *signal), if any.
+        compared: pairwise distances use the first ``compared`` samples: all N for metrics of subsets.
+        seed: seed for random metrics.
+        file: returns the file of an asset.
     """
 
     kind: Kind
@@ -51,7 +51,7 @@ class Pool:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, name: str, compute: Callable[[Pool], T]) -> T:
-        """Return ``compute(self)``, computed once for all metrics that ask for it under this name."""
+        """Return ``compute(self)``, cached under ``name`` for all metrics."""
         if name not in self._kept:
             self._kept[name] = compute(self)
         kept: T = self._kept[name]
@@ -60,15 +60,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Run:
-    """All items that one sampler restored.
+    """All items restored by one sampler.
 
     Arguments:
-        kind: of the signals.
-        items: how many.
+        kind: kind of the signals.
+        items: number of items.
         known: true if every item has a truth.
         samples: reads the first samples of every item, (items × count, *signal).
         truths: reads the truths, (items, *signal).
-        file: finds the file of an asset; None for one that was not fetched.
+        file: returns the file of an asset; None if not fetched.
     """
 
     kind: Kind
@@ -80,12 +80,11 @@ class Run:
 
 
 class Metric(ABC):
-    """One metric; its name is that of its file.
+    """One metric; its name is its file name.
 
-    ``scope`` says what has one value, ``needs`` what must be there: "image" (no other kind of signal has the metric),
-    "truth", "posterior" (the exact one's modes), "modes" (of the samples), "reference" (exact draws).
-    ``asset`` names the file of weights in ``resources/assets.yaml``; ``least`` is the shortest side in pixels of an
-    image that has the metric, and what asks for it.
+    ``scope`` is what a value belongs to. ``needs`` names requirements: "image" (defined for images only), "truth",
+    "posterior" (the exact posterior's modes), "modes" (of the samples), "reference" (exact draws). ``asset`` names the
+    file of weights in ``resources/assets.yaml``. ``least`` is (the least side of an image in pixels, the reason).
     """
 
     scope: ClassVar[Scope]
@@ -95,11 +94,11 @@ class Metric(ABC):
 
     @property
     def name(self) -> str:
-        """The name of the file."""
+        """The file name."""
         return type(self).__module__.rpartition(".")[2]
 
     def undefined(self, kind: Kind, shape: Sequence[int] = ()) -> str | None:
-        """Return why signals of this kind, of ``shape`` (…, H, W), have no such metric; None where they have one."""
+        """Return why the metric is undefined for signals of this kind and ``shape`` (…, H, W); None if defined."""
         if kind.name != "image":
             said = f"N/A: {self.name} is a number about images, this is an {kind.noun}"
             return said if "image" in self.needs else None
@@ -109,7 +108,7 @@ class Metric(ABC):
         return None if min(height, width) >= least else f"N/A: {why} {least} px, the image is {height}×{width}"
 
     def lacking(self, pool: Pool) -> str | None:
-        """Return why this pool has no such metric; None where it has one."""
+        """Return why this pool lacks the metric; None if it has it."""
         return self.undefined(pool.kind, pool.x.shape) or _lacking(
             self.needs,
             truth=pool.truth is not None,
@@ -120,20 +119,20 @@ class Metric(ABC):
 
 
 class SampleMetric(Metric):
-    """A number about every sample; ``none`` is the reason of a value that is None."""
+    """A number per sample; ``none`` is the reason given for a missing value."""
 
     scope = "sample"
     none: ClassVar[str] = "N/A: not defined for this sample"
 
     @abstractmethod
     def values(self, pool: Pool, places: Sequence[int]) -> Sequence[float | None]:
-        """Return the values of the samples at ``places``; None or NaN where a sample has none."""
+        """Return the values of the samples at indices ``places``; None or NaN where undefined."""
 
 
 class SetMetric(Metric):
-    """A number about the samples that are shown; the first ``count`` of the pool are a set, too.
+    """A number per set of shown samples; the first ``count`` of the pool are a set too.
 
-    ``whole`` is true where the value depends on all samples of the pool.
+    ``whole`` is true if the value depends on all samples of the pool.
     """
 
     scope = "set"
@@ -141,10 +140,10 @@ class SetMetric(Metric):
 
     @abstractmethod
     def value(self, pool: Pool, members: Sequence[int]) -> float | None:
-        """Return the value of the set of samples at the places ``members``; None where it has none."""
+        """Return the value of the samples at indices ``members``; None if undefined."""
 
     def unfit(self, pool: Pool, members: Sequence[int]) -> str | None:  # noqa: ARG002
-        """Return why this set has no such metric although its pool has; None where it has one."""
+        """Return why this set lacks the metric although its pool has it; None otherwise."""
         return None
 
 
@@ -155,7 +154,7 @@ class PoolMetric(Metric):
 
     @abstractmethod
     def value(self, pool: Pool) -> float | None:
-        """Return the value; None where there is none."""
+        """Return the value; None if undefined."""
 
 
 class RunMetric(Metric):
@@ -165,15 +164,15 @@ class RunMetric(Metric):
 
     @abstractmethod
     def value(self, run: Run) -> float | None:
-        """Return the value; None where there is none."""
+        """Return the value; None if undefined."""
 
     @abstractmethod
     def missing(self, run: Run) -> str | None:
-        """Return why this run has no such metric; None where it has one."""
+        """Return why this run lacks the metric; None if it has it."""
 
 
 _REASONS = {
-    "truth": "N/A: nobody knows the truth of this measurement",
+    "truth": "N/A: the truth of this measurement is unknown",
     "posterior": "N/A: no exact posterior",
     "modes": "N/A: the samples carry no modes",
     "reference": "N/A: no exact samples to compare with",

@@ -1,4 +1,4 @@
-"""How well the shown samples stand for those that are not shown: a machine's stand-in for a study's question."""
+"""How well the shown samples represent the others: a computed proxy for a question of the user study."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PERCENTILE = 10.0
 
 
 class Coverage(SetMetric):
-    """Share of the other samples whose nearest shown one is within the 10th percentile of the pool's distances."""
+    """Share of unshown samples whose nearest shown sample is within the 10th percentile of the pool's distances."""
 
     asset = ASSET
     least = LEAST

@@ -13,7 +13,7 @@ __all__ = ["Diversity"]
 
 
 class Diversity(SetMetric):
-    """Mean distance of the unordered pairs: LPIPS of images, else RMS differences of what was not measured."""
+    """Mean pairwise distance: LPIPS for images, else the RMS difference over unmeasured entries."""
 
     asset = ASSET
     least = LEAST

@@ -13,11 +13,11 @@ __all__ = ["FID", "frechet"]
 
 Array = NDArray[np.floating[Any]]
 _LEAST = 50
-"""Items; the published tables use 1000, and with fewer the bias of FID is larger than what it should tell apart."""
+"""Least number of items; published tables use 1000, and with fewer, FID's bias exceeds the differences of interest."""
 
 
 class FID(RunMetric):
-    """FID of the first samples of every item against the truths, over all items."""
+    """FID between the first samples of all items and their truths."""
 
     needs = frozenset({"image", "truth"})
     asset = "inception"
@@ -26,7 +26,7 @@ class FID(RunMetric):
         if run.items < _LEAST:
             return f"N/A: FID compares distributions and needs {_LEAST} items or more"
         if not run.known:
-            return "N/A: nobody knows the truth of this measurement"
+            return "N/A: the truth of this measurement is unknown"
         there = run.file("inception") is not None
         return None if there else "N/A: no Inception weights; `posterity fetch inception` brings them"
 
@@ -39,11 +39,10 @@ class FID(RunMetric):
 
 
 def frechet(a: Array, b: Array) -> float:
-    """Return the Fréchet distance of the Gaussians with the moments of (N, d) and (M, d) features.
+    """Return the Fréchet distance between Gaussians with the moments of (N, d) and (M, d) features.
 
     |m_a − m_b|² + tr C_a + tr C_b − 2 tr (C_a C_b)^½ with unbiased covariances. The last trace is the nuclear norm of
-    X_a X_bᵀ over the root of (N − 1)(M − 1), X centred: no d × d matrix is made, and few images in many dimensions are
-    no trouble.
+    X_a X_bᵀ over √((N − 1)(M − 1)), X centred, so no d × d matrix is formed, and N < d is unproblematic.
     """
     ma, mb = a.mean(0), b.mean(0)
     xa, xb = (a - ma) / np.sqrt(len(a) - 1), (b - mb) / np.sqrt(len(b) - 1)

@@ -1,4 +1,4 @@
-"""The perceptual distance of Zhang et al. 2018, with VGG-16."""
+"""The perceptual distance LPIPS (Zhang et al. 2018), with VGG-16."""
 
 from __future__ import annotations
 

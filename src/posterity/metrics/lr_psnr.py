@@ -1,4 +1,4 @@
-"""Agreement with the measurement in dB, which the stage "sample" records; 45 dB or more is consistent."""
+"""Consistency with the measurement in dB, recorded by the stage "sample"; 45 dB or more is consistent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from posterity.metrics._recorded import Recorded
 __all__ = ["CONSISTENT_DB", "LRPSNR", "consistent", "lr_psnr"]
 
 CONSISTENT_DB = 45.0
-"""Noiseless restorations at or above this agree with the measurement."""
+"""Noiseless restorations at or above this are consistent with the measurement."""
 
 
 class LRPSNR(Recorded):
@@ -20,15 +20,14 @@ class LRPSNR(Recorded):
 
 
 def lr_psnr(y: Tensor, ax: Tensor, seen: Tensor | None = None) -> Tensor:
-    """Return the dB of each A x̂ against y over the entries ``seen``, (B,); NaN without any.
+    """Return the PSNR of A x̂ against y over the entries ``seen``, (B,) in dB; NaN without any.
 
-    At most 144.5 dB: measurements are stored in single precision, whose rounding a better agreement would only pretend
-    to resolve.
+    Values are capped at 144.5 dB, the rounding of measurements stored in single precision.
 
     Arguments:
-        y: (B, *measurement), in units of [-1, 1] and clamped there.
-        ax: the same.
-        seen: 1 on the entries that count.
+        y: (B, *measurement), for range [-1, 1], and clamped to it.
+        ax: A x̂, likewise.
+        seen: 1 at the entries that count, broadcastable to y.
     """
     a, b = ((y + 1) / 2).clamp(0, 1), ((ax + 1) / 2).clamp(0, 1)
     seen = torch.ones_like(a) if seen is None else seen
@@ -37,5 +36,5 @@ def lr_psnr(y: Tensor, ax: Tensor, seen: Tensor | None = None) -> Tensor:
 
 
 def consistent(decibels: float) -> bool:
-    """Return whether a noiseless restoration agrees with its measurement."""
+    """Return whether a noiseless restoration is consistent with its measurement."""
     return decibels >= CONSISTENT_DB

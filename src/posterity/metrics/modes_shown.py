@@ -12,7 +12,7 @@ _LEAST = 0.01
 
 
 class ModesShown(SetMetric):
-    """Share of the exact modes of probability over 0.01 that are among the set's."""
+    """Share of the exact posterior's modes of probability over 0.01 that the set shows."""
 
     needs = frozenset({"posterior", "modes"})
 

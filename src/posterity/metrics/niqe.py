@@ -1,4 +1,4 @@
-"""The naturalness of an image without a reference (Mittal et al. 2013), by the published model."""
+"""No-reference image quality NIQE (Mittal et al. 2013), with the published model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["NIQE"]
 
 
 class NIQE(SampleMetric):
-    """NIQE, lower is better; a flat image may have none."""
+    """NIQE, lower is better; undefined for some flat images."""
 
     needs = frozenset({"image"})
     asset = "niqe"

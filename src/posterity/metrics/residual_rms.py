@@ -1,4 +1,4 @@
-"""The misfit to the measurement, which the stage "sample" records in double precision."""
+"""The residual of the measurement, recorded by the stage "sample" in double precision."""
 
 from __future__ import annotations
 

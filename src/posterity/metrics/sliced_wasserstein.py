@@ -1,4 +1,4 @@
-"""Distance of a pool to exact draws; that of other exact draws is what chance leaves."""
+"""The distance of a pool to exact draws; between two sets of exact draws it is the sampling error."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class SlicedWasserstein(PoolMetric):
 
 
 def sliced_wasserstein(a: Array, b: Array, seed: int = 0, directions: int = 1000) -> float:
-    """Return the sliced 2-Wasserstein distance of two clouds (N, d) and (M, d).
+    """Return the sliced 2-Wasserstein distance between two point clouds (N, d) and (M, d).
 
-    Long vectors are first expressed exactly in the at most N + M dimensions that they span, and the result is scaled
-    back, so that random directions are cheap and the value is that of d dimensions in expectation.
+    Long vectors are first expressed exactly in the span of all points (at most N + M dimensions), and the result is
+    rescaled to the value for d dimensions in expectation. That keeps random directions cheap.
     """
     with lean():
         import ot

@@ -1,4 +1,4 @@
-"""SSIM as Matlab and IQA-PyTorch have it."""
+"""SSIM as in Matlab and IQA-PyTorch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SSIMLuma"]
 
 
 class SSIMLuma(SampleMetric):
-    """SSIM of the luminance, rounded to eight bits; it does not see colour."""
+    """SSIM of the luminance, rounded to 8 bits; blind to colour."""
 
     needs = frozenset({"image", "truth"})
     least = LEAST

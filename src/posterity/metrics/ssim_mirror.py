@@ -1,4 +1,4 @@
-"""SSIM of current torchmetrics (as in Fabian et al. 2024): the border itself is not repeated."""
+"""SSIM as in current torchmetrics (used by Fabian et al. 2024): reflection padding, border pixel not repeated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SSIMMirror"]
 
 
 class SSIMMirror(SampleMetric):
-    """SSIM with a window around every pixel; outside the border stands the mirror image."""
+    """SSIM with a window around every pixel and reflection padding."""
 
     needs = frozenset({"image", "truth"})
     least = LEAST

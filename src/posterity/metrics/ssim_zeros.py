@@ -11,7 +11,7 @@ __all__ = ["SSIMZeros"]
 
 
 class SSIMZeros(SampleMetric):
-    """SSIM with a window around every pixel; outside the border stand zeros: black."""
+    """SSIM with a window around every pixel and zero (black) padding."""
 
     needs = frozenset({"image", "truth"})
     least = LEAST

@@ -1,4 +1,4 @@
-"""How far the samples' modes are from the exact posterior's."""
+"""Total variation between the samples' mode frequencies and the exact mode probabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["TotalVariation"]
 
 
 class TotalVariation(PoolMetric):
-    """½ Σ |ŵ − w| between the samples' mode frequencies and the exact probabilities; unlisted mass counts."""
+    """½ Σ |ŵ − w| over modes, samples' frequencies against exact probabilities; unlisted mass counts too."""
 
     needs = frozenset({"posterior", "modes"})
 

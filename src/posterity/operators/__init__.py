@@ -1,1 +1,1 @@
-"""Degradation operators, one file a family."""
+"""Degradation operators, one file per family."""

@@ -1,4 +1,4 @@
-"""Parameters that belong to the rows of a batch, or to all of them."""
+"""Operator parameters, one per row of a batch or shared by all rows."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["take"]
 
 
 def take(parameter: Tensor, index: Tensor) -> Tensor:
-    """Return the rows ``index`` of a parameter (B, …); one of (1, …) is shared and stays as it is."""
+    """Return rows ``index`` (long (n,)) of a parameter (B, …); a shared parameter (1, …) is returned as it is."""
     return parameter if len(parameter) == 1 else parameter[index]

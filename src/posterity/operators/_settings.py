@@ -1,4 +1,4 @@
-"""Settings of operators, refused in one line where they are impossible."""
+"""Validate operator settings; each error is one line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["finite", "span", "whole"]
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:
-    """``value`` as an integer of at least ``least``; 4.0 will do, 2.5, text and true will not."""
+    """Return ``value`` as an integer of at least ``least``; accepts 4.0, refuses 2.5, text and true."""
     if not _is_number(value) or value != math.floor(value) or value < least:
         raise PosterityError(f"{name} is {value!r}, expected a whole number of at least {least}")
     return int(value)
 
 
 def finite(name: str, value: Any, least: float, most: float = math.inf, *, above: bool = False) -> float:
-    """``value`` as a number from ``least`` (or ``above`` it) to ``most``."""
+    """Return ``value`` as a number from ``least`` (excluded if ``above``) to ``most``."""
     if not _is_number(value) or value < least or value > most or (above and value == least):
         low = f"{'above' if above else 'of at least'} {least:g}"
         raise PosterityError(
@@ -28,7 +28,7 @@ def finite(name: str, value: Any, least: float, most: float = math.inf, *, above
 
 
 def span(name: str, value: Any, least: float, most: float = math.inf) -> tuple[float, float]:
-    """``value`` as two numbers in [least, most], the smaller one first."""
+    """Return ``value`` as two numbers in [least, most], the smaller one first."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise PosterityError(f"{name} is {value!r}, expected two numbers, the smaller one first")
     low, high = (finite(name, v, least, most) for v in value)

@@ -15,21 +15,21 @@ __all__ = ["AverageSR"]
 
 
 def _blocks(x: Tensor, factor: int) -> Tensor:
-    """(B, C, H, W) → (B, C, H/R, W/R, R²)."""
+    """Split into blocks, (B, C, H, W) → (B, C, H/R, W/R, R²)."""
     return x.unflatten(-2, (-1, factor)).unflatten(-1, (-1, factor)).movedim(-3, -2).flatten(-2)
 
 
 def _unblocks(blocks: Tensor, factor: int) -> Tensor:
-    """Inverse of ``_blocks``."""
+    """Invert ``_blocks``, (B, C, H/R, W/R, R²) → (B, C, H, W)."""
     return blocks.unflatten(-1, (factor, factor)).movedim(-2, -3).flatten(-4, -3).flatten(-2)
 
 
 @dataclass(frozen=True)
 class _AverageSVD(SVD):
-    """SVD of block averages: V reflects every block so that the constant vector 1/R and the first pixel swap.
+    """SVD of block averages: V is a Householder reflection per block that swaps the constant vector 1/R and pixel 1.
 
     The first pixel's place holds the coefficient of the average, with singular value 1/R; the other
-    places hold what the average does not see.
+    places hold the null space.
     """
 
     factor: int
@@ -66,9 +66,9 @@ class _AverageSVD(SVD):
 
 @dataclass(frozen=True, eq=False)
 class AverageSR(Operator):
-    """Averages disjoint blocks of ``factor``²; y has shape (B, C, H/factor, W/factor).
+    """Averages disjoint blocks of ``factor``² pixels; y is (B, C, H/factor, W/factor).
 
-    Every singular value is 1/factor, so noise of σ_y counts as σ_y · factor in the units of x.
+    Every singular value is 1/factor, so noise σ_y on y corresponds to σ_y · factor in the units of x.
 
     Arguments:
         factor: an integer that divides H and W.

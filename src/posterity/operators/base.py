@@ -12,10 +12,10 @@ __all__ = ["SVD", "Operator"]
 
 
 class SVD(ABC):
-    """A = U Σ Vᵀ with every spectral tensor laid out as a signal, shape (B, *signal).
+    """A = U Σ Vᵀ, with every spectral tensor laid out as a signal, (B, *signal).
 
-    ``singulars`` broadcasts against (B, *signal) and is 0 in the directions that the operator does
-    not see; ``Ut`` places the measured coefficients where their singular value is and 0 elsewhere.
+    ``singulars`` broadcasts against (B, *signal) and is 0 in the null space of A; ``Ut`` places each
+    measured coefficient at the index of its singular value, and 0 elsewhere.
     """
 
     @property
@@ -41,10 +41,10 @@ class SVD(ABC):
 
 
 class Operator(ABC):
-    """A family member with its own parameters, one set a row (or one shared by all rows).
+    """A degradation with its parameters: one set per row, or one shared by all rows.
 
-    Linear operators have ``adjoint``; where they are known, ``pinv`` and ``svd``. ``has`` lists
-    what there is, out of {"linear", "adjoint", "pinv", "svd", "mask"}.
+    Linear operators have ``adjoint``, and ``pinv`` and ``svd`` where known. ``has`` lists the
+    capabilities, out of {"linear", "adjoint", "pinv", "svd", "mask"}.
     """
 
     has: frozenset[str] = frozenset()
@@ -58,46 +58,46 @@ class Operator(ABC):
         return self.forward(x)
 
     def __str__(self) -> str:
-        """Return the name that errors use."""
+        """Return the name used in errors."""
         return type(self).__name__
 
     def adjoint(self, y: Tensor, /) -> Tensor:
-        """Exact transpose, (B, *measurement) → (B, *signal)."""
+        """Apply the exact transpose Aᵀ, (B, *measurement) → (B, *signal)."""
         raise NotImplementedError(f"{type(self).__name__} has no adjoint")
 
     def pinv(self, y: Tensor, /) -> Tensor:
-        """Moore-Penrose pseudo-inverse, (B, *measurement) → (B, *signal)."""
+        """Apply the Moore-Penrose pseudo-inverse A⁺, (B, *measurement) → (B, *signal)."""
         raise NotImplementedError(f"{type(self).__name__} has no pseudo-inverse")
 
     @property
     def svd(self) -> SVD:
-        """Singular value decomposition."""
+        """The singular value decomposition of A."""
         raise NotImplementedError(f"{type(self).__name__} has no SVD")
 
     def display(self, y: Tensor) -> Tensor:
-        """y as a picture of the signal's shape, (B, *measurement) → (B, *signal)."""
+        """Return y as a picture of the signal's shape, (B, *measurement) → (B, *signal)."""
         return y
 
     def where_measured(self, y: Tensor) -> Tensor:
-        """1 on the entries of y that are measured, 0 on padding (masked pixels, which A sets to 0); shape of y."""
+        """Return 1 at measured entries of y and 0 at masked ones (which A sets to 0), the shape of y."""
         return torch.ones_like(y)
 
     @property
     def unknowns(self) -> Tensor:
-        """Number of unknown scalars of a signal, S of the guidance threshold; shape () or (B,).
+        """S of the guidance threshold: the number of unknown scalars of a signal, shape () or (B,).
 
-        All of them for operators without a mask, the masked-out ones for inpainting.
+        Masked-out scalars for inpainting, all scalars for operators without a mask.
         """
         return torch.tensor(float(torch.Size(self.signal_shape).numel()))
 
     @abstractmethod
     def rows(self, index: Tensor) -> Operator:
-        """Return the operator of the rows ``index`` (long, may repeat); shared parameters stay shared."""
+        """Return the operator of rows ``index`` (long (n,), may repeat); shared parameters stay shared."""
 
     def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Operator:  # noqa: ARG002
         """Return the same operator with its tensors in ``dtype`` on ``device``."""
         return self
 
     def parameters(self) -> Mapping[str, Tensor]:
-        """Per-row parameters that are stored with the measurement, each (B, …); often empty."""
+        """Return the per-row parameters stored with the measurement, each (B, …); often none."""
         return {}

@@ -1,8 +1,8 @@
-"""Gaussian blur, separable: A x = G X Gᵀ per channel, with a width for every row.
+"""Separable Gaussian blur: A x = G X Gᵀ per channel, with one width per row.
 
-Two operators that publications call by one name. ``GaussianBlur`` continues the image as its mirror
-image (DPS, MGPS, Flash). ``TruncatedBlur`` continues it with 0, so that the borders darken, and drops
-the weak singular values from A itself (the SVD operator of DDRM, DDNM, DiffPIR), so that A⁺ stays finite.
+Publications use one name for two operators. ``GaussianBlur`` pads by reflection (DPS, MGPS, Flash).
+``TruncatedBlur`` pads with 0, which darkens the borders, and truncates the small singular values of A
+itself (the SVD operator of DDRM, DDNM, DiffPIR), so that A⁺ is well conditioned.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from posterity.operators.separable import SeparableSVD
 __all__ = ["RADIUS", "GaussianBlur", "TruncatedBlur", "draw_width", "gaussian_taps"]
 
 RADIUS = 30
-"""The kernel is an image of 61×61, whatever its width."""
+"""The kernel has 61×61 pixels at every width."""
 
 _IDENTITY = 1e-3
 _WIDEST = 1000
-"""Pixels of a blur's width; the kernel ends long before."""
+"""Largest width σ in pixels, far beyond the kernel's radius."""
 
 
 def draw_width(width: float | Sequence[float], rng: np.random.Generator) -> Tensor:
-    """Return σ in pixels, (1,) in float32: the fixed one, or one that is uniform between two."""
+    """Return σ in pixels, (1,) in float32: ``width``, or a uniform draw between its two values."""
     several = isinstance(width, list | tuple)
     drawn = rng.uniform(*span("width", width, 0, _WIDEST)) if several else finite("width", width, 0, _WIDEST)
     return torch.tensor([drawn], dtype=torch.float32)
 
 
 def gaussian_taps(width: Tensor) -> Tensor:
-    """1-D kernels (B, 61) summing to 1; ``width`` is σ in pixels, (B,). Support |i| ≤ ⌈4σ⌉."""
+    """Return 1-D kernels (B, 61) that sum to 1, with support |i| ≤ ⌈4σ⌉; ``width`` is σ in pixels, (B,)."""
     i = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64, device=width.device)
     width = width.double()[:, None]
     inside = i.abs() <= torch.where(width < _IDENTITY, 0, torch.ceil(4 * width))
@@ -48,7 +48,7 @@ def gaussian_taps(width: Tensor) -> Tensor:
 
 
 def _band(taps: Tensor, size: int, *, reflect: bool) -> Tensor:
-    """G (B, 1, size, size) whose row i spreads the taps around column i."""
+    """Return G (B, 1, size, size), whose row i holds the taps (B, 61) centred on column i."""
     wide = taps.new_zeros(len(taps), size, size + 2 * RADIUS)
     for row in range(size):
         wide[:, row, row : row + taps.shape[1]] = taps
@@ -65,7 +65,7 @@ def _square(shape: tuple[int, ...]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class GaussianBlur(Operator):
-    """Blur with reflection at the borders; not self-adjoint because of them.
+    """Blur with reflection padding, which makes it not self-adjoint; y has x's shape (B, C, H, H).
 
     Arguments:
         width: σ in pixels, (B,) or (1,); below 1e-3 nothing is blurred.
@@ -80,7 +80,7 @@ class GaussianBlur(Operator):
 
     @classmethod
     def of(cls, width: Tensor, signal_shape: tuple[int, ...]) -> GaussianBlur:
-        """Return it in float64."""
+        """Return the blur of σ = ``width`` pixels, (B,) or (1,), in float64."""
         return cls(width, _band(gaussian_taps(width), _square(signal_shape), reflect=True), signal_shape)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,14 +101,14 @@ class GaussianBlur(Operator):
 
 @dataclass(frozen=True, eq=False)
 class TruncatedBlur(Operator):
-    """Blur with zeros around the image, without the directions that it nearly extinguishes.
+    """Blur with zero padding and truncated singular values; y has x's shape (B, C, H, H).
 
-    G is symmetric, so its eigenvectors are both singular bases: A = (Q diag(s) Qᵀ) X (Q diag(s) Qᵀ).
+    G is symmetric, so its eigenvectors are both singular bases: A x = (Q diag(s) Qᵀ) X (Q diag(s) Qᵀ).
 
     Arguments:
         width: σ in pixels, (B,) or (1,).
         basis: Q, (B, 1, H, H) or (1, 1, H, H).
-        values: s in descending order, (B, 1, H) or (1, 1, H); 0 where it was below the cut-off.
+        values: s in descending order, (B, 1, H) or (1, 1, H); 0 below the cut-off.
         signal_shape: (C, H, H).
     """
 
@@ -120,7 +120,7 @@ class TruncatedBlur(Operator):
 
     @classmethod
     def of(cls, width: Tensor, signal_shape: tuple[int, ...], cutoff: float = 0.03) -> TruncatedBlur:
-        """Return it in float64."""
+        """Return the blur of σ = ``width`` pixels, (B,) or (1,), in float64."""
         values, basis = torch.linalg.eigh(_band(gaussian_taps(width), _square(signal_shape), reflect=False))
         values = torch.where(values >= cutoff, values, 0).flip(-1)
         return cls(width, basis.flip(-1), values, signal_shape)

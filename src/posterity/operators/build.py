@@ -22,7 +22,7 @@ Task = Mapping[str, Any]
 
 @contextmanager
 def _named(task: Task) -> Iterator[None]:
-    """Put the name of the task's operator before errors."""
+    """Prefix errors with the name of the task's operator."""
     try:
         yield
     except PosterityError as error:
@@ -32,10 +32,10 @@ def _named(task: Task) -> Iterator[None]:
 
 
 def family(task: Task, shape: Shape) -> Family:
-    """Return the family of a task, with its settings.
+    """Return the operator family of a task, with its settings.
 
     Raises:
-        PosterityError: when there is no such family, it is none of signals of this shape, or a setting is missing.
+        PosterityError: if the family doesn't exist or doesn't accept signals of this shape, or a setting is missing.
     """
     cls = families.find(str(task.get("operator")))
     if len(shape) != 3 and not cls.any_signal:
@@ -52,17 +52,17 @@ def build(
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Operator:
-    """Return the operator of a batch.
+    """Return the operator of a batch of rows.
 
     Arguments:
-        task: settings with ``operator``, the name of a family, and what the family takes.
-        shape: of one signal.
-        parameters: each (B, …), as ``Operator.parameters`` gave them when the measurement was made.
-        dtype: precision.
-        device: where its tensors live.
+        task: settings: ``operator`` (the name of a family), and the family's own.
+        shape: shape of one signal.
+        parameters: each (B, …), as returned by ``Operator.parameters`` when the measurement was made.
+        dtype: precision of its tensors.
+        device: device of its tensors.
 
     Raises:
-        PosterityError: for settings that are impossible, or impossible for this shape.
+        PosterityError: if settings are invalid, in themselves or for this shape.
     """
     made = family(task, shape)
     with _named(task):
@@ -70,14 +70,14 @@ def build(
 
 
 def draw(task: Task, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
-    """Return the parameters of one new measurement, each (1, …); they are all that ``build`` needs beside the task."""
+    """Draw the parameters of a new measurement, each (1, …): what ``build`` needs besides the task."""
     made = family(task, shape)
     with _named(task):
         return made.draw(shape, rng)
 
 
 def draw_for(task: Task, shape: Shape, rng: np.random.Generator, area: Area) -> tuple[str | None, dict[str, Tensor]]:
-    """Return :func:`draw` for an item with regions, and the name of what was drawn; errors name the task."""
+    """Return (name of what was drawn, :func:`draw` for an item with regions, each (1, …)); errors name the task."""
     made = family(task, shape)
     with _named(task):
         return made.draw_for(shape, rng, area, f"task {task['name']}")

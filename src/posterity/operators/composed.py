@@ -1,4 +1,4 @@
-"""An operator after a decoder, A∘D: what a latent prior's states are measured by."""
+"""The forward operator of a latent prior's states: A∘D."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Composed"]
 
 @dataclass(frozen=True)
 class Composed(Operator):
-    """A(D(z)): differentiable, and nothing else, whatever A has.
+    """A(D(z)): differentiable, without a mask, pseudo-inverse or SVD even if A has them.
 
-    Samplers that need a mask, a pseudo-inverse or an SVD therefore refuse it, and the others become latent.
+    Samplers that need those therefore refuse a latent prior; the others become latent samplers unchanged.
 
     Arguments:
         operator: A.
         decode: D, (B, *state) → (B, *signal), differentiable; it counts its own calls.
-        signal_shape: of one state, which is what this operator takes.
+        signal_shape: the shape of one state, this operator's input.
     """
 
     operator: Operator

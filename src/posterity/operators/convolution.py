@@ -1,4 +1,4 @@
-"""Filtering of an image that continues as its mirror image, border pixel not repeated."""
+"""Filtering with reflection padding that doesn't repeat the border pixel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["correlate", "correlate_adjoint", "reflection"]
 
 
 def reflection(size: int, margin: int) -> Tensor:
-    """Return the pixels at positions -margin, …, size + margin - 1; long (size + 2 margin)."""
+    """Return the pixel indices at positions -margin, …, size + margin - 1 under reflection; long (size + 2 margin,)."""
     period = max(2 * (size - 1), 1)
     position = torch.arange(-margin, size + margin) % period
     return torch.minimum(position, period - position).clamp(max=size - 1)
@@ -22,11 +22,11 @@ def _places(x: Tensor, kernels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def correlate(x: Tensor, kernels: Tensor) -> Tensor:
-    """Σ_q k(q) x(p + q): a bright point appears as the *flipped* kernel, as in a network's convolution.
+    """Return Σ_q k(q) x(p + q), shape of x: a point source appears as the *flipped* kernel, as in network convolutions.
 
     Arguments:
-        x: (B, C, H, W); other leading axes will do.
-        kernels: (B, 1, k, k) or (1, 1, k, k), or what broadcasts against x's leading axes; k odd.
+        x: (B, C, H, W), or with other leading axes.
+        kernels: (B, 1, k, k) or (1, 1, k, k), or broadcastable to x's leading axes; k odd.
     """
     rows, columns = _places(x, kernels)
     wide = x[..., rows, :][..., columns]
@@ -36,7 +36,7 @@ def correlate(x: Tensor, kernels: Tensor) -> Tensor:
 
 
 def correlate_adjoint(y: Tensor, kernels: Tensor) -> Tensor:
-    """Return the exact transpose of ``correlate``: what left over the border is folded back."""
+    """Apply the exact transpose of ``correlate`` to y (B, C, H, W): values beyond the border are folded back."""
     rows, columns = _places(y, kernels)
     sides = (len(rows), len(columns))
     wide = torch.fft.irfft2(torch.fft.rfft2(y, s=sides) * torch.fft.rfft2(kernels, s=sides), s=sides)

@@ -1,4 +1,4 @@
-"""A matrix as an operator: y = A x on the flattened signal, with A shared by all rows or one a row."""
+"""A matrix as an operator: y = A x on the flattened signal, with A shared by all rows or one per row."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from posterity.operators.base import SVD, Operator
 __all__ = ["Dense", "normal_matrix"]
 
 _MOST = 2**26
-"""Numbers in the largest factor of a matrix's SVD: 512 MiB in double precision."""
+"""Entries of the largest SVD factor: 512 MiB in double precision."""
 _RELATIVE = 1e-12
-"""Singular values below this share of the largest are 0, unless the matrix is less precise than that."""
+"""Singular values below this fraction of the largest are 0, unless the matrix is less precise than that."""
 
 
 def normal_matrix(measured: int, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Return independent N(0, 1) entries, (1, measured, d) in float32."""
+    """Draw independent N(0, 1) entries, (1, measured, d) in float32."""
     d, measured = torch.Size(shape).numel(), whole("measured", measured)
     if max(measured, d) * d > _MOST:
         raise PosterityError(f"a matrix of {measured} rows for {d} unknowns does not fit into memory with its SVD")
@@ -32,7 +32,7 @@ def normal_matrix(measured: int, shape: tuple[int, ...], rng: np.random.Generato
 
 
 def _times(matrix: Tensor, x: Tensor) -> Tensor:
-    """Return each row's matrix (B or 1, n, k) on its vector (B, k)."""
+    """Multiply each row's matrix (B or 1, n, k) with its vector (B, k), giving (B, n)."""
     return x @ matrix[0].T if len(matrix) == 1 else torch.einsum("bnk,bk->bn", matrix, x)
 
 
@@ -74,8 +74,8 @@ class Dense(Operator):
 
     Arguments:
         matrix: (B, m, d), or (1, m, d) shared by all rows.
-        signal_shape: of one signal, d numbers.
-        factors: U, singular values and Vᵀ, where they are known already.
+        signal_shape: shape of one signal, d entries.
+        factors: U, singular values and Vᵀ, if already computed.
     """
 
     matrix: Tensor
@@ -90,7 +90,7 @@ class Dense(Operator):
 
     @cached_property
     def _factors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Computed in double precision, whatever the operator's own."""
+        """U, s and Vᵀ, computed in double precision whatever the operator's own."""
         if self.factors is not None:
             return self.factors
         matrix = self.matrix.double()
@@ -120,7 +120,7 @@ class Dense(Operator):
     def rows(self, index: Tensor) -> Dense:
         if len(self.matrix) == 1:
             return self
-        # Many samples of one measurement are the rule, and Vᵀ has d² entries: one is enough for them.
+        # Rows are usually samples of one measurement, and Vᵀ has d² entries: keep one for all of them.
         index = index[:1] if bool((index == index[0]).all()) else index
         factors = tuple(take(f, index) for f in self._factors)
         return Dense(take(self.matrix, index), self.signal_shape, factors)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ __all__ = ["CompressedSensing", "shuffle", "walsh_hadamard"]
 
 
 def walsh_hadamard(x: Tensor) -> Tensor:
-    """Orthonormal and its own inverse, along the last axis, whose length is a power of 2."""
+    """Apply the orthonormal Walsh-Hadamard transform, its own inverse, along the last axis; (…, 2^k) → (…, 2^k)."""
     count = x.shape[-1]
     for level in range(count.bit_length() - 1):
         pairs = x.unflatten(-1, (-1, 2, 2**level))
@@ -27,13 +27,13 @@ def walsh_hadamard(x: Tensor) -> Tensor:
 
 
 def shuffle(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Return a random order of the pixels, (1, H · W) in float32, which holds these integers exactly."""
+    """Draw a permutation of the pixels, (1, H · W) in float32, which represents these integers exactly."""
     return torch.from_numpy(rng.permutation(shape[-2] * shape[-1]).astype(np.float32))[None]
 
 
 @dataclass(frozen=True)
 class _HadamardSVD(SVD):
-    """Vᵀ shuffles and transforms every channel; the first coefficients are measured, with singular value 1."""
+    """Vᵀ permutes and transforms every channel; the first coefficients are measured, with singular value 1."""
 
     order: Tensor
     measured: int
@@ -71,7 +71,7 @@ class CompressedSensing(Operator):
 
     Arguments:
         ratio: an integer that divides H · W.
-        order: which pixel comes first, second, …: long (B, H · W) or (1, H · W).
+        order: permutation of the pixels, long (B, H · W) or (1, H · W).
         signal_shape: (C, H, W) with H · W a power of 2.
     """
 

@@ -14,9 +14,9 @@ __all__ = ["Clipping"]
 
 @dataclass(frozen=True, eq=False)
 class Clipping(Operator):
-    """A(x) = x · factor, clipped to [-1, 1]; no gradient where it is clipped.
+    """A(x) = x · factor clipped to [-1, 1], the shape of x; the gradient is 0 where it is clipped.
 
-    Noise comes after the clipping, so measurements may leave [-1, 1].
+    Noise is added after clipping, so measurements may leave [-1, 1].
     """
 
     factor: float
@@ -29,7 +29,7 @@ class Clipping(Operator):
         return (self.factor * x).clamp(-1, 1)
 
     def display(self, y: Tensor) -> Tensor:
-        """y / factor: the signal wherever it was not clipped."""
+        """Return y / factor, (B, *signal): the signal wherever it was not clipped."""
         return y / self.factor
 
     def rows(self, index: Tensor) -> Clipping:  # noqa: ARG002 - nothing differs between rows

@@ -1,7 +1,7 @@
-"""JPEG with a gradient (Shin and Song 2017), and the real codec to compare it with.
+"""Differentiable JPEG (Shin and Song 2017), and the real codec for comparison.
 
-The surrogate neither rounds nor clips its quantisation tables, so at a low quality it is coarser than an
-encoder at the same quality.
+The surrogate neither rounds nor clips its quantisation tables, so at low quality it is coarser than a
+real encoder.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _TO_YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688
 
 
 def scale(quality: float) -> float:
-    """Return the factor of the tables: 25 at quality 2, 1 at 50, 0 at 100."""
+    """Return the factor of the quantisation tables: 25 at quality 2, 1 at 50, 0 at 100."""
     return 50 / quality if quality < 50 else (200 - 2 * quality) / 100
 
 
 @lru_cache(maxsize=8)
 def tables(dtype: torch.dtype, device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """Quantisation steps of luminance and chrominance at quality 50, each (8, 8)."""
+    """Return the quantisation steps of luminance and chrominance at quality 50, each (8, 8)."""
     chrominance = torch.full((8, 8), 99.0)
     chrominance[:4, :4] = torch.tensor(_CHROMINANCE_CORNER)
     return torch.tensor(_LUMINANCE).to(device, dtype), chrominance.to(device, dtype)
@@ -51,7 +51,7 @@ def tables(dtype: torch.dtype, device: torch.device | str) -> tuple[Tensor, Tens
 
 @lru_cache(maxsize=8)
 def cosines(dtype: torch.dtype, device: torch.device | str) -> Tensor:
-    """Return the orthonormal DCT-II of 8 values; rows are frequencies."""
+    """Return the orthonormal DCT-II matrix of 8 values, (8, 8); rows are frequencies."""
     k = torch.arange(8, dtype=torch.float64)
     matrix = torch.cos((2 * k + 1) * k[:, None] * math.pi / 16) / 2
     matrix[0] /= math.sqrt(2)
@@ -59,19 +59,19 @@ def cosines(dtype: torch.dtype, device: torch.device | str) -> Tensor:
 
 
 def _soft_round(v: Tensor) -> Tensor:
-    """⌊v⌉ + (v - ⌊v⌉)³; its gradient is 0 at the integers."""
+    """Return ⌊v⌉ + (v - ⌊v⌉)³ elementwise; its gradient is 0 at the integers."""
     return v.round() + (v - v.round()) ** 3
 
 
 @dataclass(frozen=True, eq=False)
 class Jpeg(Operator):
-    """Quantises the 8×8 cosine coefficients of Y and of Cb, Cr at half resolution; y has x's shape.
+    """Quantises the 8×8 DCT coefficients of Y, and of Cb and Cr at half resolution; y has x's shape (B, 3, H, W).
 
     Arguments:
         quality: above 0, at most 100.
         signal_shape: (3, H, W), sides divisible by 16.
-        soft: rounds with a gradient; else as an encoder does.
-        transposed: uses the tables transposed, as the code of MGPS does.
+        soft: round differentiably; otherwise as an encoder does.
+        transposed: transpose the tables, as the code of MGPS does.
     """
 
     quality: float
@@ -89,7 +89,7 @@ class Jpeg(Operator):
         colours = x.new_tensor(_TO_YCBCR)
         ycbcr = torch.einsum("kc,bchw->bkhw", colours, (x + 1) * 127.5)
         luminance, chrominance = tables(x.dtype, x.device)
-        # Levels are shifted by 128: Y here, while Cb and Cr lack the 128 that would be added and taken off.
+        # Levels are shifted by 128: Y here; for Cb and Cr, adding 128 and subtracting it again cancel.
         y = self._coded(ycbcr[:, :1] - 128, luminance) + 128
         c = self._coded(torch.nn.functional.avg_pool2d(ycbcr[:, 1:], 2), chrominance)
         c = c.repeat_interleave(2, -2).repeat_interleave(2, -1)
@@ -97,7 +97,7 @@ class Jpeg(Operator):
         return rgb.clamp(0, 255) / 127.5 - 1
 
     def _coded(self, plane: Tensor, table: Tensor) -> Tensor:
-        """Return what is left of (B, C, H, W) after quantisation."""
+        """Quantise ``plane`` (B, C, H, W) in the DCT domain; same shape."""
         steps = scale(self.quality) * (table.T if self.transposed else table)
         if not steps.any():
             return plane
@@ -113,7 +113,7 @@ class Jpeg(Operator):
 
 
 def codec(x: Tensor, quality: int) -> Tensor:
-    """Return (B, 3, H, W) in [-1, 1] through the files of a real encoder, 4:2:0; without a gradient."""
+    """Encode and decode (B, 3, H, W) in [-1, 1] with a real codec, 4:2:0; without a gradient."""
     from PIL import Image
 
     decoded = []

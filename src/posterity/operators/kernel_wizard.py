@@ -1,7 +1,7 @@
 """The non-linear blur of DPS, MGPS and Flash: a network trained on camera shake (Tran et al. 2021).
 
-Here is its architecture, under the names of the published file GOPRO_wVAE.pth, of which the parts that
-extract a code from a pair of images are not needed. The weights are not part of this package.
+This is its architecture, with the parameter names of the published file GOPRO_wVAE.pth. The parts of that file
+that extract a code from a pair of images are not used. The weights are not part of this package.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Residual(nn.Module):
 
 
 class _Level(nn.Module):
-    """One level of the U-Net; the innermost one appends the code to its features."""
+    """One level of the U-Net; the innermost concatenates the code to its features."""
 
     def __init__(self, outer: int, inner: int, submodule: _Level | None = None, *, outermost: bool = False) -> None:
         super().__init__()
@@ -51,12 +51,12 @@ class _Level(nn.Module):
         deep = torch.cat([deep, code], dim=1) if self.submodule is None else self.submodule(deep, code)
         if self.outermost:
             return self.up(deep)
-        # The published network activates its input in place, so the skip carries the activated one.
+        # The published network activates its input in place, so the skip connection carries the activated input.
         return torch.cat([self.up(deep), nn.functional.leaky_relu(x, 0.2)], dim=1)
 
 
 class Encoder(nn.Module):
-    """F(x, k): x (B, 3, H, W) in [0, 1], sides divisible by 128, and a code (B, 512, H/128, W/128)."""
+    """F(x, k): image x (B, 3, H, W) in [0, 1], sides divisible by 128, and code k (B, 512, H/128, W/128)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
 
 @lru_cache(maxsize=2)
 def load_encoder(path: Path) -> Encoder:
-    """Return the network with the published weights; the file is read as tensors, nothing in it is run."""
+    """Load the published weights; the file is read as tensors only, no code in it is run."""
     if not path.is_file():
         raise PosterityError(f"weights: there is no file {path}; it takes GOPRO_wVAE.pth, the published encoder")
     try:
@@ -96,7 +96,7 @@ def load_encoder(path: Path) -> Encoder:
 
 
 def _divisible(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return ``shape``; raise :class:`PosterityError` unless the encoder takes it."""
+    """Return ``shape``; raise :class:`PosterityError` unless the encoder accepts it."""
     channels, height, width = shape
     if channels != 3 or height % _REDUCTION or width % _REDUCTION:
         found = f"{channels}×{height}×{width}"
@@ -105,7 +105,7 @@ def _divisible(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def code(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """k = 1.2 N(0, I), (1, 512, H/128, W/128) in float32."""
+    """Draw a code k ~ 1.2 N(0, I), (1, 512, H/128, W/128) in float32."""
     _, height, width = _divisible(shape)
     sides = (1, _CODE, height // _REDUCTION, width // _REDUCTION)
     return torch.from_numpy((1.2 * rng.standard_normal(sides)).astype(np.float32))
@@ -119,8 +119,8 @@ class NonlinearBlur(Operator):
         network: F.
         code: k, (B, 512, H/128, W/128) or (1, …); stored with the measurement.
         signal_shape: (3, H, W), sides divisible by 128.
-        resample: draws another code in every call, from torch's own generator. So do the published
-            scripts, whose solvers hence never see the operator that made the measurement.
+        resample: draw a new code in every call, from torch's global generator, as the published scripts do;
+            their solvers therefore never see the operator that made the measurement.
     """
 
     network: Encoder
@@ -141,7 +141,7 @@ class NonlinearBlur(Operator):
     def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> NonlinearBlur:
         weight = next(self.network.parameters())
         alike = weight.dtype == dtype and weight.device == torch.device(device)
-        # A module moves in place, and the loaded one is shared.
+        # ``Module.to`` works in place, and the loaded module is shared.
         network = self.network if alike else deepcopy(self.network).to(device=device, dtype=dtype)
         return NonlinearBlur(network, self.code.to(device=device, dtype=dtype), self.signal_shape, self.resample)
 

@@ -1,7 +1,8 @@
 """Masks of ECG tasks: keep-masks that broadcast to (leads, time), 1 where a value is measured.
 
-``observed_leads`` (Janati et al. 2025, Sec. 4: the other leads from lead I) keeps whole leads; ``missing_block`` hides
-one half of all leads, as their "missing block"; ``missing_block_per_lead`` hides a block of each lead on its own.
+``observed_leads`` keeps whole leads (Janati et al. 2025, Sec. 4: the other leads from lead I). ``missing_block`` hides
+one half of the time in all leads, their "missing block". ``missing_block_per_lead`` hides a block at another place in
+each lead.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ HALVES = ("first", "second", "random")
 
 
 def observed_leads(names: Sequence[str], time: int, rng: np.random.Generator) -> Tensor:  # noqa: ARG001
-    """Keep the leads ``names``, in any case, (leads, 1)."""
+    """Keep the leads ``names`` (case-insensitive), (leads, 1)."""
     known = {lead.lower(): k for k, lead in enumerate(LEADS)}
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
         raise PosterityError(f"observed_leads is {names!r}, expected a list of names out of {', '.join(LEADS)}")
@@ -37,7 +38,7 @@ def observed_leads(names: Sequence[str], time: int, rng: np.random.Generator) ->
 
 
 def missing_block(half: str, time: int, rng: np.random.Generator) -> Tensor:
-    """Hide the first or the second half of all leads, or either by chance, (1, time)."""
+    """Hide the first or second half of all leads, or a random one of them, (1, time)."""
     if half not in HALVES:
         raise PosterityError(f"missing_block is {half!r}, expected one of {', '.join(HALVES)}")
     chosen = half if half != "random" else HALVES[int(rng.integers(2))]
@@ -47,7 +48,7 @@ def missing_block(half: str, time: int, rng: np.random.Generator) -> Tensor:
 
 
 def missing_block_per_lead(share: float, time: int, rng: np.random.Generator) -> Tensor:
-    """Hide a block of this share of the time of every lead, each at a place of its own, (leads, time)."""
+    """Hide a block of ``share`` of the time, at an independent place in each lead, (leads, time)."""
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
         raise PosterityError(f"missing_block_per_lead is {share!r}, expected a share between 0 and 1")
     length = min(max(1, round(share * time)), time - 1)

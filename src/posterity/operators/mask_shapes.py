@@ -1,8 +1,7 @@
 """Masks of inpainting tasks: keep-masks (1, H, W) in {0, 1}, shared by the channels.
 
-Lengths that sources print in pixels are those of 256×256 images; here they are fractions of the sides.
-A mask that hides no pixel, or all of them, raises :class:`PosterityError`: there is nothing to inpaint, or
-nothing to see.
+Sources print lengths in pixels of 256×256 images; here they are fractions of the sides. A mask that hides no
+pixel, or all of them, raises :class:`PosterityError`.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ FACE_PARTS: Mapping[str, tuple[float, float, float, float]] = {
     "mouth_large": (156 / 256, 64 / 256, 248 / 256, 192 / 256),
     "mouth_small": (172 / 256, 84 / 256, 220 / 256, 172 / 256),
 }
-"""Boxes around the eyes and the mouth of aligned faces; our coordinates, the source prints none."""
+"""Boxes around the eyes and the mouth of aligned faces; the coordinates are ours, the source prints none."""
 
 _TRIES = 1000
 
 
 def partial(keep: Tensor, what: str) -> Tensor:
-    """``keep`` (…, H, W) itself, which hides some pixels and not all; ``what`` is said to do otherwise."""
+    """Return ``keep`` (…, H, W) if it hides some but not all pixels; raise an error about ``what`` otherwise."""
     hidden = int((keep == 0).sum())
     if 0 < hidden < keep.numel():
         return keep
@@ -60,7 +59,7 @@ def partial(keep: Tensor, what: str) -> Tensor:
 
 
 def box(height: int, width: int, top: float, left: float, bottom: float, right: float) -> Tensor:
-    """Without the box whose borders are fractions of the sides, top < bottom and left < right."""
+    """Hide a box, (1, H, W); borders are fractions of the sides, top < bottom and left < right."""
     borders = [finite("border of a box", v, 0, 1) for v in (top, left, bottom, right)]
     if top >= bottom or left >= right:
         raise PosterityError(f"box {borders} is empty; its borders are top, left, bottom, right, each pair ascending")
@@ -74,7 +73,7 @@ def _without(height: int, width: int, top: float, left: float, bottom: float, ri
 
 
 def half(height: int, width: int, side: str) -> Tensor:
-    """Without the half at ``side``: left, right, top or bottom."""
+    """Hide the half at ``side`` (left, right, top or bottom), (1, H, W)."""
     borders = {"left": (0, 0, 1, 0.5), "right": (0, 0.5, 1, 1), "top": (0, 0, 0.5, 1), "bottom": (0.5, 0, 1, 1)}
     if side not in borders:
         raise PosterityError(f"half is {side!r}, expected one of {', '.join(borders)}")
@@ -82,13 +81,13 @@ def half(height: int, width: int, side: str) -> Tensor:
 
 
 def expand(height: int, width: int, side: float = 78 / 256) -> Tensor:
-    """Nothing but a centred window of ``side`` (78 of 256 pixels: 89 … 166), to be painted outwards."""
+    """Keep only a centred window of ``side`` for outpainting, (1, H, W); default 78 of 256 pixels: 89 … 166."""
     border = (1 - finite("expand", side, 0, 1)) / 2
     return partial(1 - _without(height, width, border, border, 1 - border, 1 - border), f"expand {side:g}")
 
 
 def random_box(height: int, width: int, size: Sequence[float], rng: np.random.Generator) -> Tensor:
-    """Without a box placed uniformly; ``size`` is its side and its margin to the border (DPS: 1/2, 1/16)."""
+    """Hide a uniformly placed box, (1, H, W); ``size`` is (side, margin to the border) (DPS: 1/2, 1/16)."""
     if not isinstance(size, Sequence) or len(size) != 2:
         raise PosterityError(f"random_box is {size!r}, expected its side and its margin")
     side, margin = (finite("random_box", v, 0, 1) for v in size)
@@ -106,9 +105,9 @@ def random_box(height: int, width: int, size: Sequence[float], rng: np.random.Ge
 
 
 def pixels(height: int, width: int, missing: Sequence[float], rng: np.random.Generator) -> Tensor:
-    """Without single pixels: a share uniform in ``missing``, rounded down to pixels (Flash: 0.7 to 0.8).
+    """Hide a share of single pixels, uniform in ``missing`` and rounded down (Flash: 0.7 to 0.8), (1, H, W).
 
-    At least one is hidden and one kept.
+    At least one pixel is hidden and one kept.
     """
     low, high = span("pixels", missing, 0, 1)
     if high == 0 or low == 1:
@@ -122,7 +121,7 @@ def pixels(height: int, width: int, missing: Sequence[float], rng: np.random.Gen
 
 
 def window(height: int, width: int, missing: Sequence[float], rng: np.random.Generator) -> Tensor:
-    """Without a rotated rectangle that covers a share in ``missing`` (VIPaint: at least half; our generator)."""
+    """Hide a rotated rectangle that covers a share in ``missing``, (1, H, W) (VIPaint: ≥ half; our generator)."""
     rows, columns = _grid(height, width)
 
     def draw() -> Tensor:
@@ -137,7 +136,7 @@ def window(height: int, width: int, missing: Sequence[float], rng: np.random.Gen
 
 
 def strokes(height: int, width: int, missing: Sequence[float], rng: np.random.Generator) -> Tensor:
-    """Without 1 to 4 free-form strokes that cover a share in ``missing`` (VIPaint: up to 0.2; our generator)."""
+    """Hide 1 to 4 strokes that cover a share in ``missing``, (1, H, W) (VIPaint: up to 0.2; our generator)."""
     rows, columns = _grid(height, width)
 
     def draw() -> Tensor:
@@ -152,10 +151,10 @@ def strokes(height: int, width: int, missing: Sequence[float], rng: np.random.Ge
 
 
 def rotated_half(height: int, width: int, wanted: bool, rng: np.random.Generator) -> Tensor:
-    """Without a half-plane through the centre, turned by whole degrees (VIPaint's rotated window).
+    """Hide a half-plane through the centre at a random whole angle in degrees, (1, H, W) (VIPaint's rotated window).
 
-    As in the source, what is seen is a rectangle of 356×178 in 256×256 pixels that has the centre on its border: of
-    some corners nothing is seen, so that at least half is hidden.
+    As in the source, the visible part is a rectangle of 356×178 pixels (in 256×256) with the image centre on its
+    border. It misses some corners, so at least half of the image is hidden.
     """
     if wanted is not True:
         raise PosterityError(f"rotated_half is {wanted!r}, expected true: the angle is drawn for each item")
@@ -168,10 +167,10 @@ def rotated_half(height: int, width: int, wanted: bool, rng: np.random.Generator
 
 
 def free_form(height: int, width: int, missing: Sequence[float], rng: np.random.Generator) -> Tensor:
-    """Without boxes and brush strokes that cover a share in ``missing`` (Zhao et al. 2021; VIPaint: 0.4 to 0.8).
+    """Hide boxes and strokes that cover a share in ``missing``, (1, H, W) (Zhao et al. 2021; VIPaint: 0.4 to 0.8).
 
-    Sizes are those of 256×256 pixels: up to 10c boxes with sides to a half, up to 5c to the whole side, up to 20c
-    strokes, with c the sum of both ends, at most 1.
+    There are up to 10c boxes with sides up to a half, up to 5c with sides up to the whole, and up to 20c strokes, where
+    c ≤ 1 is the sum of the two ends of ``missing``. Sizes are those of 256×256 images.
     """
     low, high = span("free_form", missing, 0, 1)
     most = min(low + high, 1.0)
@@ -193,7 +192,7 @@ def free_form(height: int, width: int, missing: Sequence[float], rng: np.random.
 
 
 def object_box(inside: Tensor) -> Tensor:
-    """Without the smallest box around ``inside`` (H, W), true on an object; it must cover 2 % to 60 %."""
+    """Hide the bounding box of ``inside`` (bool (H, W)), (1, H, W); it must cover 2 % to 60 % of the image."""
     where = inside.nonzero()
     height, width = inside.shape
     keep = torch.ones(1, height, width)
@@ -207,14 +206,14 @@ def object_box(inside: Tensor) -> Tensor:
 
 
 def _grid(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Pixel centres as fractions of the sides, (H, 1) and (1, W)."""
+    """Return pixel centres as fractions of the sides, (H, 1) and (1, W)."""
     y = (torch.arange(height, dtype=torch.float64) + 0.5) / height
     x = (torch.arange(width, dtype=torch.float64) + 0.5) / width
     return y[:, None], x[None, :]
 
 
 def _until(name: str, missing: Sequence[float], draw: Callable[[], Tensor]) -> Tensor:
-    """Return the first draw of hidden pixels (H, W) whose share lies in ``missing``, as a keep-mask."""
+    """Draw hidden pixels (H, W) until their share lies in ``missing``; return the keep-mask (1, H, W)."""
     low, high = span(name, missing, 0, 1)
     for _ in range(_TRIES):
         hidden = draw()
@@ -224,7 +223,7 @@ def _until(name: str, missing: Sequence[float], draw: Callable[[], Tensor]) -> T
 
 
 def _poly_line(rng: np.random.Generator) -> np.ndarray:
-    """4 to 12 points (n, 2) of a line that turns by at most 2π/5 a step, as fractions of the sides."""
+    """Draw 4 to 12 points (n, 2) of a line that turns by at most 2π/5 per step, as fractions of the sides."""
     count = int(rng.integers(4, 13))
     angles = rng.uniform(0, 2 * math.pi) + np.cumsum(rng.uniform(-0.4 * math.pi, 0.4 * math.pi, count))
     steps = rng.uniform(10, 60, count)[:, None] / 256 * np.stack([np.sin(angles), np.cos(angles)], axis=1)
@@ -233,12 +232,12 @@ def _poly_line(rng: np.random.Generator) -> np.ndarray:
 
 
 def _below(rng: np.random.Generator, count: int) -> int:
-    """Return a number from 0 to count - 1, or 0."""
+    """Draw an integer from 0 to count - 1; 0 if count is 0."""
     return int(rng.integers(count)) if count > 0 else 0
 
 
 def _box_anywhere(rng: np.random.Generator, most: int) -> tuple[float, float, float, float]:
-    """Return borders of a box with sides below ``most`` of 256 pixels, half of which may be outside, as fractions."""
+    """Draw the borders of a box as fractions, with sides below ``most`` of 256 pixels; half of it may lie outside."""
     wide, tall = rng.integers(0, most, 2)
     left = rng.integers(-(wide // 2), 256 - wide + wide // 2)
     top = rng.integers(-(tall // 2), 256 - tall + tall // 2)
@@ -246,7 +245,7 @@ def _box_anywhere(rng: np.random.Generator, most: int) -> tuple[float, float, fl
 
 
 def _zigzag(rng: np.random.Generator) -> np.ndarray:
-    """5 to 18 points (n, 2) of a line whose direction alternates between two, as fractions of the sides."""
+    """Draw 5 to 18 points (n, 2) of a zigzag line between two directions, as fractions of the sides."""
     most = 2 * math.pi / 5
     low, high = most - rng.uniform(0, 2 * math.pi / 15), most + rng.uniform(0, 2 * math.pi / 15)
     angles = rng.uniform(low, high, int(rng.integers(4, 18)))
@@ -258,7 +257,7 @@ def _zigzag(rng: np.random.Generator) -> np.ndarray:
 
 
 def _distance(rows: Tensor, columns: Tensor, a: np.ndarray, b: np.ndarray) -> Tensor:
-    """Return distance (H, W) of the pixels to the segment from ``a`` to ``b``: round ends, so round joints."""
+    """Return the distance (H, W) of the pixels to the segment from ``a`` to ``b``: ends and joints come out round."""
     (ay, ax), (dy, dx) = a.tolist(), (b - a).tolist()
     t = (((rows - ay) * dy + (columns - ax) * dx) / (dy * dy + dx * dx)).clamp(0, 1)
     return torch.hypot(rows - ay - t * dy, columns - ax - t * dx)

@@ -1,4 +1,4 @@
-"""Inpainting: y = M ⊙ x, with noise on the kept entries alone."""
+"""Inpainting: y = M ⊙ x, with noise on the kept entries only."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class _MaskSVD(SVD):
 
 @dataclass(frozen=True, eq=False)
 class Inpainting(Operator):
-    """Keeps the entries where ``keep`` is 1.
+    """Keeps the entries where ``keep`` is 1 and sets the others to 0; y has x's shape.
 
     Arguments:
-        keep: mask in {0, 1}, (B, …) or (1, …) shared by all rows, where … broadcasts to the signal's shape:
-            (1, H, W) hides pixels of an image, (leads, 1) leads of an ECG, (1, time) a stretch of all its leads.
+        keep: mask in {0, 1}, (B, …), or (1, …) shared by all rows, where … broadcasts to the signal's shape:
+            (1, H, W) hides pixels of an image, (leads, 1) leads of an ECG, (1, time) an interval of all leads.
         signal_shape: (C, H, W) or (leads, time).
     """
 
@@ -53,7 +53,7 @@ class Inpainting(Operator):
     has = frozenset({"linear", "adjoint", "pinv", "svd", "mask"})
 
     def __post_init__(self) -> None:
-        # on a GPU this would wait for it; masks are made on the CPU
+        # checked on the CPU only, where masks are made: on a GPU the check would synchronise
         if self.keep.device.type == "cpu" and not self.keep.flatten(1).any(1).all():
             height, width = self.keep.shape[-2:]
             raise PosterityError(f"a mask hides every pixel of {height}×{width}; it must leave a part")

@@ -1,7 +1,7 @@
-"""Motion blur with one random kernel an image (the camera shake model of DPS, MGPS).
+"""Motion blur with one random kernel per image (the camera shake model of DPS, MGPS).
 
-The kernel is a random poly-line, drawn twice as large, softened and reduced. Its generator is explicit and
-nothing is rounded to eight bits, so kernels resemble those of the published script but are others.
+The kernel is a random poly-line, drawn at twice the size, smoothed and downscaled. The random generator is
+explicit and nothing is rounded to eight bits, so kernels resemble the published script's without equalling them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LARGEST = 1023
 
 
 def motion_kernel(size: int, intensity: float, rng: np.random.Generator) -> Tensor:
-    """Return a kernel (size, size) in float32, ≥ 0 and summing to 1; ``intensity`` in [0, 1] bends the path."""
+    """Draw a kernel (size, size) in float32, ≥ 0 with sum 1; ``intensity`` in [0, 1] bends the path."""
     if whole("size", size, 3) > _LARGEST:
         raise PosterityError(f"size is {size}, expected at most {_LARGEST} pixels")
     if size % 2 == 0:
@@ -46,7 +46,7 @@ def motion_kernel(size: int, intensity: float, rng: np.random.Generator) -> Tens
 
 
 def _path(size: int, intensity: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the corners of the poly-line as complex numbers (n,), on a canvas of 2 size."""
+    """Draw the corners of the poly-line as complex numbers (n,), on a canvas of side 2 · size."""
     diagonal = 2 * size * math.sqrt(2)
     longest = 0.75 * diagonal * (rng.uniform() + rng.uniform(0, intensity**2))
     steps: list[float] = []
@@ -66,7 +66,7 @@ def _path(size: int, intensity: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _reduction(size: int, radius: int) -> np.ndarray:
-    """Return (size, 2 size): a Gaussian of σ = ``radius``, then Lanczos-3 at half the resolution."""
+    """Return the matrix (size, 2 size) of a Gaussian of σ = ``radius`` followed by Lanczos-3 downscaling by 2."""
     i = np.arange(2 * size)
     gauss = np.exp(-((i[:, None] - i) ** 2) / (2 * max(radius, 1e-3) ** 2))
     u = (i - (2 * np.arange(size)[:, None] + 0.5)) / 2
@@ -76,7 +76,7 @@ def _reduction(size: int, radius: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class MotionBlur(Operator):
-    """Correlates with ``kernel``, the image continued as its mirror image.
+    """Correlates with ``kernel`` under reflection padding; y has x's shape (B, C, H, W).
 
     Arguments:
         kernel: (B, 1, k, k) or (1, 1, k, k), k odd, ≥ 0 and summing to 1.

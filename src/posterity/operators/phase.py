@@ -15,16 +15,16 @@ __all__ = ["PhaseRetrieval"]
 
 _TINY = 1e-12
 _MOST = 64
-"""Largest oversampling, 17 times the side."""
+"""Largest oversampling: 17 times the side."""
 
 
 @dataclass(frozen=True, eq=False)
 class PhaseRetrieval(Operator):
-    """y = |F pad((x + 1) / 2)| per channel, centred and orthonormal; (B, C, H + 2p, W + 2p).
+    """y = |F pad((x + 1) / 2)| per channel, F centred and orthonormal; (B, C, H + 2p, W + 2p).
 
-    "Oversampling 2" of the sources pads p = oversampling/8 of a side on every side, 1.5 times the length. An
-    image, its half turn and its shifts inside the padding have one measurement, and every channel
-    on its own, so restorations are made several times and the best is kept.
+    "Oversampling 2" of the sources pads every side by p = oversampling/8 of its length, giving 1.5 times the
+    length. An image, its half turn and its shifts inside the padding share one measurement, channel by
+    channel, so papers restore several times and keep the best.
     """
 
     oversampling: float
@@ -47,11 +47,11 @@ class PhaseRetrieval(Operator):
         wide = torch.nn.functional.pad((x + 1) / 2, (across, across, down, down))
         spectrum = torch.fft.fft2(torch.fft.ifftshift(wide, dim=(-2, -1)), norm="ortho")
         centred = torch.fft.fftshift(spectrum, dim=(-2, -1))
-        # The modulus has no gradient at 0; this one has.
+        # The modulus has no gradient at 0; this form has.
         return (centred.real**2 + centred.imag**2 + _TINY).sqrt()
 
     def display(self, y: Tensor) -> Tensor:
-        """Return the logarithm of the modulus over the brightest one, reduced to the signal's size."""
+        """Return the log modulus relative to the brightest, downscaled to the signal's size; (B, *signal)."""
         level = y.clamp(min=0).log1p()
         level = level / level.amax(dim=(1, 2, 3), keepdim=True).clamp(min=_TINY)
         return torch.nn.functional.interpolate(2 * level - 1, size=self.signal_shape[1:], mode="area")

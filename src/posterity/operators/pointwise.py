@@ -28,7 +28,7 @@ class _IdentitySVD(SVD):
 
 @dataclass(frozen=True, eq=False)
 class Denoising(Operator):
-    """A = I."""
+    """A = I; y has x's shape."""
 
     signal_shape: tuple[int, ...]
     has = frozenset({"linear", "adjoint", "pinv", "svd"})
@@ -48,7 +48,7 @@ class Denoising(Operator):
 
 
 def _colour_basis(dtype: torch.dtype, device: torch.device | str) -> Tensor:
-    """Return orthonormal 3×3 basis whose first row is grey; rows are the right singular vectors."""
+    """Return an orthonormal basis (3, 3) whose first row is grey; rows are the right singular vectors."""
     rows = [[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]
     basis = torch.tensor(rows, dtype=torch.float64)
     return (basis / basis.norm(dim=1, keepdim=True)).to(device=device, dtype=dtype)
@@ -79,7 +79,7 @@ class _ColourSVD(SVD):
 
 @dataclass(frozen=True, eq=False)
 class Colorization(Operator):
-    """A = (1/3, 1/3, 1/3) a pixel: the plain mean of the channels, not luma; y is (B, 1, H, W)."""
+    """A = (1/3, 1/3, 1/3) per pixel: the plain mean of the channels, not luma; y is (B, 1, H, W)."""
 
     signal_shape: tuple[int, ...]
     dtype: torch.dtype = torch.float64

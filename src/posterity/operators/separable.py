@@ -1,4 +1,4 @@
-"""Operators that do the same to both axes of every channel: A x = W X Wᵀ."""
+"""The SVD of separable operators A x = W X Wᵀ, per channel."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class SeparableSVD(SVD):
     """W = U diag(s) V₁ᵀ on both axes; V is completed to a full orthonormal basis.
 
     Arguments:
-        left: U, (m, m) for all rows or (B, 1, m, m).
-        values: s ≥ 0, (m) or (B, 1, m).
+        left: U, (m, m) shared by all rows, or (B, 1, m, m).
+        values: s ≥ 0, (m,) or (B, 1, m).
         right: V, (n, n) or (B, 1, n, n).
     """
 

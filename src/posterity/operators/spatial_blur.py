@@ -1,7 +1,7 @@
-"""A blur that differs from place to place and acts on light, not on pixel values; it needs no weights.
+"""A spatially varying blur in linear light; it needs no weights.
 
-It stands in for the published network (:mod:`posterity.operators.kernel_wizard`), whose task it
-resembles: non-uniform, non-linear, differentiable. Four motion kernels are mixed by smooth random weights.
+It stands in for the published network (:mod:`posterity.operators.kernel_wizard`) and has the same properties:
+non-uniform, non-linear, differentiable. Four motion kernels are mixed by smooth random weight maps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DARK = 1e-6
 
 
 def bezier_kernel(rng: np.random.Generator) -> np.ndarray:
-    """Return the trace (21, 21) of a short bent path, 5 to 19 pixels long, summing to 1."""
+    """Draw a kernel (21, 21) with sum 1: the trace of a short bent path, 5 to 19 pixels long."""
     length, angle, bend = rng.uniform(5, 19), rng.uniform(0, math.pi), rng.uniform(-0.3, 0.3)
     t = np.linspace(0, 1, 200)
     # A quadratic Bézier curve from -1/2 to 1/2 whose middle control point is pulled aside.
@@ -44,7 +44,7 @@ def bezier_kernel(rng: np.random.Generator) -> np.ndarray:
 
 
 def code(rng: np.random.Generator) -> dict[str, Tensor]:
-    """Return what tells one blur from another: kernels (1, 4, 21, 21) and fields (1, 4, 8, 8) in float32."""
+    """Draw the parameters of a blur: kernels (1, 4, 21, 21) and fields (1, 4, 8, 8) in float32."""
     kernels = np.stack([bezier_kernel(rng) for _ in range(_KERNELS)])
     fields = rng.normal(0, 1.5, (_KERNELS, _GRID, _GRID))
     return {
@@ -54,7 +54,7 @@ def code(rng: np.random.Generator) -> dict[str, Tensor]:
 
 @dataclass(frozen=True, eq=False)
 class SpatialBlur(Operator):
-    """y = response⁻¹(Σ_j w_j ⊙ (κ_j ∗ response(x))), clamped to [-1, 1]; constants are kept.
+    """y = response⁻¹(Σ_j w_j ⊙ (κ_j ∗ response(x))), clamped to [-1, 1]; preserves constants; y has x's shape.
 
     Arguments:
         kernels: κ, (B, J, k, k) or (1, J, k, k), each ≥ 0 and summing to 1.
@@ -72,7 +72,7 @@ class SpatialBlur(Operator):
         sides = self.signal_shape[1:]
         weights = torch.nn.functional.interpolate(self.fields, size=sides, mode="bicubic").softmax(dim=1)
         blurred = (weights[:, None] * correlate(light[:, :, None], self.kernels[:, None])).sum(2)
-        # Kernels and light are positive; transforms may leave a rounding error below.
+        # Kernels and light are positive; the transforms may leave rounding errors below 0.
         return 2 * blurred.clamp(min=_DARK).pow(1 / _GAMMA).clamp(max=1) - 1
 
     def rows(self, index: Tensor) -> SpatialBlur:

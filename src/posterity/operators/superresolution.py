@@ -1,8 +1,8 @@
 """Bicubic super-resolution, the separable operator of DDRM (Kawar et al. 2022, code: SRConv).
 
-One antialiased cubic kernel (Keys, a = -1/2) with 4r taps and symmetric reflection; A x = W X Wᵀ
-per channel with one (H/r, H) matrix W, so the SVD of A is that of W on both axes. The source has even
-factors alone; for odd ones a tap lies on the centre of a block, where for even ones two lie beside it.
+An antialiased cubic kernel (Keys, a = -1/2) with 4r taps and symmetric reflection. A x = W X Wᵀ per
+channel with one matrix W (H/r, H), so the SVD of A is that of W on both axes. The source has even factors
+only; for odd factors a tap lies on the centre of a block, for even ones two taps lie beside it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["BicubicSR", "bicubic_matrix"]
 
 @lru_cache(maxsize=32)
 def bicubic_matrix(size: int, factor: int) -> Tensor:
-    """W of shape (size / factor, size), rows summing to 1, in float64; the identity for factor 1."""
+    """Return W (size / factor, size) in float64, rows with sum 1; the identity for factor 1."""
     if size % factor:
         raise PosterityError(f"factor {factor} must divide the size, {size}")
     i = torch.arange(4 * factor, dtype=torch.float64)
@@ -45,7 +45,7 @@ def bicubic_matrix(size: int, factor: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class BicubicSR(Operator):
-    """Downscales a square image by ``factor``; y has shape (B, C, H/factor, W/factor).
+    """Downscales a square image by ``factor``; y is (B, C, H/factor, H/factor).
 
     Arguments:
         factor: an integer that divides H.
@@ -65,7 +65,7 @@ class BicubicSR(Operator):
 
     @cached_property
     def matrix(self) -> Tensor:
-        """W, shape (H/factor, H)."""
+        """W, (H/factor, H)."""
         return bicubic_matrix(self.signal_shape[1], self.factor).to(device=self.device, dtype=self.dtype)
 
     @cached_property

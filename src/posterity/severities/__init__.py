@@ -1,4 +1,4 @@
-"""Severities: how badly measurements have spoilt their signals, told before any sampling; one file for each way."""
+"""Severity estimators: how badly a measurement degraded its signal, before any sampling; one file each."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The network of a severity encoder: a measurement in, an estimate of the state and the variance of its error out.
+"""The network of a severity encoder: from a measurement to an estimate of the state and its error variance.
 
-Fabian et al. 2023, App. A: an encoder whose output is the estimate ẑ, and a head s whose mean square is v̂. There the
-encoder is that of the autoencoder, trained further; here it is E itself, fixed, with a small network beside it that
-begins at 0. The head is half of the last convolution's channels, as in the authors' code for autoencoders with a mean
-and a variance (``channels``), or a 1 × 1 convolution of ẑ, as in the paper (``states``).
+Fabian et al. 2023, App. A: an encoder outputs the estimate ẑ, and a head s gives v̂ as its mean square. They fine-tune
+the autoencoder's encoder; here E is fixed, and a small network initialised to 0 adds a correction. The head is half of
+the last convolution's channels, as in the authors' code for autoencoders with mean and variance (``channels``), or a
+1 × 1 convolution of ẑ, as in the paper (``states``).
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Network(nn.Module):
 
     Arguments:
         signal_shape: (C, H, W) of measurements.
-        state_shape: (k, H/p, W/p), on whose grid the network works; its sides are even.
-        width: channels on that grid, a multiple of 8, twice as many on the grid of half its sides.
-        blocks: residual blocks on the way down, between and on the way up, each.
-        head: where s comes from.
+        state_shape: (k, H/p, W/p), the network's grid; its sides are even.
+        width: channels on that grid, a multiple of 8; twice as many at half resolution.
+        blocks: residual blocks in each of the downward, middle and upward path.
+        head: source of s, ``channels`` or ``states``.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Network(nn.Module):
         self.spread = nn.Conv2d(width if head == "channels" else states, states, 1)
 
     def forward(self, y: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """(y (B, *signal), E(y) (B, *state)) → (ẑ (B, *state), v̂ (B,))."""
+        """Map (y (B, *signal), E(y) (B, *state)) to (ẑ (B, *state), v̂ (B,))."""
         x = self.down(self.first(torch.nn.functional.pixel_unshuffle(y, self.patch)))
         x = self.up(x + self.enlarge(self.middle(self.halve(x))))
         z = encoded + self.last(x)

@@ -1,4 +1,4 @@
-"""Severity encoders in files: safetensors with a card beside them that says for what they were trained."""
+"""Files of severity encoders: safetensors, and a card that records what they were trained for."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Trained:
     """A trained encoder.
 
     Arguments:
-        network: ẑ and v̂ of measurements and their codes.
-        autoencoder: E of the states that are estimated; None where states are signals.
-        task: operator and noise that it was trained for.
-        signal_shape, state_shape: of what comes in and what comes out.
+        network: computes ẑ and v̂ from measurements and their codes.
+        autoencoder: the autoencoder whose states are estimated; None where states are signals.
+        task: operator and noise it was trained for.
+        signal_shape, state_shape: shapes of one measurement and one estimate.
     """
 
     network: nn.Module
@@ -43,11 +43,11 @@ class Trained:
     state_shape: tuple[int, ...]
 
     def encode(self, y: Tensor) -> Tensor:
-        """Return E(y), (B, *signal) → (B, *state)."""
+        """Encode measurements, (B, *signal) → (B, *state)."""
         return y if self.autoencoder is None else self.autoencoder.encode(y)
 
     def __call__(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Measurements (B, *signal), hidden entries 0 → ẑ (B, *state) and v̂ (B,), in single precision."""
+        """Map measurements (B, *signal), hidden entries 0, to ẑ (B, *state) and v̂ (B,), in single precision."""
         y = y.float()
         with torch.no_grad():
             z, v = self.network(y, self.encode(y))
@@ -55,7 +55,7 @@ class Trained:
 
 
 def packed(network: nn.Module, autoencoder: PatchPCA | None) -> dict[str, Tensor]:
-    """Return what is stored: the network in half precision, and the autoencoder that its states are of."""
+    """Return the tensors to store by name: the network in half precision, and the autoencoder of its states."""
     out = {name: p.detach().half().contiguous() for name, p in network.state_dict().items()}
     if autoencoder is None:
         return out
@@ -64,10 +64,10 @@ def packed(network: nn.Module, autoencoder: PatchPCA | None) -> dict[str, Tensor
 
 
 def load(weights: Path) -> Trained:
-    """Return the encoder in ``weights``, which card.json in the same folder describes.
+    """Load the encoder in ``weights``, described by card.json in the same folder.
 
     Raises:
-        PosterityError: when a file is missing, damaged or of something else.
+        PosterityError: if a file is missing, damaged or no severity encoder.
     """
     card = _card(weights)
     if hashlib.sha256(weights.read_bytes()).hexdigest() != card["weights"].get("sha256"):

@@ -1,4 +1,4 @@
-"""The contract of a severity estimator: measurements in, estimates of states and the variance of their error out."""
+"""The contract of a severity estimator: from measurements to estimates of states and their error variance."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["Estimator"]
 class Estimator(ABC):
     """A frozen dataclass of settings.
 
-    ``needs`` names what the operator of signals and the prior must have, as a sampler's does.
+    ``needs`` names capabilities of the operator on signals and of the prior, as a sampler's does.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def estimate(self, problem: Problem) -> Severity:
-        """Return the severity of every row of ``problem``, whose operator is that of signals; states are estimated."""
+        """Return the severity of every row of ``problem``, whose operator acts on signals."""
 
     def trained_for(self) -> dict[str, Any]:
-        """Return the task, operator and noise, that this was trained for; nothing where nothing was trained."""
+        """Return the task (operator and noise) this was trained for; empty if untrained."""
         return {}

@@ -1,7 +1,7 @@
-"""A trained severity encoder (Fabian et al. 2023): one pass of a network estimates the state, and how far off that is.
+"""A trained severity encoder (Fabian et al. 2023): one network pass estimates the state and its error variance.
 
-It sees y alone, hidden entries being 0, and neither the operator nor the prior. Measurements of another operator or of
-other noise than it was trained with are estimated all the same: how wrong that is can be an experiment.
+It sees only y (hidden entries 0), neither the operator nor the prior. It also accepts measurements of other operators
+or noise levels than it was trained on, so that this mismatch can be studied.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from posterity.severities.base import Estimator
 __all__ = ["Encoder"]
 
 _ALIKE = 1e-3
-"""How far apart the same measurements may be in the states of two autoencoders that count as one; states have sd 1."""
+"""Two autoencoders count as equal if their codes of the same measurements differ by at most this; states have sd 1."""
 
 
 @settings
 class Encoder(Estimator):
-    """A network that was trained to estimate the state, and how far off that is."""
+    """A network trained to estimate the state and its error variance."""
 
-    weights: Annotated[str, Field(min_length=1, description="safetensors with a card.json beside it")]
+    weights: Annotated[str, Field(min_length=1, description="safetensors file, with card.json in its folder")]
 
     def estimate(self, problem: Problem) -> Severity:
         operator = problem.signal_operator
@@ -47,7 +47,7 @@ class Encoder(Estimator):
         return load(Path(self.weights))
 
     def _encoded(self, problem: Problem, y: Tensor) -> Tensor:
-        """Return E(y) in the problem's states, which must be those that the encoder was trained for."""
+        """Return E(y), (B, *state); the problem's states must be those the encoder was trained for."""
         trained = self._trained
         if tuple(y.shape[1:]) != trained.signal_shape or tuple(problem.shape) != trained.state_shape:
             raise PosterityError(

@@ -1,7 +1,7 @@
-"""The severity that the exact posterior asks for: its mean, and the mean variance of a state's numbers given y.
+"""The severity of the exact posterior: its mean, and the posterior variance averaged over a state's entries.
 
-No estimator has a smaller mean square error, and none can tell its own better. It hands the posterior's mean over to
-the sampler, so it says where others should begin and is no evidence that beginning late pays.
+No estimator has a smaller mean square error or predicts it better. Since it gives the sampler the posterior mean, it
+shows where other estimators should start, but is no evidence that a late start pays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Asks a severity encoder about signals whose truth is known: does it order degradations, and does v̂ tell the error?"""
+"""Test a severity encoder on signals with known truth: does it order degradations, and does v̂ predict the error?"""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from posterity.severities.training import measure
 __all__ = ["Examination", "examine", "levels", "ordering_accuracy"]
 
 Estimate = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Measurements (B, *signal) → estimates (B, *state), variances (B,)."""
+"""measurements (B, *signal) → (estimates (B, *state), variances (B,))."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found.
+    """The results of an examination.
 
     Arguments:
-        ordering_accuracy: mean over images and draws of noise of :func:`ordering_accuracy`; None for a task of one
+        ordering_accuracy: :func:`ordering_accuracy` averaged over images and noise draws; None for a task of one
             strength.
-        correlation: r(v̂, v̄) over all measurements.
+        correlation: Pearson's r of v̂ and the true v̄ over all measurements.
         ratio: mean v̂ over mean v̄.
         relative_error: median of ∣v̂ - v̄∣/v̄.
         predicted: mean v̂.
         true: mean v̄.
         error: mean square error of ẑ.
-        encoded: that of E(y).
-        measurements: how many.
+        encoded: mean square error of E(y).
+        measurements: number of measurements.
     """
 
     ordering_accuracy: float | None
@@ -46,7 +46,7 @@ class Examination:
     measurements: int
 
     def rounded(self) -> dict[str, float | None]:
-        """Return all with four decimals."""
+        """Return all values, rounded to four decimals."""
         return {key: None if value is None else round(value, 4) for key, value in asdict(self).items()}
 
 
@@ -54,16 +54,16 @@ def examine(
     estimate: Estimate, encode: Callable[[Tensor], Tensor], x: Tensor, task: Mapping[str, Any],
     *, strengths: int = 10, draws: int = 3, seed: int = 0,
 ) -> Examination:  # fmt: skip
-    """Degrade every image x (N, *signal) to ``strengths`` levels of the task, with ``draws`` draws of noise.
+    """Degrade every image x (N, *signal) at ``strengths`` strengths with ``draws`` draws each, and compare estimates.
 
     Arguments:
         estimate: the encoder.
-        encode: E, from images to states.
-        x: images.
-        task: one whose strength is drawn between two, or of one strength.
-        strengths: levels, evenly spread between those two.
-        draws: of masks and noise at each level.
-        seed: of those.
+        encode: E, from images (B, *signal) to states (B, *state).
+        x: images, (N, *signal) in [-1, 1].
+        task: a task whose strength is a range, or a single strength.
+        strengths: number of strengths, evenly spaced over the range.
+        draws: draws of masks and noise at each strength.
+        seed: seed of the draws.
     """
     told, true, errors, encoded = [], [], [], []
     z0 = encode(x).flatten(1)
@@ -94,9 +94,9 @@ def examine(
 
 
 def ordering_accuracy(v: Tensor) -> float:
-    """Return the share of pairs of levels in whose order v̂ increases; v (levels, N), the weakest first.
+    """Return the share of pairs of strengths in whose order v̂ increases; v is (strengths, N), weakest first.
 
-    Fabian et al. 2023, App. C. A tie is wrong, by the definition; the authors' code counts it as right.
+    Fabian et al. 2023, App. C. By their definition a tie is wrong; their code counts it as right.
     """
     rising = (v[None] > v[:, None]).double()
     first, second = torch.triu_indices(len(v), len(v), 1)
@@ -104,7 +104,7 @@ def ordering_accuracy(v: Tensor) -> float:
 
 
 def levels(task: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    """Return the task at ``count`` strengths, evenly spread between the two that it is drawn between; one of one."""
+    """Return the task at ``count`` strengths, evenly spaced over its range; one task if it has a single strength."""
     varied = [key for key, value in task.items() if isinstance(value, list | tuple) and _two_numbers(value)]
     if len(varied) != 1:
         return [dict(task)]

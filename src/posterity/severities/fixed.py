@@ -1,7 +1,7 @@
-"""The same start for all measurements, at an estimate that nothing was learned for.
+"""One start time for all measurements, from an untrained estimate.
 
-With the first state ``noised`` this is the start of Come-Closer-Diffuse-Faster (Chung et al. 2022), and the ablation of
-Flash that does not adapt.
+With the first state ``noised`` this is the start of Come-Closer-Diffuse-Faster (Chung et al. 2022), and Flash's
+non-adaptive ablation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Fixed"]
 
 @settings
 class Fixed(Estimator):
-    """One time for all, and the encoded Aᵀy or A⁺y."""
+    """One time for all items; the estimate is the encoded Aᵀy or A⁺y."""
 
     time: Annotated[int, Field(ge=0, le=999, description="of the prior's schedule: v̂ is its noise over its signal; "
                                "of 1000 levels so many are walked")]  # fmt: skip

@@ -1,11 +1,11 @@
-"""Trains a severity encoder, one step at a time, each step a function of its number.
+"""Train a severity encoder, one step at a time; each step is a function of its number.
 
-Fabian et al. 2023, eq. 2 and App. A: with e = ẑ - E(x) of d numbers, v̄ their variance and n pixels,
+Fabian et al. 2023, Eq. 2 and App. A: with the error e = ẑ - E(x) of d entries, v̄ its variance, and n pixels, it is
 
     ‖e‖²/d + λ_σ (v̄ - v̂)² + λ_im ‖x - D(ẑ)‖²/n,
 
-where v̄ is not detached, so that the second term moves ẑ as well. Operators and noise are drawn anew for every image of
-every step. The authors' code sums the last term over the batch and averages the others: ``image_reduction``.
+where v̄ is not detached, so the second term has a gradient in ẑ too. Operators and noise are drawn anew for every image
+in every step. The authors' code sums the last term over the batch and averages the others: ``image_reduction``.
 """
 
 from __future__ import annotations
@@ -34,34 +34,32 @@ class Training:
     """The settings of a severity encoder's training."""
 
     steps: int = Field(2000, ge=1, description="optimiser steps")
-    batch: int = Field(32, ge=1, description="images a step")
+    batch: int = Field(32, ge=1, description="images per step")
     width: int = Field(
-        32, ge=8, multiple_of=8, description="channels on the grid of states, twice as many on half of it"
+        32, ge=8, multiple_of=8, description="channels at the states' resolution, twice as many at half of it"
     )
-    blocks: int = Field(2, ge=1, description="residual blocks on the way down, between and on the way up, each")
+    blocks: int = Field(2, ge=1, description="residual blocks in each of the downward, middle and upward path")
     head: Literal["channels", "states"] = Field(
-        "channels", description="whether v̂ is the mean square of channels of its own, or of a 1 × 1 convolution of ẑ"
+        "channels", description="v̂ is the mean square of its own channels, or of a 1 × 1 convolution of ẑ"
     )
-    variance_weight: float = Field(10.0, ge=0, description="λ_σ on (v̄ - v̂)²")
-    image_weight: float = Field(1.0, ge=0, description="λ_im on the mean square error of the decoded estimate")
+    variance_weight: float = Field(10.0, ge=0, description="λ_σ, weight of (v̄ - v̂)²")
+    image_weight: float = Field(1.0, ge=0, description="λ_im, weight of the decoded estimate's mean square error")
     image_reduction: Literal["mean", "sum_batch"] = Field(
-        "mean", description="the image term's mean over the batch, or its sum, as in the authors' code"
+        "mean", description="image term averaged over the batch, or summed as in the authors' code"
     )
-    learning_rate: float = Field(1e-3, gt=0, description="its peak: linear warm-up, then half a cosine to 0")
+    learning_rate: float = Field(1e-3, gt=0, description="peak learning rate: linear warm-up, then cosine decay to 0")
     warm_up: int = Field(100, ge=0, description="steps until the learning rate is at its peak")
     decay: float = Field(0.0, ge=0, description="weight decay of AdamW")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
     average: float = Field(0.99, ge=0, lt=1, description="decay of the exponential moving average of the weights")
     augment: Literal["none", "mirror", "all"] = Field(
-        "all", description="how an image may be seen: as it is, mirrored, or also turned by quarters and recoloured"
+        "all", description="augmentation: none, mirrored, or also turned by quarters and recoloured"
     )
     seed: int = Field(0, ge=0)
 
 
 def measure(task: Mapping[str, Any], x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return measurements of images x (B, *signal), each by an operator and with noise of its own from ``rng``.
-
-    Hidden entries are 0.
+    """Measure images x (B, *signal), each with its own operator and noise from ``rng``; (B, *signal), hidden entries 0.
 
     Raises:
         PosterityError: for a task whose masks come with the data set.
@@ -75,9 +73,9 @@ def measure(task: Mapping[str, Any], x: Tensor, rng: np.random.Generator) -> Ten
 
 
 def _seen(x: Tensor, augment: str, rng: np.random.Generator) -> Tensor:
-    """Return an image (C, H, W) as a step sees it; recoloured is with its channels exchanged.
+    """Augment an image (C, H, W); recolouring permutes its channels.
 
-    An estimate of images that were trained on is better than one of others, and v̂ would tell of the former.
+    Estimates are better on training images than on others, and without augmentation v̂ would predict the former.
     """
     if augment != "none" and rng.random() < 0.5:
         x = x.flip(-1)
@@ -88,7 +86,7 @@ def _seen(x: Tensor, augment: str, rng: np.random.Generator) -> Tensor:
 
 
 def loss(z: Tensor, v: Tensor, truth: Tensor, x: Tensor, decoded: Tensor, how: Training) -> Tensor:
-    """Return the loss of estimates z and truths (B, *state), variances v (B,), images x and D(z) (B, *signal)."""
+    """Return the scalar loss of estimates z and truths (B, *state), variances v (B,), x and D(z) (B, *signal)."""
     error = (z - truth).flatten(1)
     image = (x - decoded).square().flatten(1).mean(1)
     image = image.mean() if how.image_reduction == "mean" else image.sum()
@@ -100,13 +98,13 @@ def loss(z: Tensor, v: Tensor, truth: Tensor, x: Tensor, decoded: Tensor, how: T
 class Trainer(Descent):
     """An encoder in training.
 
-    A step depends on its number, the seed and the state alone, so that a training that was stopped ends in the same
-    weights (on one machine's CPU with one number of threads).
+    A step depends on its number, the seed and the state alone, so interrupted training ends with the same weights (on
+    the same CPU with the same number of threads).
 
     Arguments:
         images: (N, C, H, W) in [-1, 1].
-        weights: how often each image is drawn, (N,), need not sum to 1.
-        autoencoder: of the states; None where states are images.
+        weights: sampling weight of each image, (N,), not necessarily normalised.
+        autoencoder: the autoencoder of the states; None where states are images.
         task: its settings, with ``operator`` and ``sigma_y``.
         how: the settings.
     """

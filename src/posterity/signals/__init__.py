@@ -1,6 +1,6 @@
-"""Kinds of signals: their unit, their bounds and how they are drawn, so that no other room asks what a signal is.
+"""Kinds of signals: their unit, bounds and how they are drawn, so that no other package depends on the kind.
 
-An *image* has shape (C, H, W) in [-1, 1]; an *ecg* has shape (leads, time) in mV. One file each, found by its name.
+An *image* is (C, H, W) in [-1, 1]; an *ecg* is (leads, time) in mV. One file each, found by file name.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ REGISTRY: Registry[Kind] = Registry(__name__, "signal kind", "base.Kind", beside
 
 @cache
 def find(name: str, rate: float | None = None) -> Kind:
-    """Return the kind of a name.
+    """Return the kind of signal called ``name``.
 
     Arguments:
-        name: of a file of this folder.
-        rate: samples per second; None for what has no time.
+        name: name of a file of this folder.
+        rate: samples per second; None for signals without time.
 
     Raises:
-        PosterityError: for an unknown name.
+        PosterityError: if the name is unknown.
     """
     return REGISTRY.find(name)(rate)

@@ -1,4 +1,4 @@
-"""The contract of a kind of signals."""
+"""The contract of a kind of signal."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "Picture"]
 
 Picture = NDArray[np.uint8]
-"""(H, W, 3), eight bits."""
+"""(H, W, 3), 8 bits per channel."""
 
 
 @dataclass(frozen=True)
 class Kind(ABC):
     """Facts about the signals of a dataset.
 
-    ``noun`` is the word for one in messages, ``unit`` that of its values, ``bounds`` are the least and the largest
-    value or None, and ``flips`` says whether a mirrored signal is one too.
+    ``noun`` is the word for a signal in messages, ``unit`` the unit of its values, ``bounds`` are the least and largest
+    value or None, and ``flips`` is true if a mirrored signal is a valid signal.
 
     Arguments:
         rate: samples per second along the last axis; None for images.
@@ -39,7 +39,7 @@ class Kind(ABC):
 
     @abstractmethod
     def shape(self, size: int) -> tuple[int, ...]:
-        """Return the shape of a dataset's signals, whose ``size`` is pixels a side or samples in time."""
+        """Return the shape of a dataset's signals; ``size`` is pixels per side, or samples in time."""
 
     @abstractmethod
     def fits(self, shape: Sequence[int]) -> bool:
@@ -47,4 +47,4 @@ class Kind(ABC):
 
     @abstractmethod
     def picture(self, x: Tensor) -> Picture:
-        """Draw one signal: (*signal) → (H, W, 3)."""
+        """Draw one signal, (*signal) → (H, W, 3)."""

@@ -19,14 +19,14 @@ LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 """The independent leads in their order; III, aVR, aVL and aVF are linear in I and II."""
 
 _STRIP, _DETAIL = 24, 3
-"""Rows of pixels of one lead, and how much finer a trace is drawn than it is shown."""
+"""Pixel rows per lead, and the supersampling factor of a trace."""
 _PER_MV = 12
-"""Rows of pixels of 1 mV: the paper's 10 mm beside 20 mm for a lead."""
+"""Pixel rows per mV: on ECG paper 10 mm, with 20 mm per lead."""
 _INK, _PAPER = (24, 24, 32), (255, 246, 244)
 
 
 class ECG(Kind):
-    """Values are not bounded: most records have R waves over 1 mV."""
+    """ECGs in mV, without bounds: most records have R waves over 1 mV."""
 
     name: ClassVar[str] = "ecg"
     noun: ClassVar[str] = "ECG"
@@ -39,7 +39,7 @@ class ECG(Kind):
         return len(shape) == 2 and shape[0] == len(LEADS)
 
     def picture(self, x: Tensor) -> Picture:
-        """Draw one trace per lead, one above the other, all on one scale."""
+        """Draw one trace per lead, stacked, on one scale; (leads, time) → (H, W, 3)."""
         from PIL import Image, ImageDraw
 
         values = x.detach().cpu().double().numpy()

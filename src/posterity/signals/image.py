@@ -14,7 +14,7 @@ __all__ = ["Image"]
 
 
 class Image(Kind):
-    """Grey or RGB; a mirrored image is an image too."""
+    """Grey or RGB images; may be mirrored."""
 
     name: ClassVar[str] = "image"
     noun: ClassVar[str] = "image"
@@ -28,7 +28,7 @@ class Image(Kind):
         return len(shape) == 3 and shape[0] in (1, 3)
 
     def picture(self, x: Tensor) -> Picture:
-        """Clamp to [-1, 1] and round to eight bits; a grey image becomes three equal channels."""
+        """Clamp (C, H, W) to [-1, 1] and round to 8 bits, (H, W, 3); grey is repeated to three channels."""
         import torch
 
         levels = ((x.detach().cpu().double().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

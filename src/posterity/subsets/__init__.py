@@ -1,4 +1,4 @@
-"""Rules that choose which few samples of a pool are shown, one file each, found by file name."""
+"""Subset rules: which few samples of a pool are shown; one file each, found by file name."""
 
 from __future__ import annotations
 

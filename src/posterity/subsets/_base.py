@@ -16,21 +16,21 @@ Array = NDArray[np.floating[Any]]
 
 
 def settings(cls: type) -> Any:
-    """Frozen dataclass whose fields pydantic validates."""
+    """Make ``cls`` a frozen dataclass validated by pydantic."""
     return settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)
 
 
 class Rule(ABC):
-    """Settings with one method; ``reads`` says whether it wants (N, d) features or (N, N) distances."""
+    """Settings with one method; ``reads`` selects its input: features (N, d) or distances (N, N)."""
 
     reads: ClassVar[Literal["features", "distances"]] = "distances"
 
     @abstractmethod
     def choose(self, data: Array, count: int, rng: np.random.Generator) -> list[int]:
-        """``count`` distinct indices into the pool, in the order of choice."""
+        """Return ``count`` distinct indices into the pool, in order of choice; ``data`` is (N, d) or (N, N)."""
 
 
 def check(pool: int, count: int) -> None:
-    """Raise ValueError unless ``count`` can be chosen out of ``pool``."""
+    """Raise ValueError unless ``count`` samples can be chosen from ``pool``."""
     if not 1 <= count <= pool:
         raise ValueError(f"count {count} is not between 1 and the pool's {pool} samples")

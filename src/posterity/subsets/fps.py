@@ -12,18 +12,18 @@ __all__ = ["FPS"]
 
 @settings
 class FPS(Rule):
-    """Greedy covering of the first ``first`` samples of the pool (all by default), from a random start."""
+    """Greedy covering of the first ``first`` samples of the pool (default all), from a random start."""
 
     first: int | None = Field(None, ge=1)
 
     def choose(self, data: Array, count: int, rng: np.random.Generator) -> list[int]:
-        """(N, N) distances → ``count`` indices."""
+        """Return ``count`` indices, from distances (N, N)."""
         size = min(self.first or len(data), len(data))
         check(size, count)
         near = np.asarray(data, dtype=float)[:size, :size]
         chosen = [int(rng.integers(size))]
         gap = near[chosen[0]].copy()
-        gap[chosen[0]] = -1.0  # keeps chosen samples out even where all distances are 0
+        gap[chosen[0]] = -1.0  # excludes chosen samples even if all distances are 0
         while len(chosen) < count:
             chosen.append(int(gap.argmax()))
             gap = np.minimum(gap, near[chosen[-1]])

@@ -1,4 +1,4 @@
-"""A tree of representatives: each stands for the members of the pool that are nearest to it."""
+"""A tree of representatives: each represents the members of the pool nearest to it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def tree(
 ) -> Tree:
     """Return the whole pool as (path, index), each member once; path (2, 0) is the first child of the third root.
 
-    A member that is as near to several representatives belongs to the first of them. The public code leaves it
-    out, and with it most of a pool in which samples coincide.
+    A member equally near to several representatives belongs to the first. The public code drops it, and with
+    it most of a pool in which samples coincide.
 
     Arguments:
         distances: (N, N).
         count: representatives at each level.
-        choose: any rule, restricted to given members.
-        soft_factor: branches larger than this times ``count`` also take in the nearest neighbour of
-            each member, if nearer than the ``percentile`` of all pairs; None never does.
+        choose: any rule, restricted to the given members.
+        soft_factor: branches larger than this times ``count`` also include the nearest neighbour of
+            each member, if nearer than the ``percentile`` of all pairs; None disables this.
     """
     n = len(distances)
     cap = float(np.percentile(distances[np.triu_indices(n, 1)], percentile)) if n > 1 else 0.0

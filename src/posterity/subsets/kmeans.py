@@ -1,4 +1,4 @@
-"""Cluster representatives: for each K-means centre the nearest member of the whole pool."""
+"""Cluster representatives: the pool member nearest to each K-means centre."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 @settings
 class KMeansRule(Rule):
-    """K-means with k-means++ starts; deterministic, since the state of its generator is a setting."""
+    """K-means with k-means++ initialisation; deterministic, since its random state is a setting."""
 
     reads: ClassVar[Literal["features", "distances"]] = "features"
     restarts: int = Field(10, ge=1, le=1000)
@@ -26,7 +26,7 @@ class KMeansRule(Rule):
     random_state: int = Field(0, ge=0, le=2**32 - 1)
 
     def choose(self, data: Array, count: int, rng: np.random.Generator) -> list[int]:
-        """(N, d) features → ``count`` indices; a member that is taken gives way to the next nearest."""
+        """Return ``count`` indices, from features (N, d); if a member is already taken, the next nearest is used."""
         from sklearn.cluster import KMeans
         from sklearn.exceptions import ConvergenceWarning
 
@@ -35,7 +35,7 @@ class KMeansRule(Rule):
             count, init="k-means++", n_init=self.restarts, max_iter=self.iterations, random_state=self.random_state
         )
         with warnings.catch_warnings():
-            # fewer distinct samples than clusters is ordinary for a concentrated posterior
+            # a concentrated posterior often has fewer distinct samples than clusters
             warnings.simplefilter("ignore", ConvergenceWarning)
             centres = model.fit(data).cluster_centers_
         chosen: list[int] = []

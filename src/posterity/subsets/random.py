@@ -1,4 +1,4 @@
-"""The posterior's own variety: members of the pool drawn without replacement."""
+"""Random members of the pool, which show the posterior's own variety."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ class Random(Rule):
     """Uniform draws without replacement."""
 
     def choose(self, data: Array, count: int, rng: np.random.Generator) -> list[int]:
-        """(N, ...) → ``count`` indices."""
+        """Return ``count`` indices, from data (N, …)."""
         check(len(data), count)
         return [int(i) for i in rng.choice(len(data), count, replace=False)]

@@ -1,4 +1,4 @@
-"""Draws that undo the pool's density: weights r_k^d, r_k the distance to the k-th neighbour."""
+"""Draws with weights r_k^d that undo the pool's density, where r_k is the distance to the k-th neighbour."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["Uniformization"]
 
 @settings
 class Uniformization(Rule):
-    """Unnormalised inverse-density weights, the thinnest part of the pool left out.
+    """Inverse-density sampling without the sparsest part of the pool.
 
     Arguments:
-        keep_fraction: share of the pool that is kept, the densest first.
+        keep_fraction: share of the pool that is kept, densest first.
         neighbour: k.
-        dimension: d, of the features behind the distances.
+        dimension: d, the dimension of the features behind the distances.
         include_self: count the sample itself as its first neighbour, as the published code does.
     """
 
@@ -27,13 +27,13 @@ class Uniformization(Rule):
     include_self: bool = True
 
     def log_weights(self, distances: Array) -> Array:
-        """(N, N) → (N,) log W up to a constant; −∞ for the samples that are left out.
+        """Return log weights (N,) up to a constant, from distances (N, N); −∞ for excluded samples.
 
         r^25 spans hundreds of decades, hence logs. Coinciding samples get the smallest positive float.
         """
         n = len(distances)
         rank = min(self.neighbour - 1 if self.include_self else self.neighbour, n - 1)
-        # the own zero is made sure to sort first
+        # make sure that the zero distance to itself sorts first
         radius = np.sort(distances - np.diag(np.full(n, np.inf)), axis=1)[:, rank] if rank else np.zeros(n)
         log_w = self.dimension * np.log(np.maximum(radius, np.finfo(float).tiny))
         dropped = int((1 - self.keep_fraction) * n + 1e-9)
@@ -42,7 +42,7 @@ class Uniformization(Rule):
         return log_w
 
     def choose(self, data: Array, count: int, rng: np.random.Generator) -> list[int]:
-        """(N, N) distances → ``count`` indices: sequential draws without replacement, as Gumbel top-N."""
+        """Return ``count`` indices, from distances (N, N), drawn without replacement by the Gumbel top-k trick."""
         check(len(data), count)
         log_w = self.log_weights(np.asarray(data, dtype=float))
         if np.isfinite(log_w).sum() < count:

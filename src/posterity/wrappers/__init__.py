@@ -1,4 +1,4 @@
-"""Wrappers, which go around samplers; one file each, found by its name."""
+"""Wrappers, which go around samplers; one file each, found by file name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ find, names, schema = REGISTRY.find, REGISTRY.names, REGISTRY.schema
 
 
 def __getattr__(name: str) -> Any:
-    """Import the contract, hence torch, when it is asked for: names are listed without."""
+    """Import the contract, and with it torch, only on access: listing names doesn't need it."""
     if name not in ("Wrapped", "Wrapper"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from posterity.wrappers import base

@@ -1,4 +1,4 @@
-"""The wrapper's contract: it goes around any sampler that has a place for it, and is used like a sampler."""
+"""The wrapper's contract: a wrapper goes around any sampler that has a place for it, and acts as a sampler."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ __all__ = ["Wrapped", "Wrapper", "called", "place"]
 _PLACES: Mapping[str, str] = MappingProxyType(
     {"guidable": "clean prediction to move", "begins_late": "noisy state to begin late from"}
 )
-"""What a wrapper may need of a sampler: its attribute, and what it lacks where that is False."""
+"""What a wrapper may need of a sampler: {attribute: what a sampler lacks if it is False}."""
 
 
 class Wrapper(ABC):
-    """A frozen dataclass of settings, which changes what a sampler is given.
+    """A frozen dataclass of settings that changes a sampler's input.
 
-    ``needs`` names attributes that the sampler must have: "guidable", "begins_late". ``couples`` says that
-    the samples of an item are meant to depend on one another, so that `verify` does not hold it against them.
+    ``needs`` names attributes the sampler must have: "guidable", "begins_late". ``couples`` is true if the
+    samples of an item are meant to depend on one another, which `verify` then doesn't count as an error.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     couples: ClassVar[bool] = False
 
     def starts(self, sampler: Sampler, problem: Problem) -> list[int] | None:  # noqa: ARG002
-        """Return the start index of each row, where this chooses it."""
+        """Return the start index of each row; None if this wrapper doesn't choose it."""
         return None
 
     @abstractmethod
     def around(self, sampler: Sampler, problem: Problem, noise: Noise) -> Tensor:
-        """Return the restorations as states, (B, *state), by running ``sampler`` on what this makes of its input."""
+        """Run ``sampler`` on the changed input; return the restorations as states, (B, *state)."""
 
 
 @dataclass(frozen=True)
 class Wrapped(Sampler):
-    """A sampler with wrappers around it: the first goes around the sampler, the next around both.
+    """A sampler with wrappers: the first goes around the sampler, the next around both.
 
-    What a sampler says of itself (``needs``, ``guidable``, …), a wrapped one says of what is inside.
+    ``needs``, ``guidable`` and so on are those of the sampler inside.
     """
 
     sampler: Sampler
@@ -83,10 +83,10 @@ class Wrapped(Sampler):
 
 
 def called(wrapper: type[Wrapper]) -> str:
-    """Return the name of a wrapper: that of its file."""
+    """Return the wrapper's name, which is its file name."""
     return wrapper.__module__.rpartition(".")[2]
 
 
 def place(wrapper: type[Wrapper], sampler: Sampler | type[Sampler]) -> str:
-    """Return the place that the wrapper needs and the sampler lacks, in words, or ""."""
+    """Return in words what the wrapper needs and the sampler lacks; "" if nothing."""
     return " and no ".join(_PLACES[need] for need in sorted(wrapper.needs) if not getattr(sampler, need))

@@ -1,22 +1,22 @@
 r"""Coupled noise: the samples of a set draw noise of correlation -1/(N-1), each still standard normal.
 
-For the N samples of a set, with independent standard normal :math:`\xi_i` of mean :math:`\bar\xi`,
+For the N samples of a set and independent standard normal :math:`\xi_i` of mean :math:`\bar\xi`,
 
 .. math:: z_i = \sqrt{1 + \tfrac{\rho}{N-1}}\,(\xi_i - \bar\xi) + \sqrt{1-\rho}\,\bar\xi,
           \qquad \operatorname{Cov}(z_i, z_j) = -\tfrac{\rho}{N-1} I.
 
-ρ = 1 is the most that a constant correlation can do, since the variance of :math:`\sum_i z_i` is not
-negative; there the z_i add up to 0, and of two samples one draws the other's negative.
+ρ = 1 is the strongest constant negative correlation, since the variance of :math:`\sum_i z_i` can't be
+negative. There the z_i sum to 0, and with N = 2 one sample draws the negative of the other's noise.
 
-Every z_i is N(0, I), and at every step it is so given all that came before. So the path of a single sample has
-exactly the law that it has with independent noise, for any prior, operator and number of steps, if the
-sampler's rows do not see each other. The samples of a set are no longer independent: they spread.
+Every z_i is N(0, I), also conditionally on all earlier steps. The trajectory of a single sample therefore has
+exactly the law it has with independent noise, for any prior, operator and number of steps, as long as the
+sampler treats rows independently. The samples of a set are no longer independent: they spread.
 
-With a Gaussian prior and an affine sampler the covariance of two samples is -ρ/(N-1) of that of one. At ρ = 1 the
-mean of a set is the sampler's mean without sampling error, and the variance about it is N/(N-1) of what
-independent samples give.
+With a Gaussian prior and an affine sampler, the covariance between two samples is -ρ/(N-1) times that of one. At
+ρ = 1 the mean of a set is the sampler's mean without sampling error, and the variance about it is N/(N-1) times
+that of independent samples.
 
-Uniform draws, by which closed-form posteriors choose a component, stay independent.
+Uniform draws, with which closed-form posteriors choose a component, stay independent.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ __all__ = ["Coupled", "CoupledNoise"]
 
 @settings
 class CoupledNoise(Wrapper):
-    """The samples of a set draw opposed noise, and every single sample keeps its law; costs nothing.
+    """Negatively correlated noise within each set; every single sample keeps its law, at no cost.
 
-    A set is ``group`` samples of one item by their numbers: 0 to 4, 5 to 9 and so on. What a sample draws depends on
-    its set and not on the batch: the noise of those that are not in it is drawn all the same.
+    A set is ``group`` consecutive samples of one item: 0 to 4, 5 to 9 and so on. A sample's noise depends on its set
+    and not on the batch: the noise of set members outside the batch is drawn as well.
     """
 
     group: Annotated[int, Field(ge=2, description="samples of a set, N")] = 5
@@ -56,7 +56,7 @@ class CoupledNoise(Wrapper):
 
 @dataclass(frozen=True)
 class Coupled(Noise):
-    """Noise of rows whose sets are coupled; draws of items and uniform draws are those of ``whole``.
+    """Noise coupled within sets; item draws and uniform draws are those of ``whole``.
 
     Arguments:
         whole: the independent noise of the same rows.
@@ -70,7 +70,7 @@ class Coupled(Noise):
 
     @classmethod
     def of(cls, whole: Noise, group: int, strength: float = 1.0) -> Coupled:
-        """Return ``whole``, coupled."""
+        """Couple ``whole``."""
         parts = whole.seed, whole.items, whole.samples, whole.dtype, whole.device, whole.shape
         return cls(*parts, whole, group, strength)
 
@@ -81,7 +81,7 @@ class Coupled(Noise):
 
     @cached_property
     def _sets(self) -> tuple[Noise, Tensor | None]:
-        """The independent noise of all members of the rows' sets, and each row's place; None if they are the rows."""
+        """Return (independent noise of all members of the rows' sets, index of each row in it or None if identical)."""
         keys = [(item, int(sample) // self.group) for item, sample in zip(self.items, self.samples, strict=True)]
         number = {key: k for k, key in enumerate(dict.fromkeys(keys))}
         places = [

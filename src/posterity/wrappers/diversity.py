@@ -5,11 +5,11 @@ Every clean prediction moves away from its nearest neighbour j among the samples
 .. math:: \hat x_0^i \leftarrow \hat x_0^i + \eta\,\tfrac{t}{T}\,(\hat x_0^i - \hat x_0^j)\,
           1\{\|\hat x_0^i - \hat x_0^j\|_2 < S D\},
 
-all samples at once. S is the number of unknown scalars of one image (masked pixels times channels
-for inpainting, all entries otherwise) and the norm is over the full image in [-1, 1]. Public codes
-count S differently: published thresholds for inpainting are divided by 3 for DPS (pixels, not
-scalars) and multiplied by 5 for RePaint (the batch counted in) to be on this scale. Their distances
-come from a Gram matrix, which loses all digits while predictions still agree; not copied.
+all samples simultaneously. S is the number of unknown scalars of one image (masked pixels times
+channels for inpainting, all entries otherwise), and the norm is over the full image in [-1, 1]. Public
+codes count S differently: to convert to this scale, divide the published inpainting thresholds by 3 for
+DPS (pixels, not scalars) and multiply them by 5 for RePaint (S includes the batch). Not copied: their
+distances come from a Gram matrix, which loses all digits while predictions are still close.
 """
 
 from __future__ import annotations
@@ -34,10 +34,8 @@ __all__ = ["Diversity"]
 class Diversity(Wrapper):
     """Samples of one item push their clean predictions apart.
 
-    Predictions pass through untouched if strength or reach is 0.
-
-    The reach is D or an RMS difference over the unknown scalars, which unlike D = rms/√S means the
-    same at every image size; without either it is unlimited.
+    Predictions are unchanged if strength or reach is 0. The reach is D, or an RMS difference over the unknown
+    scalars, which unlike D = rms/√S means the same at every image size; with neither it is unlimited.
     """
 
     eta: Annotated[float, Field(ge=0, description="strength η, times t/T")]
@@ -55,10 +53,10 @@ class Diversity(Wrapper):
         return sampler.run(replace(problem, guidance=self), noise)
 
     def __call__(self, x0: Tensor, items: Tensor, unknowns: Tensor, fraction: float) -> Tensor:
-        """(B, *signal) → (B, *signal), differentiable; neighbours and reach count as constants.
+        """Return guided predictions, (B, *state); differentiable, with neighbours and reach as constants.
 
         Arguments:
-            x0: clean predictions.
+            x0: clean predictions, (B, *state).
             items: long (B,), on the CPU; rows with the same number are samples of one item.
             unknowns: S, shape (), (1,) or (B,).
             fraction: t/T in [0, 1].
@@ -66,19 +64,19 @@ class Diversity(Wrapper):
         if self.eta == 0 or self.threshold == 0 or self.rms == 0:
             return x0
         neighbour, distance = _nearest(x0.detach(), items)
-        # to x0's precision before the number: a number times a mask is single precision, whatever x0 is
+        # cast to x0's dtype first: a Python number times a bool mask is float32, whatever x0 is
         weight = (distance < self._reach(unknowns.to(distance))).to(x0) * (self.eta * fraction)
         return x0 + weight.view(-1, *[1] * (x0.ndim - 1)) * (x0 - x0[neighbour])
 
     def _reach(self, unknowns: Tensor) -> Tensor:
-        """S D, or √S times the RMS difference; infinity where neither is given."""
+        """Return the reach S·D, or √S times the RMS difference; infinity if neither is given. Shape of ``unknowns``."""
         if self.rms is not None:
             return self.rms * unknowns.sqrt()
         return unknowns * (math.inf if self.threshold is None else self.threshold)
 
 
 def _nearest(x0: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-    """Index and distance of the nearest other row of the same item; the row itself and infinity if it is alone."""
+    """Return index and distance, both (B,), of the nearest other row of the same item; (itself, infinity) if alone."""
     neighbour = torch.arange(len(x0), device=x0.device)
     distance = x0.new_full((len(x0),), math.inf)
     for rows in _groups(tuple(items.tolist()), x0.device):
@@ -92,9 +90,9 @@ def _nearest(x0: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=16)
 def _groups(items: tuple[int, ...], device: torch.device) -> list[Tensor]:
-    """Return rows of the items that have several, long (items, samples) for every number of samples.
+    """Return the rows of each item with several samples: one long (items, samples) per number of samples.
 
-    Kept, since a run asks at every step, and a GPU would have to wait for each answer.
+    Cached, since every step asks for it, and computing it on a GPU would synchronise.
     """
     rows: dict[int, list[int]] = {}
     for row, item in enumerate(items):

@@ -1,22 +1,22 @@
 r"""Flash: start late, where the noise is as strong as the error of a first estimate (Fabian et al. 2023, Sec. 3).
 
-A severity is an estimate ẑ of the state and a variance v̂ of its error. On the sampler's own levels, the cleanest first,
-the start index is :math:`t = \arg\min_j |\mathrm{snr}_j - 1/\hat v|`, the first of equals, and the levels t-1, …, 0 are
-walked: t steps. With t = 0 the first state is the result. The walk begins at
+A severity is an estimate ẑ of the state and a variance v̂ of its error. On the sampler's own levels, cleanest first,
+the start index is :math:`t = \arg\min_j |\mathrm{snr}_j - 1/\hat v|` (the first of ties); the walk takes the t steps
+from level t-1 down. With t = 0 the first state is the result. The first state is
 
 .. math:: z = \sqrt{1 - c\hat v}\;\hat z + \sqrt{c\hat v}\;\xi
 
-(``paper``); at :math:`\hat z/\sqrt{1 + \hat v}`, which for an unbiased estimate with white errors has exactly the law
-of a state with :math:`\bar\alpha = 1/(1 + \hat v)` (``calibrated``); or at :math:`\sqrt{\bar\alpha}\,\hat z +
-\sqrt{1-\bar\alpha}\,\xi` of the first level, as where a restoration of somebody else's is noised (``noised``).
-Beside them stands :math:`\hat z + \sqrt{c\hat v}\,\xi` itself, decoded without a call (``added``): what white noise
-alone makes of the estimate. With ``time`` all items begin at one time, from the same estimates (App. B).
-Wrappers that change the noise, such as coupled noise, go around this one if they are to change ξ too.
+(``paper``); :math:`\hat z/\sqrt{1 + \hat v}`, which for an unbiased estimate with white errors has exactly the law
+of a state with :math:`\bar\alpha = 1/(1 + \hat v)` (``calibrated``); or :math:`\sqrt{\bar\alpha}\,\hat z +
+\sqrt{1-\bar\alpha}\,\xi` at the first level, as when renoising another method's restoration (``noised``).
+``added`` decodes :math:`\hat z + \sqrt{c\hat v}\,\xi` without any network call: a baseline of white noise on the
+estimate. With ``time``, all items start at one time, from the same estimates (App. B). Wrappers that change the
+noise, such as coupled noise, must go around this one to change ξ too.
 
-The paper writes σ̂ for the network's output and cσ̂² in the formula. It trains σ̂ on a variance and uses 1/σ̂ as a
-signal-to-noise ratio, and its code multiplies c by σ̂ itself: v̂ is a variance throughout. ``paper`` leaves about 1 + c
-times the noise that the network is told of. The criterion is the distance of ratios and not of their logarithms, so
-that for a tiny v̂ the cleanest levels decide. Code of the authors that is not copied: one step fewer with DDIM.
+The paper writes σ̂ for the network's output and cσ̂² in the formula. It trains σ̂ on a variance, uses 1/σ̂ as a
+signal-to-noise ratio, and its code multiplies c by σ̂ itself: here v̂ is a variance throughout. ``paper`` leaves about
+1 + c times the noise of the level passed to the network. The criterion compares ratios and not their logarithms, so
+for tiny v̂ the cleanest levels decide. Not copied from the authors' code: one step fewer with DDIM.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ __all__ = ["Flash"]
 
 _log = logging.getLogger(__name__)
 _MOST = 1 - 1e-4
-"""The largest share of noise cv̂ in a first state."""
+"""The largest noise variance cv̂ in a first state."""
 
 
 @settings
 class Flash(Wrapper):
-    """Begins where the noise is as strong as the error of a first estimate, item by item."""
+    """Starts each item at the level whose noise matches the error of a first estimate."""
 
     severity: Annotated[str, Field(description="name of the severity: the estimate and its variance v̂")]
-    c: Annotated[float | None, Field(ge=0, description="share of v̂ that is noise in the first state of `paper`; "
+    c: Annotated[float | None, Field(ge=0, description="share of v̂ added as noise in the first state of `paper`; "
                                      "null leaves the estimate as it is")] = 1.0  # fmt: skip
     init: Annotated[
         Literal["paper", "calibrated", "noised", "added"],
-        Field(description="first state: mixed, scaled or noised to its level; with noise added it is decoded as it is"),
+        Field(description="first state: mixed, scaled or noised to its level; `added` decodes it directly"),
     ] = "paper"
     multiplier: Annotated[
-        float, Field(ge=0, description="of v̂, before everything; 0 decodes ẑ itself, without a call")
+        float, Field(ge=0, description="factor of v̂, applied first; 0 decodes ẑ itself, without a network call")
     ] = 1.0
     time: Annotated[
-        int | None, Field(ge=0, le=999, description="of the prior's schedule, for all: its noise over its signal is v̂")
+        int | None, Field(ge=0, le=999, description="one time of the prior's schedule for all items: v̂ is its (1-ᾱ)/ᾱ")
     ] = None
 
     needs = frozenset({"begins_late"})
@@ -79,12 +79,12 @@ class Flash(Wrapper):
         return states
 
     def starts(self, sampler: Sampler, problem: Problem) -> list[int]:
-        """Return the start index of each row: how many of the sampler's levels are walked, all where v̂ is infinite."""
+        """Return the start index of each row: the number of levels walked (all of them if v̂ is infinite)."""
         grid, variance = _grid(sampler, problem), self.multiplier * self._severity(problem).variance
         return [0 if self.init == "added" else _match(grid, v) for v in variance.tolist()]
 
     def clamped(self, variance: Tensor) -> Tensor:
-        """Return where cv̂ is too large to be a share of noise, bool (B,)."""
+        """Return where cv̂ is too large to be a noise variance below 1, bool (B,)."""
         share = (self.c or 0.0) * self.multiplier * variance
         return (share >= 1) & variance.isfinite() & (self.init == "paper")
 
@@ -99,13 +99,13 @@ class Flash(Wrapper):
             ) from None
 
     def _of_time(self, problem: Problem, like: Tensor) -> Tensor:
-        """Return the noise over the signal at ``time``, for every row."""
+        """Return (1-ᾱ)/ᾱ at ``time`` for every row, (B,)."""
         if self.time is None or self.time >= len(problem.schedule):
             raise PosterityError(f"wrapper flash: time {self.time} is beyond the schedule's {len(problem.schedule)}")
         return torch.full_like(like, 1 / problem.schedule.level(self.time).snr)
 
     def _begun(self, start: int, sampler: Sampler, problem: Problem, noise: Noise) -> Tensor:
-        """Return the result of a walk of ``start`` levels."""
+        """Run the last ``start`` levels of the sampler; return the states, (B, *state)."""
         grid = _grid(sampler, problem)
         if start == len(grid):
             return sampler.run(problem, noise)
@@ -114,7 +114,7 @@ class Flash(Wrapper):
         return first if level is None else sampler.run(replace(problem, start=(level.t, first)), noise)
 
     def _first(self, severity: Severity, level: Level | None, noise: Noise) -> Tensor:
-        """Return the states at which the walk begins, (B, *state)."""
+        """Return the first states, (B, *state)."""
         estimate = severity.estimate
         variance = (self.multiplier * severity.variance).view(-1, *[1] * (estimate.ndim - 1))
         if self.init == "calibrated":
@@ -130,7 +130,7 @@ class Flash(Wrapper):
 
 
 def _grid(sampler: Sampler, problem: Problem) -> Sequence[Level]:
-    """Return the levels that the sampler steps from, the cleanest first, each once."""
+    """Return the distinct levels that the sampler steps from, cleanest first."""
     return sorted(set(sampler.times(problem.schedule)[:-1]), key=lambda level: level.t)
 
 

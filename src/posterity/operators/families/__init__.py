@@ -1,4 +1,4 @@
-"""Families of operators that a task can name; one file each, found by its name."""
+"""Operator families that a task can name, one file each, found by file name."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ find, names = REGISTRY.find, REGISTRY.names
 
 
 def schema(only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-    """Return {name: {settings (JSON schema), has, any_signal, one_of, doc}} of all families, or of some."""
+    """Return {name: {settings (JSON schema), has, any_signal, one_of, doc}} of all families, or of ``only`` these."""
     described = REGISTRY.schema(only)
     return {name: about | {"settings": bare(about["settings"])} for name, about in described.items()}

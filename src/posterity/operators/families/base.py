@@ -1,4 +1,4 @@
-"""The contract of a family: from a task's settings, and what a measurement has of its own, to the operator."""
+"""The contract of an operator family: from a task's settings and a measurement's own parameters to the operator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Area", "Factor", "Family", "Own", "Shape", "Width"]
 Shape = tuple[int, ...]
 Own = Mapping[str, Tensor]
 Area = Callable[[str], Tensor]
-"""From the name of a region of the item to (H, W), 1 inside and 0 outside; PosterityError for an unknown one."""
+"""Maps the name of an item's region to its mask (H, W), 1 inside, 0 outside; PosterityError if unknown."""
 
 Factor = Annotated[int, WithJsonSchema({"enum": [2, 4, 8, 16, 32]})]
 _SIGMA = {"type": "number", "exclusiveMinimum": 0}
@@ -36,12 +36,12 @@ Width = Annotated[
 
 @dataclass(frozen=True)
 class Family(ABC):
-    """Operators of one kind: a frozen dataclass of the settings that a task has beside ``operator`` and ``sigma_y``.
+    """Operators of one kind: a frozen dataclass of a task's settings other than ``operator`` and ``sigma_y``.
 
-    The annotations say what a configuration accepts, ``build`` and ``draw`` refuse what cannot be. ``has`` is that of
-    the operators, with "pixelwise" for those that act on every pixel alone. ``any_signal`` is true for what works on
-    signals of any shape, not on images (C, H, W) alone. Of the settings ``one_of`` a task gives exactly one.
-    ``rehearsals`` says how many measurements `check` tries; 0 for operators that need weights or are large.
+    The annotations define what a configuration accepts; ``build`` and ``draw`` refuse invalid values. ``has`` is that
+    of the operators, plus "pixelwise" for those that act on each pixel alone. ``any_signal`` is true for families that
+    accept signals of any shape, not only images (C, H, W). A task gives exactly one of the settings in ``one_of``.
+    ``rehearsals`` is the number of measurements that `check` tries; 0 for operators that need weights or are large.
     """
 
     has: ClassVar[frozenset[str]] = frozenset()
@@ -51,10 +51,10 @@ class Family(ABC):
 
     @classmethod
     def of(cls, task: Mapping[str, Any]) -> Self:
-        """Read a task, whose other keys are left alone.
+        """Read this family's settings from a task; other keys are ignored.
 
         Raises:
-            PosterityError: when a setting is missing.
+            PosterityError: if a setting is missing.
         """
         for field in fields(cls):
             if field.default is MISSING and field.name not in task:
@@ -66,15 +66,15 @@ class Family(ABC):
         """Return the operator of a batch, in float64.
 
         Arguments:
-            shape: of one signal.
-            own: parameters, each (B, …), as ``Operator.parameters`` gave them when the measurement was made.
+            shape: shape of one signal.
+            own: parameters, each (B, …), as returned by ``Operator.parameters`` when the measurement was made.
 
         Raises:
-            PosterityError: for settings that are impossible, or impossible for this shape.
+            PosterityError: if settings are invalid, in themselves or for this shape.
         """
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return the parameters of one new measurement, each (1, …) in float32, the precision they are stored in."""
+        """Draw the parameters of a new measurement, each (1, …) in float32, the precision they are stored in."""
         return {}
 
     def draw_for(
@@ -84,12 +84,12 @@ class Family(ABC):
         area: Area,
         called: str,  # noqa: ARG002
     ) -> tuple[str | None, dict[str, Tensor]]:
-        """Return the name of what was drawn, if it has one, and :meth:`draw` for an item with regions.
+        """Return (the name of what was drawn, if any; :meth:`draw` for an item with regions, each (1, …)).
 
         Arguments:
-            shape: of the signal.
-            rng: of the item.
+            shape: shape of the signal.
+            rng: generator of the item.
             area: the item's regions.
-            called: what errors call the task.
+            called: name of the task in errors.
         """
         return None, self.draw(shape, rng)

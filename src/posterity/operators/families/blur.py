@@ -1,4 +1,4 @@
-"""Deblurring; publications call two operators by this name, see :mod:`posterity.operators.blur`."""
+"""Deblurring; publications use this name for two operators, see :mod:`posterity.operators.blur`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Blur"]
 
 @dataclass(frozen=True)
 class Blur(Family):
-    """Gaussian blur that continues the image as its mirror image."""
+    """Gaussian blur with reflection padding."""
 
     width: Width
 

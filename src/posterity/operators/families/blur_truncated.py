@@ -1,4 +1,4 @@
-"""Deblurring; publications call two operators by this name, see :mod:`posterity.operators.blur`."""
+"""Deblurring; publications use this name for two operators, see :mod:`posterity.operators.blur`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["BlurTruncated"]
 
 @dataclass(frozen=True)
 class BlurTruncated(Family):
-    """Gaussian blur with zeros around the image, without the directions that it nearly extinguishes."""
+    """Gaussian blur with zero padding and truncated singular values."""
 
     width: Width
 

@@ -13,7 +13,7 @@ __all__ = ["Denoise"]
 
 @dataclass(frozen=True)
 class Denoise(Family):
-    """The signal itself."""
+    """The identity: noise is the only degradation."""
 
     has = Denoising.has | {"pixelwise"}
     any_signal = True

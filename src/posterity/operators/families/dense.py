@@ -1,4 +1,4 @@
-"""A matrix."""
+"""Compressed sensing with a dense random matrix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROWS = WithJsonSchema(
 
 @dataclass(frozen=True)
 class DenseMatrix(Family):
-    """Drawn normal entries."""
+    """A matrix of independent standard normal entries."""
 
     measured: Annotated[int, _ROWS]
 

@@ -19,7 +19,7 @@ __all__ = ["Hadamard"]
 
 @dataclass(frozen=True)
 class Hadamard(Family):
-    """Walsh-Hadamard coefficients in a drawn order of the pixels, one in ``ratio``."""
+    """Walsh-Hadamard coefficients of randomly permuted pixels, one in ``ratio``."""
 
     ratio: Annotated[int, WithJsonSchema({"type": "integer", "minimum": 1})]
 

@@ -1,4 +1,4 @@
-"""Inpainting: what is hidden is told by one of many masks."""
+"""Inpainting with one of many kinds of masks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Pair = list[float] | None
 
 @dataclass(frozen=True)
 class Inpaint(Family):
-    """Keeps what a mask does not hide; exactly one setting is given, and says which mask."""
+    """Hides a part of the signal; exactly one setting is given and selects the mask."""
 
     regions: Annotated[list[str] | None, _list(_NAME, "one of these masks of the dataset, drawn for each item")] = None
     observed_leads: Annotated[

@@ -1,4 +1,4 @@
-"""Deblurring of a shaken camera."""
+"""Motion deblurring."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SIDE = WithJsonSchema({"type": "integer", "minimum": 3, "description": "side of
 
 @dataclass(frozen=True)
 class MotionBlurred(Family):
-    """Convolution with a drawn path."""
+    """Convolution with a random camera-shake path."""
 
     size: Annotated[int, _SIDE]
     intensity: Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]

@@ -1,4 +1,4 @@
-"""Deblurring of what a network learned from a moving camera."""
+"""Deblurring of the published non-linear blur, a network trained on camera shake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PATH = WithJsonSchema(
 
 @dataclass(frozen=True)
 class NonlinearlyBlurred(Family):
-    """The published encoder with a drawn code."""
+    """The published network with a random blur code."""
 
     weights: Annotated[str, _PATH]
     resample: Annotated[bool, Field(description="another blur in every call, as in the published scripts")] = False

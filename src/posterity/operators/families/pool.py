@@ -1,4 +1,4 @@
-"""Super-resolution from means of blocks."""
+"""Super-resolution from block averages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Pool"]
 
 @dataclass(frozen=True)
 class Pool(Family):
-    """Means of square blocks."""
+    """Averages of square blocks."""
 
     factor: Factor
 

@@ -1,4 +1,4 @@
-"""Deblurring where every place has a blur of its own."""
+"""Deblurring of a spatially varying blur."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["SpatiallyBlurred"]
 
 @dataclass(frozen=True)
 class SpatiallyBlurred(Family):
-    """A mixture of drawn kernels whose shares vary over the image."""
+    """A mixture of random kernels whose weights vary over the image."""
 
     has = spatial_blur.SpatialBlur.has
 

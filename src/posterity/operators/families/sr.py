@@ -1,4 +1,4 @@
-"""Super-resolution from a bicubic reduction."""
+"""Super-resolution from bicubic downscaling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["SuperResolution"]
 
 @dataclass(frozen=True)
 class SuperResolution(Family):
-    """Bicubic reduction by a factor."""
+    """Bicubic downscaling by a factor."""
 
     factor: Factor
 
