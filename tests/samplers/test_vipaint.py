@@ -133,7 +133,7 @@ def posterior(levels, items):
 
 def draws(items, count, levels, seed=0):
     noise = Noise(seed, [str(i) for i in range(items)], ["item"] * items)
-    chain = torch.stack([noise.normal("level", k, (count, *ONE)) for k in range(levels)])
+    chain = [noise.normal("level", k, (count, *ONE)) for k in range(levels)]
     return Draws(chain, noise.normal("above", 0, ((count + 1) // 2, *ONE)), 0.37)
 
 

@@ -129,7 +129,7 @@ def test_the_bound_falls_during_a_fit(bench):
 
 def test_l1_is_a_laplace_law_of_the_same_standard_deviation():
     residual = torch.tensor([[0.3, -0.1, 0.0]], dtype=torch.float64)
-    measured = torch.tensor([[1.0, 1.0, 0.0]], dtype=torch.float64)
+    measured = torch.tensor([2.0], dtype=torch.float64)
     laplace = torch.distributions.Laplace(torch.zeros(1).double(), torch.tensor(0.2 / math.sqrt(2)).double())
     normal = torch.distributions.Normal(torch.zeros(1).double(), torch.tensor(0.2).double())
     for kind, law in (("l1", laplace), ("gaussian", normal)):

@@ -197,6 +197,11 @@ class Problem:
         return self._measured - self.signal_operator(x)
 
     @cached_property
+    def measured(self) -> Tensor:
+        """The number of measured entries of each row's y, (B,)."""
+        return self.operator.where_measured(self.y).expand_as(self.y).flatten(1).sum(1)
+
+    @cached_property
     def _measured(self) -> Tensor:
         return self.operator.where_measured(self.y) * self.y
 

@@ -201,9 +201,6 @@ class VIPaint(Sampler):
             if loss is None:
                 return z0, torch.zeros_like(z0)
             residual = problem.residual(z0)
-            if self.pull == "norm":
-                value = norms(residual)
-            else:
-                value = self.data_weight * loss(residual, problem.operator.where_measured(residual))
+            value = norms(residual) if self.pull == "norm" else self.data_weight * loss(residual, problem.measured)
             (gradient,) = torch.autograd.grad(self.scale * value.sum(), z_t)
         return z0.detach(), gradient

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from posterity.diffusion.levels import Level
-from posterity.diffusion.steps import PosteriorStep, predicted_noise
+from posterity.diffusion.steps import PosteriorStep
 from posterity.samplers.problem import Problem
 
 __all__ = ["Family", "Normal", "Parameters", "Step", "transition"]
@@ -35,7 +35,7 @@ class Normal(NamedTuple):
 
     def draw(self, z: Tensor) -> Tensor:
         """Return mean + std · z for standard normal z, (B, *state)."""
-        return self.mean + self.std * z
+        return torch.addcmul(self.mean, self.std, z)
 
 
 class Step(NamedTuple):
@@ -46,7 +46,7 @@ class Step(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """Parameters of the variational family, one row per item (or per draw); the top level T_e comes first.
+    """Parameters of the variational family, one row per item or per sample; the top level T_e comes first.
 
     Arguments:
         means: μ, (K, I, *state).
@@ -62,9 +62,9 @@ class Parameters(NamedTuple):
         """Return the parameters of rows ``index`` (long (n,), may repeat)."""
         return Parameters(*(p[:, index] for p in self))
 
-    def repeated(self, count: int) -> Parameters:
-        """Return each row ``count`` times in turn; its gradient is a sum, cheaper than the scatter of ``rows``."""
-        return Parameters(*(p[:, :, None].expand(-1, -1, count, *p.shape[2:]).flatten(1, 2) for p in self))
+    def of_draws(self) -> Parameters:
+        """Return views (K, I, 1, *state) that broadcast over the draws of an item, (I, B, *state)."""
+        return Parameters(*(p.unsqueeze(2) for p in self))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Family:
         mu = self.parameters.means[k]
         if self.scaled:
             mu = self.levels[k].signal * mu
-        return Normal(gate * prior.mean + (1 - gate) * mu, (0.5 * self.parameters.log_variances[k]).exp())
+        return Normal(torch.lerp(mu, prior.mean, gate), (0.5 * self.parameters.log_variances[k]).exp())
 
     def transition(self, k: int, problem: Problem, z_t: Tensor) -> Step:
         """Return p(z_s | z_t) at level index k ≥ 1 for z_t (I, *state)."""
@@ -112,5 +112,6 @@ def transition(problem: Problem, z_t: Tensor, t: Level, s: Level, share: float) 
     """Return the prior's DDIM step N(m_p(z_t), η_v β̃) from t to s, (B, *state)."""
     x0 = problem.predict(z_t, t).x0
     variance = share * PosteriorStep.between(t, s).variance
-    eps = predicted_noise(z_t, x0, t)
-    return Step(s.signal * x0 + math.sqrt(1 - s.alpha_bar - variance) * eps, math.sqrt(variance))
+    kept = math.sqrt(1 - s.alpha_bar - variance)
+    # √ᾱ_s ẑ0 + kept·eps, with eps = z_t/√(1-ᾱ_t) - ẑ0/σ_t
+    return Step((s.signal - kept / t.sigma) * x0 + kept / t.noise * z_t, math.sqrt(variance))

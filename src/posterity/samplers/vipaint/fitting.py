@@ -145,4 +145,4 @@ def _draws(noise: Noise, i: int, count: int, shape: tuple[int, ...], levels: int
     """Return the draws of iteration i. ``u`` is shared by all items, so that one network call serves them all."""
     chain = [noise.normal(f"fit level {k}", i, (count, *shape)) for k in range(levels)]
     u = float(generator(noise.seed, "fit times", i).random())
-    return Draws(torch.stack(chain), noise.normal("fit above", i, ((count + 1) // 2, *shape)), u)
+    return Draws(chain, noise.normal("fit above", i, ((count + 1) // 2, *shape)), u)

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from posterity.samplers._norms import norms
 from posterity.samplers.problem import Problem
-from posterity.samplers.vipaint.family import Family, Normal
-from posterity.samplers.vipaint.rungs import kl
+from posterity.samplers.vipaint.family import Family, Normal, Step
+from posterity.samplers.vipaint.rungs import widths
 
 __all__ = ["Draws", "Objective", "Terms", "misfit"]
 
 Misfit = Callable[[Tensor, Tensor], Tensor]
-"""(residual (B, *measurement), mask of measured entries) → loss of each row, (B,)."""
+"""(residual (B, *measurement), number of its measured entries (B,)) → loss of each row, (B,)."""
 
 
 class Draws(NamedTuple):
     """Standard normal draws of an iteration, B per item.
 
     Arguments:
-        chain: (K, I, B, *state), for the key levels.
+        chain: (I, B, *state) for each of the K key levels.
         above: (I, ⌈B/2⌉, *state), for times above T_e, one per pair of draws.
         u: in [0, 1), selects these times.
     """
 
-    chain: Tensor
+    chain: Sequence[Tensor]
     above: Tensor
     u: float
 
@@ -71,23 +72,30 @@ class Objective:
             family: one row per item.
             draws: B per item.
         """
-        items, count = draws.chain.shape[1:3]
-        of_draws = replace(family, parameters=family.parameters.repeated(count))
+        items, count = draws.chain[0].shape[:2]
+        of_draws = replace(family, parameters=family.parameters.of_draws())
         # down the chain
-        z = of_draws.top().draw(draws.chain[0].flatten(0, 1))
-        prior = self.above(problem, family.top(), z.unflatten(0, (items, count)), draws.above, draws.u)
+        top = family.top()
+        z = Normal(top.mean[:, None], top.std[:, None]).draw(draws.chain[0])
+        prior = self.above(problem, top, z, draws.above, draws.u)
         chain = z.new_zeros(items)
         for k in range(1, len(family.levels)):
-            p = of_draws.transition(k, drawn, z)
+            mean, std = family.transition(k, drawn, z.flatten(0, 1))
+            p = Step(mean.unflatten(0, (items, count)), std)
             q = of_draws.step(k, p)
-            apart = kl(q, p, self.inverted).flatten(1)
-            chain = chain + (apart.sum(1) if self.summed else apart.mean(1)).view(items, count).mean(1)
-            z = q.draw(draws.chain[k].flatten(0, 1))
+            chain = chain + self._apart(q, p)
+            z = q.draw(draws.chain[k])
         # one step to the clean prediction
-        x0 = drawn.predict(z, family.levels[-1]).x0
-        residual = drawn.residual(x0)
-        data = self.misfit(residual, drawn.operator.where_measured(residual)).view(items, count).mean(1)
+        x0 = drawn.predict(z.flatten(0, 1), family.levels[-1]).x0
+        data = self.misfit(drawn.residual(x0), drawn.measured).view(items, count).mean(1)
         return Terms(torch.stack([data, chain, prior]), x0.unflatten(0, (items, count))[:, 0])
+
+    def _apart(self, q: Normal, p: Step) -> Tensor:
+        """Return the mean of KL(q ‖ p) over the draws of each item, (I,); what they share is computed once."""
+        squares = norms((q.mean - p.mean).flatten(0, 1)).square().view(len(q.mean), -1).mean(1)
+        shared = widths(q.std, p.std).flatten(1).sum(1)
+        total = shared + 0.5 * squares * (p.std**2 if self.inverted else 1 / p.std**2)
+        return total if self.summed else total / q.mean[0, 0].numel()
 
 
 def misfit(kind: str, std: float, summed: bool) -> Misfit:
@@ -99,12 +107,11 @@ def misfit(kind: str, std: float, summed: bool) -> Misfit:
     """
 
     def loss(residual: Tensor, measured: Tensor) -> Tensor:
-        size = residual.abs() if kind == "l1" else 0.5 * residual.square()
+        size = residual.abs().flatten(1).sum(1) if kind == "l1" else 0.5 * norms(residual).square()
         if not summed:
-            return size.flatten(1).mean(1)
-        count = measured.flatten(1).sum(1)
+            return size / residual[0].numel()
         if kind == "l1":
-            return math.sqrt(2) / std * size.flatten(1).sum(1) + count * math.log(math.sqrt(2) * std)
-        return size.flatten(1).sum(1) / std**2 + count * (0.5 * math.log(2 * math.pi) + math.log(std))
+            return math.sqrt(2) / std * size + measured * math.log(math.sqrt(2) * std)
+        return size / std**2 + measured * (0.5 * math.log(2 * math.pi) + math.log(std))
 
     return loss

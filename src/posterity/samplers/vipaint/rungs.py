@@ -29,11 +29,12 @@ from torch import Tensor
 from posterity.diffusion.bridge import Bridge
 from posterity.diffusion.levels import Level
 from posterity.diffusion.schedule import Schedule
-from posterity.diffusion.steps import PosteriorStep, forward_step, predicted_noise
+from posterity.diffusion.steps import PosteriorStep, predicted_noise
+from posterity.samplers._norms import norms
 from posterity.samplers.problem import Problem
 from posterity.samplers.vipaint.family import Normal, Step
 
-__all__ = ["Exact", "Published", "kl"]
+__all__ = ["Exact", "Published", "kl", "widths"]
 
 Pair = tuple[Level, Level]
 """(a level above T_e, the next level of the prior's step)."""
@@ -45,9 +46,14 @@ def kl(q: Normal, p: Normal | Step, inverted: bool = False) -> Tensor:
     Arguments:
         inverted: multiply the squared difference by p's variance, as in the public code, instead of dividing.
     """
-    ratio, apart = q.std / p.std, (q.mean - p.mean).square()
-    apart = apart * p.std**2 if inverted else apart / p.std**2
-    return 0.5 * (ratio.square() + apart - 1) - ratio.log()
+    apart = (q.mean - p.mean).square()
+    return widths(q.std, p.std) + 0.5 * (apart * p.std**2 if inverted else apart / p.std**2)
+
+
+def widths(q_std: Tensor, p_std: Tensor | float) -> Tensor:
+    """Return the part of KL(q ‖ p) due to the standard deviations, elementwise."""
+    ratio = q_std / p_std
+    return 0.5 * (ratio.square() - 1) - ratio.log()
 
 
 def strata(u: float, pairs: int, count: int) -> list[int]:
@@ -55,26 +61,22 @@ def strata(u: float, pairs: int, count: int) -> list[int]:
     return [int((u * pairs + k) % pairs * count / pairs) % count for k in range(pairs)]
 
 
-def paired(xi: Tensor, draws: int) -> Tensor:
-    """Return antithetic pairs ±ξ, (I, ⌈B/2⌉, *state) → (I, B, *state).
+def at_one_time(problem: Problem, z: Tensor, xi: Tensor) -> Iterator[tuple[Problem, Tensor, Tensor]]:
+    """Yield (problem, z, ±ξ) of the rows that share a network call: both draws of an antithetic pair, for every item.
 
     Both of a pair are evaluated at one time, so terms linear in ξ, most of the gradient's noise, cancel.
-    """
-    return torch.stack([xi, -xi], 2).flatten(1, 2)[:, :draws]
-
-
-def at_one_time(problem: Problem, z: Tensor, xi: Tensor) -> Iterator[tuple[Problem, Tensor, Tensor]]:
-    """Yield (problem, z, ξ) of the rows that share a network call: both draws of a pair, for every item.
 
     Arguments:
         problem: one row per item.
         z: draws, (I, B, *state).
-        xi: ξ, the same shape.
+        xi: ξ, one per pair, (I, ⌈B/2⌉, *state).
     """
     both = problem.rows(torch.arange(len(z), device=z.device).repeat_interleave(2))
-    for first in range(0, z.shape[1], 2):
-        pair = z[:, first : first + 2]
-        yield both if pair.shape[1] == 2 else problem, pair.flatten(0, 1), xi[:, first : first + 2].flatten(0, 1)
+    for some, one in zip(z.split(2, 1), xi.unbind(1), strict=True):
+        if some.shape[1] == 2:
+            yield both, some.flatten(0, 1), torch.stack([one, -one], 1).flatten(0, 1)
+        else:
+            yield problem, some[:, 0], one
 
 
 @dataclass(frozen=True)
@@ -110,18 +112,20 @@ class Exact:
         if not self.pairs:
             return self._terminal(z, self.top) + constant - entropy
         chosen = [self.pairs[j] for j in strata(u, xi.shape[1], len(self.pairs))]
-        drawn = zip(at_one_time(problem, z, paired(xi, z.shape[1])), chosen, strict=True)
+        drawn = zip(at_one_time(problem, z, xi), chosen, strict=True)
         parts = [self._apart(*rows, *pair).view(len(z), -1) for rows, pair in drawn]
         apart = len(self.pairs) * torch.cat(parts, 1).mean(1)
         return apart + constant + self._terminal(z, self.pairs[0][0]) - entropy
 
     def _apart(self, problem: Problem, z: Tensor, xi: Tensor, t: Level, s: Level) -> Tensor:
-        """Return the squared difference of means at s over twice the prior's variance, less ξ²'s part, (I,)."""
-        z_t = forward_step(z, xi, self.top, t)
-        move = PosteriorStep.between(t, s)
-        known = Bridge.between(self.top, s, t).mean(z, z_t)
-        apart = known - move.mean(problem.predict(z_t, t).x0, z_t)
-        return (apart.square() - (self._wobble(t, s) * xi).square()).flatten(1).sum(1) / (2 * move.variance)
+        """Return the squared difference of means at s over twice the prior's variance, less ξ²'s part, (B,)."""
+        a = math.sqrt(t.alpha_bar / self.top.alpha_bar)
+        z_t = torch.add(a * z, xi, alpha=math.sqrt(1 - a**2))
+        known, move = Bridge.between(self.top, s, t), PosteriorStep.between(t, s)
+        # known.mean(z, z_t) - move.mean(x0, z_t), in one term for each tensor
+        apart = torch.add(known.clean * z, z_t, alpha=known.noisy - move.xt_weight)
+        apart = apart.sub_(problem.predict(z_t, t).x0, alpha=move.x0_weight)
+        return (norms(apart).square() - self._wobble(t, s) ** 2 * norms(xi).square()) / (2 * move.variance)
 
     def _wobble(self, t: Level, s: Level) -> float:
         """Return the coefficient of ξ (of z_t) in the known mean at s."""
@@ -143,7 +147,7 @@ class Exact:
 
     def _terminal(self, z: Tensor, last: Level) -> Tensor:
         """Return KL(q(z_T | z_Te) ‖ N(0, I)), or -log N(z_Te; 0, I) if T_e is the last time, (I,)."""
-        square = z.square().flatten(2).sum(2).mean(1)
+        square = norms(z.flatten(0, 1)).square().view(len(z), -1).mean(1)
         if last == self.top:
             return 0.5 * (square + z[0, 0].numel() * math.log(2 * math.pi))
         kept = last.alpha_bar / self.top.alpha_bar
@@ -191,7 +195,7 @@ class Published:
         std = top.std
         chosen = [2 + j for j in strata(u, xi.shape[1], len(self.times) - 2)]
         parts, kept = [], []
-        for (rows, some, noise), number in zip(at_one_time(problem, z, paired(xi, z.shape[1])), chosen, strict=True):
+        for (rows, some, noise), number in zip(at_one_time(problem, z, xi), chosen, strict=True):
             t, s = self.times[number], self.times[number - 1]
             each = len(some) // len(z)
             tau2 = std.square().repeat_interleave(each, dim=0)
