@@ -15,7 +15,7 @@ from posterity.errors import PosterityError
 from posterity.figures import _plane, _study, gallery, style
 from posterity.stages import figure
 
-ELSEWHERE = ("restorations", "priors", "ecg_sheet")
+ELSEWHERE = ("restorations", "priors", "ecg_sheet", "fit_progress")
 """They need other artifacts and have test files of their own."""
 
 

@@ -155,9 +155,19 @@ def _answers(made: Made) -> bool:
     return any(made.samplers[key]["method"] == "exact" for key in made.exact)
 
 
-def _priced(made: Made) -> bool:
-    methods = {sampler["method"] for sampler in made.samplers.values()}
-    return "sliced_wasserstein" in made.metrics and "exact" in methods and methods != {"exact"}
+def _beside_exact(metric: str) -> Test:
+    """True of a metric of exact draws and of another sampler."""
+
+    def test(made: Made) -> bool:
+        methods = {sampler["method"] for sampler in made.samplers.values()}
+        return metric in made.metrics and "exact" in methods and methods != {"exact"}
+
+    return test
+
+
+def _of_others(metric: str) -> Test:
+    """True of a metric of a sampler that is not exact."""
+    return lambda made: metric in made.metrics and any(s["method"] != "exact" for s in made.samplers.values())
 
 
 def _two_priors(made: Made) -> bool:
@@ -179,6 +189,16 @@ def _fitted(made: Made) -> bool:
         if not Recipe.of(about).wrap:
             found[dataset, task, prior].add(about["method"])
     return any("vipaint" in methods and len(methods) > 1 for methods in found.values())
+
+
+def _lengths(made: Made) -> bool:
+    """Plain runs of VIPaint on one task that differ in the length of their fits alone."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for key, about in made.samplers.items():
+        if about["method"] == "vipaint" and not Recipe.of(about).wrap:
+            rest = {name: value for name, value in about["settings"].items() if name != "iterations"}
+            found[json.dumps([*key[:3], rest], sort_keys=True)].add(about["settings"]["iterations"])
+    return any(len(values) > 1 for values in found.values())
 
 
 def _saturating(made: Made) -> bool:
@@ -217,7 +237,10 @@ NEEDS: Mapping[str, Need] = {
     "closed_form": (lambda made: bool(made.exact), "a posterior in closed form"),
     "exact": (_exact, "tv, modes_shown or sliced_wasserstein, and a posterior in closed form"),
     "exact_draws": (_answers, "exact draws of a posterior in closed form"),
-    "reference": (_priced, "sliced_wasserstein, exact draws and a sampler beside them"),
+    "reference": (_beside_exact("sliced_wasserstein"), "sliced_wasserstein, exact draws and a sampler beside them"),
+    "exact_diversity": (_beside_exact("diversity"), "diversity, exact draws and a sampler beside them"),
+    "lpips": (_of_others("lpips"), "lpips of a sampler that is not exact"),
+    "fit_lengths": (_lengths, "VIPaint with two numbers of iterations"),
     "problems": (lambda made: 1 in made.toys.values(), "closed-form problems with `samplers`"),
     "problem_sweeps": (lambda made: any(n > 1 for n in made.toys.values()), "closed-form problems with `sweeps`"),
     "study": (_compared(lambda one: True), "a study"),  # noqa: ARG005 - of any kind

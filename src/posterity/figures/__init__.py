@@ -18,8 +18,8 @@ NAMES = (
     "study_subsets", "guidance_gallery", "study_guidance", "plane_fps",
     "plane_uniformization", "discard_super_resolution", "discard_inpainting",
     "discard_natural", "dps_artifacts", "eta_gallery", "threshold_gallery",
-    "diversity_coverage", "distance_similarity", "hierarchy", "exact_distance", "restorations",
-    "priors", "toy_samplers", "toy_sweeps", "ecg_sheet",
+    "diversity_coverage", "distance_similarity", "hierarchy", "exact_distance", "own_diversity", "time_quality",
+    "restorations", "fit_progress", "priors", "toy_samplers", "toy_sweeps", "ecg_sheet",
 )  # fmt: skip
 """The order of figures in a report; those of further files come after them.
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from posterity.figures import style
+from posterity.figures import _intervals, style
 from posterity.tables import exact_posterior
 from posterity.tables.cells import Cell
 from posterity.tables.frames import KEYS, Frames
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 
@@ -36,7 +33,8 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
     for k, place in enumerate(places):
         for m, (metric, words) in enumerate(_METRICS.items()):
             ax = axes[2 * k + m]
-            _panel(ax, [cells.get(((*place, s), metric)) for s in samplers], guided)
+            found = [cells.get(((*place, s), metric)) for s in samplers]
+            _intervals.panel(ax, found, [exact_posterior.FLOOR], guided)
             ax.set_xlabel(words)
             if m == 0:
                 ax.set_title(" · ".join(place), loc="left")
@@ -58,24 +56,3 @@ def _record(cell: Cell) -> dict[str, Any]:
 def _guided(frames: Frames) -> set[tuple[str, ...]]:
     """Runs that were drawn with guidance."""
     return {tuple(a.key.values()) for a in frames.of("samples") if a.recipe.wrapper("diversity")}
-
-
-def _panel(ax: Axes, found: list[Cell | None], pushed: set[tuple[str, ...]]) -> None:
-    ax.set_ylim(len(found) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x", color="#e6e6e6", linewidth=0.5)
-    ax.set_axisbelow(True)
-    for y, cell in enumerate(found):
-        if cell is None or cell.value is None:
-            ax.annotate("N/A", (0.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=6, color=style.GREY)
-            continue
-        low, high = (cell.low, cell.high) if cell.low is not None and cell.high is not None else (cell.value,) * 2
-        sampler = cell.row[3]
-        guided, floor = cell.row in pushed, sampler == exact_posterior.FLOOR
-        if floor:
-            ax.axvspan(low, high, color=style.COLOURS["green"], alpha=0.18, linewidth=0)
-        colour = style.COLOURS["green" if floor else "orange" if guided else "blue"]
-        drawn = ax.plot([low, high], [y, y], color=colour, linewidth=1.4, solid_capstyle="butt")
-        drawn += ax.plot(cell.value, y, "o", color=colour, markersize=4, markerfacecolor="white" if guided else colour)
-        style.mark(sampler, *drawn)
-    ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))

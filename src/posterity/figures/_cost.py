@@ -1,0 +1,94 @@
+"""Panels of what a sampler reaches against what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from posterity.figures import style
+from posterity.tables.cells import Cell
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Point", "beside", "panel"]
+
+_STEP = 1.12
+"""Between points of the same cost, as a factor."""
+_NEAR = 2.5
+"""Names of points whose costs differ by a smaller factor may cover one another."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run.
+
+    Arguments:
+        cell: its value with an interval.
+        cost: > 0.
+        words: its name for people.
+        look: of its marker.
+    """
+
+    cell: Cell
+    cost: float
+    words: str
+    look: dict[str, Any]
+
+    @property
+    def value(self) -> float:
+        """Height of its marker."""
+        return self.cell.value or 0.0
+
+
+def panel(ax: Axes, points: list[Point], floor: Cell | None, called: str) -> None:
+    """Draw points with their names over a logarithmic axis of costs, and the floor as a band that is ``called`` so."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(color="#eeeeee", linewidth=0.5)
+    ax.set_axisbelow(True)
+    if floor is not None and floor.value is not None:
+        if floor.low is not None and floor.high is not None:
+            ax.axhspan(floor.low, floor.high, color=style.COLOURS["green"], alpha=0.18, linewidth=0)
+        ax.axhline(floor.value, color=style.COLOURS["green"], linewidth=0.8)
+        ax.annotate(
+            called, (1, floor.value), (-2, 1), xycoords=("axes fraction", "data"), textcoords="offset points",
+            ha="right", va="bottom", fontsize=6.5, color=style.COLOURS["green"],
+        )  # fmt: skip
+    costs = [one.cost for one in points]
+    ax.set_xlim(min(costs) / 1.5, max(costs) * 2.9)  # room for names to the right
+    top = max(one.cell.high or one.value for one in points)
+    ax.set_ylim(0, 1.08 * top)
+    for one, height in _apart(points, 0.066 * top):
+        _mark(ax, one, height)
+
+
+def beside(points: list[Point]) -> list[Point]:
+    """Move points of one cost a little beside one another, so that none covers another."""
+    out = []
+    for cost in dict.fromkeys(one.cost for one in points):
+        same = [one for one in points if one.cost == cost]
+        out += [replace(one, cost=cost * _STEP ** (k - (len(same) - 1) / 2)) for k, one in enumerate(same)]
+    return out
+
+
+def _apart(points: list[Point], least: float) -> list[tuple[Point, float]]:
+    """Return each point with the height of its name: names of about the same cost stand ``least`` above one another."""
+    out: list[tuple[Point, float]] = []
+    for one in sorted(points, key=lambda point: point.value):
+        near = [height for other, height in out if 1 / _NEAR < one.cost / other.cost < _NEAR]
+        out.append((one, max([one.value, *(height + least for height in near)])))
+    return out
+
+
+def _mark(ax: Axes, one: Point, height: float) -> None:
+    drawn: list[Any] = []
+    if one.cell.low is not None and one.cell.high is not None:
+        drawn += ax.plot([one.cost] * 2, [one.cell.low, one.cell.high], color=one.look["color"], linewidth=1)
+    drawn += ax.plot(one.cost, one.value, linestyle="none", **one.look)
+    words = ax.annotate(one.words, (one.cost, height), (5, 0), textcoords="offset points", va="center", fontsize=6.5)
+    style.mark(one.cell.row[3], *drawn, words)
