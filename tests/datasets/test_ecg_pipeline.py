@@ -74,7 +74,7 @@ def test_no_bit_is_lost_between_the_generator_and_the_measurement(made, wheel):
 
 def test_no_bit_is_lost_between_the_sampler_and_the_artifact(made):
     key = {"dataset": DATASET, "task": TASK["name"], "prior": PRIOR}
-    measured = load(key, *(made[name] for name in ("items", "regions", "measurements")))
+    measured = load(key["prior"], *(made[name] for name in ("items", "regions", "measurements")))
     index = torch.arange(2).repeat_interleave(6)
     noise = Noise(0, [measured.items[i] for i in index], list(range(6)) * 2)
     problem = Problem(measured.prior, measured.operator.rows(index), measured.y[index], measured.sigma_y, index)
@@ -89,7 +89,7 @@ def test_no_bit_is_lost_between_the_sampler_and_the_artifact(made):
 def test_no_sampler_cuts_r_waves(made, method, settings):
     """Clean predictions obey the bounds of the signal's kind, and an ECG has none."""
     key = {"dataset": DATASET, "task": TASK["name"], "prior": PRIOR}
-    measured = load(key, *(made[name] for name in ("items", "regions", "measurements")))
+    measured = load(key["prior"], *(made[name] for name in ("items", "regions", "measurements")))
     assert measured.prior.bounds is None and measured.kind.unit == "mV"
     truths = [signals.decode(r["truth"]) for r in rows(made["measurements"], "measurements")]
     tall = max(range(2), key=lambda i: float(truths[i].abs().max()))

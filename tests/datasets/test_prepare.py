@@ -160,8 +160,10 @@ SETTINGS = {"dataset": "d", "kind": "openmoji", "select": "smileys", "size": 64}
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"kind": "faces"}, "kind of dataset 'faces' does not exist"), ({"size": 4}, "size of data set 'd' is 4"),
-     ({"size": "64"}, "is '64'"), ({"select": "cats"}, "select is 'cats', expected one of smileys, people"),
+    [({"kind": "faces"}, "kind of dataset 'faces' does not exist"),
+     ({"size": 4}, "size = 4: Input should be greater than or equal to 8"),
+     ({"size": "64"}, "size = .64.: Input should be a valid integer"),
+     ({"select": "cats"}, "select is 'cats', expected one of smileys, people"),
      ({"kind": "photos", "select": "smileys"}, "select is 'smileys', expected 'all'")],
 )  # fmt: skip
 def test_settings_that_cannot_be(fetched, declared, tmp_path, change, told):

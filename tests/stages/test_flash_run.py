@@ -74,7 +74,7 @@ def test_the_exact_severity_is_the_posterior_and_its_true_error_is_told(folder, 
     from posterity.stages._problem import load
 
     files = inputs(folder)
-    measured = load(asked(prior), files["items"], files["regions"], files["measurements"])
+    measured = load(asked(prior)["prior"], files["items"], files["regions"], files["measurements"])
     exact = measured.prior.posterior(measured.operator, measured.y, measured.sigma_y)
     means = torch.stack([torch.tensor(row["z_hat"]).reshape(row["z_shape"]) for row in rows])
     torch.testing.assert_close(measured.prior.decode(means.double()), exact.mean, rtol=0, atol=1e-5)

@@ -51,16 +51,11 @@ def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
     _settings.check(stage, resolved)
     identity.start(_read(paths))
     stage_run = import_module(f"posterity.stages.{stage}").run
-    try:
-        store.code.set(fingerprint(stage, resolved))
-        store.made.set({"command": _command(stage, resolved, paths), "modules": parts(stage, resolved)})
-        stage_run(resolved, **paths)
-        if "output" in paths:
-            origin.note(paths["output"], resolved)
-    except KeyError as error:
-        if not _looked_up_settings(error):
-            raise
-        raise PosterityError(f"--settings lacks {error}; `posterity {stage} --help` has an example") from error
+    store.code.set(fingerprint(stage, resolved))
+    store.made.set({"command": _command(stage, resolved, paths), "modules": parts(stage, resolved)})
+    stage_run(resolved, **paths)
+    if "output" in paths:
+        origin.note(paths["output"], resolved)
 
 
 def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
@@ -83,14 +78,6 @@ def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str
         given = [] if value is None else [str(v) for v in (value if isinstance(value, list) else [value])]
         words += [f"--{name}", *given] if given else []
     return shlex.join(words)
-
-
-def _looked_up_settings(error: KeyError) -> bool:
-    """True if the failed lookup was in a function that holds settings: a key was left out on the command line."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and "settings" in trace.tb_frame.f_locals
 
 
 def _parse(settings: str) -> dict[str, Any]:

@@ -39,9 +39,9 @@ class Measured:
 
 
 def load(
-    settings: Mapping[str, Any], items: Path, regions: Path, measurements: Path, weights: Path | None = None
+    about: Mapping[str, Any], items: Path, regions: Path, measurements: Path, weights: Path | None = None
 ) -> Measured:
-    """Read the artifacts; ``settings`` holds the resolved ``prior``; ``weights`` is a network prior's file.
+    """Read the artifacts; ``about`` is the resolved prior; ``weights`` is a network prior's file.
 
     Everything is in the prior's precision and on its device: float64 on the CPU for a closed form, the network's own
     precision on the GPU, if there is one, for a network.
@@ -54,7 +54,7 @@ def load(
     shape = tuple(rows[0]["signal_shape"])
     kind = signals.find(rows[0]["signal_kind"], rows[0]["signal_rate"])
     # only closed-form priors need the images; for a large data set they would fill the memory
-    family = families.find(str(settings["prior"].get("kind")))
+    family = families.find(str(about.get("kind")))
     labels = [] if family.made_of == "file" else store.read(items, "items").to_pylist()
     found = [decode(r.pop("signal"), f"item {r['item']} of {items}") for r in labels]
     known = torch.stack(found).double() if found else torch.zeros(0, *shape)
@@ -67,7 +67,7 @@ def load(
     # a closed form runs on the CPU and must not hold a GPU that other jobs could use
     of_network = family.made_of == "file" and "denoiser" in family.has
     device = devices.best() if of_network else torch.device("cpu")
-    prior = priors.build(settings["prior"], known, labels, areas, shape, weights, device)
+    prior = priors.build(about, known, labels, areas, shape, weights, device)
     if not prior.latent:
         prior.bounds = kind.bounds
     return Measured(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from posterity.certificates.cases import Instance
     from posterity.certificates.toys import Toy
+    from posterity.stages._settings import Distance
 
 __all__ = ["REFERENCES", "Reference", "Result", "noise", "seen"]
 
@@ -35,29 +36,28 @@ class Result:
     diverged: float = 0.0
 
 
-def seen(toy: Toy, settings: Mapping[str, Any], number: int) -> Instance:
+def seen(toy: Toy, how: Distance, number: int) -> Instance:
     """Return the toy's instance ``number`` in the form that certificates use."""
     from posterity.certificates import cases
 
-    return cases.seen(toy, _PRIOR_DRAWS, "distance", settings["seed"], number)
+    return cases.seen(toy, _PRIOR_DRAWS, "distance", how.seed, number)
 
 
-def noise(settings: Mapping[str, Any], number: int) -> Any:
+def noise(how: Distance, number: int) -> Any:
     """Return the noise of an instance; it is the same for every sampler, so that comparisons are paired."""
     from posterity.certificates.probing import Streams
 
-    count = int(settings["samples"])
-    return Streams(1_000_000 * int(settings["seed"]) + number, [""] * count, range(count))
+    return Streams(1_000_000 * how.seed + number, [""] * how.samples, range(how.samples))
 
 
-Compared = Callable[["Toy", Mapping[str, Any], int, "Tensor", Cost], Result]
+Compared = Callable[["Toy", "Distance", int, "Tensor", Cost], Result]
 """(toy, settings of the stage, number of the instance, draws (S, d), their cost) → their distance."""
 
 
 class Reference(Protocol):
     """Typed settings with one method."""
 
-    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
+    def result(self, toy: Toy, how: Distance, number: int, compared: Compared) -> Result:
         """Return the distance on one instance."""
 
 
@@ -65,10 +65,10 @@ class Reference(Protocol):
 class Prior:
     """Draws from the prior, which ignore y."""
 
-    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
+    def result(self, toy: Toy, how: Distance, number: int, compared: Compared) -> Result:
         """Return the distance of draws from the prior."""
-        x = toy.components.draw(int(settings["samples"]), "instead", settings["seed"], number)
-        return compared(toy, settings, number, x, Cost())
+        x = toy.components.draw(how.samples, "instead", how.seed, number)
+        return compared(toy, how, number, x, Cost())
 
 
 @settings
@@ -77,14 +77,14 @@ class ExactScore:
 
     steps: int = Field(1000, ge=2, le=1000, description="number of schedule levels visited")
 
-    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:
+    def result(self, toy: Toy, how: Distance, number: int, compared: Compared) -> Result:
         """Return the distance of its draws."""
         from posterity.certificates.ancestral import ancestral, as_prior
 
-        exact, began = seen(toy, settings, number).exact, time.perf_counter()
+        exact, began = seen(toy, how, number).exact, time.perf_counter()
         prior = as_prior(exact, toy.prior)  # type: ignore[arg-type]
-        x = ancestral(prior, noise(settings, number), self.steps).flatten(1)
-        return compared(toy, settings, number, x, Cost(1, self.steps, seconds=time.perf_counter() - began))
+        x = ancestral(prior, noise(how, number), self.steps).flatten(1)
+        return compared(toy, how, number, x, Cost(1, self.steps, seconds=time.perf_counter() - began))
 
 
 @settings
@@ -96,7 +96,7 @@ class FollowedMoments:
     backward: Literal["ddpm", "exact"] = "ddpm"
     potential: Literal["dps", "exact"] = "dps"
 
-    def result(self, toy: Toy, settings: Mapping[str, Any], number: int, compared: Compared) -> Result:  # noqa: ARG002
+    def result(self, toy: Toy, how: Distance, number: int, compared: Compared) -> Result:  # noqa: ARG002
         """Return the distance between the two Gaussians in closed form, without draws."""
         from posterity.certificates.recursion import Recursion, posterior, proportional, wasserstein
         from posterity.priors.gaussian import Gaussian

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from posterity.errors import PosterityError
 
-__all__ = ["built", "check"]
-
+__all__ = [
+    "Analyse", "Convert", "Degrade", "Distance", "Explorer", "Fetch", "Figure", "Measure", "Posterior", "Prepare",
+    "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainSeverity", "built", "check",
+]  # fmt: skip
 T = TypeVar("T")
 _SHOWN = 5
 """Number of mistakes that a message lists."""
@@ -22,21 +24,37 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Where = Name | list[Name] | None
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _Given(BaseModel):
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return the settings as they were given, without defaults."""
+        return self.model_dump(exclude_unset=True)
 
 
-class _Open(BaseModel):
+class _Settings(_Given):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Return typed settings.
+
+        Raises:
+            PosterityError: a line for each mistake.
+        """
+        return built(cls, given, "--settings")
+
+
+class _Open(_Given):
     """Settings that allow further keys, which the library checks when it builds the object."""
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
 
-class _Fetch(_Settings):
+class Fetch(_Settings):
     asset: dict[str, Any]
 
 
-class _Prepare(_Settings):
+class Prepare(_Settings):
     dataset: Name
     kind: str
     size: Annotated[int, Field(ge=8, le=1024)]
@@ -50,14 +68,14 @@ class _Task(_Open):
     sigma_y: Annotated[float, Field(ge=0, le=2)]
 
 
-class _Degrade(_Settings):
+class Degrade(_Settings):
     dataset: Name
     task: _Task
     items: Count
     seed: Seed
 
 
-class _Train(_Settings):
+class Train(_Settings):
     prior: Name
     datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
     split: Literal["all", "prior", "test"]
@@ -66,7 +84,7 @@ class _Train(_Settings):
     license: str | None = None
 
 
-class _TrainSeverity(_Settings):
+class TrainSeverity(_Settings):
     severity: Name
     dataset: Name
     datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
@@ -78,7 +96,7 @@ class _TrainSeverity(_Settings):
     license: str | None = None
 
 
-class _Convert(_Settings):
+class Convert(_Settings):
     prior: Name
     family: str
     about: str = ""
@@ -92,7 +110,7 @@ class _Prior(_Open):
     kind: str
 
 
-class _Posterior(_Settings):
+class Posterior(_Settings):
     dataset: Name
     task: Name
     prior: _Prior
@@ -103,7 +121,7 @@ class _Estimator(_Open):
     kind: str
 
 
-class _Severity(_Posterior):
+class Severity(Posterior):
     severity: _Estimator
 
 
@@ -114,35 +132,35 @@ class _Sampler(_Settings):
     wrap: list[Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]] = []
 
 
-class _Sample(_Posterior):
+class Sample(Posterior):
     sampler: _Sampler
     samples: Annotated[int, Field(ge=1, le=100_000)]
     seed: Seed
 
 
-class _Select(_Settings):
+class Select(_Settings):
     count: Count
     subsets: dict[Name, dict[str, Any]]
     features: str = "vgg"
     seed: Seed = 0
 
 
-class _Measure(_Settings):
+class Measure(_Settings):
     count: Count
     metrics: list[str]
     seed: Seed = 0
 
 
-class _Run(_Settings):
+class Run(_Settings):
     method: str
     settings: dict[str, Any] = {}
 
 
-class _Distance(_Settings):
+class Distance(_Settings):
     prior: Literal["mixture", "gaussian"]
     dim: Annotated[int, Field(ge=2, le=10_000)]
     name: Name
-    runs: Annotated[list[_Run], Field(min_length=1)]
+    runs: Annotated[list[Run], Field(min_length=1)]
     first: Annotated[int, Field(ge=0, le=1_000_000_000)]
     instances: Annotated[int, Field(ge=1, le=100_000)]
     samples: Annotated[int, Field(ge=2, le=100_000)]
@@ -159,30 +177,30 @@ class _Product(_Settings):
     published: str | None = None
 
 
-class _Table(_Product):
+class Table(_Product):
     table: str
 
 
-class _Figure(_Product):
+class Figure(_Product):
     figure: str
     items: Count | None = None
 
 
-class _Explorer(_Settings):
+class Explorer(_Settings):
     title: str
     dataset: Name
     prior: dict[str, Any]
     items: Count
 
 
-class _Report(_Settings):
+class Report(_Settings):
     title: str
     experiments: list[Name]
     about: dict[Name, dict[str, Any]] = {}
     explorers: list[Name] = []
 
 
-class _Analyse(_Settings):
+class Analyse(_Settings):
     seed: Seed = 0
     replicates: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     partial: bool = False
@@ -191,11 +209,11 @@ class _Analyse(_Settings):
 
 
 _OF: Mapping[str, type[BaseModel]] = {
-    "fetch": _Fetch, "prepare": _Prepare, "degrade": _Degrade, "train": _Train, "convert": _Convert,
-    "train_severity": _TrainSeverity,
-    "posterior": _Posterior, "severity": _Severity, "sample": _Sample, "select": _Select, "measure": _Measure,
-    "distance": _Distance, "table": _Table, "figure": _Figure, "explorer": _Explorer, "report": _Report,
-    "analyse": _Analyse,
+    "fetch": Fetch, "prepare": Prepare, "degrade": Degrade, "train": Train, "convert": Convert,
+    "train_severity": TrainSeverity,
+    "posterior": Posterior, "severity": Severity, "sample": Sample, "select": Select, "measure": Measure,
+    "distance": Distance, "table": Table, "figure": Figure, "explorer": Explorer, "report": Report,
+    "analyse": Analyse,
 }  # fmt: skip
 """Settings class of each stage; the study's is in :mod:`posterity.study.design`."""
 

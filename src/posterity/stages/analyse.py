@@ -10,6 +10,7 @@ from typing import Any
 from posterity import json_reader
 from posterity.artifacts import store
 from posterity.errors import PosterityError
+from posterity.stages._settings import Analyse
 from posterity.study.analyse import score
 from posterity.study.design import limit
 from posterity.study.responses import Named, check, from_page, listed
@@ -32,12 +33,13 @@ def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], out
         responses: files saved by the page (.json), databases of a served study (.sqlite), spreadsheets (.csv) and
             artifacts "responses" (.parquet).
     """
+    how = Analyse.of(settings)
     asked = store.read(questions, "questions").to_pylist()
     broken, inattentive = list[str](), list[str]()
-    given = list(_named(responses, broken, inattentive, int(settings.get("failures", 0))))
+    given = list(_named(responses, broken, inattentive, how.failures))
     if broken:
         raise PosterityError("\n".join(listed(broken, "files that cannot be read")))
-    checked = check(given, asked, limit(store.provenance(questions)), bool(settings.get("partial", False)))
+    checked = check(given, asked, limit(store.provenance(questions)), how.partial)
     checked.aside[:0] = inattentive
     for line in listed(checked.aside, "set aside"):
         _log.warning("set aside: %s", line)
@@ -45,8 +47,7 @@ def run(settings: dict[str, Any], *, questions: Path, responses: list[Path], out
         why = f" ({checked.aside[0]})" if checked.aside else ""
         raise PosterityError(f"there is no answer to {questions} that can be analysed{why}; "
                              "give the files that its page saved as --responses")  # fmt: skip
-    replicates, seed = int(settings.get("replicates", 10000)), int(settings.get("seed", 0))
-    rows = score(asked, checked.rows, replicates, seed, bool(settings.get("effects", False)))
+    rows = score(asked, checked.rows, how.replicates, how.seed, how.effects)
     origin = {"settings": settings, "participants": checked.participants, "set aside": checked.aside}
     store.write(output, "tables", rows, origin)
     _log.info("answers of %d participants are analysed", checked.participants)

@@ -12,6 +12,7 @@ from posterity import json_reader
 from posterity.artifacts import store
 from posterity.artifacts.digest import sha256
 from posterity.errors import PosterityError
+from posterity.stages._settings import Convert
 
 __all__ = ["run"]
 
@@ -29,29 +30,30 @@ def run(settings: dict[str, Any], *, source: Path, output: Path) -> None:
         source: the file as it was published; for family "hub", config.json is read beside it.
         output: weights.safetensors.
     """
+    how = Convert.of(settings)
     if not source.is_file():
-        raise PosterityError(f"{source} does not exist; {settings.get('about') or 'it is a published checkpoint'}")
+        raise PosterityError(f"{source} does not exist; {how.about or 'it is a published checkpoint'}")
     found = sha256(source)
-    if settings.get("sha256") not in (None, found):
-        raise PosterityError(f"{source} has SHA-256 {found[:12]}…, expected {settings['sha256'][:12]}…; get it again")
-    made = {"file": source.name, "sha256": found, "family": settings["family"], "settings": settings["settings"]}
+    if how.sha256 not in (None, found):
+        raise PosterityError(f"{source} has SHA-256 {found[:12]}…, expected {str(how.sha256)[:12]}…; get it again")
+    made = {"file": source.name, "sha256": found, "family": how.family, "settings": how.settings}
     card = output.with_name("card.json")
     if output.is_file() and _source(card) == made:
-        _log.info("%s: converted already, %s is left as it is", settings["prior"], output)
+        _log.info("%s: converted already, %s is left as it is", how.prior, output)
         return
-    given = dict(settings["settings"])
-    if settings["family"] == "hub":
+    given = dict(how.settings)
+    if how.family == "hub":
         given["config"] = _config(source.with_name("config.json"))
 
     from safetensors.torch import save
 
     from posterity.priors import checkpoints
 
-    state, about = checkpoints.convert(settings["family"], given, source)
+    state, about = checkpoints.convert(how.family, given, source)
     weights = save(state)
     about |= {
-        "prior": settings["prior"],
-        "about": settings.get("about", ""),
+        "prior": how.prior,
+        "about": how.about,
         "source": made,
         "parameters": sum(value.numel() for value in state.values()),
         "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float32"},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.artifacts import images, signals, store
 from posterity.errors import PosterityError
 from posterity.stages._origins import agree
+from posterity.stages._settings import Degrade
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,17 +29,18 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, output: Path) -
     """
     from safetensors.torch import save
 
-    agree({"dataset": settings["dataset"]}, items, regions)
-    dataset, task, seed = settings["dataset"], settings["task"], int(settings["seed"])
+    how = Degrade.of(settings)
+    agree({"dataset": how.dataset}, items, regions)
+    dataset, task = how.dataset, how.task.given
     areas = store.read(regions, "regions").to_pylist()
-    chosen = _chosen(store.read(items, "items", ["item", "split"]).to_pylist(), settings)
+    chosen = _chosen(store.read(items, "items", ["item", "split"]).to_pylist(), how)
     found = {r["item"]: r for r in store.read(items, "items", among={"item": chosen}).to_pylist()}
     rows = []
     for item in (found[name] for name in chosen):
         masks = {r["region"]: r["mask"] for r in areas if r["item"] in (None, item["item"])}
         name = f"item {item['item']} of {items}"
         kind, x = signals.kind_of(item["signal"], name), signals.decode(item["signal"], name).double()[None]
-        key = (seed, dataset, item["item"], task["name"])
+        key = (how.seed, dataset, item["item"], task["name"])
         variant, parameters, operator, y = measure(task, x, key, masks, f"item {item['item']}")
         rows.append(
             {
@@ -132,16 +134,15 @@ def _applied(operator: Operator, x: Tensor, what: str) -> Tensor:
     return y
 
 
-def _chosen(every: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
+def _chosen(every: list[dict[str, Any]], how: Degrade) -> list[str]:
     """Return the first ``items`` of the test split in an order that the seed shuffles."""
     from posterity.diffusion.noise import generator
 
     test = sorted(r["item"] for r in every if r["split"] == "test")
-    count = int(settings["items"])
-    if count > len(test):
-        raise PosterityError(f"items: {count} is more than the {len(test)} test items of {settings['dataset']}")
-    order = generator(settings["seed"], settings["dataset"], "items").permutation(len(test))
-    return [test[i] for i in order[:count]]
+    if how.items > len(test):
+        raise PosterityError(f"items: {how.items} is more than the {len(test)} test items of {how.dataset}")
+    order = generator(how.seed, how.dataset, "items").permutation(len(test))
+    return [test[i] for i in order[: how.items]]
 
 
 def _region(task: Mapping[str, Any], masks: Mapping[str, Any], name: str) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.jobs.interruption import between_items
 from posterity.jobs.resume import Parts
 from posterity.stages._references import REFERENCES, Reference, Result, noise, seen
-from posterity.stages._settings import built
+from posterity.stages._settings import Distance, Run, built
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,73 +38,73 @@ def run(settings: Mapping[str, Any], *, output: Path) -> None:
     Raises:
         PosterityError: before anything is computed, if a method or a setting does not exist.
     """
-    runs = [_runner(entry) for entry in settings["runs"]]
+    how = Distance.of(settings)
+    runs = [_runner(entry) for entry in how.runs]
     rows: list[dict[str, Any]] = []
-    first, count = int(settings["first"]), int(settings["instances"])
     with Parts(output, "distances", settings) as parts, between_items() as pause:
         if parts.restored():
             return
-        for number in range(first, first + count):
+        for number in range(how.first, how.first + how.instances):
             found = parts.read(number)
             if found is None:
-                pause(f"{number - first} of {count} instances")
-                _log.info("%s, dim %d: instance %d", settings["name"], settings["dim"], number)
-                found = _instance(settings, runs, number)
+                pause(f"{number - how.first} of {how.instances} instances")
+                _log.info("%s, dim %d: instance %d", how.name, how.dim, number)
+                found = _instance(how, runs, number)
                 parts.write(number, found)
             rows += found
         parts.publish(rows)
 
 
-def _instance(settings: Mapping[str, Any], runs: list[Callable[..., Result]], number: int) -> list[dict[str, Any]]:
+def _instance(how: Distance, runs: list[Callable[..., Result]], number: int) -> list[dict[str, Any]]:
     from posterity.certificates.toys import TOYS
 
-    toy = TOYS[settings["prior"]](int(settings["dim"]), number, int(settings["seed"]))
-    statistic = _STATISTICS[settings["prior"]]
-    key = {"prior": settings["prior"], "dim": settings["dim"], "sampler": settings["name"], "instance": number}
+    toy = TOYS[how.prior](how.dim, number, how.seed)
+    statistic = _STATISTICS[how.prior]
+    key = {"prior": how.prior, "dim": how.dim, "sampler": how.name, "instance": number}
     rows = []
-    for entry, one in zip(settings["runs"], runs, strict=True):
-        found = one(toy, settings, number)
+    for entry, one in zip(how.runs, runs, strict=True):
+        found = one(toy, how, number)
         rows.append(
             key
-            | {"method": entry["method"], "settings": json.dumps(entry["settings"], sort_keys=True)}
+            | {"method": entry.method, "settings": json.dumps(entry.settings, sort_keys=True)}
             | {"statistic": statistic.__name__.strip("_"), "value": found.value, "diverged": found.diverged}
             | {"forwards": found.cost.forwards, "backwards": found.cost.backwards, "seconds": found.cost.seconds}
         )
     return rows
 
 
-def _runner(entry: Mapping[str, Any]) -> Callable[..., Result]:
+def _runner(entry: Run) -> Callable[..., Result]:
     """Return the function that computes the entry's distance on a toy."""
     from posterity import samplers
 
-    method, given = entry["method"], entry["settings"]
+    method, given = entry.method, entry.settings
     if method in REFERENCES:
         return partial(_referred, built(REFERENCES[method], given, f"method {method}"))
     samplers.REGISTRY.known(method, [*samplers.names(), *REFERENCES])
     sampler = built(samplers.find(method), given, f"sampler {method}")
 
-    def restore(toy: Toy, settings: Mapping[str, Any], number: int) -> Result:
+    def restore(toy: Toy, how: Distance, number: int) -> Result:
         import torch
 
         from posterity.certificates import evidence
 
-        rows = torch.zeros(int(settings["samples"]), dtype=torch.long)
-        x, cost = evidence.restore(sampler, seen(toy, settings, number), rows, noise(settings, number))
-        return _compared(toy, settings, number, x, cost)
+        rows = torch.zeros(how.samples, dtype=torch.long)
+        x, cost = evidence.restore(sampler, seen(toy, how, number), rows, noise(how, number))
+        return _compared(toy, how, number, x, cost)
 
     return restore
 
 
-def _referred(reference: Reference, toy: Toy, settings: Mapping[str, Any], number: int) -> Result:
-    return reference.result(toy, settings, number, _compared)
+def _referred(reference: Reference, toy: Toy, how: Distance, number: int) -> Result:
+    return reference.result(toy, how, number, _compared)
 
 
-def _compared(toy: Toy, settings: Mapping[str, Any], number: int, x: Tensor, cost: Cost) -> Result:
+def _compared(toy: Toy, how: Distance, number: int, x: Tensor, cost: Cost) -> Result:
     """Compare draws (S, d) with the exact posterior."""
     from posterity.certificates.evidence import Pools
 
-    pools = Pools.of(seen(toy, settings, number), x[None], (settings["seed"], number))
-    value = _STATISTICS[settings["prior"]](pools, int(settings["directions"]))
+    pools = Pools.of(seen(toy, how, number), x[None], (how.seed, number))
+    value = _STATISTICS[how.prior](pools, how.directions)
     return Result(value, cost, float(pools.diverged.double().mean()))
 
 

@@ -13,6 +13,7 @@ from posterity.artifacts.signals import decode
 from posterity.errors import PosterityError
 from posterity.priors.kernel import Kernel
 from posterity.report import explorer
+from posterity.stages._settings import Explorer
 
 __all__ = ["run"]
 
@@ -26,15 +27,16 @@ def run(settings: dict[str, Any], *, items: Path, output: Path) -> None:
     Raises:
         PosterityError: if it is not a prior of images, or if its training set includes the test items.
     """
+    how = Explorer.of(settings)
     rows = store.read(items, "items").to_pylist()
     images = [decode(row.pop("signal"), f"item {row['item']} of {items}") for row in rows]
     signals = torch.stack(images).double()
-    prior = priors.build(settings["prior"], signals, rows, {}, signals.shape[1:])
+    prior = priors.build(how.prior, signals, rows, {}, signals.shape[1:])
     if not isinstance(prior, Kernel):
-        raise PosterityError(f"the explorer needs a kernel prior of images, not {settings['prior']}")
+        raise PosterityError(f"the explorer needs a kernel prior of images, not {how.prior}")
     first = {row["subject"]: k for k, row in reversed([*enumerate(rows)]) if row["split"] == "test"}
-    tested = sorted(first.values())[: settings["items"]]
+    tested = sorted(first.values())[: how.items]
     # mirror images follow all the images and have no names of their own
     names = {k: row["name"] for k, row in enumerate(rows)}
-    text = explorer.page(settings["title"], prior, [(rows[k]["name"], signals[k]) for k in tested], names)
+    text = explorer.page(how.title, prior, [(rows[k]["name"], signals[k]) for k in tested], names)
     store.write_bytes(output, text.encode())

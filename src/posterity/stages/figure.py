@@ -7,6 +7,7 @@ from typing import Any
 
 from posterity import figures
 from posterity.artifacts import store
+from posterity.stages._settings import Figure
 
 __all__ = ["run"]
 
@@ -20,7 +21,7 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     from posterity.figures import numbers, style
     from posterity.tables.frames import Frames
 
-    name = settings["figure"]
+    name = Figure.of(settings).figure
     figure = figures.find(name)
     frames = Frames(inputs, f"figure {name}", settings)
     with style.look():

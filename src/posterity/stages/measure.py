@@ -18,6 +18,7 @@ from posterity.metrics.base import Metric, Pool, PoolMetric, Run, RunMetric, Sam
 from posterity.recipes import Recipe
 from posterity.stages._metric_rows import Rows
 from posterity.stages._origins import agree
+from posterity.stages._settings import Measure
 from posterity.stages._target import Target
 
 __all__ = ["run"]
@@ -35,7 +36,8 @@ def run(
     Distances to the exact posterior use the first ``count`` samples of each pool, so that samplers with pools of
     different sizes are comparable.
     """
-    wanted, count = {name: metrics.find(name)() for name in settings["metrics"]}, int(settings["count"])
+    how = Measure.of(settings)
+    wanted, count = {name: metrics.find(name)() for name in how.metrics}, how.count
     agree({}, samples, measurements, subsets, posterior)
     agree({}, *((measurements, posterior, reference) if reference else ()))
     pools = _by_item(samples, "samples")
@@ -61,7 +63,7 @@ def run(
             {column: [r[column] for r in rows] for column in _RECORDED}, find, about.truth,
             {r["mode"]: r["probability"] for r in exact.get(item, [])},
             signals.stack([r["signal"] for r in draws]) if draws else None,
-            len(rows) if whole else count, int(settings.get("seed", 0)),
+            len(rows) if whole else count, how.seed,
         )  # fmt: skip
         out = Rows({k: rows[0][k] for k in _KEYS})
         _measure(out, wanted, pool, [r["sample"] for r in rows], chosen)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.artifacts import store
 from posterity.errors import PosterityError
 from posterity.stages._origins import agree
+from posterity.stages._settings import Posterior
 
 if TYPE_CHECKING:
     from posterity.datasets.items import Outline
@@ -25,16 +26,17 @@ def run(settings: dict[str, Any], *, items: Path, regions: Path, measurements: P
     from posterity.priors.base import NoClosedForm
     from posterity.stages._problem import load
 
+    how = Posterior.of(settings)
     agree(settings, items, regions, measurements)
-    measured = load(settings, items, regions, measurements)
+    measured = load(how.prior.given, items, regions, measurements)
     try:
         exact = measured.prior.posterior(measured.operator, measured.y, measured.sigma_y)
     except NoClosedForm as error:
-        raise PosterityError(f"prior {settings['prior']['name']} on task {settings['task']}: {error}") from error
+        raise PosterityError(f"prior {how.prior.name} on task {how.task}: {error}") from error
     evidences: list[float | None] = [None] * len(measured.items)
     with suppress(NoClosedForm):
         evidences = [v if math.isfinite(v) else None for v in exact.log_evidence.tolist()]
-    key = {"dataset": settings["dataset"], "task": settings["task"], "prior": settings["prior"]["name"]}
+    key = {"dataset": how.dataset, "task": how.task, "prior": how.prior.name}
     rows = []
     for item, weights, evidence in zip(measured.items, exact.mode_probabilities, evidences, strict=True):
         shared = key | {"item": item, "log_evidence": evidence}

@@ -10,6 +10,7 @@ from posterity.artifacts import store
 from posterity.assets import checksum
 from posterity.datasets.sheet import sheet
 from posterity.errors import PosterityError
+from posterity.stages._settings import Prepare
 
 __all__ = ["run"]
 
@@ -23,20 +24,16 @@ def run(settings: dict[str, Any], *, asset: Path, output: Path) -> None:
         asset: the fetched archive or a folder that the user unpacked; for kind "folder" the user's own data.
         output: items.parquet.
     """
-    name, kind, size = settings.get("dataset"), settings.get("kind"), settings.get("size")
-    prepared = datasets.module(str(kind))
-    if type(size) is not int or not 8 <= size <= 1024:
-        raise PosterityError(
-            f"size of data set {name!r} is {size!r}, expected a number of pixels or samples from 8 to 1024"
-        )
+    how = Prepare.of(settings)
+    prepared = datasets.module(how.kind)
     if not asset.exists():
-        how = "" if getattr(prepared, "OWN", False) else f"; run `posterity fetch {asset.parent.name}`"
-        raise PosterityError(f"{asset} does not exist{how}")
+        fetch = "" if getattr(prepared, "OWN", False) else f"; run `posterity fetch {asset.parent.name}`"
+        raise PosterityError(f"{asset} does not exist{fetch}")
     checksum.verify(asset)
-    made = prepared.prepare(asset, settings.get("select"), size, settings.get("count"))
+    made = prepared.prepare(asset, how.select, how.size, how.count)
     origin = {"settings": settings}
     folder = output.parent
     store.write_bytes(folder / "LICENSE.txt", made.license.encode())
     store.write_bytes(folder / "sheet.png", sheet(made))
-    store.write(folder / "regions.parquet", "regions", made.region_rows(str(name)), origin)
-    store.write(output, "items", made.rows(str(name)), origin)
+    store.write(folder / "regions.parquet", "regions", made.region_rows(how.dataset), origin)
+    store.write(output, "items", made.rows(how.dataset), origin)

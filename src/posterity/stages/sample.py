@@ -17,7 +17,7 @@ from posterity.jobs.resume import Parts
 from posterity.jobs.workers import crew
 from posterity.recipes import Recipe
 from posterity.stages._origins import agree
-from posterity.stages._settings import built
+from posterity.stages._settings import Sample, built
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,19 +45,20 @@ def run(
     GPU memory is halved until it does. If ``gpus`` is more than one, one process per GPU takes the next unclaimed
     items.
     """
-    if settings["prior"].get("kind") == "restorer" and weights is None:
-        why = f"N/A: the weights of {settings['prior']['name']} are missing; `posterity doctor` says where to get them"
+    how = Sample.of(settings)
+    if how.prior.kind == "restorer" and weights is None:
+        why = f"N/A: the weights of {how.prior.name} are missing; `posterity doctor` says where to get them"
         store.write(output, "samples", [], {"settings": settings, "reason": why})
         return
-    built_sampler(settings["sampler"])
+    built_sampler(how.sampler.given)
     agree(settings, items, regions, measurements, severity)
     files = _Files(items, regions, measurements, weights, severity)
-    measured = _load(settings, files)
+    measured = _load(how, files)
     with Parts(output, "samples", settings, files.all) as parts, between_items() as pause:
         if parts.restored():
             return
         with crew(gpus, _help, settings, files, output, batch) as together:
-            rows = _draw(settings, measured, parts, pause, batch, together)
+            rows = _draw(how, measured, parts, pause, batch, together)
         parts.publish(rows)
 
 
@@ -77,31 +78,32 @@ class _Files:
         return [path for path in astuple(self) if path is not None]
 
 
-def _load(settings: dict[str, Any], files: _Files) -> Measured:
+def _load(how: Sample, files: _Files) -> Measured:
     from posterity.stages._begun import read
     from posterity.stages._problem import load
 
-    measured = load(settings, files.items, files.regions, files.measurements, files.weights)
-    named = [one["flash"]["severity"] for one in settings["sampler"].get("wrap", ()) if "flash" in one]
+    measured = load(how.prior.given, files.items, files.regions, files.measurements, files.weights)
+    named = [one["flash"]["severity"] for one in how.sampler.wrap if "flash" in one]
     if named and files.severity is None:
-        raise PosterityError(f"sampler {settings['sampler']['name']}: flash needs --severity, where items begin")
+        raise PosterityError(f"sampler {how.sampler.name}: flash needs --severity, where items begin")
     known = {name: read(files.severity, name, measured.items, measured.y) for name in named if files.severity}
     return replace(measured, severities=known)
 
 
 def _help(settings: dict[str, Any], files: _Files, output: Path, batch: int) -> None:
     """Sample items as a helper process; the first process assembles them."""
-    measured = _load(settings, files)  # may wait for a GPU, and must be interruptible meanwhile
+    how = Sample.of(settings)
+    measured = _load(how, files)  # may wait for a GPU, and can be ended there
     with between_items() as pause:
-        _draw(settings, measured, Parts(output, "samples", settings, files.all), pause, batch, together=True)
+        _draw(how, measured, Parts(output, "samples", settings, files.all), pause, batch, together=True)
 
 
 def _draw(
-    settings: dict[str, Any], measured: Measured, parts: Parts, pause: Callable[[str], None], batch: int, together: bool
+    how: Sample, measured: Measured, parts: Parts, pause: Callable[[str], None], batch: int, together: bool
 ) -> list[dict[str, Any]]:
     """Return the rows of all items: those sampled here, and those finished earlier or by other processes meanwhile."""
-    sampler = built_sampler(settings["sampler"])
-    size = max(1, batch // int(settings["samples"]))
+    sampler = built_sampler(how.sampler.given)
+    size = max(1, batch // how.samples)
     rows: dict[str, list[dict[str, Any]]] = {}
     starts = _starts(measured, sampler)
     while True:
@@ -114,10 +116,10 @@ def _draw(
         if not chosen:  # other processes have claimed the rest
             time.sleep(_PAUSE)
             continue
-        _log.info("%s: items %d of %d", settings["sampler"]["name"], chosen[-1] + 1, len(measured.items))
-        made = _fitting(settings, measured, chosen, sampler)
+        _log.info("%s: items %d of %d", how.sampler.name, chosen[-1] + 1, len(measured.items))
+        made = _fitting(how, measured, chosen, sampler)
         if made is None:
-            size = _smaller(settings, chosen)
+            size = _smaller(how, chosen)
             continue
         for item, found in made.items():
             parts.write(item, found)
@@ -159,24 +161,24 @@ def built_sampler(settings: Mapping[str, Any]) -> Sampler:
 
 
 def _fitting(
-    settings: dict[str, Any], measured: Measured, chosen: list[int], sampler: Sampler
+    how: Sample, measured: Measured, chosen: list[int], sampler: Sampler
 ) -> dict[str, list[dict[str, Any]]] | None:
     """Return {item: its rows}; None if they do not fit into memory together."""
     import torch
 
     try:
-        return _restore(settings, measured, chosen, sampler)
+        return _restore(how, measured, chosen, sampler)
     except torch.OutOfMemoryError:
         return None
 
 
-def _smaller(settings: dict[str, Any], chosen: list[int]) -> int:
+def _smaller(how: Sample, chosen: list[int]) -> int:
     """Return the next, smaller number of items to try."""
     import torch
 
     if len(chosen) == 1:
         raise PosterityError(
-            f"sampler {settings['sampler']['name']}: the {settings['samples']} samples of one item do not fit into "
+            f"sampler {how.sampler.name}: the {how.samples} samples of one item do not fit into "
             "the memory of the GPU; ask for fewer samples"
         )
     torch.cuda.empty_cache()
@@ -185,7 +187,7 @@ def _smaller(settings: dict[str, Any], chosen: list[int]) -> int:
 
 
 def _restore(
-    settings: dict[str, Any],
+    how: Sample,
     measured: Measured,
     chosen: list[int],
     sampler: Sampler,
@@ -195,11 +197,12 @@ def _restore(
     from posterity.jobs.progress import steps
     from posterity.priors.base import NoClosedForm
 
-    name, prior, sigma_y = settings["sampler"]["name"], measured.prior, measured.sigma_y
-    drawn = {"count": int(settings["samples"]), "seed": int(settings["seed"]), "called": name, "chosen": chosen}
-    problem = (prior, measured.operator, measured.y, sigma_y, measured.items)
+    name, prior, sigma_y = how.sampler.name, measured.prior, measured.sigma_y
     with steps(name) as watch:
-        done = pool.draw(sampler, *problem, **drawn, watch=watch, severities=measured.severities)
+        done = pool.draw(
+            sampler, prior, measured.operator, measured.y, sigma_y, measured.items, count=how.samples, seed=how.seed,
+            called=name, chosen=chosen, watch=watch, severities=measured.severities,
+        )  # fmt: skip
     operator, y, names, numbers = done.operator, done.y, done.items, done.numbers
     lr_psnr, rms = (_finite(v) for v in _agreement(operator, y, done.x))
     if measured.kind.bounds is None:  # PSNR needs bounds, which give the peak
@@ -208,9 +211,9 @@ def _restore(
         modes: list[int | None] = prior.posterior(operator, y, sigma_y).mode_of(done.x).tolist()
     except NoClosedForm:
         modes = [None] * len(names)
-    key = {k: settings[k] for k in ("dataset", "task")} | {"prior": settings["prior"]["name"]}
-    recipe = Recipe.of(settings["sampler"])
-    key |= {"sampler": settings["sampler"]["name"], "method": recipe.method, "wrappers": recipe.column}
+    key = {"dataset": how.dataset, "task": how.task, "prior": how.prior.name}
+    recipe = Recipe.of(how.sampler.given)
+    key |= {"sampler": how.sampler.name, "method": recipe.method, "wrappers": recipe.column}
     cost = {k: getattr(done.cost, k) for k in ("forwards", "backwards", "decodes", "encodes", "peak_bytes")}
     rows = [
         key | cost

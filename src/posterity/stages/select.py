@@ -17,7 +17,7 @@ from posterity.errors import PosterityError
 from posterity.features.base import Extracted, Features, Given
 from posterity.signals import Kind
 from posterity.stages._origins import agree
-from posterity.stages._settings import built
+from posterity.stages._settings import Select, built
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,9 +39,10 @@ def run(
     items: Path | None = None,
 ) -> None:
     """Write the artifact "subsets"; only the features "attributes" need ``items``."""
-    count, kind = int(settings["count"]), settings.get("features", "vgg")
+    how = Select.of(settings)
+    count, kind = how.count, how.features
     features.REGISTRY.known(kind)
-    rules = {name: _rule(name, chosen, kind) for name, chosen in settings["subsets"].items()}
+    rules = {name: _rule(name, chosen, kind) for name, chosen in how.subsets.items()}
     agree({}, samples, measurements, items)
     pools = store.read(samples, "samples", columns=[*_KEYS, "sample", "signal"])
     first = pools["signal"].slice(0, 1).to_pylist()
@@ -63,7 +64,7 @@ def run(
         if len(pool) > count and rules:
             data = made.extract(signals.stack([r["signal"] for r in pool]), keeps.get(item))
         for name, rule in rules.items():
-            rng = _generator(int(settings.get("seed", 0)), item, name)
+            rng = _generator(how.seed, item, name)
             chosen = _choose(rule, data, count, rng) if data else range(len(pool))
             key = {k: pool[0][k] for k in _KEYS}
             rows += [key | {"subset": name, "rank": r, "sample": pool[i]["sample"]} for r, i in enumerate(chosen)]

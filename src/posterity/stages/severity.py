@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
 from posterity.stages._origins import agree
-from posterity.stages._settings import built
+from posterity.stages._settings import Severity, built
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,15 +42,16 @@ def run(
     from posterity.samplers.problem import Problem
     from posterity.stages._problem import load
 
-    about = dict(settings["severity"])
-    name, kind = about.pop("name"), about.pop("kind")
+    how = Severity.of(settings)
+    about, name, kind = how.severity.given, how.severity.name, how.severity.kind
+    del about["name"], about["kind"]
     if kind == "encoder":
         if encoder is None:
             raise PosterityError(f"severity {name} is a trained encoder: give its weights file (--encoder)")
         about["weights"] = str(encoder)
     estimator = built(severities.find(kind), about, f"severity {name}")
     agree(settings, items, regions, measurements)
-    measured = load(settings, items, regions, measurements, weights)
+    measured = load(how.prior.given, items, regions, measurements, weights)
     index = torch.arange(len(measured.items), device=measured.prior.device)
     problem = Problem(measured.prior, measured.operator, measured.y, measured.sigma_y, index)
     began = time.perf_counter()
@@ -59,7 +60,7 @@ def run(
     seconds = (time.perf_counter() - began) / len(index)
     if not bool(found.estimate.isfinite().all()):
         raise PosterityError(f"severity {name}: an estimate is not finite")
-    key = {"dataset": settings["dataset"], "task": settings["task"], "prior": settings["prior"]["name"]}
+    key: dict[str, Any] = {"dataset": how.dataset, "task": how.task, "prior": how.prior.name}
     key |= {"severity": name, "z_shape": list(measured.prior.state_shape), "seconds": seconds}
     rows = []
     for item, z, v, (v_bar, error) in zip(

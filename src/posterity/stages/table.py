@@ -7,6 +7,7 @@ from typing import Any
 
 from posterity import tables
 from posterity.artifacts import store
+from posterity.stages._settings import Table
 
 __all__ = ["run"]
 
@@ -19,7 +20,8 @@ def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     from posterity.tables import text
     from posterity.tables.frames import Frames
 
-    name, experiment = settings["table"], settings["experiment"]
+    how = Table.of(settings)
+    name, experiment = how.table, how.experiment
     table = tables.find(name)
     frames = Frames(inputs, f"table {name}", settings)
     records = [{"experiment": experiment, "table": name, **cell.record()} for cell in table.cells(frames)]
