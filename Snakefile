@@ -58,6 +58,7 @@ wildcard_constraints:
     prior=r"[a-z0-9][a-z0-9_-]*",
     sampler=r"[a-z0-9][a-z0-9_-]*",
     severity=r"[a-z0-9][a-z0-9_-]*",
+    autoencoder=r"[a-z0-9][a-z0-9_-]*",
     dim=r"[0-9]+",
     experiment=r"[a-z0-9][a-z0-9_-]*",
     table=r"[a-z0-9][a-z0-9_-]*",
@@ -85,6 +86,7 @@ include: "rules/experiments.smk"
 include: "rules/fetch.smk"
 include: "rules/prepare.smk"
 include: "rules/degrade.smk"
+include: "rules/train_autoencoder.smk"
 include: "rules/train.smk"
 include: "rules/train_severity.smk"
 include: "rules/convert.smk"

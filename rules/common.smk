@@ -194,9 +194,15 @@ def network_of(dataset, task):
     return plan.job("degrade", dataset, task).settings["task"].get("weights", [])
 
 
+def autoencoder_of(prior):
+    """The weights of the prior's autoencoder; none where it has none, or one that is fitted."""
+    return plan.autoencoders.get(prior, [])
+
+
 def sample_inputs(wildcards):
     found = {"dataset": ITEMS, "regions": REGIONS, "measurements": MEASUREMENTS}
     found["network"] = network_of(wildcards.dataset, wildcards.task)
+    found["autoencoder"] = autoencoder_of(wildcards.prior)
     # the rule "severity" reads what "sample" reads, but for its own output
     if hasattr(wildcards, "sampler"):
         found["severity"] = severity_of([wildcards[n] for n in RUN])

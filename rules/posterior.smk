@@ -3,6 +3,7 @@ rule posterior:
         dataset=ITEMS,
         regions=REGIONS,
         measurements=MEASUREMENTS,
+        autoencoder=lambda wildcards: autoencoder_of(wildcards.prior),
         current=current("posterior", "dataset", "task", "prior"),
     output:
         POSTERIOR,
@@ -18,6 +19,7 @@ rule posterior:
     params:
         settings=settings_of("posterior", "dataset", "task", "prior"),
         code=code_of("posterior", "dataset", "task", "prior"),
+        options=options_of("autoencoder"),
     shell:
         "exec posterity posterior --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
-        " --measurements {input.measurements:q} --output {output:q} > {log:q} 2>&1"
+        " --measurements {input.measurements:q} {params.options:q} --output {output:q} > {log:q} 2>&1"

@@ -19,7 +19,7 @@ rule sample:
     params:
         settings=settings_of("sample", *RUN),
         code=code_of("sample", *RUN),
-        options=options_of("weights", "severity"),
+        options=options_of("weights", "severity", "autoencoder"),
     shell:
         "exec posterity sample --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --measurements {input.measurements:q} {params.options:q} --batch {resources.batch} --gpus {resources.gpu} --output {output:q} > {log:q} 2>&1"

@@ -20,7 +20,7 @@ rule severity:
     params:
         settings=settings_of("severity", "dataset", "task", "prior", "severity"),
         code=code_of("severity", "dataset", "task", "prior", "severity"),
-        options=options_of("weights", "encoder"),
+        options=options_of("weights", "encoder", "autoencoder"),
     shell:
         "exec posterity severity --settings {params.settings:q} --items {input.dataset:q} --regions {input.regions:q}"
         " --measurements {input.measurements:q} {params.options:q} --output {output:q} > {log:q} 2>&1"

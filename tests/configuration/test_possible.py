@@ -1,5 +1,6 @@
 """What a job could not do is told by `check`, in one line, by the code that the job would have met."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
         ({"autoencoders": {"patches8": {"components": 49}}}, run(prior="kernel_latent", samplers=["dps"]),
          "priors.kernel_latent: for images of dataset 'openmoji-smileys', 64×64: autoencoder: 49 components of patch"),
         ({"priors": {"kernel": {"autoencoder": "vae"}}}, run(prior="gaussian"),
-         "priors.kernel.autoencoder = 'vae': unknown autoencoder (valid: patches8, patches4, patches2x4)"),
+         "priors.kernel.autoencoder = 'vae': unknown autoencoder (valid: patches8, patches4, patches2x4, openmoji64)"),
         ({"priors": {"blocks": {"autoencoder": "patches8"}}}, {}, "priors.blocks.autoencoder = 'patches8': unkn"),
         ({}, run(prior="kernel_latent"),
          "experiments.mine.runs[0].samplers = 'ddnm': cannot do task 'sr16' with prior 'kernel_latent': needs a prior "
@@ -250,6 +251,94 @@ def test_the_experiment_flash_is_planned_on_request_with_its_severities():
 def test_a_late_start_that_cannot_be(folder, changes, experiment, said):
     (line,) = lines(folder, changes, experiment)
     assert line.startswith(said), line
+
+
+NETWORK = {"kind": "network", "train": {"datasets": {"openmoji-smileys": 1}}}
+POINTS = {"kind": "kernel", "bandwidth": 0, "autoencoder": "mine"}
+
+
+def stored_card(folder, signals, states):
+    """The weights and the card of an autoencoder, as far as a configuration looks at them."""
+    path = folder / "mine" / "weights.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    path.with_name("card.json").write_text(json.dumps({"signal_shape": signals, "state_shape": states}))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("autoencoder", "prior", "experiment", "said"),
+    [
+        ({"kind": "network"}, POINTS, {},
+         "autoencoders.mine: experiments.mine.runs[0] is of its states, and it has neither `weights` nor `train`"),
+        ({"kind": "network", "weights": "absent/weights.safetensors"}, POINTS, {},
+         "autoencoders.mine.weights = 'absent/weights.safetensors': is not there"),
+        ({"kind": "network", "train": {"datasets": {"openmoji": 1}}}, POINTS, None,
+         "autoencoders.mine.train.datasets = 'openmoji': unknown dataset"),
+        ({"kind": "network", "train": {"datasets": {"faces": 1}, "settings": {"width": 12}}}, POINTS, None,
+         "autoencoders.mine.train.settings.width = 12: "),
+        (NETWORK, POINTS, {"dataset": "openmoji-people-32"},
+         "experiments.mine.runs[0].prior = 'mine': its autoencoder is trained on images of dataset 'openmoji-smileys', "
+         "64×64, not for images of dataset 'openmoji-people-32', 32×32"),
+        (NETWORK, POINTS | {"bandwidth": 0.1}, {"samplers": ["exact"]},
+         "experiments.mine.runs[0].samplers = 'exact': cannot do task 'sr16_noisy' with prior 'mine': needs a prior "
+         "whose posterior"),
+        (NETWORK, POINTS, {"samplers": ["exact"], "tasks": ["sr16"]},
+         "experiments.mine.runs[0].samplers = 'exact': cannot do task 'sr16' with prior 'mine': needs a prior whose"),
+        ({"kind": "patch_pca", "patch": 4, "components": 4},
+         {"kind": "network", "train": {"datasets": {"openmoji-smileys": 1}}, "autoencoder": "mine"}, {},
+         "priors.mine.autoencoder = 'mine': is fitted to images, which a network prior does not read"),
+    ],
+)  # fmt: skip
+def test_a_network_as_an_autoencoder_that_cannot_be(folder, autoencoder, prior, experiment, said):
+    changes = {"autoencoders": {"mine": autoencoder}, "priors": {"mine": prior}}
+    asked = (
+        {}
+        if experiment is None
+        else run(**{"prior": "mine", "samplers": ["dps"], "tasks": ["sr16_noisy"]} | experiment)
+    )
+    found = lines(folder, changes, asked)
+    assert any(line.startswith(said) for line in found) and len(found) <= (2 if experiment is None else 1), found
+
+
+@pytest.mark.parametrize(
+    ("signals", "states", "said"),
+    [
+        ([3, 32, 32], [4, 8, 8],
+         "experiments.mine.runs[0].prior = 'mine': the card of its autoencoder is for signals of shape [3, 32, 32], not"),
+        ([3, 64, 64], [4, 8, 8],
+         "priors.mine.autoencoder = 'mine': makes states of shape [4, 8, 8], the prior's card is for"),
+    ],
+)  # fmt: skip
+def test_an_autoencoder_whose_card_does_not_fit(folder, signals, states, said):
+    """The prior is a network of images, which are no states of this autoencoder."""
+    weights = stored_card(folder, signals, states)
+    own = ROOT / "resources/priors/openmoji64/weights.safetensors"
+    prior = POINTS if signals == [3, 32, 32] else {"kind": "network", "weights": str(own), "autoencoder": "mine"}
+    changes = {"autoencoders": {"mine": {"kind": "network", "weights": weights}}, "priors": {"mine": prior}}
+    (line,) = lines(folder, changes, run(prior="mine", samplers=["dps"], tasks=["sr16_noisy"]))
+    assert line.startswith(said), line
+
+
+def test_an_encoder_of_severities_for_states_of_a_network_is_refused(folder):
+    changes = {"severities": {"mine": {"kind": "encoder", "train": TRAIN | {"autoencoder": "openmoji64"}}}}
+    (line,) = lines(folder, changes, {})
+    assert line.startswith("severities.mine.train.autoencoder = 'openmoji64': is a network; an encoder is trained for")
+
+
+def test_points_behind_a_network_are_planned_with_their_posterior_and_its_file(folder):
+    mine = {"title": "Mine", "runs": [RUN | {"prior": "mine", "tasks": ["sr16_noisy", "jpeg2"], "samplers": "all"}]}
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump(mine))
+    config = {"experiments": ["mine"], "items": 2, "autoencoders": {"mine": NETWORK}, "priors": {"mine": POINTS}}
+    plan = resolve(config, folder, ROOT / "resources" / "assets.yaml")
+    drawn = {key[3] for key in plan.keys("sample") if key[1] == "sr16_noisy"}
+    assert {"dps", "mgps", "reddiff", "gml_dps", "psld", "resample", "exact"} <= drawn and "ddrm" not in drawn
+    key = ("openmoji-smileys", "jpeg2", "mine")
+    assert plan.has("posterior", *key), "points have one for every operator under noise"
+    told = plan.job("posterior", *key).settings["prior"]["autoencoder"]
+    assert told == {"name": "mine", "kind": "network", "quantise_in_guidance": True}
+    assert plan.autoencoders["mine"] == "data/autoencoders/mine/weights.safetensors"
+    assert plan.job("train_autoencoder", "mine").settings["training"]["family"] == "patches"
 
 
 def test_every_sampler_that_a_latent_prior_can_have_is_planned(folder):

@@ -104,8 +104,12 @@ def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, 
     if not folder.exists():
         raise PosterityError(f"--folder {folder} does not exist")
     problems = Problems()
-    priors = gather({}, _CONFIG.parent, problems)["priors"]
+    gathered = gather({}, _CONFIG.parent, problems)
+    priors = gathered["priors"]
     problems.stop()
+    for about in priors.values():
+        if isinstance(about, dict) and about.get("autoencoder") in gathered["autoencoders"]:
+            about["autoencoder"] = gathered["autoencoders"][about["autoencoder"]]
     if prior not in priors:
         raise PosterityError(f"prior {prior!r} does not exist; choose one of {', '.join(sorted(priors))}")
     found = own.outline(folder, None, None)

@@ -25,6 +25,9 @@ Items = Annotated[Path, typer.Option(metavar="PATH", help="items.parquet of the 
 Regions = Annotated[Path, typer.Option(metavar="PATH", help="regions.parquet of the dataset.")]
 Measurements = Annotated[Path, typer.Option(metavar="PATH", help="Measurements of one task.")]
 Samples = Annotated[Path, typer.Option(metavar="PATH", help="Samples of one sampler.")]
+Coder = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Weights of the prior's autoencoder, if that is a network.")
+]
 Assets = Annotated[Path, typer.Option(metavar="FOLDER", help="Where fetched assets are.")]
 Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE lists some.")]
 
@@ -64,7 +67,7 @@ def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
         given = [p for p in (value if isinstance(value, list) else [value]) if isinstance(p, Path)]
         # of the folder of assets a stage notes what it takes
         yield from given if name not in ("output", "assets") else ()
-        yield from (p.with_name(CARD) for p in given if name in ("weights", "encoder"))
+        yield from (p.with_name(CARD) for p in given if name in ("weights", "encoder", "autoencoder"))
 
 
 def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str:
@@ -154,7 +157,10 @@ def degrade(settings: Settings, items: Items, regions: Regions, output: Output) 
     run("degrade", settings, items=items, regions=regions, output=output)
 
 
-def posterior(settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output) -> None:
+def posterior(
+    settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
+    autoencoder: Coder = None,
+) -> None:  # fmt: skip
     """Write the exact posterior of every measurement.
 
     Example: posterity posterior --settings
@@ -162,13 +168,15 @@ def posterior(settings: Settings, items: Items, regions: Regions, measurements: 
     --items data/datasets/openmoji-smileys/items.parquet --regions data/datasets/openmoji-smileys/regions.parquet
     --measurements sr4.parquet --output posterior.parquet
     """
-    run("posterior", settings, items=items, regions=regions, measurements=measurements, output=output)
+    given = {"items": items, "regions": regions, "measurements": measurements, "autoencoder": autoencoder}
+    run("posterior", settings, **given, output=output)
 
 
 def severity(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
     encoder: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a severity encoder.")] = None,
+    autoencoder: Coder = None,
 ) -> None:  # fmt: skip
     """Estimate the state of every measurement, and how far off that is, for samplers that begin late.
 
@@ -179,7 +187,7 @@ def severity(
     --measurements sr4.parquet --output exact.parquet
     """
     given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
-    run("severity", settings, **given, encoder=encoder, output=output)
+    run("severity", settings, **given, encoder=encoder, autoencoder=autoencoder, output=output)
 
 
 def convert(
@@ -199,6 +207,7 @@ def sample(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
     severity: Annotated[Path | None, typer.Option(metavar="PATH", help="Where `flash` begins.")] = None,
+    autoencoder: Coder = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples at a time; the result does not depend on it.")] = 128,
     gpus: Annotated[int, typer.Option(min=0, help="As many GPUs of this machine share the items.")] = 1,
 ) -> None:  # fmt: skip
@@ -211,7 +220,7 @@ def sample(
     --measurements sr4.parquet --output ddnm.parquet
     """
     given = {"items": items, "regions": regions, "measurements": measurements, "weights": weights}
-    given |= {"severity": severity}
+    given |= {"severity": severity, "autoencoder": autoencoder}
     run("sample", settings, **given, batch=batch, gpus=gpus, output=output)
 
 

@@ -1,10 +1,11 @@
-"""The commands that train: networks of priors, and encoders of severities."""
+"""The commands that train: networks of priors, encoders of severities, and autoencoders."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from posterity.commands.plan import Workflow
 from posterity.commands.stages import run
 from posterity.errors import PosterityError
 
-__all__ = ["TRAININGS", "train", "train_severity"]
+__all__ = ["TRAININGS", "train", "train_autoencoder", "train_severity"]
 
 
 @dataclass
@@ -31,7 +32,9 @@ class _Given:
     output: Path | None
     snakefile: Path
 
-    def train(self, stage: str, key: str, folder: str, trained: Callable[[Path, str | None], dict[str, Any]]) -> None:
+    def train(
+        self, stage: str, key: str, folder: str, trained: Callable[[Path, str | None], dict[str, Any]], **paths: Any
+    ) -> None:
         """Run the stage.
 
         Arguments:
@@ -39,6 +42,7 @@ class _Given:
             key: of the settings, with the name of what is trained.
             folder: of ``data``, for the weights.
             trained: returns the settings of a name in a configuration.
+            paths: further files of the stage.
 
         Raises:
             PosterityError: when the options do not go together.
@@ -55,7 +59,7 @@ class _Given:
             output = output or self.data / folder / name / "weights.safetensors"
         if output is None or not inputs:
             raise PosterityError("--settings needs --inputs and --output")
-        run(stage, str(settings), inputs=inputs, output=output)
+        run(stage, str(settings), inputs=inputs, output=output, **paths)
 
 
 def train(
@@ -100,22 +104,52 @@ def train_severity(
     Example: posterity train-severity --config config/config.yaml --name encoder_blur --steps 50
     """
     given = _Given(config, settings, name, steps, data, inputs, output, snakefile)
-    given.train("train_severity", "severity", "severities", _severity)
+    given.train("train_severity", "severity", "severities", partial(_planned, "train_severity", "severities"))
 
 
-def _severity(config: Path, name: str | None) -> dict[str, Any]:
-    """Return the settings of training the one encoder of a configuration that can be trained, or of ``name``."""
+def train_autoencoder(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The configuration; takes the place of --settings.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which autoencoder of it.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and autoencoders/ are.")] = Path("data"),
+    settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
+    inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
+    perceptual: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of VGG-16, for LPIPS.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Default: data/autoencoders/NAME/weights.safetensors.")
+    ] = None,
+    snakefile: Workflow = Path("Snakefile"),
+) -> None:
+    """Train an autoencoder, through which a prior is one of states; continues where it was stopped.
+
+    Example: posterity train-autoencoder --config config/config.yaml --name openmoji64 --steps 50
+    """
+    given, stage = _Given(config, settings, name, steps, data, inputs, output, snakefile), "train_autoencoder"
+    given.train(stage, "autoencoder", "autoencoders", partial(_planned, stage, "autoencoders"), perceptual=perceptual)
+
+
+def _planned(stage: str, part: str, config: Path, name: str | None) -> dict[str, Any]:
+    """Return the settings of the one job of a stage that a configuration has, or of ``name``.
+
+    Arguments:
+        stage: which trains the ``part`` of a configuration.
+        part: "severities" or "autoencoders".
+        config: the configuration.
+        name: of what is trained.
+    """
     from posterity.configuration import load, resolve
 
-    able = resolve(load([config]), config.parent).jobs.get("train_severity", {})
+    able = resolve(load([config]), config.parent).jobs.get(stage, {})
     names = [key[0] for key in able]
     if name is None and len(names) != 1:
         told = f"choose with --name ({', '.join(names)})"
-        raise PosterityError(f"{config} has {len(names)} severities with `train`; {told}")
+        raise PosterityError(f"{config} has {len(names)} {part} with `train`; {told}")
     if (name or names[0],) not in able:
         told = ", ".join(names) or "none"
-        raise PosterityError(f"{config} has no severity {name!r} with `train` (it has {told})")
+        raise PosterityError(f"{config} has no {stage.removeprefix('train_')} {name!r} with `train` (it has {told})")
     return dict(able[name or names[0],].settings)
 
 
-TRAININGS = (train, train_severity)
+TRAININGS = (train, train_severity, train_autoencoder)

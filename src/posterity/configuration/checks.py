@@ -12,8 +12,8 @@ from typing import Any
 
 from posterity import features
 from posterity.assets.declared import load
-from posterity.configuration import severities, toys, training
-from posterity.configuration.known import ANSWERED, RULES, closed_form, lacking, own
+from posterity.configuration import autoencoders, severities, toys, training
+from posterity.configuration.known import ANSWERED, RULES, exact, lacking, own
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
@@ -79,7 +79,7 @@ class Checked:
 
     def _lacking(self, dataset: str, task: str, prior: str, name: str) -> str | None:
         """Return what keeps a sampler from a task with a prior, in words; None if nothing does."""
-        sampler, about = self.samplers[name], self.priors[prior]
+        sampler, about = self.samplers[name], self.prior(prior)
         lack = lacking(sampler.needs, self.tasks[task], about) or self._unknown(dataset, task, prior, sampler)
         if lack is None and "autoencoder" in about and (reach := foreign_reach(sampler, prior, task, dataset)):
             return f"a reach in the units of states: its {reach} is for signals; override it `when` the prior is this"
@@ -95,13 +95,13 @@ class Checked:
         name = self.severity(sampler, prior, task, dataset)
         if name not in self.severities:
             return None  # it has none, or a line already
-        kind, about = self.severities[name], self.priors[prior]
+        kind, about = self.severities[name], self.prior(prior)
         needs = {*schema("severities")[kind["kind"]]["needs"], *([kind["by"]] if "by" in kind else [])}
         # what is estimated by is A itself, also where the prior is of states
         return lacking({*needs, *(["latent"] if "autoencoder" in about else [])}, self.tasks[task], about)
 
     def closed_form(self, task: str, prior: str) -> bool:
-        return self.tasks[task]["operator"] in closed_form(self.priors[prior])
+        return exact(self.tasks[task], self.prior(prior))
 
     def prior(self, name: str) -> dict[str, Any]:
         """Return a prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
@@ -109,8 +109,7 @@ class Checked:
         keys = ("weights", "train", "checkpoint", "asset", "file", "about") if of_file else ()
         settings = {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
         if "autoencoder" in settings:
-            about = self.autoencoders[settings["autoencoder"]]
-            settings["autoencoder"] = {k: v for k, v in about.items() if k != "about"}
+            settings["autoencoder"] = autoencoders.settled(self.autoencoders, settings["autoencoder"])
         return settings
 
     def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -155,6 +154,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             _dataset(c, name, value, problems)
     _kinds(c.config["tasks"], "tasks", tasks(), "operator", c.tasks, problems)
     _kinds(c.config["autoencoders"], "autoencoders", schema("parts")["autoencoder"], "kind", c.autoencoders, problems)
+    autoencoders.check(c, problems)
     _kinds(c.config["priors"], "priors", priors(), "kind", c.priors, problems)
     for name, prior in list(c.priors.items()):
         if "autoencoder" in prior and not problems.known(

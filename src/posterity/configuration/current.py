@@ -23,7 +23,7 @@ __all__ = ["BESIDE", "Difference", "difference", "differences", "output", "shown
 BESIDE = {"prepare": ("regions.parquet",), "study": ("simulated.parquet",)}
 """Artifacts that a stage writes beside its first output."""
 
-_ANY_CODE = ("train", "train_severity")
+_ANY_CODE = ("train", "train_autoencoder", "train_severity")
 """Stages whose results are kept whatever code and packages they were made with: they take hours."""
 
 _IMAGES = ("torch", "torchvision", "numpy", "pillow")

@@ -6,6 +6,7 @@ from typing import Any
 
 from posterity.configuration import trials
 from posterity.configuration.checks import Checked
+from posterity.configuration.known import points
 from posterity.configuration.problems import Problems
 from posterity.errors import PosterityError
 
@@ -20,8 +21,12 @@ def check(c: Checked, experiment: str, problems: Problems) -> None:
     problems.known(f"{at}.dataset", given["dataset"], c.config["datasets"], "dataset")
     problems.known(f"{at}.prior", given["prior"], c.config["priors"], "prior")
     prior, dataset = c.priors.get(given["prior"]), c.datasets.get(given["dataset"])
-    if prior is not None and (prior["kind"] != "kernel" or "autoencoder" in prior):
-        problems.add(f"{at}.prior", given["prior"], "must be a kernel prior of images: its posterior is in the page")
+    if prior is not None and (prior["kind"] != "kernel" or "autoencoder" in prior or points(prior)):
+        problems.add(
+            f"{at}.prior",
+            given["prior"],
+            "must be a kernel prior of images, of some width: its posterior is in the page",
+        )
     if dataset is None:
         return
     try:

@@ -17,6 +17,7 @@ def schemas() -> dict[str, str]:
     from posterity import datasets, figures, metrics, samplers, severities, subsets, tables, wrappers
     from posterity.operators import families as operators
     from posterity.priors import families as priors
+    from posterity.priors.autoencoders.training import Training as AutoencoderTraining
     from posterity.priors.training import Training
     from posterity.severities.training import Training as SeverityTraining
     from posterity.stages._references import REFERENCES
@@ -36,5 +37,6 @@ def schemas() -> dict[str, str]:
         "references": references,
     }
     contents["training"] = TypeAdapter(Training).json_schema()
+    contents["autoencoder_training"] = TypeAdapter(AutoencoderTraining).json_schema()
     contents["severity_training"] = TypeAdapter(SeverityTraining).json_schema()
     return {n: json.dumps(c, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for n, c in contents.items()}

@@ -9,7 +9,7 @@ from posterity.capabilities import capabilities, in_words, missing
 from posterity.configuration.shapes import schema
 
 __all__ = [
-    "ANSWERED", "REFERENCES", "RULES", "TOYS", "closed_form", "has", "lacking", "own",
+    "ANSWERED", "REFERENCES", "RULES", "TOYS", "closed_form", "exact", "has", "lacking", "own", "points",
 ]  # fmt: skip
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
@@ -19,7 +19,8 @@ TOYS = ("mixture", "gaussian")
 REFERENCES = ("prior", "exact_score", "recursion")
 """What is named like a sampler there: bounds from both sides, and the moment recursion."""
 RULES = (
-    "all", "fetch", "prepare", "degrade", "train_prior", "train_severity", "convert_prior", "posterior", "severity",
+    "all", "fetch", "prepare", "degrade", "train_autoencoder", "train_prior", "train_severity", "convert_prior",
+    "posterior", "severity",
     "sample", "select", "measure", "study", "study_simulated", "analyse", "distance", "gather", "table", "figure",
     "explorer", "report",
 )  # fmt: skip
@@ -38,16 +39,33 @@ def has(operator: str) -> frozenset[str]:
     return frozenset(schema("operators")[operator]["has"])
 
 
+def points(prior: Mapping[str, Any]) -> bool:
+    """Return whether the prior is of points alone, which it is at bandwidth 0."""
+    return bool(prior.get("bandwidth") == 0)
+
+
 def closed_form(prior: Mapping[str, Any]) -> frozenset[str]:
-    """Return the operators for which the prior has an exact posterior; of states it has one for every linear one."""
-    needs = ["linear"] if "autoencoder" in prior else schema("priors")[prior["kind"]]["closed_form"]
+    """Return the operators for which the prior has an exact posterior, some of them under noise alone (:func:`exact`).
+
+    Of states it has one for every linear operator, behind a network none; points have one for every operator.
+    """
+    needs, coder = schema("priors")[prior["kind"]]["closed_form"], prior.get("autoencoder")
+    if needs is not None and points(prior):
+        needs = []
+    elif needs is not None and coder is not None:
+        needs = None if isinstance(coder, Mapping) and coder["kind"] == "network" else ["linear"]
     return frozenset(name for name in schema("operators") if needs is not None and has(name) >= {*needs})
+
+
+def exact(task: Mapping[str, Any], prior: Mapping[str, Any]) -> bool:
+    """Return whether the prior's posterior is known for the task."""
+    return task["operator"] in closed_form(prior) and (task["sigma_y"] > 0 or not points(prior))
 
 
 def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
     """Return what keeps a sampler with these ``needs`` from the task, in words; None if nothing does."""
     operator = task["operator"]
-    of_prior = {*schema("priors")[prior["kind"]]["has"]} | ({"posterior"} if operator in closed_form(prior) else set())
+    of_prior = {*schema("priors")[prior["kind"]]["has"]} | ({"posterior"} if exact(task, prior) else set())
     needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}
     if "autoencoder" in prior:
         of_prior.add("latent")

@@ -13,6 +13,7 @@ PATHS = {
     "prepare": "{data}/datasets/{dataset}/items.parquet",
     "degrade": "{results}/measurements/{dataset}/{task}.parquet",
     "train": "{data}/priors/{prior}/weights.safetensors",
+    "train_autoencoder": "{data}/autoencoders/{autoencoder}/weights.safetensors",
     "train_severity": "{data}/severities/{severity}/weights.safetensors",
     "convert": "{data}/priors/{prior}/weights.safetensors",
     "posterior": "{results}/posterior/{dataset}/{task}/{prior}.parquet",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity import json_reader
-from posterity.configuration import products, severities, toys, trials
+from posterity.configuration import autoencoders, products, severities, toys, trials
 from posterity.configuration.checks import Checked
 from posterity.configuration.problems import Problems
 from posterity.configuration.products import Made
@@ -50,6 +50,7 @@ def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
             if run["dataset"] in outlines:
                 _run(c, at, run, outlines[run["dataset"]], problems)
                 severities.used(c, at, run, problems)
+                autoencoders.used(c, at, run, outlines, problems)
                 _chosen(c, at, run, pools, c.experiments[name].get("count", 5), problems)
     trials.keep()
     for name, prior in c.priors.items():
@@ -98,7 +99,7 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
     closed = bool(prior) and schema("priors")[prior["kind"]]["made_of"] == "dataset"
     if closed and (wrong := trials.partition(c.prior(run["prior"]), dataset)):
         problems.say(f"priors.{run['prior']}", f"for {these}: {wrong}")
-    own = prior.get("kind") == "network" and "weights" in prior and "train" not in prior
+    own = prior.get("kind") == "network" and "weights" in prior and not {"train", "autoencoder"} & {*prior}
     shape = signal_shape(Path(prior["weights"])) if own else None
     if shape not in (None, list(outline.shape(dataset["size"]))):
         problems.add(f"{at}.prior", run["prior"], f"its card is for signals of shape {shape}, not for {these}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import DECLARED, parse
-from posterity.configuration import explorers, possible, severities, toys, training
+from posterity.configuration import autoencoders, explorers, possible, severities, toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint, printed
 from posterity.configuration.needs import Needs
@@ -48,9 +48,9 @@ class Plan:
     ``sources`` says which file or folder a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
-    files they are converted from, ``encoders`` where the weights of each severity encoder are. ``optional`` has the
-    restorers that are N/A where their asset is absent,
-    ``needs`` tells what jobs ask a scheduler for.
+    files they are converted from, ``encoders`` where the weights of each severity encoder are, ``autoencoders``
+    where those of a prior's autoencoder are, if that is a network. ``optional`` has the restorers that are N/A where
+    their asset is absent, ``needs`` tells what jobs ask a scheduler for.
     """
 
     follow_code: bool = field(default=True, kw_only=True)
@@ -71,6 +71,7 @@ class Plan:
     weights: dict[str, str] = field(default_factory=dict)
     checkpoints: dict[str, str] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
+    autoencoders: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
     needs: Needs = field(default_factory=lambda: Needs([]))
 
@@ -144,7 +145,7 @@ def resolve(
         plan.add("fetch", (name,), {"asset": asset})
     plan.sources = {name: value.get("path") or plan.asset(value["asset"]) for name, value in c.datasets.items()}
     _networks(plan, c)
-    for dataset in severities.plan_encoders(plan, c):
+    for dataset in [*autoencoders.plan_all(plan, c), *severities.plan_encoders(plan, c)]:
         _prepare(plan, c, dataset)
     for (dataset, task, prior, name), samples in pools.items():
         _upstream(plan, c, dataset, task, prior, items[dataset, task])

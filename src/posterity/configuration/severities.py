@@ -9,7 +9,7 @@ from posterity.configuration import training
 from posterity.configuration.places import no_file
 from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import schema
-from posterity.configuration.training import valid_severity
+from posterity.configuration.training import valid_other
 
 if TYPE_CHECKING:
     from posterity.configuration.checks import Checked
@@ -32,10 +32,14 @@ def check(c: Checked, problems: Problems) -> None:
         if "train" not in severity:
             continue
         at, train = f"severities.{name}.train", severity["train"]
-        good = valid_severity(at, train, problems)
+        good = valid_other("severity", at, train, problems)
         good &= problems.known(f"{at}.task", train["task"], c.tasks, "task")
         if "autoencoder" in train:
             good &= problems.known(f"{at}.autoencoder", train["autoencoder"], c.autoencoders, "autoencoder")
+            if c.autoencoders.get(train["autoencoder"], {}).get("kind") == "network":
+                said = "is a network; an encoder is trained for states of one of kind patch_pca, or for signals"
+                problems.add(f"{at}.autoencoder", train["autoencoder"], said)
+                good = False
         good &= problems.known(f"{at}.dataset", train["dataset"], train["datasets"], "dataset of `datasets`")
         for dataset in train["datasets"]:
             good &= problems.known(f"{at}.datasets", dataset, c.config["datasets"], "dataset")

@@ -11,7 +11,7 @@ from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, priors, schema
 from posterity.errors import PosterityError
 
-__all__ = ["of_severity", "settings", "trained", "valid", "valid_severity"]
+__all__ = ["of_autoencoder", "of_severity", "settings", "trained", "valid", "valid_other"]
 
 
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
@@ -26,9 +26,9 @@ def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
     return True
 
 
-def valid_severity(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
-    """Check the settings of an encoder's training in a definition's ``train``, whose own shape is right."""
-    return check(train.get("settings", {}), schema("severity_training"), f"{path}.settings", problems)
+def valid_other(what: str, path: str, train: Mapping[str, Any], problems: Problems) -> bool:
+    """Check the settings of training a "severity" or an "autoencoder" in a ``train``, whose own shape is right."""
+    return check(train.get("settings", {}), schema(f"{what}_training"), f"{path}.settings", problems)
 
 
 def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +50,14 @@ def of_severity(
     out["task"] = {**tasks[out["task"]]}
     coder = out.get("autoencoder")
     out["autoencoder"] = None if coder is None else {k: v for k, v in autoencoders[coder].items() if k != "about"}
+    return out
+
+
+def of_autoencoder(name: str, autoencoder: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of stage "train_autoencoder", every number written out, for a checked definition."""
+    shape = schema("parts")["autoencoder"]["network"]["properties"]["train"]
+    out = {"autoencoder": name, "about": autoencoder.get("about", ""), **defaults(shape), **autoencoder["train"]}
+    out["training"] = defaults(schema("autoencoder_training")) | out.pop("settings", {})
     return out
 
 

@@ -89,6 +89,14 @@ class LPIPS:
                 layers[k].append((f / length * scale).flatten(1))
         return [torch.cat(parts) for parts in layers]
 
+    def distances(self, x: Tensor, y: Tensor, batch: int = 16) -> Tensor:
+        """Return the LPIPS of each image of x and the one of y in its place, (N, C, H, W) and as many → (N,)."""
+        parts = []
+        for one, other in zip(x.split(batch), y.split(batch), strict=True):
+            layers = zip(self.maps(one), self.maps(other), strict=True)
+            parts.append(sum(((a - b).square().sum(1) for a, b in layers), torch.zeros(len(one))))
+        return torch.cat(parts)
+
     def pairs(self, images: Tensor) -> NDArray[np.floating[Any]]:
         """Return LPIPS (N, N) between images (N, 3, H, W) in [-1, 1]."""
         return squared(self.maps(images))

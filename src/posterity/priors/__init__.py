@@ -23,20 +23,22 @@ def build(
     shape: Sequence[int],
     weights: Path | None = None,
     device: torch.device | str = "cpu",
+    autoencoder: Path | None = None,
 ) -> Prior:
     """Return the prior that ``settings`` describe: closed-form, made from a data set, or a network from a file.
 
     Arguments:
         settings: ``kind``, a file of :mod:`posterity.priors.families`, and that family's settings; ``name`` is used in
-            errors. An ``autoencoder`` is given by its settings (:func:`posterity.priors.autoencoders.fit`); it is
-            fitted to the images that have weight and, where it names a split, are of that, and the prior is then of
-            their states, in whose units its bandwidth is.
+            errors. An ``autoencoder`` is given by its settings, and the prior is then of states, in whose units its
+            bandwidth is. A patch PCA (:func:`posterity.priors.autoencoders.fit`) is fitted to the images that have
+            weight and, where it names a split, are of that; a network comes from the file ``autoencoder``.
         images: signals (K, *signal); the modes of the prior are row numbers of it, for every split.
         labels: the rows of items.parquet, in the order of ``images``.
         regions: masks (H, W) by name.
         shape: (*signal) of the signals that the prior must speak of.
         weights: safetensors of a network, with its card beside it, or a restorer's published file.
         device: where a network computes; closed forms compute on the CPU.
+        autoencoder: safetensors of an autoencoder that is a network, with its card beside it.
 
     Raises:
         PosterityError: for an unknown kind, and for settings that are impossible, or impossible for these signals.
@@ -45,4 +47,5 @@ def build(
     from posterity.priors.families.base import Known
 
     family = families.find(str(settings.get("kind"))).of(settings)
-    return family.build(Known(images, labels, regions, tuple(shape), weights, device, str(settings.get("name"))))
+    name = str(settings.get("name"))
+    return family.build(Known(images, labels, regions, tuple(shape), weights, autoencoder, device, name))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from posterity import json_reader
 from posterity.errors import PosterityError
 
-__all__ = ["beside"]
+__all__ = ["beside", "require_same"]
 
 
 def beside(weights: Path, absent: str) -> Any:
@@ -28,3 +30,18 @@ def beside(weights: Path, absent: str) -> Any:
         return json_reader.read(path)
     except json_reader.Unreadable as error:
         raise PosterityError(f"{path}, which must say what {weights.name} is, {error.reason}") from error
+
+
+def require_same(weights: Path, card: Mapping[str, Any]) -> None:
+    """Refuse ``weights`` whose SHA-256 is not the one that their card tells.
+
+    Raises:
+        PosterityError: with the first digits of both.
+    """
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != card["weights"].get("sha256"):
+        raise PosterityError(
+            f"{weights} is not the file that its card.json describes: SHA-256 {found[:12]}…, "
+            f"expected {str(card['weights'].get('sha256'))[:12]}…"
+        )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Descent", "Rate", "warm_cosine"]
+__all__ = ["Descent", "Rate", "multiplies_bfloat16", "warm_cosine"]
 
 
 class Rate(Protocol):
@@ -28,6 +28,11 @@ class Rate(Protocol):
     def clip(self) -> float: ...
     @property
     def average(self) -> float: ...
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Return True if the device has matrix units for bfloat16: a GPU, or a processor with AMX (.7 of a step's time)."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_amx_tile_supported())
 
 
 def warm_cosine(how: Rate, step: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from posterity.errors import PosterityError
@@ -14,6 +15,9 @@ from posterity.priors.autoencoders.base import Autoencoder
 from posterity.priors.base import ExactPosterior, Prior
 
 __all__ = ["Latent"]
+
+_BATCH = 64
+"""Points that are decoded at a time."""
 
 
 class Latent(Around):
@@ -57,4 +61,5 @@ class Latent(Around):
 
     def _atoms(self, prior: Atoms) -> Atoms:
         """Return the same points, decoded."""
-        return Atoms(self.decode(prior.points), prior.log_weights.exp(), prior.schedule)
+        decoded = torch.cat([self.decode(part) for part in prior.points.split(_BATCH)])
+        return Atoms(decoded, prior.log_weights.exp(), prior.schedule)

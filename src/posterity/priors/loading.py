@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from posterity.diffusion.schedule import Schedule
 from posterity.errors import PosterityError
 from posterity.priors import networks
 from posterity.priors._parametrisation import PREDICTIONS, SIGMAS
-from posterity.priors.card import beside
+from posterity.priors.card import beside, require_same
 from posterity.priors.network import PRECISIONS, Network
 from posterity.priors.residual import Base
+from posterity.registry import Registry
 
 __all__ = ["SCHEDULES", "build", "fill", "load", "prior", "read"]
 
@@ -27,7 +28,6 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "scaled_linear": Schedule.scaled_linear,
     "edm": lambda: Schedule.of_sigmas(np.geomspace(*SIGMAS, 1000).tolist()),
 }
-_CALLED = {"unet2d": "UNet2DModel", "unet1d": "UNet1d"}
 _NEEDED = ("architecture", "signal_shape", "prediction", "schedule", "weights")
 
 
@@ -51,13 +51,7 @@ def load(
         raise PosterityError(f"{weights}: precision {precision!r} is none of {', '.join(PRECISIONS)}")
     card = _card(weights)
     state = read(weights)
-    with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != card["weights"].get("sha256"):
-        raise PosterityError(
-            f"{weights} is not the file that its card.json describes: SHA-256 {found[:12]}…, "
-            f"expected {str(card['weights'].get('sha256'))[:12]}…"
-        )
+    require_same(weights, card)
     base = _base(state, card, weights)
     network = build(card["architecture"], str(weights), card.get("family", networks.DEFAULT))
     fill(network, state, str(weights))
@@ -149,17 +143,33 @@ def read(path: Path) -> dict[str, Tensor]:
         raise PosterityError(f"{path} is not a whole safetensors file ({reason}); get it again") from error
 
 
-def build(architecture: Mapping[str, Any], name: str, family: str = networks.DEFAULT) -> nn.Module:
-    """Return a network without weights: on the meta device, so that what is not filled in cannot be used."""
-    if family not in networks.REGISTRY.names():
-        raise PosterityError(f"{name}: family {family!r} is none of {', '.join(networks.REGISTRY.names())}")
-    settings = {key: value for key, value in architecture.items() if not key.startswith("_")}
+def build(
+    architecture: Mapping[str, Any],
+    name: str,
+    family: str = networks.DEFAULT,
+    registry: Registry[ModuleType] = networks.REGISTRY,
+) -> nn.Module:
+    """Return a network without weights: on the meta device, so that what is not filled in cannot be used.
+
+    Arguments:
+        architecture: arguments of the family's ``build``; those that begin with "_" are left out.
+        name: of the file, for errors.
+        family: a name of the registry.
+        registry: of priors' networks, or of autoencoders'.
+
+    Raises:
+        PosterityError: for an unknown family, and where it has no such architecture.
+    """
+    if family not in registry.names():
+        raise PosterityError(f"{name}: family {family!r} is none of {', '.join(registry.names())}")
+    settings, module = {k: v for k, v in architecture.items() if not k.startswith("_")}, registry.module(family)
     try:
         with torch.device("meta"):
-            return networks.build(family, settings)
+            made: nn.Module = module.build(**settings)
+            return made
     except Exception as error:  # its constructor checks little
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise PosterityError(f"{name}: no {_CALLED[family]} has this architecture ({reason})") from error
+        raise PosterityError(f"{name}: no {module.CALLED} has this architecture ({reason})") from error
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

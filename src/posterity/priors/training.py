@@ -17,16 +17,11 @@ from posterity.diffusion.schedule import Schedule
 from posterity.priors import networks
 from posterity.priors._parametrisation import SIGMAS, Parametrisation
 from posterity.priors._variance import VarianceLoss
-from posterity.priors.descent import Descent
+from posterity.priors.descent import Descent, multiplies_bfloat16
 from posterity.priors.network import Network
 from posterity.priors.residual import Base
 
 __all__ = ["Trainer", "Training"]
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    """True if the device has matrix units for bfloat16: a GPU, or a processor with AMX (.7 of the time per step)."""
-    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_amx_tile_supported())
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -167,7 +162,7 @@ class Trainer(Descent):
             shown, expected, error = self.base.around(x_t, alpha_bar, prediction.scale)
             example = shown, (x0 - expected) / error.view(rows), prediction.label
         given, wanted, label = (part.to(self.device, torch.float32) for part in example)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=_multiplies_bfloat16(self.device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
             found = network(given, label, return_dict=False)[0].float()
         if self._variance_loss is None:
             return (found - wanted).square().mean()

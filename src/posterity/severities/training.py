@@ -22,6 +22,7 @@ from torch import Tensor
 
 from posterity.diffusion.noise import generator
 from posterity.operators.build import build, draw
+from posterity.priors.augment import seen
 from posterity.priors.autoencoders.affine import PatchPCA
 from posterity.priors.descent import Descent
 from posterity.severities._network import Network
@@ -72,19 +73,6 @@ def measure(task: Mapping[str, Any], x: Tensor, rng: np.random.Generator) -> Ten
     return operator.where_measured(y) * (y + float(task["sigma_y"]) * noise)
 
 
-def _seen(x: Tensor, augment: str, rng: np.random.Generator) -> Tensor:
-    """Augment an image (C, H, W); recolouring permutes its channels.
-
-    Estimates are better on training images than on others, and without augmentation v̂ would predict the former.
-    """
-    if augment != "none" and rng.random() < 0.5:
-        x = x.flip(-1)
-    if augment != "all":
-        return x
-    turned = x.rot90(int(rng.integers(4)), (-2, -1)) if x.shape[-1] == x.shape[-2] else x
-    return turned[torch.from_numpy(rng.permutation(len(x)))]
-
-
 def loss(z: Tensor, v: Tensor, truth: Tensor, x: Tensor, decoded: Tensor, how: Training) -> Tensor:
     """Return the scalar loss of estimates z and truths (B, *state), variances v (B,), x and D(z) (B, *signal)."""
     error = (z - truth).flatten(1)
@@ -128,7 +116,8 @@ class Trainer(Descent):
         """Take one step; return its loss."""
         how = self.how
         rng = generator(how.seed, "train severity", self.step)
-        x = torch.stack([_seen(one, how.augment, rng) for one in self.draw(rng)])
+        # an estimate of images that were trained on is better than one of others, and v̂ would tell of the former
+        x = torch.stack([seen(one, how.augment, rng) for one in self.draw(rng)])
         y = measure(self.task, x, rng).float()
         z, v = self.network(y, self._encoded(y))
         decoded = z if self.autoencoder is None else self.autoencoder.decode(z)

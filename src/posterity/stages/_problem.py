@@ -39,9 +39,16 @@ class Measured:
 
 
 def load(
-    about: Mapping[str, Any], items: Path, regions: Path, measurements: Path, weights: Path | None = None
+    about: Mapping[str, Any],
+    items: Path,
+    regions: Path,
+    measurements: Path,
+    weights: Path | None = None,
+    autoencoder: Path | None = None,
 ) -> Measured:
     """Read the artifacts; ``about`` is the resolved prior; ``weights`` is a network prior's file.
+
+    ``autoencoder`` is the file of a network through which the prior sees signals.
 
     Everything is in the prior's precision and on its device: float64 on the CPU for a closed form, the network's own
     precision on the GPU, if there is one, for a network.
@@ -67,7 +74,7 @@ def load(
     # a closed form runs on the CPU and must not hold a GPU that other jobs could use
     of_network = family.made_of == "file" and "denoiser" in family.has
     device = devices.best() if of_network else torch.device("cpu")
-    prior = priors.build(about, known, labels, areas, shape, weights, device)
+    prior = priors.build(about, known, labels, areas, shape, weights, device, autoencoder)
     if not prior.latent:
         prior.bounds = kind.bounds
     return Measured(

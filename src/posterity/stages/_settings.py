@@ -12,7 +12,8 @@ from posterity.errors import PosterityError
 
 __all__ = [
     "Analyse", "Convert", "Degrade", "Distance", "Explorer", "Fetch", "Figure", "Measure", "Posterior", "Prepare",
-    "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainSeverity", "built", "check",
+    "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainAutoencoder", "TrainSeverity", "built",
+    "check",
 ]  # fmt: skip
 T = TypeVar("T")
 _SHOWN = 5
@@ -91,6 +92,15 @@ class TrainSeverity(_Settings):
     split: Literal["all", "prior", "test"]
     task: dict[str, Any]
     autoencoder: dict[str, Any] | None
+    training: dict[str, Any]
+    about: str = ""
+    license: str | None = None
+
+
+class TrainAutoencoder(_Settings):
+    autoencoder: Name
+    datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    split: Literal["all", "prior", "test"]
     training: dict[str, Any]
     about: str = ""
     license: str | None = None
@@ -210,7 +220,7 @@ class Analyse(_Settings):
 
 _OF: Mapping[str, type[BaseModel]] = {
     "fetch": Fetch, "prepare": Prepare, "degrade": Degrade, "train": Train, "convert": Convert,
-    "train_severity": TrainSeverity,
+    "train_severity": TrainSeverity, "train_autoencoder": TrainAutoencoder,
     "posterior": Posterior, "severity": Severity, "sample": Sample, "select": Select, "measure": Measure,
     "distance": Distance, "table": Table, "figure": Figure, "explorer": Explorer, "report": Report,
     "analyse": Analyse,

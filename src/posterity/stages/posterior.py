@@ -21,14 +21,25 @@ __all__ = ["rehearse", "run"]
 _LEAST = 1e-4
 
 
-def run(settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path) -> None:
-    """Write the artifact "posterior", every mode with probability over 1e-4."""
+def run(
+    settings: dict[str, Any],
+    *,
+    items: Path,
+    regions: Path,
+    measurements: Path,
+    output: Path,
+    autoencoder: Path | None = None,
+) -> None:
+    """Write the artifact "posterior", every mode with probability over 1e-4.
+
+    ``autoencoder`` has the weights of the prior's, where that is a network.
+    """
     from posterity.priors.base import NoClosedForm
     from posterity.stages._problem import load
 
     how = Posterior.of(settings)
     agree(settings, items, regions, measurements)
-    measured = load(how.prior.given, items, regions, measurements)
+    measured = load(how.prior.given, items, regions, measurements, autoencoder=autoencoder)
     try:
         exact = measured.prior.posterior(measured.operator, measured.y, measured.sigma_y)
     except NoClosedForm as error:

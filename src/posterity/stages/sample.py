@@ -34,7 +34,8 @@ _PAUSE = 0.2
 
 def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
-    weights: Path | None = None, severity: Path | None = None, batch: int = 128, gpus: int = 1,
+    weights: Path | None = None, severity: Path | None = None, autoencoder: Path | None = None,
+    batch: int = 128, gpus: int = 1,
 ) -> None:  # fmt: skip
     """Write the artifact "samples"; for a restorer whose weights are absent, no rows and the reason.
 
@@ -52,7 +53,7 @@ def run(
         return
     built_sampler(how.sampler.given)
     agree(settings, items, regions, measurements, severity)
-    files = _Files(items, regions, measurements, weights, severity)
+    files = _Files(items, regions, measurements, weights, severity, autoencoder)
     measured = _load(how, files)
     with Parts(output, "samples", settings, files.all) as parts, between_items() as pause:
         if parts.restored():
@@ -71,6 +72,7 @@ class _Files:
     measurements: Path
     weights: Path | None
     severity: Path | None
+    autoencoder: Path | None
 
     @property
     def all(self) -> list[Path]:
@@ -82,7 +84,7 @@ def _load(how: Sample, files: _Files) -> Measured:
     from posterity.stages._begun import read
     from posterity.stages._problem import load
 
-    measured = load(how.prior.given, files.items, files.regions, files.measurements, files.weights)
+    measured = load(how.prior.given, files.items, files.regions, files.measurements, files.weights, files.autoencoder)
     named = [one["flash"]["severity"] for one in how.sampler.wrap if "flash" in one]
     if named and files.severity is None:
         raise PosterityError(f"sampler {how.sampler.name}: flash needs --severity, where items begin")

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 def run(
     settings: dict[str, Any], *, items: Path, regions: Path, measurements: Path, output: Path,
-    weights: Path | None = None, encoder: Path | None = None,
+    weights: Path | None = None, encoder: Path | None = None, autoencoder: Path | None = None,
 ) -> None:  # fmt: skip
     """Write the artifact "severity", with the true error of each estimate where the truth is known.
 
@@ -35,6 +35,7 @@ def run(
         output: the artifact to write.
         weights: weights file of a network prior.
         encoder: weights file of a severity encoder.
+        autoencoder: weights file of the prior's autoencoder, if that is a network.
     """
     import torch
 
@@ -51,7 +52,7 @@ def run(
         about["weights"] = str(encoder)
     estimator = built(severities.find(kind), about, f"severity {name}")
     agree(settings, items, regions, measurements)
-    measured = load(how.prior.given, items, regions, measurements, weights)
+    measured = load(how.prior.given, items, regions, measurements, weights, autoencoder)
     index = torch.arange(len(measured.items), device=measured.prior.device)
     problem = Problem(measured.prior, measured.operator, measured.y, measured.sigma_y, index)
     began = time.perf_counter()

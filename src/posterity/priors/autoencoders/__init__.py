@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.errors import PosterityError
 from posterity.priors.autoencoders.base import Autoencoder
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
-__all__ = ["Autoencoder", "fit", "state_shape"]
+__all__ = ["KINDS", "Autoencoder", "fit", "from_file", "state_shape"]
+
+KINDS = ("network", "patch_pca")
+"""Of a file, and fitted to the images that a prior knows."""
 
 
 def fit(settings: Mapping[str, Any], images: Tensor) -> Autoencoder:
@@ -33,14 +38,43 @@ def fit(settings: Mapping[str, Any], images: Tensor) -> Autoencoder:
     return PatchPCA.fit(images, settings["patch"], settings["components"])
 
 
-def state_shape(settings: Mapping[str, Any], signal_shape: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of the states that signals of this shape would have, as far as it can be known without them.
+def from_file(
+    settings: Mapping[str, Any], weights: Path | None, shape: Sequence[int], device: torch.device | str = "cpu"
+) -> Autoencoder:
+    """Return the network that ``settings`` describe.
+
+    Arguments:
+        settings: ``kind``, "network"; ``name``, for errors; ``quantise_in_guidance``, see
+            :class:`posterity.priors.autoencoders.network.NetworkAutoencoder`.
+        weights: safetensors with a card beside them.
+        shape: (*signal) of the signals that it must be of.
+        device: where it computes.
+
+    Raises:
+        PosterityError: when it is not there, or of other signals.
+    """
+    from posterity.priors.autoencoders.network import load
+
+    if weights is None:
+        told = f"autoencoder {settings.get('name')!r} is a network: name the file of its weights (--autoencoder)"
+        raise PosterityError(told)
+    found = load(weights, device, settings.get("quantise_in_guidance", True))
+    if found.signal_shape != tuple(shape):
+        told = f"{weights} is an autoencoder of images of shape {found.signal_shape}"
+        raise PosterityError(f"{told}, the measurements need {tuple(shape)}")
+    return found
+
+
+def state_shape(settings: Mapping[str, Any], signal_shape: Sequence[int]) -> tuple[int, ...] | None:
+    """Return the shape of the states that signals of this shape would have; None where only a network's card tells it.
 
     Raises:
         PosterityError: when such signals cannot have this autoencoder.
     """
     from posterity.priors.autoencoders.affine import patch_entries
 
+    if settings["kind"] == "network":
+        return None
     patch, components = settings["patch"], settings["components"]
     most = patch_entries(tuple(signal_shape), patch)
     if components > most:

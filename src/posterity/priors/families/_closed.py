@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import torch
 from pydantic import WithJsonSchema
 from torch import Tensor
 
@@ -18,6 +19,8 @@ from posterity.priors.latent import Latent
 
 __all__ = ["Autoencoder", "Bandwidth", "Closed", "Split", "Weights", "positive"]
 
+_BATCH = 64
+"""Images that a network encodes at a time."""
 NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
 Split = Annotated[str, WithJsonSchema({"enum": ["all", "prior", "test"]})]
 Weights = Annotated[
@@ -47,9 +50,10 @@ def Autoencoder(description: str) -> WithJsonSchema:
     return WithJsonSchema({**NAME, "description": description})
 
 
-def Bandwidth(description: str) -> WithJsonSchema:
-    """Return the schema of h."""
-    return WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 2, "description": description})
+def Bandwidth(description: str, points: bool = False) -> WithJsonSchema:
+    """Return the schema of h, which may be 0 where a prior can be one of points."""
+    least = {"minimum" if points else "exclusiveMinimum": 0}
+    return WithJsonSchema({"type": "number", **least, "maximum": 2, "description": description})
 
 
 def positive(bandwidth: Any) -> float:
@@ -86,8 +90,13 @@ class Closed(Family):
         about = getattr(self, "autoencoder", None)
         if about is None:
             return self.made(images, shares, known.regions)
-        autoencoder = autoencoders.fit(about, images[_fitted(about, shares, known.labels)])
-        return Latent(self.made(autoencoder.encode(images.double()), shares, {}), autoencoder)
+        if about.get("kind") == "network":
+            coder = autoencoders.from_file(about, known.autoencoder, known.shape)
+        else:
+            coder = autoencoders.fit(about, images[_fitted(about, shares, known.labels)])
+        with torch.no_grad():
+            states = torch.cat([coder.encode(part) for part in images.double().split(_BATCH)])
+        return Latent(self.made(states, shares, {}), coder)
 
 
 def _fitted(autoencoder: Mapping[str, Any], shares: Tensor, labels: Sequence[Mapping[str, Any]]) -> Tensor:

@@ -27,6 +27,7 @@ class Known:
         regions: masks (H, W) by name.
         shape: (*signal) of the signals that the prior must speak of.
         weights: a file.
+        autoencoder: a file, of an autoencoder that is a network.
         device: where a network computes; closed forms compute on the CPU.
         name: of the prior, for errors.
     """
@@ -36,6 +37,7 @@ class Known:
     regions: Mapping[str, Tensor]
     shape: tuple[int, ...]
     weights: Path | None = None
+    autoencoder: Path | None = None
     device: torch.device | str = "cpu"
     name: str = "prior"
 

@@ -9,11 +9,17 @@ from typing import Annotated, Any
 from pydantic import WithJsonSchema
 from torch import Tensor
 
+from posterity.priors.atoms import Atoms
 from posterity.priors.base import Prior
 from posterity.priors.families._closed import Autoencoder, Bandwidth, Closed, Split, Weights, positive
 from posterity.priors.kernel import Kernel
 
 __all__ = ["KernelFamily"]
+
+_H = (
+    "h, in the units of x, of states where there is an autoencoder; 0 makes a prior of the images themselves, whose "
+    "probabilities are known under noise for every operator and through every decoder"
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class KernelFamily(Closed):
     closed_form = frozenset({"svd"})
     about = "a Gaussian of bandwidth h around every image of a data set"
 
-    bandwidth: Annotated[float, Bandwidth("h, in the units of x, of states where there is an autoencoder")] = 0.1
+    bandwidth: Annotated[float, Bandwidth(_H, points=True)] = 0.1
     split: Split = "all"
     mirror: Annotated[
         bool | None,
@@ -41,4 +47,6 @@ class KernelFamily(Closed):
     weights: Weights = "uniform"
 
     def made(self, images: Tensor, shares: Tensor, regions: Mapping[str, Tensor]) -> Prior:  # noqa: ARG002
+        if self.bandwidth == 0 and not isinstance(self.bandwidth, bool):
+            return Atoms(images, shares)
         return Kernel(images, shares, positive(self.bandwidth))

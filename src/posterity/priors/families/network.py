@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
 from posterity.errors import PosterityError
+from posterity.priors import autoencoders
 from posterity.priors.base import Prior
+from posterity.priors.families._closed import Autoencoder
 from posterity.priors.families.base import Family, Known
+from posterity.priors.latent import Latent
 from posterity.priors.loading import load
 
 __all__ = ["NetworkFamily"]
@@ -40,12 +44,21 @@ class NetworkFamily(Family):
     label: Annotated[int | None, _LABEL] = None
     precision: Annotated[str | None, _PRECISION] = None
     compile: Annotated[bool | None, _COMPILE] = None
+    autoencoder: Annotated[
+        Mapping[str, Any] | None, Autoencoder("of whose states it is a prior; one of kind network")
+    ] = None
 
     def build(self, known: Known) -> Prior:
         weights = known.weights
         if weights is None:
             raise PosterityError(f"prior {known.name!r} is a network: name the file of its weights (--weights)")
         prior = load(weights, self.label, known.device, self.precision or "float32", self.compile or False)
+        if self.autoencoder is not None:
+            if self.autoencoder.get("kind") != "network":
+                told = "a network knows states of an autoencoder of kind 'network' alone"
+                raise PosterityError(f"prior {known.name!r}: {told}, not {self.autoencoder.get('kind')!r}")
+            coder = autoencoders.from_file(self.autoencoder, known.autoencoder, known.shape, known.device)
+            return Latent(prior, coder)
         if prior.signal_shape != known.shape:
             raise PosterityError(
                 f"{weights} is for images of shape {prior.signal_shape}, the measurements need {known.shape}"

@@ -1,7 +1,8 @@
 """Families of networks, one file each: how one is built, and its arguments for a training's settings.
 
-A family's module has ``architecture(how, channels, size)``, the arguments that a card keeps, and
-``build(**arguments)``, the network, which is called as ``network(x, label, return_dict=False)[0]``.
+A family's module has ``CALLED``, the name of the network's class, ``architecture(how, channels, size)``, the arguments
+that a card keeps, and ``build(**arguments)``, the network, which is called as
+``network(x, label, return_dict=False)[0]``.
 """
 
 from __future__ import annotations

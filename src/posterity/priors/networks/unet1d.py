@@ -20,7 +20,9 @@ from posterity.errors import PosterityError
 if TYPE_CHECKING:
     from posterity.priors.training import Training
 
-__all__ = ["UNet1d", "architecture", "build"]
+__all__ = ["CALLED", "UNet1d", "architecture", "build"]
+
+CALLED = "UNet1d"
 
 
 def architecture(how: Training, channels: int, size: int) -> dict[str, Any]:

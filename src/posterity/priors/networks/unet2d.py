@@ -12,7 +12,9 @@ from posterity.imports import NETWORKS, lean
 if TYPE_CHECKING:
     from posterity.priors.training import Training
 
-__all__ = ["architecture", "build"]
+__all__ = ["CALLED", "architecture", "build"]
+
+CALLED = "UNet2DModel"
 
 
 def architecture(how: Training, channels: int, size: int) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""Autoencoders in a configuration: how one that is a network comes by its weights, and what of it a job is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posterity import json_reader
+from posterity.configuration import training
+from posterity.configuration.places import no_file
+from posterity.configuration.problems import Problems
+
+if TYPE_CHECKING:
+    from posterity.configuration.checks import Checked
+    from posterity.configuration.resolve import Plan
+    from posterity.datasets.items import Outline
+
+__all__ = ["check", "plan_all", "settled", "used"]
+
+_NOT_TOLD = ("weights", "train", "about")
+
+
+def settled(autoencoders: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Return an autoencoder's settings in a job: of a network, not how it came by its weights, a file beside."""
+    about = autoencoders[name]
+    if about["kind"] != "network":
+        return {k: v for k, v in about.items() if k != "about"}
+    return {"name": name, **{k: v for k, v in about.items() if k not in _NOT_TOLD}}
+
+
+def check(c: Checked, problems: Problems) -> None:
+    """Check what the training of autoencoders says, and leave out those that cannot be trained."""
+    for name, autoencoder in list(c.autoencoders.items()):
+        if "train" not in autoencoder:
+            continue
+        at, train = f"autoencoders.{name}.train", autoencoder["train"]
+        good = training.valid_other("autoencoder", at, train, problems)
+        for dataset in train["datasets"]:
+            good &= problems.known(f"{at}.datasets", dataset, c.config["datasets"], "dataset")
+        if not good:
+            del c.autoencoders[name]
+
+
+def used(c: Checked, path: str, run: Mapping[str, Any], outlines: Mapping[str, Outline], problems: Problems) -> None:
+    """Check that the network through which a run's prior sees signals has weights, and is of these signals."""
+    prior = c.priors.get(run["prior"], {})
+    name = prior.get("autoencoder", "")
+    about = c.autoencoders.get(name, {})
+    if prior.get("kind") == "network" and about.get("kind") == "patch_pca":
+        said = "is fitted to images, which a network prior does not read; it takes one of kind network"
+        problems.add(f"priors.{run['prior']}.autoencoder", name, said)
+    if about.get("kind") != "network":
+        return
+    at, dataset = f"autoencoders.{name}", c.datasets[run["dataset"]]
+    shape = list(outlines[run["dataset"]].shape(dataset["size"]))
+    these = outlines[run["dataset"]].words(run["dataset"], dataset["size"])
+    if not about.keys() & {"weights", "train"}:
+        problems.say(at, f"{path} is of its states, and it has neither `weights` nor `train`")
+    elif "weights" not in about:
+        for other in about["train"]["datasets"]:
+            if other in outlines and list(outlines[other].shape(c.datasets[other]["size"])) != shape:
+                told = outlines[other].words(other, c.datasets[other]["size"])
+                problems.add(f"{path}.prior", run["prior"], f"its autoencoder is trained on {told}, not for {these}")
+                return
+    elif wrong := no_file(about["weights"]):
+        problems.add(f"{at}.weights", about["weights"], wrong)
+    else:
+        _fitting(prior, run["prior"], Path(about["weights"]), (path, these, shape), problems)
+
+
+def _fitting(
+    prior: Mapping[str, Any], name: str, weights: Path, run: tuple[str, str, list[int]], problems: Problems
+) -> None:
+    """Check an autoencoder's card against a run (where, its signals in words, their shape) and a network prior's."""
+    path, these, shape = run
+    card, states = _card(weights), _card(Path(prior.get("weights", "")))
+    if card.get("signal_shape") not in (None, shape):
+        told = f"the card of its autoencoder is for signals of shape {card['signal_shape']}"
+        problems.add(f"{path}.prior", name, f"{told}, not for {these}")
+    if None not in (made := [card.get("state_shape"), states.get("signal_shape")]) and made[0] != made[1]:
+        told = f"makes states of shape {made[0]}, the prior's card is for states of shape {made[1]}"
+        problems.add(f"priors.{name}.autoencoder", prior["autoencoder"], told)
+
+
+def _card(weights: Path) -> dict[str, Any]:
+    """Return the card beside weights; empty where there is none to be read, which the job tells in one line."""
+    try:
+        card = json_reader.read(weights.with_name("card.json")) if weights.name else None
+    except json_reader.Unreadable:
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def plan_all(plan: Plan, c: Checked) -> list[str]:
+    """Plan how every network is trained, also one that no experiment uses yet; return the datasets that it takes."""
+    datasets: list[str] = []
+    weights = {}
+    for name, autoencoder in c.autoencoders.items():
+        if "train" in autoencoder:
+            weights[name] = f"{plan.data}/autoencoders/{name}/weights.safetensors"
+            plan.add("train_autoencoder", (name,), training.of_autoencoder(name, autoencoder))
+            datasets += autoencoder["train"]["datasets"]
+        if "weights" in autoencoder:
+            weights[name] = autoencoder["weights"]
+    plan.autoencoders = {name: weights[a] for name, p in c.priors.items() if (a := p.get("autoencoder")) in weights}
+    return datasets

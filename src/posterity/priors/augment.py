@@ -1,0 +1,28 @@
+"""How images are seen in training: what small data sets lack is made of what they have."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["AUGMENTATIONS", "seen"]
+
+AUGMENTATIONS = ("none", "mirror", "all")
+
+
+def seen(x: Tensor, augment: str, rng: np.random.Generator) -> Tensor:
+    """Return an image (C, H, W) as a step sees it.
+
+    Arguments:
+        x: the image.
+        augment: "none"; "mirror", half of the time; "all": also turned by quarters, and recoloured, which is with its
+            channels exchanged.
+        rng: draws how.
+    """
+    if augment != "none" and rng.random() < 0.5:
+        x = x.flip(-1)
+    if augment != "all":
+        return x
+    turned = x.rot90(int(rng.integers(4)), (-2, -1)) if x.shape[-1] == x.shape[-2] else x
+    return turned[torch.from_numpy(rng.permutation(len(x)))]
