@@ -305,7 +305,7 @@ def test_a_network_as_an_autoencoder_that_cannot_be(folder, autoencoder, prior, 
     ("signals", "states", "said"),
     [
         ([3, 32, 32], [4, 8, 8],
-         "experiments.mine.runs[0].prior = 'mine': the card of its autoencoder is for signals of shape [3, 32, 32], not"),
+         "experiments.mine.runs[0].prior = 'mine': the card of its autoencoder is for signals of shape [3, 32, 32],"),
         ([3, 64, 64], [4, 8, 8],
          "priors.mine.autoencoder = 'mine': makes states of shape [4, 8, 8], the prior's card is for"),
     ],

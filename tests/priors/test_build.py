@@ -70,7 +70,7 @@ def test_colour_groups_ignore_features_and_shading() -> None:
     [
         ({"kind": "magic"}, ["'magic'", "blocks, gaussian, kernel"]),
         ({"kind": "kernel", "regions": ["eyes"]}, ["'regions'", "'bandwidth'"]),
-        ({"kind": "kernel", "bandwidth": -0.1}, ["bandwidth 0", "positive"]),
+        ({"kind": "kernel", "bandwidth": -0.1}, ["bandwidth -0.1", "positive"]),
         ({"kind": "kernel", "split": "train"}, ["'train'", "'prior', 'test'"]),
         ({"kind": "kernel", "weights": {"attribute": "wig", "share": 0.5}}, ["'wig'", "hat"]),
         ({"kind": "kernel", "weights": {"attribute": "hat", "share": 2}}, ["share 2"]),
