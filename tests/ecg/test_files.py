@@ -173,7 +173,7 @@ class TestWrongHeaders:
     def test_a_signal_file_that_is_cut_off(self, stored):
         data = stored.with_suffix(".dat")
         data.write_bytes(data.read_bytes()[:-1])
-        assert "patient.dat has 239999 bytes, but the header tells of 240000; it is truncated" in one_line(stored)
+        assert "patient.dat has 239999 bytes, but its header says 240000; it is truncated" in one_line(stored)
 
     def test_a_million_leads_are_refused_before_they_are_parsed(self, tmp_path):
         path = tmp_path / "many.hea"
@@ -211,7 +211,7 @@ class TestWrongOthers:
             (lambda d, g: d.WaveformSequence.append(g), "in 2 signal groups (RHYTHM, RHYTHM); expected one"),
             (lambda d, g: delattr(d, "WaveformSequence"), "it holds no waveform"),
             (lambda d, g: setattr(g, "SamplingFrequency", "0"), "rate is 0 samples per second"),
-            (lambda d, g: setattr(g, "NumberOfWaveformChannels", 60_000), "it says 60000 leads and describes 12"),
+            (lambda d, g: setattr(g, "NumberOfWaveformChannels", 60_000), "it declares 60000 leads but describes 12"),
             (lambda d, g: setattr(g, "NumberOfWaveformSamples", 4_000_000_000), "it is truncated"),
             (lambda d, g: setattr(g, "WaveformData", g.WaveformData[:-2]), "it is truncated"),
             (lambda d, g: delattr(third(g), "ChannelSensitivity"), "lead III has no sensitivity"),

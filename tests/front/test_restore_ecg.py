@@ -225,7 +225,7 @@ def bad(tmp_path_factory, dicom, real):
         (("watt.csv", "--fs", "100"), "no lead 'I [W]'"),
         (("lead.csv", "--fs", "100"), "there is no lead 'V9'"),
         (("alone.csv", "--fs", "100"), "lead aVF is measured where no second limb lead is; hide it, too"),
-        (("cut.hea", "--missing", "V1"), "cut.dat has 1000 bytes, but the header tells of 240000; it is truncated"),
+        (("cut.hea", "--missing", "V1"), "cut.dat has 1000 bytes, but its header says 240000; it is truncated"),
         (("lost.hea", "--missing", "V1"), "its header points to 'lost.dat', which does not exist"),
         (("away.hea", "--missing", "V1"), "which is not in its folder"),
         (("rate.hea", "--missing", "V1"), "rate is '0', expected a number of samples per second"),

@@ -104,8 +104,8 @@ def without(state: dict[str, Tensor], key: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda s: without(s, "out.2.bias"), "lacks out.2.bias"),
-        (lambda s: s | {"ema": torch.zeros(1)}, "has ema too much"),
+        (lambda s: without(s, "out.2.bias"), "missing key out.2.bias"),
+        (lambda s: s | {"ema": torch.zeros(1)}, "unexpected key ema"),
         (lambda s: s | {"out.2.bias": torch.full((6,), math.nan)}, "conv_out.bias holds values that are not finite"),
         (lambda s: s | {"out.2.bias": torch.zeros(3)}, r"conv_out.bias has shape \(3,\), expected \(6,\)"),
         (lambda s: {"state": s}, "does not hold a state dict"),

@@ -170,10 +170,10 @@ def test_the_published_network_has_its_size() -> None:
 
 def test_missing_and_surplus_layers_are_refused() -> None:
     state = weights()
-    with pytest.raises(PosterityError, match=r"has map_augment\.weight too much"):
+    with pytest.raises(PosterityError, match=r"unexpected key map_augment\.weight"):
         LAYOUT.convert(state | {"model.map_augment.weight": torch.zeros(1)}, "small")
     state.pop("model.dec.8x8_in0.qkv.bias")
-    with pytest.raises(PosterityError, match=r"lacks dec\.8x8_in0\.qkv\.bias"):
+    with pytest.raises(PosterityError, match=r"missing key dec\.8x8_in0\.qkv\.bias"):
         LAYOUT.convert(state, "small")
 
 

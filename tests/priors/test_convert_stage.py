@@ -63,7 +63,7 @@ def test_a_second_conversion_is_none(hub: Path) -> None:
     ("changes", "words"),
     [
         ({"sha256": "0" * 64}, "has SHA-256 .*, expected 000000000000…; get it again"),
-        ({"family": "adm"}, "lacks time_embed.0.weight"),
+        ({"family": "adm"}, "missing key time_embed.0.weight"),
         ({"settings": {"width": 2}}, "width"),
     ],
 )

@@ -146,7 +146,7 @@ def test_conditioning_that_cannot_be_is_refused() -> None:
         Network(filled(), SCHEDULE, SHAPE).given(labels)
     with pytest.raises(PosterityError, match=r"weight 2\.0 needs a null class, which this network lacks; use 1"):
         classes.given(labels, weight=2.0)
-    with pytest.raises(PosterityError, match="asked about 3 rows and was given classes of 2"):
+    with pytest.raises(PosterityError, match="has classes for 2 rows, but is evaluated on 3"):
         classes.given(labels).predict(torch.randn(3, *SHAPE), SCHEDULE.level(10))
     with pytest.raises(PosterityError, match="a Gaussian prior has no classes to be conditioned on"):
         Gaussian(torch.zeros(1, 1, 2), torch.eye(2)).given(labels)
@@ -201,7 +201,7 @@ BIAS = "conv_out.bias"
 @pytest.mark.parametrize(
     ("tensors", "card", "words"),
     [
-        ({BIAS: None}, {}, ["another architecture", "lacks conv_out.bias"]),
+        ({BIAS: None}, {}, ["another architecture", "missing key conv_out.bias"]),
         ({"extra.weight": torch.zeros(1)}, {}, ["another architecture", "extra.weight"]),
         ({BIAS: torch.zeros(4)}, {}, [BIAS, "(4,)", "(3,)"]),
         ({BIAS: torch.full((3,), math.nan)}, {}, [BIAS, "not finite"]),

@@ -60,7 +60,7 @@ class _Distorted(Sampler):
         return self.distort(problem, exact, noise.stream(1), noise)
 
     def distort(self, problem: Problem, exact: ExactPosterior, first: Noise, noise: Noise) -> Tensor:
-        """Return the restorations, (B, *signal); ``first`` is the noise of the undistorted draws."""
+        """Return the distorted restorations, (B, *signal); ``first`` is the noise of the undistorted draws."""
         raise NotImplementedError
 
 

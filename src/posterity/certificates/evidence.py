@@ -45,10 +45,10 @@ def restore(
     noise: Noise,
     items: Tensor | None = None,
 ) -> tuple[Tensor, Cost]:
-    """Return samples (rows, d) for the measurements ``rows`` (long, may repeat), and their cost.
+    """Return samples (n, d) for the measurements ``rows`` (long (n,), may repeat), and their cost.
 
-    For a latent prior the samples are states.
-    Rows of one measurement are samples of one item, unless ``items`` says otherwise.
+    For a latent prior the samples are states. Rows of one measurement are samples of one item, unless ``items``
+    (long (n,)) says otherwise.
     """
     items = rows if items is None else items
     samples = sampler.sample(posed(sampler, instance, rows, items), noise)
@@ -60,13 +60,13 @@ def restore(
 
 
 def posed(sampler: Sampler, instance: Instance, rows: Tensor, items: Tensor) -> Problem:
-    """Return the measurements ``rows`` (long, may repeat) as a problem for the sampler."""
+    """Return the measurements ``rows`` (long (n,), may repeat) of items ``items`` (long (n,)) as a problem."""
     parts = instance.prior, instance.operator, instance.y[rows], instance.sigma_y, items
     return Problem(*parts, severities=_severities(sampler, instance, rows))
 
 
 def _severities(sampler: Sampler, instance: Instance, rows: Tensor) -> dict[str, Severity]:
-    """Return what a late start begins from: the exact mean and mean variance of a state, as severity "exact"."""
+    """Return the severity "exact" for late starts: the exact mean and the mean variance of a state's entries."""
     if not (isinstance(sampler, Wrapped) and any(isinstance(w, Flash) for w in sampler.wrappers)):
         return {}
     exact = instance.exact
@@ -108,7 +108,7 @@ class Pools:
 
     @property
     def directions(self) -> Tensor:
-        """Return the directions that statistics project on, the narrowest first, (d, n).
+        """Return the directions that statistics project on, narrowest first, (d, n).
 
         They are the eigenvectors of the mean exact covariance that the measurement leaves open; in many
         dimensions, 64 random orthonormal directions.

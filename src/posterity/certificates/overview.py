@@ -1,4 +1,4 @@
-"""Summarise stored expectations: which statistics tell a sampler from exact draws, and its distance from them."""
+"""Summarise stored expectations: which statistics distinguish a sampler from exact draws, and its distance to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Stored = Mapping[Key, Expectation]
 
 @dataclass(frozen=True)
 class Look:
-    """A statistic's look at a sampler: in how many cases it had something to say, in how many it told it from exact."""
+    """A statistic's result for a sampler: the number of cases where it applied, and where it detected an error."""
 
     sampler: str
     statistic: str
@@ -34,9 +34,9 @@ class Standing:
 
     Arguments:
         sampler: its name.
-        distances: prior → sliced Wasserstein distance from exact draws, in floors.
-        spread: prior → variance over the exact one.
-        modes: prior → total variation of the weights of modes.
+        distances: {prior: sliced Wasserstein distance to exact draws, in units of the floor}.
+        spread: {prior: variance over the exact variance}.
+        modes: {prior: total variation of the mode weights}.
     """
 
     sampler: str
@@ -58,7 +58,7 @@ def stored(folder: Path) -> dict[Key, Expectation]:
 
 
 def looks(expected: Stored) -> list[Look]:
-    """Compare every band with that of exact draws on the same problem: apart means caught."""
+    """Compare every band with that of exact draws on the same problem; disjoint bands mean a detected error."""
     exact = {_problem(key): found for key, found in expected.items() if key.sampler == _EXACT}
     names = list(dict.fromkeys(key.sampler for key in expected))
     seen: dict[tuple[str, str], list[bool]] = {}
@@ -74,7 +74,7 @@ def looks(expected: Stored) -> list[Look]:
 
 
 def standings(expected: Stored, task: str, priors: Collection[str]) -> list[Standing]:
-    """Return every sampler that has a certificate on the task under these priors, the nearest to exact draws first."""
+    """Return every sampler with a certificate on the task under these priors, nearest to exact draws first."""
     here = {key: found for key, found in expected.items() if key.task == task and key.prior in priors}
     floors = {_problem(k): _middle(f.bands["sliced_wasserstein"]) for k, f in here.items() if k.sampler == _EXACT}
     out = []
@@ -95,7 +95,7 @@ def _problem(key: Key) -> tuple[str, str, int, str]:
 
 
 def _caught(found: Expectation, exact: Expectation) -> Iterator[tuple[str, bool]]:
-    """Each statistic that looked at both, and whether one of its parts is apart from that of exact draws."""
+    """Yield (statistic, whether one of its parts differs from that of exact draws) for statistics that have both."""
     parts: dict[str, list[bool]] = {}
     for key, band in found.bands.items():
         if (beside := exact.bands.get(key)) is not None and key != "diverged":

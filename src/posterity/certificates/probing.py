@@ -20,7 +20,7 @@ from posterity.diffusion.noise import Noise, RowsOf, generator
 __all__ = ["Impulses", "Moments", "NotAffine", "Streams", "affine_moments", "exact_moments", "rows"]
 
 Outcome = Callable[[Noise], Tensor]
-"""A sampler's results (n, d) as a function of the noise of n rows that differ in nothing else."""
+"""A sampler's results (n, d) as a function of the noise of n otherwise identical rows."""
 MOST = 20_000
 """Number of rows beyond which probing costs more than sampling."""
 _RELATIVE = 1e-8

@@ -4,7 +4,7 @@ Every instance has its own prior, matrix, truth and noise, drawn from one genera
 it depends on (dimension, instance, seed) alone and samplers are compared on the same instances. Signals
 have the shape (1, 1, d) and no range: the mixture's means reach 16, so samplers run with ``clamp: false``.
 
-One detail of public code is left out: it inflates a covariance by 1e-3 so that a Cholesky factor exists,
+Not copied from the public code: it inflates a covariance by 1e-3 so that a Cholesky factor exists,
 which makes the measured direction ten times too wide at d = 20.
 """
 

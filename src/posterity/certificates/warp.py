@@ -1,8 +1,8 @@
-"""States of two numbers behind a smooth decoder that is not affine: the posterior by quadrature, for every task.
+"""Two-dimensional states behind a smooth non-affine decoder: the posterior by quadrature, for every task.
 
-An affine decoder cannot show what a solver makes of an autoencoder that bends or errs. Here the image of the plane is a
-curved surface among signals, and the encoder shrinks what it finds by a tenth: solvers that encode see that. A grid on
-the plane holds the posterior to its spacing, so that draws and moments are exact as those of Markov chains are.
+An affine decoder cannot show how a solver handles a curved or inaccurate autoencoder. Here the decoder maps the plane
+to a curved surface in signal space, and the encoder shrinks states by a tenth, which affects solvers that encode. A
+grid on the plane resolves the posterior up to its spacing: draws and moments are as exact as those of Markov chains.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ __all__ = ["Grid", "Warp", "prior"]
 _SHRUNK = 0.9
 """Factor by which E(D(z)) shrinks z: the encoder is not the decoder's inverse."""
 _SIDE, _POINTS = 4.0, 321
-"""The grid reaches to ± this, where the prior's density is 1e-6 of its largest, with so many points a side."""
+"""Half width of the grid, where the prior's density is 1e-6 of its maximum, and its number of points per side."""
 _CHUNK = 40_000
 """Points of the grid that are decoded at a time."""
 
 
 class Warp(Autoencoder):
-    """D(z) = Q φ(z) with φ of six smooth functions, and E(x) = .9 of the two numbers that are z.
+    """D(z) = Q φ(z) with six smooth functions φ, and an encoder with E(D(z)) = 0.9 z.
 
-    Q has orthonormal columns that spread over all of 4 × 4 pixels, so that every task sees each function.
+    The columns of Q are orthonormal and spread over all 4 × 4 pixels, so that every task measures each function.
 
     Arguments:
-        shrunk: E(D(z)) is this times z; 1 is an encoder that undoes decoding.
+        shrunk: factor of z in E(D(z)); 1 makes the encoder the decoder's inverse.
     """
 
     def __init__(self, shrunk: float = _SHRUNK) -> None:
@@ -65,11 +65,11 @@ def prior(shrunk: float = _SHRUNK) -> Latent:
 
 @dataclass(frozen=True)
 class Grid:
-    """p(z | y_r) of R measurements y_r = A D(z) + σ_y n on a grid of states, with its cells filled evenly.
+    """p(z | y_r) of R measurements y_r = A D(z) + σ_y n on a grid of states, constant within each cell.
 
     Arguments:
-        prior: of states of two numbers, whose law is a mixture with one variance.
-        operator: A, shared by all.
+        prior: prior of two-dimensional states, a mixture with one variance.
+        operator: A, shared by all rows.
         y: (R, *measurement).
         sigma_y: noise level, > 0.
     """
@@ -84,7 +84,7 @@ class Grid:
 
     @property
     def step(self) -> float:
-        """Return the distance of two points."""
+        """Return the spacing of the grid."""
         return 2 * _SIDE / (_POINTS - 1)
 
     @cached_property

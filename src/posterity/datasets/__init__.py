@@ -1,9 +1,9 @@
-"""Datasets: items that restorations are drawn for and that priors are made of; one file for each kind.
+"""Datasets: the items to restore and the items that priors are made from; one file per kind.
 
-A kind's file has two functions. ``outline(select, count)`` returns the :class:`~posterity.datasets.items.Outline`, what
-is known before anything is prepared, and ``prepare(source, select, size, count)`` the
-:class:`~posterity.datasets.items.DataSet`. A file with ``OWN = True`` makes datasets of a person's own files: it needs
-no asset, and its ``outline`` takes the source first.
+A kind's file has two functions: ``outline(select, count)`` returns the :class:`~posterity.datasets.items.Outline`, the
+facts known before preparation, and ``prepare(source, select, size, count)`` the
+:class:`~posterity.datasets.items.DataSet`. A file with ``OWN = True`` prepares a user's own files: it needs no asset,
+and its ``outline`` takes the source first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CelebAMask-HQ: aligned photographs of faces with their attributes, out of the published archive or its folder."""
+"""CelebAMask-HQ: aligned photographs of faces with attributes, from the published archive or its folder."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ non-commercial research and education only; do not redistribute them. Changes: r
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    """Return the outline of a selection; raise :class:`PosterityError` if it is unknown."""
     return replace(pictures.outlined(select, "celebamask", _TOTAL, count), regions=regions.faces)
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return the faces, all of split "test", with the boxes around eyes and mouth as regions.
+    """Prepare the faces, all in split "test", with boxes around eyes and mouth as regions.
 
     Arguments:
         source: CelebAMask-HQ.zip or the folder it unpacks to: ``CelebA-HQ-img/NUMBER.jpg`` and
             ``CelebAMask-HQ-attribute-anno.txt``.
         select: "all", or "flash", the 200 test items of Fabian et al. 2024.
         size: height and width in pixels.
-        count: only so many of them, a fixed choice.
+        count: number of items, a fixed selection; None for all.
     """
     with opened(source) as content:
         found = pictures.members(content, source, r"CelebA-HQ-img/(\d+)\.jpg", lambda match: f"{int(match[1]):05d}")
@@ -47,7 +47,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
 
 
 def _attributes(content: Archive, source: Path) -> dict[str, list[str]]:
-    """Return {id: what can be seen}, from a table whose columns are named in its second line and hold 1 or -1."""
+    """Return {id: attributes}, from a table with column names in its second line and values 1 or -1."""
     names = [name for name in content.names if name.rpartition("/")[2] == "CelebAMask-HQ-attribute-anno.txt"]
     if not names:
         raise PosterityError(f"{source} has no CelebAMask-HQ-attribute-anno.txt")

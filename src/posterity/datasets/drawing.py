@@ -1,4 +1,4 @@
-"""Draws SVG in a process of its own: for a thousand groups in one another the rasteriser ends its process."""
+"""Rasterise SVG in a separate process, since the rasteriser crashes on a thousand nested groups."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from posterity.errors import PosterityError
 __all__ = ["Draw", "drawer"]
 
 Draw = Callable[[bytes, int, str], Pixels]
-"""(SVG, height and width in pixels, name for messages) → the drawing on white, (size, size, 3)."""
+"""(SVG, size in pixels, name for messages) → the drawing on white, (size, size, 3)."""
 _SECONDS = 60.0
 _BYTES = 4 << 30
-"""Seconds and bytes of memory that one drawing may take."""
+"""Limits of one drawing: seconds, and bytes of memory."""
 
 
 @contextmanager
 def drawer() -> Iterator[Draw]:
-    """A function that draws; it raises PosterityError for what cannot be drawn."""
+    """Yield a function that draws; it raises PosterityError if an SVG cannot be drawn."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -54,7 +54,7 @@ def _drawn(channel: Connection, svg: bytes, size: int, name: str) -> Pixels:
 
 
 def _serve(channel: Connection) -> None:
-    """Answer with a PNG, or with what is wrong in words."""
+    """Answer each request with a PNG or an error message."""
     import resvg_py
 
     _bound()
@@ -72,7 +72,7 @@ def _serve(channel: Connection) -> None:
 
 
 def _bound() -> None:
-    """Little memory, and no words about the end of this process but those of the other one."""
+    """Limit this process's memory, and silence it: the parent process reports its end."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -1,4 +1,4 @@
-"""Generated ECGs: records of normal sinus rhythm, or their median beats, by a network trained on real recordings."""
+"""Generated ECGs: records of normal sinus rhythm, or their median beats, from a network trained on recordings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RATE = 100.0
 """Samples per second."""
 SELECTIONS = ("records", "beats")
 _EDGE = 0.2
-"""Seconds at either end where the generator leaves artefacts."""
+"""Seconds of artefacts at either end of the generator's output."""
 _MEMBER = "deepfakeecg/checkpoints/g_stat.pt"
 _COUNT = 500
 _LICENSE = """\
@@ -30,7 +30,7 @@ Changes: 0.2 s dropped at both ends, resampled to 100 Hz, rounded to 1 µV.
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known before any is generated: how many are in the test split, and nothing of their looks."""
+    """Return the outline: the number of test items, without attributes."""
     if select not in SELECTIONS:
         raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")
     tests = sum(split(_id(number)) == "test" for number in range(count or _COUNT))
@@ -38,13 +38,13 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
-    """Generate records one by one, so that a larger ``count`` keeps those of a smaller one.
+    """Generate records one by one, so that a larger ``count`` extends a smaller one.
 
     Arguments:
         source: the wheel of deepfake-ecg.
-        select: "records", or "beats": the median beat of each record, R at 0.28 s.
-        size: samples at 100 Hz: up to 960 of a record from its start, 70 of a beat.
-        count: how many; 500 unless given.
+        select: "records", or "beats" for the median beat of each record, R at 0.28 s.
+        size: samples at 100 Hz: up to 960 from the start of a record, 70 for a beat.
+        count: number of items, default 500.
     """
     if select not in SELECTIONS:
         raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")

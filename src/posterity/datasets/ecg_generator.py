@@ -1,7 +1,7 @@
 """The generator of Thambawita et al. 2021 (Pulse2Pulse): noise (8, 5000) → 10 s of eight leads at 500 Hz.
 
-A U-Net of one-dimensional convolutions over 25 samples: six steps down by 2, 5, 2, 5, 5 and 5, and six up by nearest
-neighbours, each after the first beside the output of the step down of its length.
+A U-Net of 1-D convolutions with kernels of 25 samples: six levels down by factors 2, 5, 2, 5, 5 and 5, and six up by
+nearest-neighbour upsampling, each but the first with a skip connection from the downward level of its length.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ RATE = 500.0
 """Samples per second."""
 _LEADS, _TIME, _PADDING = 8, 5000, 12
 _MILLIVOLTS = 6.0
-"""Of an output of 1: published as ×6000 µV."""
+"""mV per unit of output: published as ×6000 µV."""
 _DOWN = (("conv_1", 2), ("conv_2", 5), ("conv_3", 2), ("conv_4", 5), ("conv_5", 5), ("conv_6", 5))
 _UP = (("deconv_1", 5), ("deconv_2", 5), ("deconv_3", 5), ("deconv_5", 2), ("deconv_6", 5), ("deconv_7", 2))
 _BESIDE = {"deconv_2": "conv_5", "deconv_3": "conv_4", "deconv_5": "conv_3", "deconv_6": "conv_2"}
 
 
 def weights(content: bytes, name: str) -> dict[str, Tensor]:
-    """Return the tensors that :func:`generate` reads, out of the published checkpoint's bytes.
+    """Return the tensors for :func:`generate`, {name: tensor}, from the published checkpoint's bytes.
 
     Raises:
-        PosterityError: where the file is another one; it is read without running code of its own.
+        PosterityError: if it is another file; it is read without running code in it.
     """
     wanted = [down for down, _ in _DOWN] + [f"{up}.conv1d" for up, _ in _UP]
     try:
@@ -47,10 +47,10 @@ def weights(content: bytes, name: str) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def generate(tensors: Mapping[str, Tensor], number: int) -> NDArray[np.float64]:
-    """Return record ``number`` in mV, (8, 5000), rounded to 1 µV.
+    """Generate record ``number`` in mV, (8, 5000), rounded to 1 µV.
 
-    Its noise depends on the number alone. Rounding hides that threads and processors sum in other orders, but for a
-    sample in a thousand, which differs by 1 µV.
+    Its noise depends on the number alone. Rounding hides differences in summation order between threads and processors,
+    except for one sample in a thousand, which differs by 1 µV.
     """
 
     def layer(name: str, x: Tensor, stride: int = 1) -> Tensor:

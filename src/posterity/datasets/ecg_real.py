@@ -1,4 +1,4 @@
-"""A real 12-lead recording of ten seconds, for tests alone: one recording is no prior."""
+"""A real 12-lead recording of ten seconds, for testing only: one recording makes no prior."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ Changes: the eight independent leads, resampled from 1000 Hz to 100 Hz.
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known before it is prepared; how many parts it has depends on their size."""
+    """Return the outline; the number of parts depends on their size."""
     _check(select)
     most = 1 if select == "beats" else _LENGTH // 256
     return Outline(min(most, count or most), ("test",), described=False, kind=signals.find("ecg", RATE))
 
 
 def prepare(source: Path, select: str, size: int, count: int | None = None) -> DataSet:
-    """Cut the recording into parts that do not overlap, from its start.
+    """Cut the recording into non-overlapping parts, from its start.
 
     Arguments:
         source: the DICOM file.
-        select: "records", or "beats": the median beat, R at 0.28 s.
-        size: samples at 100 Hz: 256 to 1000 of a part, 70 of a beat.
-        count: how many; as many as there are unless given.
+        select: "records", or "beats" for the median beat, R at 0.28 s.
+        size: samples at 100 Hz: 256 to 1000 for a part, 70 for a beat.
+        count: number of parts, default all.
     """
     _check(select)
     whole = round((beats.BEFORE + beats.AFTER) * RATE)

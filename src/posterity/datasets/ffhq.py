@@ -1,4 +1,4 @@
-"""Flickr-Faces-HQ: aligned photographs of faces, at any size in which they are published."""
+"""Flickr-Faces-HQ: aligned photographs of faces, at any published size."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ on Flickr by its author under a licence that the data set's ffhq-dataset-v2.json
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    """Return the outline of a selection; raise :class:`PosterityError` if it is unknown."""
     return replace(pictures.outlined(select, "ffhq", _TOTAL, count), regions=regions.faces, described=False)
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return the faces, all of split "test", with the boxes around eyes and mouth as regions.
+    """Prepare the faces, all in split "test", with boxes around eyes and mouth as regions.
 
     Arguments:
         source: an archive or folder with ``NNNNN.png``, as published (images1024x1024/00000/00000.png) or resized,
             or with ``imgNNNNNNNN.png``, as StyleGAN's tools write it.
         select: "all", or "flash", the 200 test items of Fabian et al. 2024.
         size: height and width in pixels.
-        count: only so many of them, a fixed choice.
+        count: number of items, a fixed selection; None for all.
     """
     with opened(source) as content:
         pattern = r"(?:img)?(\d{5}|\d{8})\.(?:png|jpe?g|webp)"

@@ -1,4 +1,4 @@
-"""A person's own pictures: a folder or an archive, with masks and labels where there are any."""
+"""A user's own pictures: a folder or an archive, with optional masks and labels."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["MASK", "SUFFIXES", "outline", "prepare"]
 
 _log = logging.getLogger(__name__)
 OWN = True
-"""Made of a person's own files."""
+"""Prepared from a user's own files."""
 MASK = "mask"
-"""The region that an item's own mask shows."""
+"""The name of the region given by an item's own mask."""
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _MASKS, _LABELS = "masks", "labels.csv"
 _LONGEST = 200
-"""Bytes of an item's id, which becomes a part of names of files."""
+"""Largest length in bytes of an item's id, which becomes part of file names."""
 _LICENSE = """\
 Pictures out of {name}. They belong to the person who brought them, and so do restorations that show them. posterity has
 no licence to give for them: ask that person, and the people whom the pictures show, before you pass any of them on.
@@ -39,7 +39,7 @@ Changes: cropped to the square in the middle and resized to {size}x{size} pixels
 
 @dataclass(frozen=True)
 class _Picture:
-    """A picture's file and its mask's, by their names in the folder, and what is known of it."""
+    """The file names of a picture and its mask in the folder, and its labels."""
 
     file: str
     mask: str | None
@@ -47,10 +47,10 @@ class _Picture:
 
 
 def outline(source: Path, select: str | None, count: int | None = None) -> Outline:
-    """Return what the names of the files and their labels say; no picture is decoded.
+    """Return the outline from file names and labels, without decoding any picture.
 
     Raises:
-        PosterityError: for a folder that cannot be prepared, and for a ``select`` or ``count``.
+        PosterityError: if the folder cannot be prepared, or ``select`` or ``count`` is given.
     """
     _whole(select, count)
     with _opened(source) as content:
@@ -67,15 +67,14 @@ def outline(source: Path, select: str | None, count: int | None = None) -> Outli
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return the square in the middle of every picture.
+    """Prepare the central square of every picture.
 
     Arguments:
-        source: a folder, or a zip or tar archive of one, with pictures in it and in folders within it; beside them,
-            where there are any, ``masks/NAME.png`` (white is hidden) and ``labels.csv`` (see
-            :mod:`posterity.datasets.labels`).
+        source: a folder, or a zip or tar archive of one, with pictures at any depth; optionally with
+            ``masks/NAME.png`` (white is hidden) and ``labels.csv`` (see :mod:`posterity.datasets.labels`).
         select: must be None.
         size: height and width in pixels.
-        count: must be None, the splits are of all pictures.
+        count: must be None, since the split covers all pictures.
     """
     _whole(select, count)
     items = []
@@ -128,12 +127,12 @@ def _found(content: Archive, source: Path) -> dict[str, _Picture]:
 
 
 def _unseen(name: str) -> bool:
-    """True for what systems put beside pictures: hidden files, and those that macOS packs into a zip."""
+    """Return True for system files: hidden files, and those that macOS adds to a zip."""
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def _by_id(names: Sequence[str], source: Path) -> dict[str, str]:
-    """{id: name}: the id of a picture is its file's name without folders and ending, however accents are stored."""
+    """Return {id: name}; an id is the file name without folders and suffix, in one Unicode normalisation."""
     found: dict[str, str] = {}
     for name in names:
         id = unicodedata.normalize("NFC", PurePosixPath(name).stem)
@@ -145,10 +144,10 @@ def _by_id(names: Sequence[str], source: Path) -> dict[str, str]:
 
 
 def _divided(abouts: Mapping[str, Labels]) -> dict[str, Labels]:
-    """Return the same with a split each: as labelled, else by hash of the subject, with one test subject at least.
+    """Assign a split to each: as labelled, else by hash of the subject, with at least one test subject.
 
     Raises:
-        PosterityError: where items of one subject are labelled with both splits.
+        PosterityError: if items of one subject are labelled with both splits.
     """
     sides: dict[str, str] = {}
     firsts: dict[str, str] = {}
@@ -164,7 +163,7 @@ def _divided(abouts: Mapping[str, Labels]) -> dict[str, Labels]:
     free = [s for s in dict.fromkeys(about.subject or id for id, about in abouts.items()) if s not in sides]
     if free:
         by_hash = {subject: split(subject) for subject in free}
-        for side in ("prior", "test"):  # a handful of subjects may all fall to one side; of one alone the test side
+        for side in ("prior", "test"):  # few subjects may all fall on one side; a single subject goes to "test"
             if side not in {*sides.values(), *by_hash.values()}:
                 by_hash[shuffled(free)[0]] = side
         sides |= by_hash
@@ -172,7 +171,7 @@ def _divided(abouts: Mapping[str, Labels]) -> dict[str, Labels]:
 
 
 def _hidden(content: Archive, source: Path, one: _Picture, picture: tuple[int, int], size: int) -> Mask:
-    """Return the part of its square that a picture's mask hides, (size, size)."""
+    """Return the hidden part of a picture's central square, bool (size, size)."""
     where = f"{source}: {one.mask}"
     mask = picture_reader.read(content.read(str(one.mask)), where)
     return hidden(mask, picture, size, where, one.file)

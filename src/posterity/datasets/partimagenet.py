@@ -1,4 +1,4 @@
-"""PartImageNet: photographs of ImageNet whose objects have the masks of their parts."""
+"""PartImageNet: photographs of ImageNet with masks of their objects' parts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["SPLITS", "outline", "prepare"]
 _log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
 _TOTAL = 24_095
-"""Photographs of all published splits."""
+"""Number of photographs in all published splits."""
 _BACKGROUND = 40
-"""The label of what is no part; the parts of all kinds of objects are 0 to 39."""
+"""The label of the background; parts of all kinds of objects are 0 to 39."""
 _LEAST, _MOST = 0.02, 0.6
 _LICENSE = """\
 Photographs of ImageNet (O. Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, 2015) with the masks
@@ -31,24 +31,24 @@ Changes: centre-cropped and resized to {size}x{size} pixels.
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of a published split; an unknown one raises :class:`PosterityError`."""
+    """Return the outline of a published split; raise :class:`PosterityError` if it is unknown."""
     if select not in SPLITS:
         raise PosterityError(f"select is {select!r}, expected one of {', '.join(SPLITS)}")
     return Outline(_TOTAL if count is None else min(_TOTAL, count), own=("parts",))
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Photographs of one published split, all of our split "test", each with the region "parts" of its own.
+    """Prepare the photographs of one published split, all in split "test", each with its own region "parts".
 
-    The smallest box around all parts, after cropping, covers 2 % to 60 % of an item; others cannot be inpainted with
-    any sense and are left out, as is an item whose labels have another size than its upright photograph.
+    The bounding box of all parts after cropping must cover 2 % to 60 % of an item for meaningful inpainting; other
+    items are excluded, as are items whose labels differ in size from the upright photograph.
 
     Arguments:
         source: PartImageNet_Seg.zip or the folder it unpacks to: ``images/SPLIT/WNID_NUMBER.JPEG`` and
             ``annotations/SPLIT/WNID_NUMBER.png``, whose levels are the parts.
         select: "train", "val" or "test".
         size: height and width in pixels.
-        count: only so many of them, a fixed choice.
+        count: number of items, a fixed selection; None for all.
     """
     outline(select, count)
     with opened(source) as content:
@@ -68,7 +68,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
             if levels.shape != (
                 photograph.height,
                 photograph.width,
-            ):  # its labels are of the picture before it is turned
+            ):  # its labels match the picture before rotation
                 _log.warning("%s is left out: it is %dx%d upright, its labels are %dx%d", photographs[id],
                              *photograph.size, *levels.shape[::-1])  # fmt: skip
                 continue
@@ -80,7 +80,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
 
 
 def _box(mask: Mask) -> float:
-    """Return the share of the picture that the smallest box around the mask covers."""
+    """Return the share of the picture covered by the mask's bounding box."""
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not len(rows):
         return 0.0

@@ -1,4 +1,4 @@
-"""Describe portraits from the emoji sequence that names them."""
+"""Describe portraits by their emoji sequence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SKIN = {
 }  # fmt: skip
 _SIGN = {"2640": "woman", "2642": "man"}
 
-# lead code point: name, then what can be seen
+# lead code point: name, then visible attributes
 _LEADS = {
     "1F385": ("Santa Claus", "man hat beard white-hair"), "1F466": ("boy", "boy"), "1F467": ("girl", "girl"),
     "1F468": ("man", "man"), "1F469": ("woman", "woman"), "1F46E": ("police officer", "hat uniform"),
@@ -36,7 +36,7 @@ _LEADS = {
     "1FAC5": ("person with crown", "crown"),
 }  # fmt: skip
 
-# what an adult is joined with: role, then what can be seen
+# code point joined to an adult: role, then visible attributes
 _ROLES = {
     "2695": ("health worker", "health-worker"), "2696": ("judge", "judge"), "2708": ("pilot", "pilot hat uniform"),
     "1F33E": ("farmer", "farmer hat"), "1F373": ("cook", "cook hat"), "1F37C": ("feeding baby", "baby"),
@@ -58,9 +58,9 @@ class Person:
 
     Arguments:
         name: readable, with sign and skin tone.
-        subject: what is drawn, without sign and skin tone: these variants are nearly the same picture.
-        group: the skin tone; "yellow" where none is given.
-        attributes: what can be seen.
+        subject: the drawing without sign and skin tone, whose variants are nearly the same picture.
+        group: the skin tone; "yellow" if none is given.
+        attributes: visible attributes.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Person:
 
 
 def describe(code: str) -> Person | None:
-    """``1F469-1F3FD-200D-1F692`` → a woman firefighter; None for anything but the head and shoulders of one person."""
+    """Describe a code, such as ``1F469-1F3FD-200D-1F692``, a woman firefighter; None unless it is a portrait."""
     lead, *rest = [p for p in code.split("-") if p not in ("200D", "FE0F")]
     skin = [_SKIN[p] for p in rest if p in _SKIN]
     signs = [_SIGN[p] for p in rest if p in _SIGN]

@@ -1,4 +1,4 @@
-"""ImageNet photographs that travel with a package."""
+"""20 ImageNet photographs that are distributed with a package."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ education only, and do not redistribute them. Changes: centre-cropped and resize
 
 
 def outline(select: str | None, count: int | None = None) -> Outline:
-    """Return what is known of the 20 photographs, half of which are test items.
+    """Return the outline of the 20 photographs, half of which are test items.
 
     Raises:
-        PosterityError: when ``select`` is not "all", or ``count`` is given.
+        PosterityError: if ``select`` is not "all", or ``count`` is given.
     """
     if count is not None:
         raise PosterityError(f"count is {count}, but the photographs are prepared together; leave it out")
@@ -36,13 +36,13 @@ def outline(select: str | None, count: int | None = None) -> Outline:
 
 
 def prepare(source: Path, select: str | None, size: int, count: int | None = None) -> DataSet:
-    """Return all photographs, centre-cropped to a square and resized.
+    """Prepare all photographs, centre-cropped to a square and resized.
 
     Arguments:
         source: the wheel of foolbox.
         select: "all".
         size: height and width in pixels.
-        count: must be None, the splits are of all photographs.
+        count: must be None, since the split covers all photographs.
     """
     outline(select, count)
     with lean():

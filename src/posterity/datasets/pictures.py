@@ -1,4 +1,4 @@
-"""Square pictures by their ids, and the ids that papers have published: the shared part of photograph data sets."""
+"""The common part of photograph datasets: square pictures by id, and the published lists of ids."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from posterity.errors import PosterityError
 __all__ = ["chosen", "cropped", "cropped_mask", "hidden", "members", "outlined", "published", "square"]
 
 _WHITE = 127
-"""The darkest level but one that counts as white."""
+"""Levels above this count as white."""
 
 
 def square(content: bytes, size: int, name: str) -> Pixels:
-    """Return a picture that people brought, cropped by :func:`cropped`."""
+    """Decode a user's picture and crop it with :func:`cropped`, (size, size, 3)."""
     return cropped(picture_reader.read(content, name), size)
 
 
 def cropped(picture: Image.Image, size: int) -> Pixels:
-    """Centre crop and antialiased bicubic resize, (size, size, 3)."""
+    """Centre-crop and resize (antialiased bicubic), (size, size, 3)."""
     return np.array(ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC))
 
 
 def cropped_mask(inside: Mask, size: int) -> Mask:
-    """Return a mask (size, size), cropped and resized as :func:`cropped` does it, without new values."""
+    """Crop and resize a mask like :func:`cropped`, by nearest neighbours, bool (size, size)."""
     mask = Image.fromarray(inside.astype(np.uint8) * 255)
     return np.array(ImageOps.fit(mask, (size, size), Image.Resampling.NEAREST)) > 0
 
@@ -42,10 +42,10 @@ def hidden(mask: Image.Image, picture: tuple[int, int], size: int, where: str, o
     """Return the hidden part of the central square of a mask, bool (size, size); white is hidden.
 
     Arguments:
-        mask: as :mod:`posterity.picture_reader` gives it.
-        picture: width and height of the picture, which must be the mask's.
+        mask: as read by :mod:`posterity.picture_reader`.
+        picture: width and height of the picture, which the mask must match.
         size: height and width in pixels.
-        where, of: what errors call the mask and the picture.
+        where, of: names of the mask and the picture in errors.
     """
     if mask.size != picture:
         sizes = f"{mask.width}x{mask.height} pixels, {of} has {picture[0]}x{picture[1]}"
@@ -58,10 +58,10 @@ def hidden(mask: Image.Image, picture: tuple[int, int], size: int, where: str, o
 
 
 def members(archive: Archive, path: Path, pattern: str, id_of: Callable[[re.Match[str]], str]) -> dict[str, str]:
-    """Return {id: name in the archive} of the files whose path, under whatever folders, fits ``pattern``.
+    """Return {id: name in the archive} of the files whose path, in any folder, matches ``pattern``.
 
     Raises:
-        PosterityError: when no file fits, or two have one id.
+        PosterityError: if no file matches, or two have one id.
     """
     found: dict[str, str] = {}
     for match in filter(None, (re.fullmatch(rf"(?:.*/)?{pattern}", name) for name in archive.names)):
@@ -74,10 +74,10 @@ def members(archive: Archive, path: Path, pattern: str, id_of: Callable[[re.Matc
 
 
 def outlined(select: str | None, dataset: str, total: int, count: int | None) -> Outline:
-    """Return what is known of a choice out of a data set of ``total`` photographs, all of split "test".
+    """Return the outline of a selection from a dataset of ``total`` photographs, all in split "test".
 
     Raises:
-        PosterityError: when ``select`` is neither "all" nor a published list.
+        PosterityError: if ``select`` is neither "all" nor a published list.
     """
     lists = published().get(dataset, {})
     if select not in ("all", *lists):
@@ -87,13 +87,13 @@ def outlined(select: str | None, dataset: str, total: int, count: int | None) ->
 
 
 def chosen(ids: Iterable[str], select: str | None, dataset: str, count: int | None) -> list[str]:
-    """Return the ids that are prepared, sorted.
+    """Return the selected ids, sorted.
 
     Arguments:
-        ids: all that there are.
-        select: "all", or the name of a list that a paper has published.
-        dataset: whose list.
-        count: only so many of them, a fixed choice.
+        ids: all ids of the dataset.
+        select: "all", or the name of a published list.
+        dataset: name of the dataset.
+        count: number of items, a fixed selection; None for all.
     """
     known, lists = set(ids), published().get(dataset, {})
     outlined(select, dataset, len(known), count)
@@ -106,7 +106,7 @@ def chosen(ids: Iterable[str], select: str | None, dataset: str, count: int | No
 
 @cache
 def published() -> Mapping[str, Mapping[str, list[str]]]:
-    """Return {data set: {name of the list: ids}}."""
+    """Return {dataset: {name of the list: ids}}."""
     lists: Mapping[str, Mapping[str, list[str]]] = json.loads(
         Path(__file__).with_name("published.json").read_text(encoding="utf-8")
     )

@@ -1,4 +1,4 @@
-"""Regions of aligned faces. The smileys' are placed by looking at where their drawings differ from the blank face."""
+"""Regions of aligned faces. Those of smileys were placed by hand where drawings differ from the blank face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from posterity.datasets.items import Mask
 __all__ = ["faces", "smileys"]
 
 # rows from, to; columns from, to (ends excluded), for 64×64. "eyes", "mouth" and the rest are the
-# blocks of the blockwise prior; what a task hides lies inside one block, so that one block explains it.
+# blocks of the blockwise prior; each task hides a part of one block only, so that one block explains it.
 _BOXES = {
     "eyes": (14, 34, 12, 52),
     "eyes_large": (15, 34, 13, 51),
@@ -18,11 +18,11 @@ _BOXES = {
     "mouth_large": (34, 52, 15, 49),
     "mouth_small": (35, 49, 20, 44),
 }
-_CENTRE, _RADIUS = 32.0, 21.4  # the face's circle with its outline: 23 + 1 of the icon's 72 units
+_CENTRE, _RADIUS = 32.0, 21.4  # the face's circle including its outline: 23 + 1 of the icon's 72 units
 
 
 def smileys(size: int) -> dict[str, Mask]:
-    """Return masks (size, size), true inside: the boxes above and ``face``, the disc."""
+    """Return the regions (size, size) of smileys, true inside: the boxes above, and the disc ``face``."""
     scale = size / 64
     masks = {}
     for name, box in _BOXES.items():
@@ -35,9 +35,9 @@ def smileys(size: int) -> dict[str, Mask]:
 
 
 def faces(size: int) -> dict[str, Mask]:
-    """Return masks (size, size), true inside, around the eyes and the mouth of faces aligned as CelebA-HQ's and FFHQ's.
+    """Return boxes (size, size), true inside, around eyes and mouth of faces aligned as in CelebA-HQ and FFHQ.
 
-    Both were cropped by one rule from the landmarks (Karras et al. 2018, App. C), so that one box fits all faces.
+    Both were cropped by one rule from landmarks (Karras et al. 2018, App. C), so one box fits all faces.
     """
     from posterity.operators import mask_shapes
 

@@ -1,4 +1,4 @@
-"""A contact sheet: every item above its id and name."""
+"""A contact sheet: items with their ids and names below."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["sheet"]
 
 _TEXT, _GAP = 9, 6
 _PIXELS = 40_000_000
-"""Largest number of pixels of a sheet, so that it opens in any viewer."""
+"""Largest number of pixels of a sheet, so that any viewer can open it."""
 
 
 def sheet(dataset: DataSet) -> bytes:
-    """Return PNG bytes; about three columns for two rows, and as many items as ``_PIXELS`` have room for."""
+    """Return PNG bytes, with a ratio of about three columns to two rows and at most ``_PIXELS`` pixels."""
     from PIL import Image, ImageDraw, ImageFont
 
     first = _picture(dataset, dataset.items[0])

@@ -14,23 +14,23 @@ __all__ = ["AFTER", "BEFORE", "median_beat", "r_peaks", "resampled"]
 Array = NDArray[np.floating[Any]]
 
 BEFORE, AFTER = 0.28, 0.42
-"""Seconds of a beat before its R peak and after it."""
+"""Seconds of a beat before and after its R peak."""
 _BAND = (5.0, 18.0)
-"""Hz in which a QRS complex is steep and a T wave is not."""
+"""Band in Hz in which QRS complexes are steep and T waves are not."""
 _SMOOTH, _APART = 0.12, 0.25
-"""Seconds over which slopes are averaged, and between two beats."""
+"""Seconds of the averaging window of slopes, and least seconds between two beats."""
 _HEIGHT = 0.35
-"""Least height of a peak, as a share of the 98 % quantile of the averaged slopes."""
+"""Least height of a peak, as a fraction of the 98 % quantile of the averaged slopes."""
 
 
 def r_peaks(record: Array, rate: float) -> NDArray[np.int64]:
-    """Return the places of the R peaks of a record (leads, time), ascending.
+    """Return the sample indices of the R peaks of a record (leads, time), ascending.
 
-    The slopes of all leads together, the root of their sum of squares, are averaged over 120 ms; a beat is a peak of
-    that, and its R peak where the leads together are farthest from their medians nearby.
+    The root of the sum of squared slopes over all leads is averaged over 120 ms. A beat is a peak of that average; its
+    R peak is where the leads together deviate most from their local medians.
 
     Arguments:
-        record: mV, at least one second.
+        record: (leads, time) in mV, at least one second.
         rate: samples per second.
     """
     from scipy.signal import butter, find_peaks, sosfiltfilt
@@ -51,7 +51,7 @@ def median_beat(record: Array, rate: float) -> Array:
     """Return the median of a record's whole beats, (leads, (BEFORE + AFTER)·rate), R at BEFORE·rate.
 
     Raises:
-        PosterityError: where the record has no whole beat.
+        PosterityError: if the record has no whole beat.
     """
     before, after = round(BEFORE * rate), round(AFTER * rate)
     whole = [p for p in r_peaks(record, rate) if p >= before and p + after <= record.shape[1]]
@@ -62,7 +62,7 @@ def median_beat(record: Array, rate: float) -> Array:
 
 
 def resampled(record: Array, rate: float, wanted: float) -> Array:
-    """Return a record (leads, time) at another rate, without what the lower of the two cannot show."""
+    """Resample a record (leads, time) to another rate, low-pass filtered to the lower of the two."""
     from fractions import Fraction
 
     from scipy.signal import resample_poly

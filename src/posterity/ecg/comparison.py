@@ -1,6 +1,6 @@
-"""Errors and amplitudes of restored ECGs, and how often an interval of the draws holds the truth.
+"""Errors and amplitudes of restored ECGs, and coverage of prediction intervals.
 
-Draws have shape (N, 8, time) in mV; masks are bool and broadcast to (8, time).
+Draws are (N, 8, time) in mV; masks are bool and broadcast to (8, time).
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def twelve_missing(missing: Mask) -> Mask:
 
 
 def covered(draws: Array, truth: Array, level: float = 0.9) -> Mask:
-    """Return where the truth lies in the prediction interval of independent draws, (N, ...) and (...) → (...).
+    """Return where the truth lies in the prediction interval of independent draws, (N, ...) and (...) → bool (...).
 
-    The interval is mean ± t·s·√(1 + 1/N) with Student's t of N - 1 degrees of freedom: of a Gaussian posterior it
-    holds the truth with probability ``level``, however few the draws. Quantiles of ten draws would not.
+    The interval is mean ± t·s·√(1 + 1/N) with Student's t of N - 1 degrees of freedom. For a Gaussian posterior it
+    covers the truth with probability ``level`` for any number of draws, unlike quantiles of ten draws.
     """
     from scipy.special import stdtrit
 
@@ -53,7 +53,7 @@ def covered(draws: Array, truth: Array, level: float = 0.9) -> Mask:
 
 
 def places(truth: Array, rate: float) -> NDArray[np.int64]:
-    """Return the R peaks of a record (8, time), or the one of a median beat, which is shorter than a second."""
+    """Return the R peaks of a record (8, time), or the single one of a median beat, which is shorter than a second."""
     if truth.shape[1] < rate:
         return np.asarray([round(beats.BEFORE * rate)])
     return beats.r_peaks(truth, rate)
@@ -62,11 +62,11 @@ def places(truth: Array, rate: float) -> NDArray[np.int64]:
 def r_amplitudes(x: Array, peaks: NDArray[np.int64], rate: float) -> Array:
     """Return the R amplitude of every lead in mV, the median over beats, (N, 8, time) → (N, 8).
 
-    It is the highest deflection within 50 ms of the peak, from the level 90 to 60 ms before it.
+    It is the highest deflection within 50 ms of the peak, relative to the level 90 to 60 ms before it.
 
     Arguments:
-        x: signals.
-        peaks: of the truth, so that every draw is measured at the same places; those too near an end are left out.
+        x: signals, (N, 8, time) in mV.
+        peaks: R peaks of the truth, so that every draw is measured at the same places; those near an end are skipped.
         rate: samples per second.
     """
     reach, before = round(measurements.AROUND_R * rate), round(_LEVEL[0] * rate)
@@ -82,7 +82,7 @@ def r_amplitudes(x: Array, peaks: NDArray[np.int64], rate: float) -> Array:
 
 
 def r_squared(a: Array, b: Array, axis: int = -1) -> Array:
-    """Return the squared correlation of two arrays of one shape along an axis; NaN where one of them is constant."""
+    """Return the squared correlation of two arrays of equal shape along an axis; NaN if one of them is constant."""
     a, b = a - a.mean(axis, keepdims=True), b - b.mean(axis, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         found: Array = (a * b).sum(axis) ** 2 / ((a * a).sum(axis) * (b * b).sum(axis))

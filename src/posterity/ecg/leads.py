@@ -1,4 +1,4 @@
-"""Names of the twelve leads, and the six limb leads, which two of them determine."""
+"""The names of the twelve leads, and the six limb leads, any two of which determine the others."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _OF_I_AND_II: Mapping[str, tuple[float, float]] = {
 """Each limb lead as a sum of I and II (Einthoven, Goldberger)."""
 _KNOWN = {lead.lower(): lead for lead in STANDARD}
 _AROUND = re.compile(r"^(?:mdc_ecg_lead_|ecg[ _]|lead[ _])*|\s*\((?:einthoven|goldberger|wilson)\)$", re.IGNORECASE)
-"""What a spelling may have before or after the name: MDC_ECG_LEAD_aVR, Lead I (Einthoven)."""
+"""Accepted prefixes and suffixes of a name: MDC_ECG_LEAD_aVR, Lead I (Einthoven)."""
 
 
 def canonical(name: str) -> str:
-    """Return the name of a lead out of ``STANDARD`` for any of its spellings.
+    """Return the name of a lead in ``STANDARD`` for any of its spellings.
 
     Raises:
-        PosterityError: for any other name, also that of an inverted lead (-aVR) or of a modified one (MLII).
+        PosterityError: if the name is another, including inverted (-aVR) and modified leads (MLII).
     """
     bare = _AROUND.sub("", name.strip()).strip().lower()
     if bare not in _KNOWN:
@@ -44,10 +44,10 @@ def canonical(name: str) -> str:
 
 
 def canonical_all(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of leads out of ``STANDARD``, in the order given.
+    """Return the names of leads in ``STANDARD``, in the order given.
 
     Raises:
-        PosterityError: for an unknown lead, or one that is there twice.
+        PosterityError: if a lead is unknown or duplicate.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -59,14 +59,14 @@ def canonical_all(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def complete(values: Array, names: Sequence[str]) -> Array:
-    """Return all leads of ``STANDARD``, (12, time): given values as they are, limb leads derived from any two.
+    """Return all leads of ``STANDARD``, (12, time): given values unchanged, limb leads derived from any two.
 
     Arguments:
-        values: (leads, time), NaN where nothing is known.
-        names: of the rows.
+        values: (leads, time), NaN if unknown.
+        names: names of the rows.
 
     Returns:
-        NaN where a value is neither given nor follows from two limb leads at its time.
+        (12, time), NaN where a value is neither given nor determined by two limb leads at that time.
     """
     given = dict(zip(canonical_all(names), values, strict=True))
     made = np.full((len(STANDARD), values.shape[1]), np.nan)

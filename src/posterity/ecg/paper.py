@@ -1,7 +1,7 @@
-"""The sheet on which an ECG is read: 3×4 leads and rhythm strips at true size, 25 mm/s and 10 mm/mV.
+"""The printed ECG sheet: 3×4 leads and rhythm strips at true size, 25 mm/s and 10 mm/mV.
 
-What was measured is black. What was restored has a colour, a band that holds 90 % of the draws and a few single draws,
-and the sheet says so in words.
+Measured values are black. Restored values are coloured, with a band that holds 90 % of the draws and a few single
+draws, and a note says so.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ MM_PER_S, MM_PER_MV = 25.0, 10.0
 NOTICE = "research use; not for diagnosis"
 RESTORED = "restored, not measured"
 _WIDTH, _HEIGHT = 297.0, 210.0
-"""mm of A4 across."""
+"""Width and height of landscape A4 in mm."""
 _LEFT, _RIGHT, _BOTTOM, _TOP = 22.0, 272.0, 10.0, 190.0
-"""mm between which traces run: 250 mm for 10 s."""
+"""Borders of the area of traces in mm: 250 mm wide for 10 s."""
 _SECONDS = (_RIGHT - _LEFT) / MM_PER_S
 _COLUMNS = 4
 _PULSE = (6.0, 5.0)
-"""mm from the sheet's edge to the calibration pulse, and its width: 0.2 s."""
+"""mm from the left edge to the calibration pulse, and its width: 0.2 s."""
 _ORDERS = {
     False: (("I", "II", "III"), ("aVR", "aVL", "aVF"), CHEST[:3], CHEST[3:]),
     True: (("aVL", "I", "-aVR"), ("II", "aVF", "III"), CHEST[:3], CHEST[3:]),
 }
-"""Columns in the usual order and in Cabrera's, which goes around the heart and turns aVR."""
+"""Columns in the usual order and in Cabrera's, which is ordered by angle and inverts aVR."""
 _INK, _COLOUR, _FINE, _COARSE = "#111111", "#0060b0", "#f6d5d2", "#e9a6a0"
 _QUANTILES = (0.05, 0.95)
 _DRAWS = 2
-"""Single draws that are shown."""
+"""Number of single draws shown."""
 
 
 @dataclass(frozen=True)
 class _Trace:
-    """A lead between two times, at its place on the sheet."""
+    """A lead between two times, with its position on the sheet."""
 
     lead: str
     start: float
@@ -66,14 +66,14 @@ def sheet(
     """Draw the first ten seconds of an ECG; a shorter one repeats its end in later columns.
 
     Arguments:
-        record: what was measured; limb leads that follow from two others count as measured.
-        draws: restorations, shown where the record is missing; their rate may be another.
+        record: the measured record; limb leads determined by two others count as measured.
+        draws: restorations, shown where the record is missing; their rate may differ.
         cabrera: limb leads as aVL, I, −aVR, II, aVF, III.
-        rhythm: leads that are drawn over the whole width below the twelve.
+        rhythm: leads drawn over the full width below the twelve.
         title: one line at the top.
 
     Raises:
-        PosterityError: for an unknown rhythm lead, or draws that do not last as long as the record.
+        PosterityError: if a rhythm lead is unknown, or draws and record differ in duration.
     """
     from matplotlib.figure import Figure
 
@@ -95,10 +95,10 @@ def sheet(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a sheet as PDF, SVG or PNG, by the ending of ``path``; equal sheets are equal bytes.
+    """Write a sheet as PDF, SVG or PNG, by the suffix of ``path``; equal sheets give equal bytes.
 
     Raises:
-        PosterityError: for another ending.
+        PosterityError: if the suffix is another.
     """
     import matplotlib
 
@@ -120,7 +120,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _layout(seconds: float, cabrera: bool, rhythm: Sequence[str]) -> list[_Trace]:
-    """Return what is drawn where; ``seconds`` is at most ten."""
+    """Return the traces and their positions; ``seconds`` is at most ten."""
     rows = 3 + len(rhythm)
     step = (_TOP - _BOTTOM) / rows
     levels = [5 * round((_TOP - (row + 0.55) * step) / 5) for row in range(rows)]  # on a thick line of the grid
@@ -169,12 +169,12 @@ def _cut(trace: _Trace, values: Array, rate: float) -> tuple[Array, Array]:
 
 
 def _place(trace: _Trace, t: Array, values: Array) -> tuple[Array, Array]:
-    """Return seconds and mV as mm on the sheet."""
+    """Convert seconds and mV to mm on the sheet."""
     return trace.left + (t - trace.start) * MM_PER_S, trace.level + values * MM_PER_MV
 
 
 def _grid(axes: Axes) -> None:
-    """Draw lines 1 mm and 5 mm apart; zero of every trace is on one of the latter."""
+    """Draw grid lines 1 mm and 5 mm apart; the zero of every trace is on a 5 mm line."""
     from matplotlib.collections import LineCollection
 
     left, right, bottom, top = _LEFT - 20, _RIGHT + 20, _BOTTOM, _TOP

@@ -1,4 +1,4 @@
-"""Priors: a denoiser E[x0 | x_t] with its noise schedule, closed-form where the truth must be known."""
+"""Priors: denoisers E[x0 | x_t] with their noise schedules, in closed form where the exact posterior is needed."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def build(
     device: torch.device | str = "cpu",
     autoencoder: Path | None = None,
 ) -> Prior:
-    """Return the prior that ``settings`` describe: closed-form, made from a data set, or a network from a file.
+    """Build the prior that ``settings`` describe: in closed form from a data set, or a network from a file.
 
     Arguments:
-        settings: ``kind``, a file of :mod:`posterity.priors.families`, and that family's settings; ``name`` is used in
-            errors. An ``autoencoder`` is given by its settings, and the prior is then of states, in whose units its
-            bandwidth is. A patch PCA (:func:`posterity.priors.autoencoders.fit`) is fitted to the images that have
-            weight and, where it names a split, are of that; a network comes from the file ``autoencoder``.
+        settings: ``kind``, a file of :mod:`posterity.priors.families`, and that family's settings; errors use ``name``.
+            An ``autoencoder`` is given by its settings; the prior is then over states, with its bandwidth in their
+            units. A patch PCA (:func:`posterity.priors.autoencoders.fit`) is fitted to the images that have weight and
+            belong to its split, if it names one; a network comes from the file ``autoencoder``.
         images: signals (K, *signal); the modes of the prior are row numbers of it, for every split.
         labels: the rows of items.parquet, in the order of ``images``.
         regions: masks (H, W) by name.
-        shape: (*signal) of the signals that the prior must speak of.
-        weights: safetensors of a network, with its card beside it, or a restorer's published file.
+        shape: (*signal), the shape of the signals to restore.
+        weights: safetensors of a network with card.json in its folder, or a restorer's published file.
         device: where a network computes; closed forms compute on the CPU.
-        autoencoder: safetensors of an autoencoder that is a network, with its card beside it.
+        autoencoder: safetensors of an autoencoder network, with card.json in its folder.
 
     Raises:
-        PosterityError: for an unknown kind, and for settings that are impossible, or impossible for these signals.
+        PosterityError: if the kind is unknown, or settings are invalid, in themselves or for these signals.
     """
     from posterity.priors import families
     from posterity.priors.families.base import Known

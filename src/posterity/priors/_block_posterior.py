@@ -1,7 +1,7 @@
 r"""The exact posterior of a (blockwise) kernel prior under a linear operator with a known SVD.
 
-In the basis V of A = U Σ Vᵀ a measurement is y_i = s_i v_i + σ_y n_i, so that a content m explains it
-with density N(Uᵀy; s Vᵀm, s²h² + σ_y²) over s > 0, and its own posterior is diagonal in V.
+In the basis V of A = U Σ Vᵀ a measurement is y_i = s_i v_i + σ_y n_i. A content m therefore has the
+likelihood N(Uᵀy; s Vᵀm, s²h² + σ_y²) over s > 0, and its posterior is diagonal in V.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from posterity.priors.base import ExactPosterior, NoClosedForm
 __all__ = ["BlockPosterior"]
 
 _CHUNK = 2**23
-"""Numbers in one slice of transformed contents."""
+"""Entries in one slice of transformed contents."""
 
 
 class BlockPosterior(ExactPosterior):
-    """Modes are the contents of one block: of each row's *most hidden* one.
+    """The posterior of a block prior; modes are the contents of each row's *most hidden* block.
 
-    That is the block with the smallest share of measured coordinates (the first of equals), everything
-    else summed out. For the whole-image prior there is one block, and modes are its images.
+    That is the block with the smallest share of measured coordinates (the first of ties), all other blocks
+    summed out. The whole-image prior has one block, and its modes are images.
     """
 
     def __init__(self, prior: BlockPrior, operator: Operator, y: Tensor, sigma_y: float) -> None:
@@ -37,7 +37,7 @@ class BlockPosterior(ExactPosterior):
         self._check_blocks()
         shape, h2 = prior.signal_shape, prior.bandwidth**2
         s = self._svd.singulars.to(y)
-        # One row when all measurements share their singular values, else B.
+        # One row if all measurements share their singular values, else B.
         self._s = s.expand(s.shape[0] if s.ndim > len(shape) else 1, *shape)
         self._seen = self._s > 0
         total = torch.where(self._seen, self._s**2 * h2 + sigma_y**2, 1.0)
@@ -51,7 +51,7 @@ class BlockPosterior(ExactPosterior):
         self._hidden = self._most_hidden(len(y))
 
     def _check_blocks(self) -> None:
-        """Raise NoClosedForm when V carries one block's pixels into another."""
+        """Raise NoClosedForm if V mixes the pixels of different blocks."""
         blocks = self._prior.blocks
         if len(blocks) == 1:
             return
@@ -66,14 +66,14 @@ class BlockPosterior(ExactPosterior):
                 raise NoClosedForm(f"{name} mixes pixels across the blocks of a {type(self._prior).__name__} prior")
 
     def _embed(self, block: Block, values: Tensor) -> Tensor:
-        """(N, n) on a block → (N, *signal), 0 elsewhere."""
+        """Place values on a block, (N, n) → (N, *signal), 0 elsewhere."""
         shape = self._prior.signal_shape
         return values.new_zeros(len(values), math.prod(shape)).index_copy(1, block.index, values).unflatten(1, shape)
 
     def _unexplained(self, y: Tensor) -> Tensor:
-        """log N of the part of y that no signal changes, (B,); 0 without noise, or where A reaches every entry.
+        """Return the log density of the part of y outside the range of A, (B,); 0 without noise or such a part.
 
-        A matrix with more rows than columns leaves such a part, and so does a blur without its weakest directions.
+        A matrix with more rows than columns has such a part, and so does a blur with truncated singular values.
         """
         measured = self._operator.where_measured(y).flatten(1)
         count = measured.sum(1) - self._seen.flatten(1).sum(1)
@@ -84,7 +84,7 @@ class BlockPosterior(ExactPosterior):
         return torch.where(count > 0, -density / 2, 0.0)
 
     def _explain(self, total: Tensor) -> tuple[list[Tensor], Tensor]:
-        """log N(y; content) per block, (B, N_r), and the part that all contents share, (B,)."""
+        """Return log N(y; content) per block, (B, N_r), and the term that all contents share, (B,)."""
         prior, svd = self._prior, self._svd
         shape = (len(self._uy), *prior.signal_shape)
         centre = prior.assemble([block.centre[None] for block in prior.blocks]).expand(shape)
@@ -100,9 +100,9 @@ class BlockPosterior(ExactPosterior):
         return logits, -density.flatten(1).sum(1) / 2
 
     def _curvature(self, block: Block, precision: Tensor, groups: list[Tensor]) -> Tensor:
-        """Σ_i s_i²/(s_i²h² + σ_y²) (Vᵀm)_i² of each centred content, (B or 1, N).
+        """Return Σ_i s_i²/(s_i²h² + σ_y²) (Vᵀm)_i² of each centred content, (B or 1, N).
 
-        ``groups`` are the rows that share V: one group for all operators but those with a kernel a row.
+        ``groups`` are the rows that share V: one group, except for operators with one kernel per row.
         """
         if len(groups) > 1:
             precision = precision.expand(len(self._uy), -1)
@@ -123,7 +123,7 @@ class BlockPosterior(ExactPosterior):
         return torch.stack(shares, dim=1).argmin(1).expand(rows)
 
     def _condition(self, m: Tensor, spread: Tensor | float = 0.0) -> Tensor:
-        """E[x | y, content m], plus a spectral deviation, (B, *signal)."""
+        """Return E[x | y, content m] plus a spectral deviation, (B, *signal)."""
         return m + self._svd.V(self._gain * (self._uy - self._s * self._svd.Vt(m)) + spread)
 
     @property
@@ -133,9 +133,9 @@ class BlockPosterior(ExactPosterior):
 
     @property
     def variance(self) -> Tensor:
-        """Return that of the contents, as far as y leaves it, and of the Gaussian around each.
+        """Return the mean variance, (B,): that between contents given y, plus that of the Gaussian around each.
 
-        Blocks have no coordinate of V in common, so each adds what its own contents vary by.
+        Blocks share no coordinate of V, so the variances of their contents add up.
         """
         shape = self._prior.signal_shape
         left = (1 - self._gain * self._s).square().flatten(1).expand(len(self._uy), -1)
@@ -148,7 +148,7 @@ class BlockPosterior(ExactPosterior):
         return total / math.prod(shape)
 
     def _spectral_moments(self, block: Block, weights: Tensor, one: Operator) -> tuple[Tensor, Tensor]:
-        """Means of Vᵀm and of its squares over the contents m of a block with weights (B, N), (B, d) each."""
+        """Return the means of Vᵀm and of its square over the contents m of a block with weights (B, N), (B, d) each."""
         first = weights.new_zeros(len(weights), math.prod(self._prior.signal_shape))
         second = torch.zeros_like(first)
         size = max(1, _CHUNK // first.shape[1])
@@ -160,7 +160,7 @@ class BlockPosterior(ExactPosterior):
 
     @property
     def mode_probabilities(self) -> Tensor:
-        """(B, K) over the K items; 0 for an item whose content an earlier one shows."""
+        """Return (B, K) over the K items; 0 for an item whose content an earlier item already shows."""
         out = self._uy.new_zeros(len(self._uy), self._prior.count)
         for r, (block, weights) in enumerate(zip(self._prior.blocks, self._weights, strict=True)):
             rows = (self._hidden == r).nonzero()[:, 0]
@@ -169,11 +169,11 @@ class BlockPosterior(ExactPosterior):
 
     @property
     def log_evidence(self) -> Tensor:
-        """log p(y) over the measured entries, without noise over the coefficients Uᵀy, (B,)."""
+        """Return log p(y) over the measured entries (without noise, over the coefficients Uᵀy), (B,)."""
         return self._rest + self._constant + torch.logsumexp(self._prior.group_logits(self._logits), dim=1)
 
     def sample(self, noise: Noise) -> Tensor:
-        """Group, then one content a block, by inverse CDF; then a Gaussian that is diagonal in V."""
+        """Draw a group, then one content per block by inverse CDF, then a Gaussian diagonal in V; (B, *signal)."""
         prior = self._prior
         groups = inverse_cdf(prior.group_logits(self._logits).softmax(1), noise.uniform("group"))
         parts = []
@@ -183,10 +183,10 @@ class BlockPosterior(ExactPosterior):
         return self._condition(prior.assemble(parts), self._std * noise.normal("exact", 0, prior.signal_shape))
 
     def mode_of(self, x: Tensor) -> Tensor:
-        """Most responsible content of each row's most hidden block.
+        """Return the most responsible content of each row's most hidden block, long (B,).
 
-        Given x the measurement says nothing more about the content, so responsibilities are the
-        prior's at x; without noise, at the nearest signal that agrees with y.
+        Given x, the content is independent of y, so responsibilities are the prior's at x (without noise, at
+        the nearest signal that is consistent with y).
         """
         x = x.to(self._uy)
         if self._sigma_y == 0:

@@ -1,11 +1,11 @@
-r"""The shared part of the whole-image and the blockwise kernel prior.
+r"""The common base of the whole-image and the blockwise kernel prior.
 
-A signal is cut into blocks of coordinates. Given a group g, the blocks are independent and each is
-a mixture of isotropic Gaussians around the contents that the group's items show there:
+A signal is divided into blocks of coordinates. Given a group g, blocks are independent, and each is
+a mixture of isotropic Gaussians around the contents of the group's items there:
 
 .. math:: p(x) = \sum_g W_g \prod_r \sum_{c \in r} w_{c|g}\, N(x_r; m_{r,c}, h^2 I).
 
-One block and one group make the whole-image kernel prior.
+One block and one group give the whole-image kernel prior.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Block:
         contents: (N, n), centred.
         squares: (N,), squared norms of the centred contents.
         ids: long (N,), the first item that shows each content.
-        log_weights: (G, N), log w_{c|g}; -inf where a group never shows a content.
+        log_weights: (G, N), log w_{c|g}; -inf for contents that don't occur in a group.
     """
 
     index: Tensor
@@ -46,24 +46,24 @@ class Block:
     log_weights: Tensor
 
     def logits(self, x: Tensor, a: float, variance: float) -> Tensor:
-        """log N(x_r; √a m_c, variance·I) up to a term that all contents share, (B, d) → (B, N).
+        """Return log N(x_r; √a m_c, variance·I) up to a term that all contents share, (B, d) → (B, N).
 
-        Leaving that term out removes the large numbers; what remains is one matrix product.
+        Omitting that term avoids large numbers and leaves one matrix product.
         """
         root = math.sqrt(a)
         shifted = x[:, self.index] - root * self.centre
         return (root * (shifted @ self.contents.T) - a / 2 * self.squares) / variance
 
     def blend(self, responsibilities: Tensor) -> Tensor:
-        """Return mean content under (B, N) responsibilities, (B, n)."""
+        """Return the mean content under responsibilities (B, N), (B, n)."""
         return self.centre + responsibilities @ self.contents
 
 
 class BlockPrior(Prior):
-    """See the module; subclasses say what the blocks and the groups are.
+    """The block prior of the module docstring; subclasses define blocks and groups.
 
-    Items of weight 0 are left out. Contents that are equal in eight bits are one content, whose id is
-    the lowest item number that shows it: ids are row numbers of ``images`` whatever was left out.
+    Items of weight 0 are excluded. Contents that are equal in 8 bits are one content, whose id is the lowest
+    item number that shows it; ids are row numbers of ``images``, excluded items included.
     """
 
     def __init__(
@@ -107,18 +107,18 @@ class BlockPrior(Prior):
         return Block(index, centre, contents, squares, first, weights.log())
 
     def assemble(self, parts: Sequence[Tensor]) -> Tensor:
-        """Blocks (B, n_r) → signals (B, *signal)."""
+        """Assemble signals (B, *signal) from blocks, (B, n_r) each."""
         return torch.cat(list(parts), dim=1)[:, self._order].unflatten(1, self.signal_shape)
 
     def group_logits(self, logits: Sequence[Tensor]) -> Tensor:
-        """log W_g + Σ_r log Σ_c w_{c|g} exp(logits_r), (B, G)."""
+        """Return log W_g + Σ_r log Σ_c w_{c|g} exp(logits_r), (B, G)."""
         total = self.log_group_weights
         for block, values in zip(self.blocks, logits, strict=True):
             total = total + torch.logsumexp(values[:, None, :] + block.log_weights, dim=-1)
         return total
 
     def responsibilities(self, logits: Sequence[Tensor]) -> list[Tensor]:
-        """Probability of each content of each block, the groups summed out, (B, N_r)."""
+        """Return the probability of each content per block, groups summed out, (B, N_r) each."""
         outside = self.group_logits(logits).softmax(dim=1)
         return [
             (outside[:, :, None] * (values[:, None, :] + block.log_weights).softmax(dim=-1)).sum(1)
@@ -126,12 +126,12 @@ class BlockPrior(Prior):
         ]
 
     def logits(self, x: Tensor, a: float) -> list[Tensor]:
-        """Contents' log-densities at noise level a = ᾱ (spec of closed-form priors, B.1), (B, N_r) each."""
+        """Return the contents' log densities at noise level a = ᾱ, (B, N_r) for each block."""
         variance = a * self.bandwidth**2 + 1 - a
         return [block.logits(x.flatten(1), a, variance) for block in self.blocks]
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """E[x0 | x_t]: two matrix products with the contents, no (B, N, d) differences."""
+        """Return E[x0 | x_t], (B, *signal): two matrix products with the contents, no (B, N, d) differences."""
         a = level.alpha_bar
         gain = math.sqrt(a) * self.bandwidth**2 / (a * self.bandwidth**2 + 1 - a)
         weights = self.responsibilities(self.logits(x_t, a))

@@ -1,4 +1,4 @@
-"""A configuration's words about a prior, as tensors."""
+"""Turn a configuration's settings of a prior into tensors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from posterity.errors import PosterityError
 __all__ = ["groups", "mirrored", "partition", "weights"]
 
 _SAME_COLOUR = 0.35
-"""Channel difference, of a range of 2, up to which two face colours count as one."""
+"""Largest channel difference, in a range of 2, at which two face colours count as equal."""
 
 
 def weights(rule: Any, split: str, labels: Sequence[Mapping[str, Any]]) -> Tensor:
-    """Item weights, (K,), 0 outside the split."""
+    """Return the items' weights, (K,), 0 outside the split."""
     splits = {str(label["split"]) for label in labels}
     if split != "all" and split not in splits:
         raise PosterityError(f"prior split {split!r} is none of 'all', {', '.join(map(repr, sorted(splits)))}")
@@ -39,14 +39,14 @@ def weights(rule: Any, split: str, labels: Sequence[Mapping[str, Any]]) -> Tenso
 
 
 def mirrored(images: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Return images (2K, C, H, W) whose second half mirrors the first, and each half with the weights (K,)."""
+    """Append the mirrored images, (K, C, H, W) → (2K, C, H, W), and repeat the weights, (K,) → (2K,)."""
     if images.ndim != 4:
         raise PosterityError(f"prior mirror: signals of shape {tuple(images.shape[1:])} are no images; leave it out")
     return torch.cat([images, images.flip(-1)]), torch.cat([shares, shares])
 
 
 def partition(names: Sequence[str], regions: Mapping[str, Tensor]) -> Tensor:
-    """Disjoint regions that cover the image, bool (R, H, W), the complement last."""
+    """Return disjoint regions that cover the image, bool (R, H, W), the complement last."""
     if isinstance(names, str) or not names:
         raise PosterityError(f"prior regions {names!r} is not a list of names out of {', '.join(sorted(regions))}")
     for name in names:
@@ -63,11 +63,11 @@ def partition(names: Sequence[str], regions: Mapping[str, Tensor]) -> Tensor:
 
 
 def groups(rule: Any, images: Tensor) -> Tensor:
-    """Group number of each image, long (K,).
+    """Return the group number of each image (K, C, H, W), long (K,).
 
-    The base colour is the most frequent colour (in steps of 1/32) of the central disc, which eyes, mouths
-    and outlines do not shift. An image joins the first group whose founder has nearly its colour, or
-    founds a new one.
+    The base colour is the most frequent colour (in steps of 1/32) of the central disc, which is robust to eyes,
+    mouths and outlines. An image joins the first group whose first member has nearly its colour, or starts a
+    new one.
     """
     if rule == "none":
         return torch.zeros(len(images), dtype=torch.long)

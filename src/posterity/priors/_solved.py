@@ -1,7 +1,7 @@
-r"""The posterior of a Gaussian whose covariance is easy to apply, under any linear operator.
+r"""The posterior of a Gaussian prior under any linear operator, by solving with S = A Σ Aᵀ + σ_y² I.
 
-With S = A Σ Aᵀ + σ_y² I the mean is m + Σ Aᵀ S⁻¹ (y - A m). A draw is x' + Σ Aᵀ S⁻¹ (y - A x' - σ_y n) for a draw
-x' of the prior and n of white noise (Papandreou and Yuille 2010), so that solving with S is all there is to do.
+The mean is m + Σ Aᵀ S⁻¹ (y - A m). A draw is x' + Σ Aᵀ S⁻¹ (y - A x' - σ_y n) for a prior draw x' and white noise n
+(perturb and MAP, Papandreou and Yuille 2010). Σ only needs to be cheap to apply.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Map = Callable[[Tensor], Tensor]
 _TOLERANCE = 1e-10
 _STEPS = 20_000
 _SINGULAR = 1e-14
-"""A direction that S stretches by less than this share of its largest stretch is one that it does not reach."""
+"""Directions whose eigenvalue of S is below this fraction of the largest count as outside its range."""
 
 
 class SolvedPosterior(ExactPosterior):
-    """N(m, Σ) given y = A x + σ_y n, up to the tolerance of the solver (1e-10 of the misfit).
+    """N(m, Σ) given y = A x + σ_y n, up to the tolerance of the solver (1e-10 of the residual).
 
     Arguments:
         mean: m, (*signal).
         covariance: x ↦ Σ x, (B, *signal).
-        root: x ↦ R x with R Rᵀ = Σ.
-        approximate: x ↦ about (Σ + σ_y² I)⁻¹ x, which speeds the solver up under a mask.
+        root: x ↦ R x with R Rᵀ = Σ, (B, *signal).
+        approximate: x ↦ approximately (Σ + σ_y² I)⁻¹ x, a preconditioner under masks.
         operator: A, linear, in float64.
         y: measurements, (B, *measurement).
         sigma_y: noise level.
@@ -56,7 +56,7 @@ class SolvedPosterior(ExactPosterior):
         return self._corrected(x, n)
 
     def _corrected(self, x: Tensor, n: Tensor | float) -> Tensor:
-        """x + Σ Aᵀ S⁻¹ (y - A x - σ_y n)."""
+        """Return x + Σ Aᵀ S⁻¹ (y - A x - σ_y n), (B, *signal)."""
         misfit = self._measured * (self._y - self._operator(x) - self._sigma_y * n)
         return x + self._covariance(self._operator.adjoint(self._solve(misfit)))
 
@@ -83,12 +83,12 @@ class SolvedPosterior(ExactPosterior):
 
 
 def conjugate_gradients(apply: Map, b: Tensor, near: Map) -> Tensor:
-    """S⁻¹ b row by row, (B, …); a row stands still when its residual is small, so that it does not see the others.
+    """Solve S x = b row by row, (B, …); a row stops once its residual is small, independently of the others.
 
     Arguments:
         apply: v ↦ S v, symmetric and positive semidefinite.
-        b: right-hand sides; in the range of S.
-        near: v ↦ about S⁻¹ v, symmetric and positive definite.
+        b: right-hand sides, (B, …), in the range of S.
+        near: preconditioner v ↦ approximately S⁻¹ v, symmetric and positive definite.
     """
 
     def product(u: Tensor, v: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-r"""A posterior through an affine decoder D(z) = c + Vz.
+r"""The posterior through an affine decoder D(z) = c + Vz.
 
-y = A(D(z)) + σ_y n is a measurement of z by the matrix AV of m × k numbers, with m up to all pixels. With the thin QR
-decomposition AV = QR it says of z what Qᵀ(y - Ac) = Rz + σ_y n says, which has k numbers at most; what Q leaves out
-is noise, and only the evidence has to do with it.
+y = A(D(z)) + σ_y n measures z by the matrix AV (m, k), with m up to the number of pixels. By the thin QR decomposition
+AV = QR, Qᵀ(y - Ac) = Rz + σ_y n is a sufficient statistic with at most k entries; the rest of y is noise, which matters
+only for the evidence.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["Compressed", "Decoded"]
 
 @dataclass(frozen=True)
 class Compressed:
-    """A measurement of states in as few numbers as states have.
+    """The sufficient statistic of y about states, with at most as many entries as a state.
 
     Arguments:
         operator: R.
         y: Qᵀ(y - Ac), (B, min(m, k)).
-        rest: log density of what Q leaves out of y, (B,).
+        rest: log density of the part of y outside the range of Q, (B,).
     """
 
     operator: Operator
@@ -39,10 +39,10 @@ class Compressed:
 
     @classmethod
     def of(cls, operator: Operator, autoencoder: Autoencoder, y: Tensor, sigma_y: float) -> Compressed:
-        """Return what ``y`` (B, *measurement) says of states.
+        """Compress measurements ``y`` (B, *measurement) of decoded states.
 
         Raises:
-            NoClosedForm: when the operator is not linear or the decoder not affine.
+            NoClosedForm: if the operator is not linear or the decoder not affine.
         """
         if not autoencoder.affine:
             raise NoClosedForm(f"the decoder of a {type(autoencoder).__name__} is not affine")
@@ -67,12 +67,12 @@ class Compressed:
 
     @staticmethod
     def _rest(left: Tensor, short: Tensor, measured: Tensor, sigma_y: float) -> Tensor:
-        """log N of the part of ``left`` that Q does not reach; of a mask, Q may reach entries that are not measured.
+        """Return the log density of the part of ``left`` outside the range of Q, (B,).
 
-        There both sides are 0, so that the states' evidence has a factor N(0; 0, σ_y²) too many for each: the count
-        of entries that are left may be negative.
+        Under a mask, Q may also span unmeasured entries. Both sides are 0 there, so the states' evidence has one factor
+        N(0; 0, σ_y²) too many for each: the number of remaining entries may be negative.
         """
-        if sigma_y == 0:  # the evidence is that on its support, to which the rest does not belong
+        if sigma_y == 0:  # the evidence is defined on its support, which excludes the rest
             return torch.zeros_like(left[:, 0])
         away = left.square().sum(1) - short.square().sum(1)
         count = measured - short.shape[1]
@@ -80,12 +80,12 @@ class Compressed:
 
 
 class Decoded(ExactPosterior):
-    """Signals of a posterior of states.
+    """The posterior of signals, decoded from a posterior of states.
 
     Arguments:
-        states: their posterior.
-        autoencoder: affine.
-        rest: log density of what no state explains, (B,).
+        states: the posterior of states.
+        autoencoder: an affine autoencoder.
+        rest: log density of the part of y that no state explains, (B,).
     """
 
     def __init__(self, states: ExactPosterior, autoencoder: Autoencoder, rest: Tensor) -> None:
@@ -107,5 +107,5 @@ class Decoded(ExactPosterior):
         return self._autoencoder.decode(self.states.sample(noise))
 
     def mode_of(self, x: Tensor) -> Tensor:
-        """Return the mode of each row's state E(x)."""
+        """Return the mode of each row's state E(x), long (B,)."""
         return self.states.mode_of(self._autoencoder.encode(x))

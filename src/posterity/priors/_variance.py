@@ -1,4 +1,4 @@
-"""Trains a learned variance (Nichol and Dhariwal 2021, Sections 3.1 and 3.4)."""
+"""The training loss of a learned variance (Nichol and Dhariwal 2021, Sections 3.1 and 3.4)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _WEIGHT = 0.001
 
 
 class VarianceLoss:
-    """λ L_vlb as a function of the variance alone: no gradient reaches the mean.
+    """λ L_vlb as a function of the variance only; no gradient reaches the mean.
 
-    A term is the divergence, in nats a scalar, of the network's reverse step from the exact one given x0. That of
-    t = 0, which decodes, is left out: samplers draw nothing there.
+    Each term is the KL divergence, in nats per scalar, between the exact reverse step given x0 and the network's. The
+    term of t = 0 (the decoder) is omitted: samplers draw nothing there.
     """
 
     def __init__(self, schedule: Schedule) -> None:
@@ -25,17 +25,17 @@ class VarianceLoss:
         before, now = bars[:-1], bars[1:]
         beta = 1 - now / before
         tilde = beta * (1 - before) / (1 - now)
-        tilde[0] = tilde[1]  # log of it is needed, and its term is not
+        tilde[0] = tilde[1]  # its log must be finite; its term is not used
         self._log_beta, self._log_tilde = beta.log(), tilde.log()
         self._gain = before.sqrt() * beta / (1 - now)
 
     def __call__(self, t: Tensor, error: Tensor, fraction: Tensor) -> Tensor:
-        """Return the mean over a batch.
+        """Return the mean over a batch, a scalar.
 
         Arguments:
-            t: times, (B,) of integers, each as likely as any other.
-            error: the network's estimate of x0 less x0, (B, C, H, W).
-            fraction: what it says of the variance, (B, C, H, W): -1 is the lower bound β̃, 1 the upper one β.
+            t: integer times, (B,), drawn uniformly.
+            error: the network's estimate of x0 minus x0, (B, C, H, W).
+            fraction: the network's variance output, (B, C, H, W): -1 means the lower bound β̃, 1 the upper bound β.
         """
         rows = (-1, 1, 1, 1)
         low, high, gain = (table[t].view(rows).to(fraction) for table in (self._log_tilde, self._log_beta, self._gain))

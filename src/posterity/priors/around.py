@@ -1,4 +1,4 @@
-"""A prior around another: the same in everything but what a subclass changes."""
+"""A prior that delegates to another; subclasses override parts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Around"]
 
 
 class Around(Prior):
-    """Hands every question on.
+    """Delegates every call.
 
     Arguments:
-        prior: to whom.
+        prior: the prior inside.
     """
 
     def __init__(self, prior: Prior) -> None:

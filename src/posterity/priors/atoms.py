@@ -1,7 +1,7 @@
-r"""A prior of points: its posterior is known for every operator, because it is a list of weights.
+r"""A prior of point masses, whose posterior is known for every operator.
 
-:math:`p(x) = \sum_k w_k\,\delta(x - m_k)`, so that :math:`p(m_k \mid y) \propto w_k N(y; A(m_k), \sigma_y^2 I)` for
-any A. Through any decoder D it stays of this kind, with the points D(m_k).
+:math:`p(x) = \sum_k w_k\,\delta(x - m_k)`, hence :math:`p(m_k \mid y) \propto w_k N(y; A(m_k), \sigma_y^2 I)` for
+any A. Decoding by any D gives a prior of the same kind, with the points D(m_k).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from posterity.priors.base import ExactPosterior, NoClosedForm, Prediction, Prio
 __all__ = ["Atoms"]
 
 _CHUNK = 2**23
-"""Numbers in the points that an operator sees at a time."""
+"""Largest number of entries passed to an operator at once."""
 
 
 class Atoms(Prior):
-    """Points with weights; modes are the points.
+    """Weighted points; modes are the points.
 
     Arguments:
         points: (K, *signal).
-        weights: (K,), non-negative, need not sum to 1.
+        weights: (K,), non-negative, not necessarily normalised.
         schedule: noise schedule; linear by default.
     """
 
@@ -44,7 +44,7 @@ class Atoms(Prior):
         self._centred = self.points.flatten(1) - self._centre
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """E[x0 | x_t] = Σ_k r_k m_k."""
+        """Return E[x0 | x_t] = Σ_k r_k m_k, (B, *signal)."""
         shifted = x_t.flatten(1).to(self.dtype) - level.signal * self._centre
         linear = level.signal * shifted @ self._centred.T - level.alpha_bar / 2 * self._centred.square().sum(1)
         r = (self.log_weights + linear / level.noise**2).softmax(1)
@@ -57,7 +57,7 @@ class Atoms(Prior):
 
 
 class _AtomsPosterior(ExactPosterior):
-    """Weights of the same points."""
+    """The posterior weights of the points."""
 
     def __init__(self, prior: Atoms, operator: Operator, y: Tensor, sigma_y: float) -> None:
         self._prior = prior
@@ -93,7 +93,7 @@ class _AtomsPosterior(ExactPosterior):
         return self._logits.logsumexp(1)
 
     def sample(self, noise: Noise) -> Tensor:
-        """Return a point by inverse CDF for each row, (B, *signal)."""
+        """Draw a point per row by inverse CDF, (B, *signal)."""
         return self._prior.points[inverse_cdf(self.mode_probabilities, noise.uniform("mode"))]
 
     def mode_of(self, x: Tensor) -> Tensor:

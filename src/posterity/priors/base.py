@@ -18,57 +18,57 @@ __all__ = ["ExactPosterior", "NoClosedForm", "Prediction", "Prior"]
 
 
 class NoClosedForm(Exception):
-    """This prior has no closed-form posterior for this operator; the message says why."""
+    """Raised if a prior has no closed-form posterior for an operator; the message says why."""
 
 
 class ExactPosterior(ABC):
     """p(x0 | y) of a batch of measurements, row by row.
 
-    Priors with modes (mixture, kernel) also give the probability of every mode and tell which mode
-    a sample belongs to; for a Gaussian there is one mode.
+    Priors with modes (mixture, kernel) also give the probability of every mode and assign samples to
+    modes; a Gaussian has one mode.
     """
 
     @property
     @abstractmethod
     def mean(self) -> Tensor:
-        """E[x0 | y], shape (B, *signal)."""
+        """Return E[x0 | y], (B, *signal)."""
 
     @property
     def variance(self) -> Tensor:
-        """Mean variance of a signal's numbers given y, tr Cov[x0 | y]/d, (B,).
+        """Return the posterior variance averaged over a signal's entries, tr Cov[x0 | y]/d, (B,).
 
         Raises:
-            NoClosedForm: where it is not known.
+            NoClosedForm: if it is not known.
         """
         raise NoClosedForm(f"a {type(self).__name__.lstrip('_')} does not know its variance")
 
     @property
     @abstractmethod
     def mode_probabilities(self) -> Tensor:
-        """Probability of each mode given y, shape (B, K), rows summing to 1."""
+        """Return the probability of each mode given y, (B, K), rows summing to 1."""
 
     @property
     @abstractmethod
     def log_evidence(self) -> Tensor:
-        """log p(y), shape (B,); NoClosedForm where the posterior is known and the evidence is not."""
+        """Return log p(y), (B,); raise NoClosedForm if only the evidence is unknown."""
 
     @abstractmethod
     def sample(self, noise: Noise) -> Tensor:
-        """Return one exact draw for each row of ``noise`` (same rows as the measurements), (B, *signal)."""
+        """Return one exact draw per row of ``noise`` (the rows of the measurements), (B, *signal)."""
 
     @abstractmethod
     def mode_of(self, x: Tensor) -> Tensor:
-        """Most responsible mode of each row of x under the posterior, long (B,)."""
+        """Return the most responsible mode of each row of x (B, *signal) under the posterior, long (B,)."""
 
 
 class Prediction(NamedTuple):
-    """Answer of a prior to one question about x_t.
+    """A prior's prediction at x_t.
 
     Arguments:
         x0: E[x0 | x_t], (B, *state).
-        share: of a network with learned variance, where the reverse step's variance lies between β̃ (0) and β (1),
-            (B, *state), without gradient; None elsewhere.
-        evaluations: of the network that each row took; guidance without a classifier takes two.
+        share: of a network with learned variance: the reverse step's variance between β̃ (0) and β (1), (B, *state),
+            without gradient; None otherwise.
+        evaluations: network evaluations per row; classifier-free guidance takes two.
     """
 
     x0: Tensor
@@ -79,12 +79,10 @@ class Prediction(NamedTuple):
 class Prior(ABC):
     """A denoiser E[x0 | x_t] with a noise schedule.
 
-    What diffuses is a *state*, what people see a *signal*; they differ for a latent prior alone.
-
-    ``dtype`` is the precision that samplers should keep their state in: float64 for closed forms,
-    so that a sample does not depend on the rounding of the batch it sits in. ``device`` is where it
-    must live. ``bounds`` is the range of states, None where there is none; clipping obeys it. ``name`` and
-    ``about`` are for people, empty where nobody has named it.
+    A *state* is what diffuses, a *signal* what people see; they differ only for a latent prior.
+    ``dtype`` is the precision for samplers' states: float64 for closed forms, so that a sample doesn't
+    depend on the rounding of its batch. ``device`` is where states live. ``bounds`` is the range of states
+    for clipping, or None. ``name`` and ``about`` are for display, and may be empty.
     """
 
     schedule: Schedule
@@ -98,19 +96,19 @@ class Prior(ABC):
 
     @property
     def state_shape(self) -> tuple[int, ...]:
-        """Shape of one state."""
+        """The shape of one state, without the batch."""
         return self.signal_shape
 
     @abstractmethod
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """Return E[x0 | x_t], (B, *state) → (B, *state); differentiable in x_t."""
+        """Predict E[x0 | x_t], (B, *state) → (B, *state); differentiable in x_t."""
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the signals of states, (B, *state) → (B, *signal); differentiable."""
+        """Decode states, (B, *state) → (B, *signal); differentiable."""
         return z
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the states of signals, (B, *signal) → (B, *state); differentiable."""
+        """Encode signals, (B, *signal) → (B, *state); differentiable."""
         return x
 
     def given(self, labels: Tensor, weight: float = 1.0) -> Prior:  # noqa: ARG002
@@ -118,22 +116,22 @@ class Prior(ABC):
 
         Arguments:
             labels: long (B,).
-            weight: guidance without a classifier (Ho and Salimans 2022): the prediction is that of the null class
-                plus ``weight`` times what the class adds; 1 asks for the class alone.
+            weight: of classifier-free guidance (Ho and Salimans 2022): the prediction is that of the null class plus
+                ``weight`` times the difference of the class's prediction; 1 uses the class alone.
 
         Raises:
-            PosterityError: when it knows no classes, or no null class that the weight needs.
+            PosterityError: if it has no classes, or lacks the null class that the weight needs.
         """
         raise PosterityError(f"a {type(self).__name__} prior has no classes to be conditioned on")
 
     def rows(self, index: Tensor) -> Prior:  # noqa: ARG002
-        """Return the prior of the rows ``index`` (long, may repeat); the same one unless rows have classes."""
+        """Return the prior of rows ``index`` (long (n,), may repeat); unchanged unless rows have classes."""
         return self
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:  # noqa: ARG002
         """Return the exact posterior of the measurements y (B, *measurement); σ_y in the units of x.
 
         Raises:
-            NoClosedForm: when this prior has none for this operator.
+            NoClosedForm: if there is none for this operator.
         """
         raise NoClosedForm(f"a {type(self).__name__} has no closed-form posterior")

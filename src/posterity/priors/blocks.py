@@ -1,4 +1,4 @@
-"""The blockwise kernel prior: regions of aligned images, recombined within a group."""
+"""The blockwise kernel prior: regions of aligned images, recombined within groups."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ __all__ = ["Blocks"]
 class Blocks(BlockPrior):
     r"""p(x) = Σ_g W_g Π_r Σ_{k∈g} w_{k|g} N(x_r; m_{k,r}, h² I).
 
-    Its draws are new images: the eyes of one item, the mouth of another, both of one group (one base
-    colour, say). The posterior is exact for operators whose V keeps every region to itself: masks,
-    denoising, colorization. Modes are the contents of the most hidden region (least measured share;
-    the first of equals) with everything else summed out; equal contents are one mode, with the lowest
-    number of the items that show it.
+    Its draws are new images: the eyes of one item and the mouth of another, both of one group (for example
+    of one base colour). The posterior is exact for operators whose V doesn't mix regions: masks, denoising,
+    colorization. Modes are the contents of the most hidden region (least measured share, the first of ties)
+    with all other regions summed out; equal contents are one mode, numbered by the first item that shows it.
 
     Arguments:
         images: (K, C, H, W) in [-1, 1].
-        weights: (K,), non-negative, need not sum to 1.
+        weights: (K,), non-negative, not necessarily normalised.
         bandwidth: h, in the units of x.
         groups: long (K,).
         regions: bool (R, H, W), every pixel in exactly one region.

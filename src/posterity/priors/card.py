@@ -1,4 +1,4 @@
-"""card.json beside weights: what they are."""
+"""card.json, which describes the weights in its folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["beside", "require_same"]
 
 
 def beside(weights: Path, absent: str) -> Any:
-    """Return the content of the card in the folder of ``weights``.
+    """Read the card in the folder of ``weights``.
 
     Arguments:
         weights: the file that the card describes.
-        absent: what to say, after "does not exist; ", when there is no such file.
+        absent: what the error says after "does not exist; ".
 
     Raises:
-        PosterityError: when either file is absent, or the card cannot be read.
+        PosterityError: if either file is absent, or the card cannot be read.
     """
     if not weights.is_file():
         raise PosterityError(f"{weights} does not exist; {absent}")

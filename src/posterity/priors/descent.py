@@ -1,4 +1,4 @@
-"""Gradient descent that continues anywhere: weights, their moving average, the optimiser, and the choice of signals."""
+"""Resumable gradient descent: weights, their moving average, the optimiser, and the choice of signals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def warm_cosine(how: Rate, step: int) -> float:
-    """Return the learning rate of a step: linear warm-up to its peak, then half a cosine to 0."""
+    """Return the learning rate of a step: linear warm-up to its peak, then cosine decay to 0."""
     if step < how.warm_up:
         return how.learning_rate * (step + 1) / how.warm_up
     share = (step - how.warm_up) / max(1, how.steps - how.warm_up)
@@ -44,13 +44,13 @@ def warm_cosine(how: Rate, step: int) -> float:
 
 
 class Descent:
-    """A network in training on signals that are drawn by weight.
+    """A network trained on signals that are drawn by weight.
 
     Arguments:
-        network: its fresh weights are the start.
+        network: a freshly initialised network.
         optimiser: Adam or AdamW.
         signals: (N, *signal).
-        weights: how often each signal is drawn, (N,), need not sum to 1.
+        weights: sampling weight of each signal, (N,), not necessarily normalised.
         how: the settings.
         options: further arguments of the optimiser.
     """
@@ -67,17 +67,17 @@ class Descent:
         self._cdf /= self._cdf[-1]
 
     def draw(self, rng: np.random.Generator) -> Tensor:
-        """Return the signals of a step, (batch, *signal)."""
+        """Draw the signals of a step, (batch, *signal)."""
         return self._signals[np.searchsorted(self._cdf, rng.random(self._how.batch))]
 
     def descend(self, loss: Tensor) -> float:
-        """Take a step down the gradient of ``loss``; return its value."""
+        """Take a step down the gradient of the scalar ``loss``; return its value."""
         self._optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._parameters.values(), self._how.clip)
         self._optimiser.param_groups[0]["lr"] = warm_cosine(self._how, self.step)
         self._optimiser.step()
-        # a young average forgets faster, so that it does not carry the random start along
+        # early averages decay faster, so that they forget the random initialisation
         decay = min(self._how.average, (1 + self.step) / (10 + self.step))
         now = [p.detach() for p in self._parameters.values()]
         torch._foreach_lerp_(list(self.average.values()), now, 1 - decay)
@@ -91,7 +91,7 @@ class Descent:
         return network.eval()
 
     def state(self) -> dict[str, Tensor]:
-        """Return everything that the next step depends on besides the settings."""
+        """Return all state besides the settings on which the next step depends, {name: tensor}."""
         out = {f"weights/{name}": p.detach() for name, p in self._parameters.items()}
         out |= {f"average/{name}": p for name, p in self.average.items()}
         for name, p in self._parameters.items():
@@ -99,7 +99,7 @@ class Descent:
         return out | {"step": torch.tensor(self.step)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to a state that :meth:`state` gave."""
+        """Restore the tensors returned by :meth:`state`."""
         self.step = int(state["step"])
         with torch.no_grad():
             for name, p in self._parameters.items():

@@ -1,4 +1,4 @@
-"""The Gaussian prior with a dense covariance (spec of closed-form priors, A.1): a mixture of one."""
+"""The Gaussian prior with a dense covariance: a mixture of one component."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Gaussian(Mixture):
 
     @classmethod
     def estimate(cls, known: Tensor, schedule: Schedule | None = None) -> Gaussian:
-        """Return the Gaussian with the mean and the covariance of signals (K, *signal).
+        """Return the Gaussian with the mean and covariance of signals (K, *signal).
 
         Raises:
-            PosterityError: for signals whose covariance would not fit into memory.
+            PosterityError: if the covariance would not fit into memory.
         """
         flat = known.double().flatten(1)
         if flat.shape[1] > LARGEST:
@@ -45,7 +45,7 @@ class Gaussian(Mixture):
         return cls(known.double().mean(0), centred.T @ centred / len(flat), schedule)
 
     def gain(self, level: Level) -> Tensor:
-        """G = √a Σ (aΣ + (1-a)I)⁻¹, the Jacobian of the denoiser, (d, d)."""
+        """Return G = √a Σ (aΣ + (1-a)I)⁻¹, the Jacobian of the denoiser, (d, d), with a = ᾱ."""
         a = level.alpha_bar
         values, vectors = self.spectrum.values[0], self.spectrum.vectors[0]
         return (vectors * (math.sqrt(a) * values / (a * values + 1 - a))) @ vectors.T

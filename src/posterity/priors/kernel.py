@@ -1,4 +1,4 @@
-"""The kernel prior: a data set, seen as a mixture of isotropic Gaussians around its images."""
+"""The kernel prior: a data set as a mixture of isotropic Gaussians around its images."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["Kernel"]
 
 
 class Kernel(BlockPrior):
-    r"""p(x) = Σ_k w_k N(x; m_k, h² I), with every E[x0 | x_t] and every SVD operator's posterior exact.
+    r"""p(x) = Σ_k w_k N(x; m_k, h² I), with exact E[x0 | x_t] and an exact posterior for operators with an SVD.
 
-    The largest tensor besides the data (K, d) is the (B, K) table of responsibilities, so nothing is
-    cut into pieces: an evaluation is two matrix products. Modes are images; images equal in eight
-    bits are one mode, with the lowest of their numbers.
+    The largest tensor besides the data (K, d) is the table of responsibilities (B, K), and an evaluation
+    is two matrix products. Modes are images; images that are equal in 8 bits are one mode, with the lowest
+    of their numbers.
 
     Arguments:
         images: (K, *signal) in [-1, 1].
-        weights: (K,), non-negative, need not sum to 1.
+        weights: (K,), non-negative, not necessarily normalised.
         bandwidth: h, in the units of x.
         schedule: noise schedule; linear by default.
-        dtype: of the stored data and of all results.
+        dtype: precision of the stored data and of all results.
     """
 
     def __init__(

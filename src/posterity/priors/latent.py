@@ -21,13 +21,13 @@ _BATCH = 64
 
 
 class Latent(Around):
-    """The signals D(z) of the states z of any prior; states have no bounds.
+    """The signals D(z) of states z under any prior; states have no bounds.
 
-    The posterior is known where that of the states is and D is affine, and for a prior of points (:class:`Atoms`)
+    The posterior is known if that of the states is known and D is affine; for a prior of points (:class:`Atoms`),
     through every D.
 
     Arguments:
-        prior: of the states.
+        prior: the prior of the states.
         autoencoder: from states to signals and back.
     """
 
@@ -48,7 +48,7 @@ class Latent(Around):
         return self.autoencoder.encode(x)
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
-        """Return the posterior of signals for an operator of signals, and of states for one of states, A∘D."""
+        """Return the posterior of signals for A, and of states for A∘D; y is (B, *measurement)."""
         of_states = isinstance(operator, Composed)
         operator = operator.operator if isinstance(operator, Composed) else operator
         if isinstance(self.prior, Atoms):

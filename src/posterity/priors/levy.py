@@ -1,12 +1,12 @@
-r"""Lévy processes: signals whose increments are independent, and whose posterior Gibbs sampling gives.
+r"""Lévy processes: signals with independent increments, whose posterior is sampled by Gibbs sampling.
 
 x is the running sum of u_1, …, u_n, drawn independently from p_U (Gauss, Laplace, Student's t, or
 Laplace with exact zeros), which covers smooth, sparse and heavy-tailed signals. Given the variances of
-its increments x is a Gaussian random walk, so a Gibbs sweep draws variances, then x, all coordinates at
-once. What is averaged over sweeps is not x but E[x | variances, y] (Rao-Blackwell).
+its increments, x is a Gaussian random walk, so a Gibbs sweep draws the variances, then all of x at once.
+Sweeps are averaged over E[x | variances, y] instead of x (Rao-Blackwell).
 
-Nothing here has a closed form in the strict sense, but all errors are known and can be made small:
-``predict`` stops when its standard error is below 2 % of the noise level, ``posterior`` reports its own.
+There is no closed form in the strict sense, but all errors are known and can be made small: ``predict``
+stops when its standard error is below 2 % of the noise level, and ``posterior`` reports its own.
 """
 
 from __future__ import annotations
@@ -45,29 +45,28 @@ __all__ = [
 ]
 
 _TOGETHER = 256
-"""Rows whose chains run at once."""
+"""Rows whose chains run together."""
 
 
 class Levy(Prior):
-    """Signals of shape (1, 1, size), images of one row, whose increments are independent.
+    """Signals (1, 1, size), that is images of one row, with independent increments.
 
-    ``predict`` has no noise argument, so its random numbers are a function of (seed, t, the row's own
-    numbers to three decimals): the same call gives the same answer, alone or in any batch, nearby points
-    share their stream, and rows of a pool have streams, hence errors, of their own. Its Jacobian comes
-    from a stream apart, so that a product of prediction and Jacobian, which many samplers form, is not
-    biased by an error that both share.
+    ``predict`` has no noise argument, so its random numbers are a function of (seed, t, the row's values to
+    three decimals): the same call gives the same result, alone or in any batch, and nearby points share their
+    stream, while rows of a pool have independent errors. The Jacobian uses a separate stream, so that products
+    of prediction and Jacobian, which many samplers form, are not biased by a common error.
 
     Arguments:
         increments: law of the increments, in the units of x.
         size: number of samples n of a signal.
         schedule: noise schedule; linear by default.
-        seed: of the streams.
-        length: chains of ``predict``: by default 4 chains of 20 to 500 sweeps, hence 2 000 at most,
-            until the standard error is below ``tolerance`` times the noise level σ_t/√ᾱ_t everywhere.
-        posterior_length: chains of the moments of ``posterior``, whose tolerance is in posterior sds.
+        seed: seed of the streams.
+        length: chains of ``predict``: by default 4 chains of 20 to 500 sweeps (2 000 at most in total), until
+            the standard error is below ``tolerance`` times the noise level σ_t/√ᾱ_t everywhere.
+        posterior_length: chains for the moments of ``posterior``, with the tolerance in posterior sds.
 
     Attributes:
-        sweeps: Gibbs sweeps made so far, over all rows and chains: the cost that evaluations hide.
+        sweeps: total Gibbs sweeps so far, over all rows and chains: the actual cost of evaluations.
     """
 
     def __init__(
@@ -92,15 +91,15 @@ class Levy(Prior):
         self.sweeps = 0
 
     def draw(self, count: int, *key: object) -> Tensor:
-        """Return independent signals of the prior, (count, 1, 1, size)."""
+        """Draw independent signals from the prior, (count, 1, 1, size)."""
         u = self.increments.draw(generator("levy prior", *key), (count, self.signal_shape[-1]))
         return torch.from_numpy(u.cumsum(1)).view(count, *self.signal_shape)
 
     def start(self, noise: Noise) -> tuple[int, Tensor]:
-        """Return (T - 1, x) with x from the exact law of x_T, to begin with instead of white noise.
+        """Return (T - 1, x) with x (B, 1, 1, size) from the exact law of x_T, to start from instead of white noise.
 
-        With heavy-tailed increments √ᾱ_T x0 is no small part of x_T, and a sampler that starts from
-        white noise starts from the wrong law; this tells that error from the sampler's own.
+        With heavy-tailed increments √ᾱ_T x0 is a large part of x_T, and starting from white noise is an error in
+        itself; this separates it from the sampler's own error.
         """
         t = len(self.schedule) - 1
         a = self.schedule.alpha_bar(t)
@@ -109,17 +108,17 @@ class Levy(Prior):
         return t, math.sqrt(a) * x0 + math.sqrt(1 - a) * noise.normal("init", 0, self.signal_shape).to(x0)
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """E[x0 | x_t] by Rao-Blackwellised averages over Gibbs chains, and the Jacobian (√ᾱ/(1-ᾱ)) Cov(x0 | x_t).
+        """Return E[x0 | x_t], (B, 1, 1, size), by Rao-Blackwellised averages over Gibbs chains.
 
-        A row whose numbers are not finite gives NaN. Differentiable once.
+        The Jacobian is (√ᾱ/(1-ᾱ)) Cov(x0 | x_t); differentiable once. Rows with non-finite values give NaN.
         """
         return Prediction(x_t if level.alpha_bar == 1.0 else _Denoise.apply(x_t, self, level))
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> LevyPosterior:
-        """Return the posterior by Gibbs sampling, for linear operators.
+        """Return the posterior given y (B, *measurement) by Gibbs sampling, for linear operators.
 
         Raises:
-            NoClosedForm: for other operators, and for σ_y = 0 unless single samples are measured and
+            NoClosedForm: for non-linear operators, and for σ_y = 0 unless single samples are measured and
                 increments are never exactly 0.
         """
         problem = operator.to(self.dtype), y.double().cpu(), sigma_y
@@ -133,7 +132,7 @@ class Levy(Prior):
 
 
 class _Denoise(torch.autograd.Function):
-    """Rows whose numbers are finite, a few hundred at a time."""
+    """Denoises the finite rows, a few hundred at a time."""
 
     @staticmethod
     def forward(ctx: Any, x_t: Tensor, prior: Levy, level: Level) -> Tensor:
@@ -153,7 +152,7 @@ class _Denoise(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        """J is symmetric: Jᵀg = (√ᾱ/(1-ᾱ)) Cov(x0 | x_t) g."""
+        """Return Jᵀg = (√ᾱ/(1-ᾱ)) Cov(x0 | x_t) g, as J is symmetric."""
         (x_t,) = ctx.saved_tensors
         prior, level = ctx.prior, ctx.level
         x = x_t.double().flatten(1).cpu().numpy()

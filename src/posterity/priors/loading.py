@@ -1,4 +1,4 @@
-"""Networks from files: safetensors with a card beside them that says what they are. Nothing is guessed or made up."""
+"""Load networks from safetensors and the card.json in their folder, without guessing anything."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def load(
     precision: str = "float32",
     compiled: bool = False,
 ) -> Network:
-    """Return the network in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
+    """Load the network in ``weights`` (safetensors), described by card.json in the same folder, in float32.
 
     Arguments:
         weights: the file.
         label: the class, for a class-conditional network.
         device: where it computes.
-        precision: in which it multiplies, a key of :data:`posterity.priors.network.PRECISIONS`.
+        precision: precision of its products, a key of :data:`posterity.priors.network.PRECISIONS`.
         compiled: whether torch compiles it.
     """
     if precision not in PRECISIONS:
@@ -74,12 +74,12 @@ def prior(
     compiled: bool = False,
     base: Base | None = None,
 ) -> Network:
-    """Return a network with its weights as the prior that its card tells of.
+    """Return a network with its weights as the prior described by its card.
 
-    Arguments are as in :func:`load`; ``base`` is the Gaussian whose rest the network predicts.
+    Arguments are as in :func:`load`; ``base`` is the Gaussian whose residual the network predicts.
     """
     made = Network(
-        # the layout that convolutions are fastest with, also on a CPU
+        # the fastest layout for convolutions, also on a CPU
         network.to(memory_format=torch.channels_last),
         SCHEDULES[card["schedule"]](),
         tuple(card["signal_shape"]),
@@ -98,11 +98,11 @@ def prior(
 
 
 def _base(state: dict[str, Tensor], card: Mapping[str, Any], weights: Path) -> Base | None:
-    """Take the Gaussian out of the file's tensors, where the card says that there is one."""
+    """Remove the Gaussian's tensors from ``state`` and return it; None if the card has none."""
     if not card.get("residual", False):
         return None
     if missing := [key for key in Base.KEYS if key not in state]:
-        raise PosterityError(f"{weights} lacks {', '.join(missing)} of the Gaussian that its card.json speaks of")
+        raise PosterityError(f"{weights} lacks {', '.join(missing)} of the Gaussian in its card.json")
     found = {key: state.pop(key) for key in Base.KEYS}
     shape = card["signal_shape"]
     try:
@@ -112,7 +112,7 @@ def _base(state: dict[str, Tensor], card: Mapping[str, Any], weights: Path) -> B
 
 
 def _card(weights: Path) -> dict[str, Any]:
-    """Read card.json, which must hold everything that a network needs."""
+    """Read card.json, which must have everything that a network needs."""
     card, path = beside(weights, "`posterity train --help` tells how it is made"), weights.with_name("card.json")
     missing = [key for key in _NEEDED if not isinstance(card, dict) or key not in card]
     if missing:
@@ -132,7 +132,7 @@ def _card(weights: Path) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file."""
+    """Return the tensors of a safetensors file, {name: tensor}."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -173,13 +173,13 @@ def build(
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Give the network its weights in float32: every one of them, no other, each of its shape and finite."""
+    """Set the network's weights in float32; all must be present, expected, of the right shape and finite."""
     wanted = network.state_dict()
     missing, surplus = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     if missing or surplus:
-        lacks = f"it lacks {_some(missing)}" if missing else "it"
-        has = f"{' and' if missing else ''} has {_some(surplus)} too much" if surplus else ""
-        raise PosterityError(f"{name} is of another architecture: {lacks}{has}")
+        found = {"missing": missing, "unexpected": surplus}
+        listed = "; ".join(f"{which} {_some(keys)}" for which, keys in found.items() if keys)
+        raise PosterityError(f"{name} is of another architecture: {listed}")
     for key, value in state.items():
         if value.shape != wanted[key].shape:
             shapes = f"{tuple(value.shape)}, expected {tuple(wanted[key].shape)}"
@@ -191,4 +191,4 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
 
 
 def _some(keys: list[str]) -> str:
-    return f"{keys[0]}" + (f" and {len(keys) - 1} more keys" if len(keys) > 1 else "")
+    return f"key {keys[0]}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")

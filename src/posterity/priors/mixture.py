@@ -1,4 +1,4 @@
-"""A mixture of Gaussians with dense covariances, for signals of small dimension (spec of closed-form priors, B)."""
+"""A mixture of Gaussians with dense covariances, for signals of small dimension."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from posterity.priors.base import ExactPosterior, NoClosedForm, Prediction, Prio
 __all__ = ["LARGEST", "Mixture"]
 
 _Mean = Callable[[Tensor], Tensor]
-"""From responsibilities (B, K) to the mean that they give, (B, d)."""
+"""Maps responsibilities (B, K) to the posterior mean, (B, d)."""
 
 LARGEST = 4096
-"""Entries of a signal: its covariance has 128 MiB, and the eigenvectors take half a minute."""
+"""Largest number of entries of a signal: the covariance takes 128 MiB, its eigenvectors half a minute."""
 _RELATIVE = 1e-12
-"""Eigenvalues below this share of the largest count as 0: the covariance is singular there."""
+"""Eigenvalues below this fraction of the largest count as 0: the covariance is singular there."""
 
 
 class _Spectrum(NamedTuple):
@@ -42,15 +42,15 @@ class _Spectrum(NamedTuple):
         return cls(values.where(values > _RELATIVE * largest, 0.0), vectors)
 
     def root(self) -> Tensor:
-        """Return the symmetric roots, (K', d, d).
+        """Return the symmetric square roots, (K', d, d).
 
-        They are unique. Of equal eigenvalues each processor finds other eigenvectors, so that the same noise in
-        their coordinates would be another draw.
+        They are unique. Eigenvectors of equal eigenvalues differ between processors, so the same noise in their
+        coordinates would give different draws.
         """
         return (self.vectors * self.values.sqrt()[:, None]) @ self.vectors.mT
 
     def log_density(self, difference: Tensor) -> Tensor:
-        """log N(difference; 0, ·) on the range of the covariance, (B, K', n) or (B, K, n) → (B, K)."""
+        """Return log N(difference; 0, ·) on the range of the covariance, (B, K', n) or (B, K, n) → (B, K)."""
         seen = self.values > 0
         values = self.values.where(seen, 1.0)
         turned = torch.einsum("bkn,knm->bkm", difference, self.vectors.expand(difference.shape[1], -1, -1))
@@ -61,9 +61,9 @@ class Mixture(Prior):
     """p(x) = Σ_k w_k N(x; m_k, Σ_k); singular covariances are allowed.
 
     Arguments:
-        weights: (K,), non-negative, need not sum to 1.
+        weights: (K,), non-negative, not necessarily normalised.
         means: (K, *signal).
-        covariances: (K, d, d), or (d, d) shared by all, or a number v for v·I shared by all.
+        covariances: (K, d, d), or (d, d) shared by all, or a scalar v for v·I shared by all.
         schedule: noise schedule; linear by default.
     """
 
@@ -85,10 +85,10 @@ class Mixture(Prior):
 
     @classmethod
     def of_clusters(cls, known: Tensor, components: int = 8, schedule: Schedule | None = None) -> Mixture:
-        """Return Gaussians around the means of clusters of signals (K, *signal), with their common covariance.
+        """Return Gaussians around the cluster means of signals (K, *signal), with their pooled covariance.
 
         Raises:
-            PosterityError: for fewer signals than clusters, or a covariance that would not fit into memory.
+            PosterityError: if there are fewer signals than clusters, or the covariance would not fit into memory.
         """
         from sklearn.cluster import KMeans
 
@@ -107,17 +107,17 @@ class Mixture(Prior):
 
     @cached_property
     def spectrum(self) -> _Spectrum:
-        """Eigenvalues (K', d) and eigenvectors (K', d, d) of the covariances, computed once."""
+        """The eigenvalues (K', d) and eigenvectors (K', d, d) of the covariances, computed once."""
         return _Spectrum.of(self.covariances)
 
     def _laws(self, x_t: Tensor, a: float) -> tuple[Tensor, _Mean]:
-        """log w_k p(x_t | k), (B, K), and E[x0 | x_t] as a function of the responsibilities."""
+        """Return log w_k p(x_t | k), (B, K), and E[x0 | x_t] as a function of the responsibilities."""
         variances = a * self.spectrum.values + 1 - a
         gain = math.sqrt(a) * self.spectrum.values / variances
         return (self._shared if len(variances) == 1 else self._each)(x_t.flatten(1).to(self.dtype), a, variances, gain)
 
     def _shared(self, x_t: Tensor, a: float, variances: Tensor, gain: Tensor) -> tuple[Tensor, _Mean]:
-        """Return one covariance for all: nothing of size (B, K, d) is made."""
+        """Compute ``_laws`` with one shared covariance; forms no tensor of size (B, K, d)."""
         turned, centres = self._into(x_t), math.sqrt(a) * self._centres
         quadratic = (turned.square() / variances).sum(1, keepdim=True) + (centres.square() / variances).sum(1)
         quadratic = quadratic - 2 * (turned / variances) @ centres.T
@@ -130,7 +130,7 @@ class Mixture(Prior):
         return self.weights.log() + log_density, mean
 
     def _each(self, x_t: Tensor, a: float, variances: Tensor, gain: Tensor) -> tuple[Tensor, _Mean]:
-        """Return a covariance for every component."""
+        """Compute ``_laws`` with one covariance per component."""
         z = torch.einsum("bkd,kde->bke", x_t[:, None] - math.sqrt(a) * self.means, self.spectrum.vectors)
         log_density = -(z**2 / variances + (2 * math.pi * variances).log()).sum(-1) / 2
 
@@ -141,20 +141,20 @@ class Mixture(Prior):
         return self.weights.log() + log_density, mean
 
     def _into(self, x: Tensor) -> Tensor:
-        """Coordinates of (…, d) in the eigenbasis of the shared covariance."""
+        """Return the coordinates of x (…, d) in the eigenbasis of the shared covariance, (…, d)."""
         return x if self._isotropic else x @ self.spectrum.vectors[0]
 
     @cached_property
     def _centres(self) -> Tensor:
-        """Means in the eigenbasis of the shared covariance, (K, d)."""
+        """The means in the eigenbasis of the shared covariance, (K, d)."""
         return self._into(self.means)
 
     def log_marginal(self, x_t: Tensor, level: Level) -> Tensor:
-        """log p(x_t) at a level, (B, *signal) → (B,)."""
+        """Return log p(x_t) at a level, (B, *signal) → (B,)."""
         return torch.logsumexp(self._laws(x_t, level.alpha_bar)[0], dim=1)
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """E[x0 | x_t] = Σ_k r_k (m_k + √a Σ_k (aΣ_k + (1-a)I)⁻¹ (x_t - √a m_k))."""
+        """Return E[x0 | x_t] = Σ_k r_k (m_k + √a Σ_k (aΣ_k + (1-a)I)⁻¹ (x_t - √a m_k)), (B, *signal), with a = ᾱ."""
         logits, mean = self._laws(x_t, level.alpha_bar)
         return Prediction(mean(logits.softmax(1)).unflatten(1, self.signal_shape))
 
@@ -163,20 +163,20 @@ class Mixture(Prior):
 
 
 class _Gains(NamedTuple):
-    """Quantities that rows with one and the same A share."""
+    """Quantities shared by rows with the same A."""
 
     matrix: Tensor
-    """A, (m, d), its measured rows alone."""
+    """The measured rows of A, (m, d)."""
     gain: Tensor
     """Σ Aᵀ (A Σ Aᵀ + σ_y² I)⁺, (K', d, m)."""
     evidence: _Spectrum
-    """of A Σ Aᵀ + σ_y² I"""
+    """Spectrum of A Σ Aᵀ + σ_y² I."""
     posterior: _Spectrum
-    """of Σ - gain A Σ"""
+    """Spectrum of Σ - gain A Σ."""
 
 
 class _MixturePosterior(ExactPosterior):
-    """A mixture again: means (B, K, d), weights (B, K) and, for the rows that share A, covariances."""
+    """The posterior mixture: means (B, K, d), weights (B, K), and covariances for the rows that share A."""
 
     def __init__(self, prior: Mixture, operator: Operator, y: Tensor, sigma_y: float) -> None:
         if "linear" not in operator.has:
@@ -202,7 +202,7 @@ class _MixturePosterior(ExactPosterior):
         matrix = torch.cat([operator(e[None]).flatten(1) for e in basis]).T[measured]
         cross = prior.covariances @ matrix.T
         noise = sigma_y**2 * torch.eye(len(matrix), dtype=torch.float64)
-        # Without noise the condition may hold exactly along some directions: a pseudo-inverse drops them.
+        # Without noise y may be exact along some directions; the pseudo-inverse drops them.
         evidence = _Spectrum.of(matrix @ cross + noise)
         inverse = torch.where(evidence.values > 0, 1 / evidence.values, 0.0)
         gain = cross @ (evidence.vectors * inverse[:, None]) @ evidence.vectors.mT
@@ -229,11 +229,11 @@ class _MixturePosterior(ExactPosterior):
 
     @property
     def log_evidence(self) -> Tensor:
-        """log p(y) over the measured entries (on its support, where the measurement is exact), (B,)."""
+        """Return log p(y) over the measured entries (on its support if the measurement is exact), (B,)."""
         return torch.logsumexp(self._log_weights, dim=1)
 
     def sample(self, noise: Noise) -> Tensor:
-        """Component by inverse CDF, then its Gaussian."""
+        """Draw a component by inverse CDF, then from its Gaussian; (B, *signal)."""
         mode = inverse_cdf(self.mode_probabilities, noise.uniform("mode"))
         z = noise.normal("exact", 0, self._prior.signal_shape).flatten(1)
         x = self._means[torch.arange(len(mode)), mode]

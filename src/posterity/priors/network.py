@@ -1,4 +1,4 @@
-"""A trained network as a prior: its schedule in float64, the network in its own precision."""
+"""A trained network as a prior: the schedule in float64, the network in its own precision."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ from posterity.priors.residual import Base
 __all__ = ["PRECISIONS", "Network"]
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-"""In which a network may multiply."""
+"""The precisions of a network's products."""
 
 _Scales = tuple[float, float, float, float]
-"""Scale of the input, label, skip and out, see :mod:`posterity.priors._parametrisation`."""
+"""(scale of the input, label, skip, out), see :mod:`posterity.priors._parametrisation`."""
 
 
 class Network(Prior):
     """E[x0 | x_t] by a network that predicts noise, velocity or EDM's residual.
 
-    The network is frozen: gradients reach x_t and no weight, so a backward pass costs about as much
-    as a forward one.
+    The network is frozen: only x_t gets gradients, so a backward pass costs about as much as a forward pass.
 
     Arguments:
         network: called as ``network(x, label, return_dict=False)[0]`` like the models of `diffusers`, with
-            labels (B,); a class-conditional one also takes ``class_labels``, long (B,).
-        schedule: the schedule whose times the network knows; for ``edm``, any, since it is asked at any σ.
+            labels (B,); a class-conditional network also takes ``class_labels``, long (B,).
+        schedule: the schedule of the network's times; for ``edm`` any, since it is evaluated at any σ.
         signal_shape: (C, H, W).
         prediction: "epsilon", "v" or "edm", see :mod:`posterity.priors._parametrisation`.
         sigma_data: σ_data of an EDM network.
-        learned_variance: the network's last C channels interpolate the reverse step's variance
+        learned_variance: whether the network's last C channels interpolate the reverse step's variance
             (Nichol and Dhariwal 2021, Eq. 15).
         label: the class, for a class-conditional network.
-        label_factor: an EDM network is asked with this times ln σ.
-        precision: a key of ``PRECISIONS``, of the network's products alone: its weights, its answer and all that
-            is done with it stay in float32 and float64.
-        null_class: the class that stands for none, on which guidance without a classifier builds.
-        base: the Gaussian whose rest an EDM network predicts, see :mod:`posterity.priors.residual`.
-        compiled: lets torch compile the network, at its first evaluation of every kind; worth it on a GPU.
+        label_factor: an EDM network's label is this times ln σ.
+        precision: a key of ``PRECISIONS``, used only for the network's products: weights, output and everything
+            after stay in float32 and float64.
+        null_class: the unconditional class, for classifier-free guidance.
+        base: the Gaussian whose residual an EDM network predicts, see :mod:`posterity.priors.residual`.
+        compiled: compile the network with torch, once per kind of evaluation; worthwhile on a GPU.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Network(Prior):
         self._weight = 1.0
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """Return E[x0 | x_t], (B, *signal) → (B, *signal) in the precision of x_t."""
+        """Predict E[x0 | x_t], (B, *signal) → (B, *signal), in the precision of x_t."""
         if self._weight == 1 or self._classes is None:
             return Prediction(*self._ask(x_t, level, self._classes))
         with_class, share = self._ask(x_t, level, self._classes)
@@ -96,12 +95,12 @@ class Network(Prior):
         return self.given(self._classes[index], self._weight) if isinstance(self._classes, Tensor) else self
 
     def _ask(self, x_t: Tensor, level: Level, classes: int | Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return (E[x0 | x_t], share of a learned variance or None)."""
+        """Return (E[x0 | x_t], learned variance fraction or None), each (B, *signal)."""
         scale, label, skip, out = self._scales(level)
         if self.base is not None:
             return self._beside(self.base, x_t, level, classes), None
         given = x_t.to(self.dtype) if scale == 1 else (scale * x_t).to(self.dtype)
-        # filled in on the device, so that no step waits for a copy
+        # filled on the device, so that no step waits for a copy
         found = self._call(given, torch.full((len(x_t),), label, dtype=torch.float32, device=self.device), classes)
         share = None
         if self.learned_variance:
@@ -110,7 +109,7 @@ class Network(Prior):
         return skip * x_t + out * found.to(x_t.dtype), share
 
     def _beside(self, base: Base, x_t: Tensor, level: Level, classes: int | Tensor | None) -> Tensor:
-        """E[x0 | x_t] as the Gaussian's answer and what the network adds."""
+        """Return E[x0 | x_t] as the Gaussian's prediction plus the network's correction, (B, *signal)."""
         scale, label, _, _ = self._scales(level)
         rows = torch.full((len(x_t),), 1.0, dtype=torch.float64, device=self.device)
         given, expected, error = base.around(x_t.double(), level.alpha_bar * rows, scale * rows)
@@ -118,7 +117,7 @@ class Network(Prior):
         return (expected + error.view(-1, *[1] * (x_t.ndim - 1)) * found).to(x_t.dtype)
 
     def _scales(self, level: Level) -> _Scales:
-        """Return the numbers of a level, computed once."""
+        """Return the scalars of a level, cached."""
         if level not in self._known:
             kind, sigma_data, label_factor = self._settings
             alpha_bar, t = (torch.tensor(n, dtype=torch.float64) for n in (level.alpha_bar, level.t))
@@ -144,5 +143,5 @@ class Network(Prior):
         if isinstance(classes, int):
             return torch.full((count,), classes, device=self.device)
         if len(classes) != count:
-            raise PosterityError(f"the network is asked about {count} rows and was given classes of {len(classes)}")
+            raise PosterityError(f"the network has classes for {len(classes)} rows, but is evaluated on {count}")
         return classes

@@ -1,6 +1,6 @@
-"""Networks that restore in one go: what the papers print beside the samplers, through the loaders of spandrel.
+"""Networks that restore in one forward pass: the papers' baselines, loaded with spandrel.
 
-They know images but have no denoiser, so only the samplers that are named after them can use them.
+They have no denoiser, so only the samplers of their names can use them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ __all__ = ["FAMILIES", "Restorer", "load"]
 
 
 class Restorer(Prior):
-    """A frozen network in float32, called as its family is.
+    """A frozen network in float32.
 
     Arguments:
         network: the network.
         family: a key of ``FAMILIES``.
-        signal_shape: (C, H, W) of what it restores.
-        scale: how many pixels a side it makes of one.
+        signal_shape: (C, H, W) of its restorations.
+        scale: upscaling factor per side.
     """
 
     def __init__(self, network: nn.Module, family: str, signal_shape: tuple[int, ...], scale: int = 1) -> None:
@@ -40,23 +40,23 @@ class Restorer(Prior):
         self.dtype, self.device = first.dtype, first.device
 
     def predict(self, x_t: Tensor, level: Level) -> NoReturn:  # noqa: ARG002
-        """Raises: there is none."""
+        """Raise PosterityError: a restorer has no denoiser for x_t (B, *signal)."""
         raise PosterityError(f"a restorer has no denoiser; use it with the sampler {self.family}")
 
     def of(self, family: str) -> Restorer:
-        """Itself, if it is of this family."""
+        """Return itself if it is of this family; raise PosterityError otherwise."""
         if self.family != family:
             raise PosterityError(f"sampler {family}: its prior is a restorer of family {self.family!r}")
         return self
 
 
 def load(weights: Path, family: str, shape: tuple[int, ...], device: torch.device | str = "cpu") -> Restorer:
-    """Return the network in ``weights``, a file as it was published or safetensors with its names.
+    """Load the network in ``weights``, as published or as safetensors with the same names.
 
     Arguments:
         weights: the file.
         family: a key of ``FAMILIES``.
-        shape: (C, H, W) of the signals that it must restore.
+        shape: (C, H, W) of the signals to restore.
         device: where it computes.
     """
     from posterity.priors.checkpoints import read
@@ -71,7 +71,7 @@ def load(weights: Path, family: str, shape: tuple[int, ...], device: torch.devic
 
 
 def _mat(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None, int]:
-    """MAT's generator at the size that its layers are named after."""
+    """Return MAT's generator at the size in its layers' names."""
     try:
         with lean():
             from spandrel_extra_arches.architectures.MAT.__arch.MAT import Generator
@@ -81,7 +81,7 @@ def _mat(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None,
         ) from None
     from posterity.priors.loading import fill
 
-    # as the published code runs it; one that was taken out of it may stand under "model"
+    # named as in the published code; an extracted generator may be under "model"
     state = {key.removeprefix("model."): value for key, value in state.items()}
     blocks = (re.match(r"synthesis\.enc\.EncConv_Block_(\d+)x", key) for key in state)
     size = max((int(found[1]) for found in blocks if found), default=0)
@@ -94,7 +94,7 @@ def _mat(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None,
 
 
 def _swinir(state: Mapping[str, Tensor], name: str) -> tuple[nn.Module, int | None, int]:
-    """SwinIR for super-resolution or, at scale 1, for anything that leaves an image of the same size."""
+    """Return SwinIR for super-resolution or, at scale 1, for any restoration at the same size."""
     with lean():
         from spandrel import MAIN_REGISTRY, ImageModelDescriptor, UnsupportedModelError
 

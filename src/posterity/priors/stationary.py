@@ -1,4 +1,4 @@
-"""The stationary Gaussian prior: periodic covariance, diagonal over the frequencies of the image."""
+"""The stationary Gaussian prior: a periodic covariance, which is diagonal over spatial frequencies."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from posterity.priors.base import ExactPosterior, NoClosedForm, Prediction, Prio
 __all__ = ["StationaryGaussian"]
 
 _RELATIVE = 1e-12
-"""Eigenvalues below this share of the largest count as 0."""
+"""Eigenvalues below this fraction of the largest count as 0."""
 _FLAT = 1e-10
-"""Where an approximate inverse stops to grow, as a share of the largest eigenvalue."""
+"""Lower bound of eigenvalues in an approximate inverse, as a fraction of the largest."""
 
 
 def _forward(x: Tensor) -> Tensor:
-    """(B, C, H, W) or (B, C, T) → (B, H, W//2+1, C), orthonormal; H = 1 for a signal of one axis."""
+    """Return the orthonormal FFT, (B, C, H, W) or (B, C, T) → (B, H, W//2+1, C); H = 1 for signals in time."""
     plane = x.unsqueeze(2) if x.ndim == 3 else x
     return torch.fft.rfft2(plane, norm="ortho").permute(0, 2, 3, 1)
 
@@ -37,7 +37,7 @@ def _backward(f: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def _apply(matrices: Tensor, f: Tensor) -> Tensor:
-    """Return one (n, C) matrix per frequency."""
+    """Apply one matrix (n, C) per frequency to f (B, H, W//2+1, C)."""
     return torch.einsum("hwnc,bhwc->bhwn", matrices, f)
 
 
@@ -47,20 +47,20 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _count(width: int) -> Tensor:
-    """Return how many frequencies each entry of the half spectrum stands for, (W//2+1,)."""
+    """Return the multiplicity of each entry of the half spectrum, (W//2+1,)."""
     count = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
     count[[0, width // 2] if width % 2 == 0 else [0]] = 1.0
     return count
 
 
 class StationaryGaussian(Prior):
-    """N(mean, Σ) with Σ = F* S F: one Hermitian C×C matrix S a frequency, F the orthonormal FFT.
+    """N(mean, Σ) with Σ = F* S F: F is the orthonormal FFT, S one Hermitian C×C matrix per frequency.
 
     Arguments:
-        mean: (C,), constant over the signal.
+        mean: (C,), constant over space or time.
         spectrum: power in squared units of x, (C, C, H, W//2+1) complex or real with cross-channel
             terms, or (C, H, W//2+1) for independent channels.
-        size: (H, W), or (T,) for a signal (C, T), whose spectrum has H = 1; W cannot be told from the half spectrum.
+        size: (H, W), or (T,) for signals (C, T), whose spectrum has H = 1; the half spectrum doesn't determine W.
         schedule: noise schedule; linear by default.
     """
 
@@ -78,7 +78,7 @@ class StationaryGaussian(Prior):
 
     @staticmethod
     def _hermitian(power: Tensor, width: int) -> Tensor:
-        """Hermitian in the channels, and S(-u) = conj S(u) where the half spectrum holds both."""
+        """Make S Hermitian in the channels, with S(-u) = conj S(u) where the half spectrum holds both."""
         power = (power + power.mH) / 2
         mirrored = power.flip(0).roll(1, 0).conj()
         twice = [0, width // 2] if width % 2 == 0 else [0]
@@ -87,11 +87,11 @@ class StationaryGaussian(Prior):
 
     @classmethod
     def estimate(cls, images: Tensor, size: int | None = None, schedule: Schedule | None = None) -> StationaryGaussian:
-        """The maximum-likelihood prior of signals (K, C, H, W) or (K, C, T), images averaged to ``size``² if given.
+        """Estimate it by maximum likelihood from (K, C, H, W) or (K, C, T); images are averaged to ``size``² if given.
 
-        The mean image periodogram, without a window: a window would hide the jump at the border, which
-        a periodic model does not know, but it would also change the variance of a pixel and smear
-        the lowest frequencies, where most of the power is. Without one, variance is exact (Parseval).
+        The spectrum is the mean periodogram without a window function. A window would hide the jump at the border,
+        which a periodic model lacks, but change the variance of a pixel and smear the lowest frequencies, where most
+        of the power is. Without one, the variance is exact (Parseval).
         """
         images = images.double()
         if size is not None and tuple(images.shape[2:]) != (size, size):
@@ -103,37 +103,43 @@ class StationaryGaussian(Prior):
 
     @cached_property
     def eigen(self) -> tuple[Tensor, Tensor]:
-        """Eigenvalues (H, W//2+1, C) and eigenvectors of S, computed once."""
+        """The eigenvalues (H, W//2+1, C) and eigenvectors (H, W//2+1, C, C) of S, computed once."""
         return _eigh(self.spectrum)
 
     def filter(self, x: Tensor, response: Tensor) -> Tensor:
-        """Apply real weights (H, W//2+1, C), given in the eigenbasis of Σ, to signals (B, *signal)."""
+        """Filter signals (B, *signal) with real weights (H, W//2+1, C) in the eigenbasis of Σ."""
         vectors = self.eigen[1]
         turned = response * _apply(vectors.mH, _forward(x))
         return _backward(_apply(vectors, turned), self.signal_shape[1:])
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """E[x0 | x_t] = m + √a Σ (aΣ + (1-a)I)⁻¹ (x_t - √a m)."""
+        """Return E[x0 | x_t] = m + √a Σ (aΣ + (1-a)I)⁻¹ (x_t - √a m), (B, *signal), with a = ᾱ."""
         a = level.alpha_bar
         values = self.eigen[0]
         gain = math.sqrt(a) * values / (a * values + 1 - a)
         return Prediction(self.mean + self.filter(x_t - math.sqrt(a) * self.mean, gain))
 
     def expected(self, x_t: Tensor, alpha_bar: Tensor) -> Tensor:
-        """Return E[x0 | x_t] for rows (B, *signal) with levels ᾱ (B,) of their own, float64."""
+        """Return E[x0 | x_t] of rows (B, *signal) at levels ᾱ (B,), in float64."""
         a, values = alpha_bar.view(-1, 1, 1, 1), self.eigen[0]
         signal = alpha_bar.sqrt().view(-1, *[1] * len(self.signal_shape))
         gain = a.sqrt() * values / (a * values + 1 - a)
         return self.mean + self.filter(x_t - signal * self.mean, gain)
 
     def error(self, alpha_bar: Tensor) -> Tensor:
-        """Return the root of the mean variance of x0 given x_t at levels ᾱ, (B,) → (B,)."""
+        """Return the RMS error of E[x0 | x_t] at levels ᾱ, (B,) → (B,)."""
         a, values = alpha_bar.view(-1, 1, 1, 1), self.eigen[0]
         left = (values * (1 - a) / (a * values + 1 - a)).sum(-1) * _count(self.signal_shape[-1]).to(values.device)
         return (left.sum(dim=(1, 2)) / math.prod(self.signal_shape)).sqrt()
 
     def posterior(self, operator: Operator, y: Tensor, sigma_y: float) -> ExactPosterior:
-        """Return the posterior, by conjugate gradients and without evidence unless A treats all pixels alike."""
+        """Return the posterior given y (B, *measurement).
+
+        In closed form if A acts on each pixel alike; otherwise by conjugate gradients and without evidence.
+
+        Raises:
+            NoClosedForm: if A is not linear.
+        """
         operator, y = operator.to(self.dtype, y.device), y.double()
         if not {"linear", "adjoint"} <= operator.has:
             raise NoClosedForm(f"{type(operator).__name__} is not linear, so that a Gaussian has no closed form")
@@ -148,9 +154,9 @@ class StationaryGaussian(Prior):
 
 
 def _channel_matrix(operator: Operator, y: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Return (M, measured) when A multiplies the channels of every place by M (n, C); None otherwise.
+    """Return (M, measured) if A multiplies the channels at every position by M (n, C); None otherwise.
 
-    ``measured`` (n,) is false for the channels of y that hold no measurement, such as the leads that a task hides.
+    ``measured`` (n,) is false for channels of y without measurement, such as the leads hidden by a task.
     """
     channels, place = operator.signal_shape[0], operator.signal_shape[1:]
     shape = (len(y), *operator.signal_shape)
@@ -169,7 +175,7 @@ def _channel_matrix(operator: Operator, y: Tensor) -> tuple[Tensor, Tensor] | No
 
 
 class _StationaryPosterior(ExactPosterior):
-    """Gaussian, with one gain (C, n) and one covariance (C, C) a frequency."""
+    """A Gaussian with one gain (C, n) and one covariance (C, C) per frequency."""
 
     def __init__(self, prior: StationaryGaussian, matrix: Tensor, y: Tensor, sigma_y: float) -> None:
         self._prior, self._y = prior, y
@@ -203,7 +209,7 @@ class _StationaryPosterior(ExactPosterior):
 
     @property
     def log_evidence(self) -> Tensor:
-        """log p(y) on the support of y, (B,); frequencies that stand for two count twice."""
+        """Return log p(y) on the support of y, (B,), counting frequencies by multiplicity."""
         turned = _apply(self._vectors.mH, self._residual).abs() ** 2
         seen = self._values > 0
         values = self._values.where(seen, 1.0)
@@ -211,7 +217,7 @@ class _StationaryPosterior(ExactPosterior):
         return -(terms * _count(self._size[-1])).sum(dim=(1, 2)) / 2
 
     def sample(self, noise: Noise) -> Tensor:
-        """Return the mean plus white noise under the Hermitian root of the covariance."""
+        """Return the mean plus white noise times the Hermitian root of the covariance, (B, *signal)."""
         white = noise.normal("exact", 0, self._prior.signal_shape)
         return self._mean + _backward(_apply(self._root, _forward(white)), self._size)
 

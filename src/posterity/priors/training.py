@@ -1,4 +1,4 @@
-"""Trains a network on a set of signals, one step at a time, each step a function of its number."""
+"""Train a network on a set of signals, one step at a time; each step is a function of its number."""
 
 from __future__ import annotations
 
@@ -29,29 +29,27 @@ class Training:
     """The settings of a network's training."""
 
     steps: int = Field(20_000, ge=1, description="optimiser steps")
-    batch: int = Field(64, ge=1, description="images a step")
-    family: Literal["unet1d", "unet2d"] = Field("unet2d", description="network: of images, or of signals in time")
+    batch: int = Field(64, ge=1, description="images per step")
+    family: Literal["unet1d", "unet2d"] = Field("unet2d", description="unet2d for images, unet1d for signals in time")
     prediction: Literal["epsilon", "v", "edm"] = Field("epsilon", description="what the network predicts")
-    learned_variance: bool = Field(False, description="epsilon and v: whether it also predicts the reverse variance")
-    schedule: Literal["linear", "cosine"] = Field("linear", description="noise schedule of the prior, of 1000 times")
+    learned_variance: bool = Field(False, description="epsilon and v: also predict the reverse step's variance")
+    schedule: Literal["linear", "cosine"] = Field("linear", description="noise schedule of the prior, with 1000 times")
     sigma_data: float = Field(0.5, gt=0, description="edm: standard deviation of the data")
     log_sigma_mean: float = Field(-1.2, description="edm: mean of ln σ in training")
     log_sigma_std: float = Field(1.2, gt=0, description="edm: standard deviation of ln σ in training")
     channels: tuple[int, ...] = Field((64, 128, 192), min_length=1, description="channels at each resolution")
-    layers: int = Field(2, ge=1, description="residual blocks a resolution")
+    layers: int = Field(2, ge=1, description="residual blocks per resolution")
     attention: tuple[int, ...] = Field((8,), description="resolutions with self-attention")
     head: int = Field(32, ge=1, description="channels of an attention head")
     groups: int = Field(8, ge=1, description="groups of the group normalisation")
-    patch: int = Field(4, ge=1, description="unet1d: samples of one position at the highest resolution")
-    crop: int | None = Field(None, ge=8, description="unet1d: samples that are seen of a longer signal, anywhere in it")
-    residual: bool = Field(
-        False, description="unet1d with edm: predict what the stationary Gaussian of the data leaves"
-    )
-    learning_rate: float = Field(2e-4, gt=0, description="its peak: linear warm-up, then half a cosine to 0")
+    patch: int = Field(4, ge=1, description="unet1d: samples per position at the highest resolution")
+    crop: int | None = Field(None, ge=8, description="unet1d: length in samples of random crops of longer signals")
+    residual: bool = Field(False, description="unet1d with edm: predict the residual of the data's stationary Gaussian")
+    learning_rate: float = Field(2e-4, gt=0, description="peak learning rate: linear warm-up, then cosine decay to 0")
     warm_up: int = Field(500, ge=0, description="steps until the learning rate is at its peak")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
     average: float = Field(0.999, ge=0, lt=1, description="decay of the exponential moving average of the weights")
-    flip: bool = Field(True, description="whether an image may be seen mirrored")
+    flip: bool = Field(True, description="augment with mirrored images")
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -66,7 +64,7 @@ class Training:
         return self
 
     def architecture(self, channels: int, size: int) -> dict[str, Any]:
-        """Arguments of the network of this family for images (channels, size, size) or signals (channels, size)."""
+        """Return the network's arguments for images (channels, size, size) or signals (channels, size)."""
         found: dict[str, Any] = networks.REGISTRY.module(self.family).architecture(self, channels, size)
         return found
 
@@ -78,16 +76,16 @@ class Training:
 class Trainer(Descent):
     """A network in training.
 
-    What a step does depends on its number, the seed and the state alone: images, mirroring, noise
-    levels and noise are drawn by (seed, step). A trainer that was given another's state therefore goes
-    on to the very same weights (on one machine's CPU with one number of threads).
+    A step depends on its number, the seed and the state alone: images, mirroring, noise levels and noise
+    are drawn by (seed, step). A trainer that restores another's state therefore ends with exactly the same
+    weights (on the same CPU with the same number of threads).
 
     Arguments:
-        network: its fresh weights are the start.
+        network: a freshly initialised network.
         images: (N, C, H, W) in [-1, 1], or signals (N, C, T).
-        weights: how often each image is drawn, (N,), need not sum to 1.
+        weights: sampling weight of each image, (N,), not necessarily normalised.
         how: the settings.
-        base: the Gaussian whose rest is learned; where the settings ask for one it is estimated from ``images``.
+        base: the Gaussian whose residual is learned; estimated from ``images`` if the settings require one.
     """
 
     network: nn.Module
@@ -107,7 +105,7 @@ class Trainer(Descent):
         self._variance_loss = VarianceLoss(schedule) if self.how.learned_variance else None
 
     def advance(self) -> float:
-        """Take one step; return its loss: the mean square error of the prediction, and what a variance adds."""
+        """Take one step; return its loss: the mean square error of the prediction, plus that of a learned variance."""
         how = self.how
         rng = generator(how.seed, "train", self.step)
         x0 = self.draw(rng).double()
@@ -117,7 +115,7 @@ class Trainer(Descent):
         return self.descend(self._loss(self.network.train(), x0, rng))
 
     def _cropped(self, x0: Tensor, rng: np.random.Generator) -> Tensor:
-        """Return a stretch of each signal (B, C, T), at a place of its own."""
+        """Return a random crop of each signal, (B, C, T) → (B, C, crop)."""
         length = self.shape[-1]
         if length == x0.shape[-1]:
             return x0
@@ -127,12 +125,12 @@ class Trainer(Descent):
 
     @torch.no_grad()
     def held_out(self, images: Tensor, draws: int = 4, alone: bool = False) -> float:
-        """Return the loss of the averaged weights on images that were not trained on, over fixed levels and noise.
+        """Return the loss of the averaged weights on held-out images, over fixed levels and noise.
 
         Arguments:
             images: (N, *signal).
-            draws: of levels and noise, for each image.
-            alone: of the Gaussian without the network, for one that predicts what it leaves.
+            draws: draws of levels and noise per image.
+            alone: for a residual network, the loss of the Gaussian alone.
         """
         rng = generator(self.how.seed, "held out")
         network = _Nothing() if alone else self.prior().network
@@ -141,9 +139,9 @@ class Trainer(Descent):
         return sum(losses) / (draws * len(images))
 
     def _loss(self, network: nn.Module, x0: Tensor, rng: np.random.Generator) -> Tensor:
-        """Return the loss of a step, over noise levels and noise from ``rng``."""
+        """Return the scalar loss of x0 (B, *signal), over noise levels and noise from ``rng``."""
         how, count = self.how, len(x0)
-        # one draw in each of the batch's equal parts: the same chance for every level, less variance
+        # stratified: one level per equal part of the range, uniform overall with less variance
         places = torch.from_numpy((np.arange(count) + rng.random(count)) / count)
         z = torch.from_numpy(rng.standard_normal(x0.shape))
         t = (1000 * places).long()

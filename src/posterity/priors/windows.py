@@ -1,4 +1,4 @@
-"""A network of short signals as a prior of longer ones: what overlapping windows expect, blended."""
+"""A prior of short signals as a prior of longer ones, by blending the predictions of overlapping windows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Windows"]
 class Windows(Prior):
     """E[x0 | x_t] of signals (C, T) from a prior of signals (C, t) with t ≤ T.
 
-    Windows half of t apart or closer are denoised each on its own, and a value is the mean of its windows', each
-    weighted by how far the value is from the window's ends. So a value is judged by what is within t/2 of it, and a
-    draw has no seams. It is an approximation: no prior of long signals has exactly this denoiser.
+    Windows at most t/2 apart are denoised independently. A value is the mean of its windows' predictions, weighted by
+    its distance from each window's ends. It therefore depends on the signal within about t/2 of it, and draws have no
+    seams. This is an approximation: no prior of long signals has exactly this denoiser.
 
     Arguments:
-        prior: of the windows.
-        length: T.
+        prior: the prior of windows (C, t).
+        length: T, in samples.
 
     Raises:
-        PosterityError: where T is shorter than a window.
+        PosterityError: if T is shorter than a window.
     """
 
     def __init__(self, prior: Prior, length: int) -> None:
@@ -47,7 +47,7 @@ class Windows(Prior):
         self._total = total
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
-        """Return the blend of E[window | its part of x_t]; an evaluation for each window."""
+        """Return the blend of E[window | its part of x_t], (B, C, T); one evaluation per window."""
         parts = torch.stack([x_t[..., s : s + self._window] for s in self._starts], 1)
         found = self._prior.predict(parts.flatten(0, 1), level)
         weighted = found.x0.unflatten(0, (len(x_t), -1)) * self._weight.to(x_t.dtype)

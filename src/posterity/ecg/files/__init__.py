@@ -1,4 +1,4 @@
-"""ECGs in files: WFDB, DICOM and CSV to a `Record`, and a `Record` to WFDB."""
+"""ECG files: read WFDB, DICOM and CSV into a `Record`, and write a `Record` as WFDB."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ write = wfdb_record.write
 
 
 def read(path: Path, rate: float | None = None) -> Record:
-    """Return the ECG in a file.
+    """Read the ECG in a file.
 
     Arguments:
-        path: a WFDB header (its name without ``.hea`` will do), a DICOM file or a CSV file with a header.
-        rate: samples per second, where the file does not say it.
+        path: a WFDB header (with or without ``.hea``), a DICOM file or a CSV file with a header.
+        rate: samples per second, if the file doesn't give it.
 
     Raises:
-        PosterityError: in one line, for a file that is no ECG or contradicts itself.
+        PosterityError: in one line, if the file is no ECG or contradicts itself.
     """
     suffix = path.suffix.lower()
     if suffix in _RECORDS or not path.exists():

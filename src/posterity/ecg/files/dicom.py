@@ -1,4 +1,4 @@
-"""DICOM waveforms, as ECG carts export them. Nothing about the patient, the visit or the physician is read."""
+"""DICOM waveforms, as exported by ECG carts. Nothing about the patient, the visit or the physician is read."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _CODED = {"1": "I", "2": "II", "3": "V1", "4": "V2", "5": "V3", "6": "V4", "7": 
 """Last number of a code → lead, the same in the schemes of SCP-ECG (5.6.3-9-61) and of ISO 11073 (2:61)."""
 _SCHEMES = ("SCPECG", "MDC")
 _ABOUT = ("RR Interval", "PR Interval", "QRS Duration", "QT Interval", "QTc Interval", "P Axis", "QRS Axis", "T Axis")
-"""Measurements by the device that become comments; its free text could name people and is left out."""
+"""The device's measurements that become comments; its free text may name people and is ignored."""
 
 
 def begins(path: Path) -> bool:
-    """Return True if a file begins as DICOM files do."""
+    """Return True if a file begins like a DICOM file."""
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
 
 
 def read(path: Path) -> Record:
-    """Return the one original group of waveforms of a DICOM file, in mV.
+    """Read the single original group of waveforms of a DICOM file, in mV.
 
     Raises:
-        PosterityError: for another file, a damaged one, or one with several original groups of leads.
+        PosterityError: if the file is no DICOM file, damaged, or has several original groups of leads.
     """
     with readable(path):
         return parse(path.read_bytes())
 
 
 def parse(content: bytes) -> Record:
-    """Return the ECG in the bytes of a DICOM file; see :func:`read`."""
+    """Read the ECG in the bytes of a DICOM file; see :func:`read`."""
     import pydicom
 
     dataset = pydicom.dcmread(BytesIO(content))
@@ -62,16 +62,16 @@ def parse(content: bytes) -> Record:
 
 
 def _samples(group: Dataset, channels: int) -> NDArray[np.float64]:
-    """Return what the device counted, (time, channels), NaN where it says that nothing was measured."""
+    """Return the device's raw counts, (time, channels), NaN at its padding values."""
     from pydicom.dataset import Dataset as Empty
     from pydicom.waveforms import multiplex_array
 
     said, length, bits = group.NumberOfWaveformChannels, group.NumberOfWaveformSamples, group.WaveformBitsAllocated
     if not channels or said != channels:
-        raise PosterityError(f"it says {said} leads and describes {channels}")
+        raise PosterityError(f"it declares {said} leads but describes {channels}")
     wanted, size = channels * length * bits // 8, len(group.WaveformData)
     if size < wanted:
-        raise PosterityError(f"its waveform has {size} bytes, but {wanted} are told of; it is truncated")
+        raise PosterityError(f"its waveform has {size} bytes, expected {wanted}; it is truncated")
     alone = Empty()
     alone.WaveformSequence = [group]
     counted = np.array(multiplex_array(alone, 0, as_raw=True))
@@ -93,7 +93,7 @@ def _row(counted: NDArray[np.float64], channel: Dataset, name: str) -> NDArray[n
 
 
 def _name(channel: Dataset) -> str:
-    """Return a channel's lead by its code, in whatever language its meaning is; else by that."""
+    """Return a channel's lead by its code, which is independent of language; else by its meaning."""
     sources = channel.get("ChannelSourceSequence")
     if not sources:
         raise PosterityError(f"a lead has no name; expected one of {', '.join(STANDARD)}")

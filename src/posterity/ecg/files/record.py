@@ -1,4 +1,4 @@
-"""An ECG as it was recorded, and the checks that every format shares."""
+"""An ECG recording, and the checks shared by all formats."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from posterity.errors import PosterityError
 __all__ = ["SHORTEST", "Record", "millivolts", "readable"]
 
 SHORTEST, _LONGEST = 2.56, 3600.0
-"""Seconds: the shortest signal that priors of ECGs know, and more than any 12-lead recording at rest."""
+"""Bounds on the duration in seconds: the shortest signal of ECG priors, and longer than any resting 12-lead ECG."""
 _RATES = (50.0, 20_000.0)
-"""Samples per second: below, no QRS complex is seen; above, no recorder exists."""
+"""Range of samples per second: too few to show a QRS complex, more than any recorder has."""
 _WIDEST = 50.0
-"""mV between the least and the largest value of a lead, electrode offsets aside."""
+"""Largest range of a lead in mV, apart from electrode offsets."""
 _MV = {"v": 1e3, "volt": 1e3, "mv": 1.0, "millivolt": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "microvolt": 1e-3,
        "nv": 1e-6, "nanovolt": 1e-6}  # fmt: skip
 
 
 def millivolts(unit: str, lead: str) -> float:
-    """Return how many mV one of a unit is.
+    """Return the mV per ``unit``.
 
     Raises:
-        PosterityError: for a unit that is no voltage.
+        PosterityError: if the unit is no voltage.
     """
     if unit.strip().lower() not in _MV:
         raise PosterityError(f"lead {lead} is in {unit[:40]!r}, which is no voltage; expected V, mV, µV or nV")
@@ -40,7 +40,7 @@ def millivolts(unit: str, lead: str) -> float:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Tell in one line, with the file's name, whatever a reader fed with ``path`` raises."""
+    """Turn any exception of a reader into one line with the file's name."""
     try:
         yield
     except PosterityError as error:
@@ -54,18 +54,17 @@ def readable(path: Path) -> Iterator[None]:
 class Record:
     """An ECG in mV.
 
-    A lead that is constant from beginning to end was not connected: its values become NaN, as those that the file
-    calls missing.
+    A lead that is constant throughout was not connected: its values become NaN, like those the file marks as missing.
 
     Arguments:
-        values: (leads, time), NaN where nothing was measured.
-        names: of the leads in any spelling, later as in ``leads.STANDARD``.
+        values: (leads, time) in mV, NaN where nothing was measured.
+        names: names of the leads in any spelling; stored as in ``leads.STANDARD``.
         rate: samples per second.
         comments: lines about the recording, never about the patient.
 
     Raises:
-        PosterityError: for an unknown lead or one that is there twice, an impossible rate, too short or too long a
-            recording, or values that are no mV.
+        PosterityError: if a lead is unknown or duplicate, the rate is impossible, the recording is too short or too
+            long, or values cannot be mV.
     """
 
     values: NDArray[np.float64]
@@ -95,29 +94,29 @@ class Record:
 
     @property
     def seconds(self) -> float:
-        """Return how long it lasts."""
+        """The duration in seconds."""
         return float(self.values.shape[1] / self.rate)
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """Return True where nothing was measured, (leads, time)."""
+        """True where nothing was measured, (leads, time)."""
         absent: NDArray[np.bool_] = np.isnan(self.values)
         return absent
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Return the leads of which nothing was measured."""
+        """The leads without any measurement."""
         return tuple(name for name, row in zip(self.names, self.missing, strict=True) if row.all())
 
     def twelve(self) -> NDArray[np.floating[Any]]:
-        """Return (12, time) in the order of ``leads.STANDARD``, limb leads derived where two of them are there."""
+        """Return (12, time) in mV in the order of ``leads.STANDARD``; limb leads are derived from any two of them."""
         return leads.complete(self.values, self.names)
 
     def without(self, names: Sequence[str]) -> Record:
-        """Return the record as if these leads had not been measured.
+        """Return the record with these leads unmeasured.
 
         Raises:
-            PosterityError: for a lead that is unknown or not in the record.
+            PosterityError: if a lead is unknown or not in the record.
         """
         hidden = leads.canonical_all(names)
         for name in hidden:
@@ -129,7 +128,7 @@ class Record:
 
 
 def _settle(name: str, row: NDArray[np.float64]) -> None:
-    """Check one lead, and write NaN over it where it is flat."""
+    """Check one lead, and overwrite it with NaN if it is flat."""
     if np.isinf(row).any():
         raise PosterityError(f"lead {name} holds a value that is infinite; leave out what is missing")
     known = row[~np.isnan(row)]

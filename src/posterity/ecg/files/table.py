@@ -15,21 +15,21 @@ from posterity.errors import PosterityError
 __all__ = ["read"]
 
 _LARGEST = 1 << 29
-"""Bytes: an hour of twelve leads at 500 Hz."""
+"""Largest size in bytes: an hour of twelve leads at 500 Hz."""
 _EMPTY = ("", "nan", "na", "null", "none")
 _UNIT = re.compile(r"^(.*?)\s*[\[(]([^\])]*v(?:olt)?)[\])]$", re.IGNORECASE)
-"""A column with its unit: I [uV]."""
+"""A column name with its unit: I [uV]."""
 
 
 def read(path: Path, rate: float | None) -> Record:
-    """Return the record of a CSV file with commas, semicolons or tabs; an empty field or NaN is missing.
+    """Read a CSV file separated by commas, semicolons or tabs; an empty field or NaN is missing.
 
     Arguments:
-        path: with a header; a column's unit is mV unless the header has it in brackets, as in ``V1 [uV]``.
-        rate: samples per second, which such a file does not say.
+        path: a file with a header; columns are in mV unless it gives the unit in brackets, as in ``V1 [uV]``.
+        rate: samples per second, which such a file doesn't give.
 
     Raises:
-        PosterityError: without a rate, for an unknown lead, or a field that is no number.
+        PosterityError: if there is no rate, a lead is unknown, or a field is no number.
     """
     with readable(path):
         if rate is None:
@@ -60,7 +60,7 @@ def _wide(fields: list[str], line: int, columns: int) -> bool:
 
 
 def _number(field: str, line: int, delimiter: str) -> float:
-    """Return a field's value; where commas part no fields, one may part the decimals."""
+    """Return a field's value; a decimal comma is accepted if commas don't separate fields."""
     text = field.strip() if delimiter == "," else field.strip().replace(",", ".")
     if text.lower() in _EMPTY:
         return np.nan

@@ -1,4 +1,4 @@
-"""WFDB records, as PhysioNet distributes them: a header NAME.hea and the file of signals that it names."""
+"""WFDB records, as distributed by PhysioNet: a header NAME.hea and the file of signals it names."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from posterity.errors import PosterityError
 __all__ = ["read", "write"]
 
 _GAIN = 1000
-"""Steps per mV of what is written: 1 µV."""
+"""Gain of written files in steps per mV: 1 µV per step."""
 _LARGEST = 32.767
-"""mV that 16 bits hold at this gain."""
+"""Largest mV that 16 bits hold at this gain."""
 _HEADER = 1 << 20
-"""Bytes that a header may have; that of twelve leads has about a thousand."""
+"""Largest size of a header in bytes; that of twelve leads has about a thousand."""
 _BYTES = {"8": 1.0, "16": 2.0, "61": 2.0, "24": 3.0, "32": 4.0, "80": 1.0, "160": 2.0, "212": 1.5, "310": 4 / 3,
           "311": 4 / 3}  # fmt: skip
-"""Bytes per sample of the formats that are not compressed."""
+"""Bytes per sample of the uncompressed formats."""
 _PACKED = ("508", "516", "524")
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::\d+)?(?:\+(\d+))?")
 _CALIBRATION = re.compile(r"(-?[\d.]+(?:[eE][+-]?\d+)?)(?:\(-?\d+\))?(?:/(\S+))?")
@@ -45,14 +45,14 @@ class _Lead:
 
 
 def read(path: Path) -> Record:
-    """Return the record of a header, its unit converted to mV.
+    """Read the record of a header, converted to mV.
 
     Arguments:
         path: NAME.hea, NAME.dat or NAME.
 
     Raises:
-        PosterityError: for a header that is no such, is not calibrated in volts, names a file that is not there or
-            not in its folder or shorter than it says, or has its leads in several groups.
+        PosterityError: if the header is invalid or not calibrated in volts, its file is missing, truncated or in
+            another folder, or its leads are in several groups.
     """
     header = path if path.suffix.lower() == ".hea" else path.with_suffix(".hea") if path.suffix else _beside(path)
     if not header.is_file():
@@ -75,14 +75,14 @@ def read(path: Path) -> Record:
 
 
 def write(record: Record, path: Path) -> None:
-    """Write NAME.hea and NAME.dat in steps of 1 µV, missing values as such; both appear whole or not at all.
+    """Write NAME.hea and NAME.dat in steps of 1 µV, with missing values marked; both appear whole or not at all.
 
     Arguments:
-        record: its comments go into the header.
+        record: the record; its comments go into the header.
         path: NAME or NAME.hea.
 
     Raises:
-        PosterityError: for a name that WFDB does not allow, or a value that 16 bits cannot hold.
+        PosterityError: if WFDB doesn't allow the name, or 16 bits cannot hold a value.
     """
     name = path.stem if path.suffix == ".hea" else path.name
     if not _NAME.fullmatch(name):
@@ -109,12 +109,12 @@ def _beside(path: Path) -> Path:
 
 
 def _plain(comment: str) -> str:
-    """Return a comment as one line of ASCII, which is all that a header may hold."""
+    """Return a comment as one line of ASCII, as required in a header."""
     return " ".join(comment.replace("µ", "u").replace("μ", "u").split()).encode("ascii", "replace").decode()
 
 
 def _lines(header: Path) -> Sequence[str]:
-    """Return the lines of a header that are no comments."""
+    """Return the non-comment lines of a header."""
     size = header.stat().st_size
     if size > _HEADER:
         raise PosterityError(f"its header has {size} bytes; that of an ECG has less than {_HEADER}")
@@ -126,7 +126,7 @@ def _lines(header: Path) -> Sequence[str]:
 
 
 def _first(line: str) -> tuple[float, int | None, int]:
-    """Return rate, number of samples where it is told, and number of leads."""
+    """Return the rate, the number of samples if given, and the number of leads."""
     name, *fields = line.split()
     if "/" in name:
         raise PosterityError(f"it is made of several segments ({name}); name one of them")
@@ -143,7 +143,7 @@ def _lead(line: str) -> _Lead:
     fields = line.split(maxsplit=8)
     format = _FORMAT.fullmatch(fields[1]) if len(fields) > 1 else None
     if format is None:
-        raise PosterityError(f"{line[:60]!r} is no line of a WFDB header about a lead")
+        raise PosterityError(f"{line[:60]!r} is no signal line of a WFDB header")
     if len(fields) < 9:
         raise PosterityError(f"{line[:60]!r} names no lead")
     scale = _CALIBRATION.fullmatch(fields[2])
@@ -154,7 +154,7 @@ def _lead(line: str) -> _Lead:
 
 
 def _check_files(folder: Path, leads: Sequence[_Lead], length: int | None) -> None:
-    """Check that all leads are in one file of the folder which is as long as the header says."""
+    """Check that all leads are in one file of the folder, of the length in the header."""
     if not leads:
         raise PosterityError("it has no lead")
     files = sorted({lead.file for lead in leads})
@@ -174,4 +174,4 @@ def _check_files(folder: Path, leads: Sequence[_Lead], length: int | None) -> No
         wanted = leads[0].offset + ceil(length * len(leads) * _BYTES[leads[0].format])
         size = (folder / files[0]).stat().st_size
         if size < wanted:
-            raise PosterityError(f"{files[0]} has {size} bytes, but the header tells of {wanted}; it is truncated")
+            raise PosterityError(f"{files[0]} has {size} bytes, but its header says {wanted}; it is truncated")

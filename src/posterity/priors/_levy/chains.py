@@ -1,4 +1,4 @@
-"""Many Gibbs chains at once, each row on a random stream of its own, and how long to let them run."""
+"""Parallel Gibbs chains, with one random stream per row, and their length."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from posterity.priors._levy.increments import Array, Increments
 __all__ = ["BLOCK", "GROUPS", "Chains", "Length", "Sweep", "batches", "with_error"]
 
 BLOCK = 4
-"""Sweeps whose random numbers are drawn, and whose averages are kept, together."""
+"""Sweeps per block: random numbers are drawn, and averages kept, per block."""
 GROUPS = 5
-"""Batches of a chain that a standard error is computed from."""
+"""Batches per chain for standard errors by batch means."""
 STEP = BLOCK * GROUPS
 
 
@@ -28,11 +28,11 @@ class Length:
     """The number of chains per row, and of sweeps per chain.
 
     Arguments:
-        tolerance: standard error that is small enough, in units that the caller names.
-        least, most: sweeps of a chain, burn-in not counted; multiples of 20.
-        burn_in: sweeps that are thrown away, a multiple of 4. A chain starts from latent variables
-            drawn from their prior, which one sweep forgets at low noise and which are right at high noise.
-        chains: of a row, ≥ 4.
+        tolerance: sufficient standard error, in units defined by the caller.
+        least, most: bounds on the sweeps of a chain without burn-in; multiples of 20.
+        burn_in: sweeps that are discarded, a multiple of 4. A chain starts from latent variables drawn from
+            their prior, which one sweep forgets at low noise and which are correct at high noise.
+        chains: chains per row, ≥ 4.
     """
 
     tolerance: float = 0.02
@@ -54,7 +54,7 @@ class Length:
                 raise PosterityError(f"Gibbs chains: {name} = {getattr(self, name)!r} is not {valid}")
 
     def checks(self) -> Iterator[int]:
-        """Sweeps after which a row may stop: the same for every row, whatever else is in its batch."""
+        """Yield the sweeps after which a row may stop: the same for every row, in any batch."""
         done = self.least
         while done < self.most:
             yield done
@@ -63,24 +63,24 @@ class Length:
 
 
 class Sweep(NamedTuple):
-    """State after a sweep, (n, N) each."""
+    """The state after a sweep, (n, N) each."""
 
     mean: Array
-    """E[x | q, y], to be averaged instead of x."""
+    """E[x | q, y], averaged instead of x (Rao-Blackwell)."""
     q: Array
     u: Array
     present: Array | None
-    """P(u ≠ 0 | all but u) where increments can be 0."""
+    """P(u ≠ 0 | all but u) if increments can be 0."""
 
 
 class Chains:
     """The chains of B rows; column row·chains + c is chain c of ``row``.
 
     Arguments:
-        increments: their law.
-        model: of the rows, with B columns.
-        streams: one generator a row.
-        chains: of a row.
+        increments: law of the increments.
+        model: linear model of the rows, with B columns.
+        streams: one generator per row.
+        chains: chains per row.
     """
 
     def __init__(
@@ -101,16 +101,16 @@ class Chains:
 
     @property
     def model(self) -> Diagonal | Dense:
-        """Return the model with one column per chain."""
+        """The model with one column per chain."""
         return self._model
 
     @property
     def x(self) -> Array:
-        """The present states, (n, B, chains)."""
+        """The current states, (n, B, chains)."""
         return self.split(self._u.cumsum(0))
 
     def block(self) -> Iterator[Sweep]:
-        """Return the next ``BLOCK`` sweeps."""
+        """Yield the next ``BLOCK`` sweeps."""
         size = (BLOCK, self._size, self.count)
         drawn = [(self.increments.randomness(rng, size), rng.standard_normal(size)) for rng in self.streams]
         shape = (BLOCK, self._size, len(self) * self.count)
@@ -123,17 +123,17 @@ class Chains:
             yield Sweep(mean, q, self._u, present)
 
     def blocks(self, sweeps: int) -> Iterator[list[Sweep]]:
-        """``sweeps`` more, a block at a time."""
+        """Yield ``sweeps`` more sweeps, a block at a time."""
         for _ in range(sweeps // BLOCK):
             yield list(self.block())
 
     def skip(self, sweeps: int) -> None:
-        """Burn-in."""
+        """Discard ``sweeps`` sweeps (burn-in)."""
         for _ in self.blocks(sweeps):
             pass
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
-        """Go on with these rows alone."""
+        """Continue with these rows only, bool (B,)."""
         chosen = np.flatnonzero(rows)
         self._u = self.split(self._u)[:, chosen].reshape(self._size, -1)
         self._rows = self._rows.columns(chosen)
@@ -141,17 +141,17 @@ class Chains:
         self.streams = [self.streams[row] for row in chosen]
 
     def split(self, columns: Array) -> Array:
-        """(…, N) → (…, B, chains)."""
+        """Reshape columns, (…, N) → (…, B, chains)."""
         return columns.reshape(*columns.shape[:-1], len(self), self.count)
 
 
 def batches(blocks: Array) -> Array:
-    """Averages of 5 stretches of every chain, from block averages (blocks, …, B, chains), (…, B, 5 · chains)."""
+    """Return 5 batch means per chain, (…, B, 5 · chains), from block averages (blocks, …, B, chains)."""
     count, chains = len(blocks), blocks.shape[-1]
     stretches = blocks.reshape(GROUPS, count // GROUPS, *blocks.shape[1:]).mean(1)
     return np.moveaxis(stretches, 0, -1).reshape(*blocks.shape[1:-1], GROUPS * chains)
 
 
 def with_error(batches: Array) -> tuple[Array, Array]:
-    """Return mean and its standard error, over the last axis."""
+    """Return the mean over the last axis and its standard error, (…, m) → two (…)."""
     return batches.mean(-1), batches.std(-1, ddof=1) / np.sqrt(batches.shape[-1])

@@ -1,4 +1,4 @@
-"""E[x | y] for y = x + noise, and Cov(x | y) times a vector, each by chains of its own."""
+"""E[x | y] for y = x + noise, and Cov(x | y) times a vector, each from its own chains."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Streams = Sequence[np.random.Generator]
 def posterior_mean(
     increments: Increments, y: Array, sigma: float, streams: Streams, length: Length
 ) -> tuple[Array, NDArray[np.int64], int]:
-    """Averages E[x | q, y] until its standard error is below tolerance · σ in every coordinate.
+    """Average E[x | q, y] until its standard error is below tolerance · σ in every coordinate.
 
     Arguments:
-        y: (n, B).
+        y: measurements, (n, B).
         sigma: σ > 0.
-        streams: one generator a row.
+        streams: one generator per row.
 
     Returns:
-        mean (n, B), sweeps that were averaged in each chain of a row (B,), and sweeps made in all.
+        mean (n, B), sweeps averaged per chain of each row (B,), total number of sweeps.
     """
     model = Diagonal(y, np.full(len(y), sigma**2))
     out, counts = np.empty_like(y), np.zeros(y.shape[1], dtype=np.int64)
@@ -61,16 +61,16 @@ def posterior_covariance_times(
     length: Length,
     counts: NDArray[np.int64],
 ) -> tuple[Array, int]:
-    """Cov(x | y) g ≈ avg of Cov(x | q, y) g, plus the covariance of E[x | q, y] times g.
+    """Estimate Cov(x | y) g as the average of Cov(x | q, y) g plus the covariance of E[x | q, y] times g.
 
-    Cov(x | q, y) g is what the filter makes of σ²g in place of y, so that no n × n matrix is formed.
+    Cov(x | q, y) g is the filter's output for σ²g in place of y, so no n × n matrix is formed.
 
     Arguments:
-        g: (n, B).
-        counts: sweeps of each chain of a row, (B,), as ``posterior_mean`` gave them.
+        g: vectors, (n, B).
+        counts: sweeps per chain of each row, (B,), from ``posterior_mean``.
 
     Returns:
-        (n, B), and sweeps made in all.
+        products (n, B), total number of sweeps.
     """
     model = Diagonal(y, np.full(len(y), sigma**2))
     if increments.constant is not None:
@@ -83,7 +83,7 @@ def posterior_covariance_times(
         y_wide, g_wide = (np.repeat(each[:, left], chains.count, axis=1) for each in (y, g))
         for block in chains.blocks(check - done):
             for sweep in block:
-                deviation = sweep.mean - y_wide  # around y, lest large signals cancel
+                deviation = sweep.mean - y_wide  # relative to y, so that large signals don't cancel
                 along = (deviation * g_wide).sum(0)
                 within[:, left] += chains.split(model.smooth(sweep.q, sigma**2 * g_wide)).sum(2)
                 first[:, left] += chains.split(deviation).sum(2)

@@ -1,4 +1,4 @@
-"""Signals measured by any matrix: Gaussian conditioning in O(n³), in units in which nothing is singular."""
+"""Measurements by any matrix: Gaussian conditioning in O(n³), scaled so that nothing is singular."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Dense"]
 
 
 class Dense:
-    """y = A x + noise of variance σ_y² > 0.
+    """The model y = A x + noise of variance σ_y² > 0.
 
     Arguments:
         matrix: A, (m, n).
@@ -29,18 +29,18 @@ class Dense:
         self._pull = torch.from_numpy(np.einsum("mn,mN->Nn", self._h, y / sigma_y))
 
     def columns(self, index: NDArray[np.intp]) -> Dense:
-        """Return the model of these columns (which may repeat)."""
+        """Return the model of columns ``index`` (which may repeat)."""
         return type(self)(self.matrix, self.y[:, index], self.sigma_y)
 
     def _factor(self, q: Array) -> tuple[Tensor, Tensor]:
-        """√q (N, n), and the Cholesky factor of I + √q HᵀH √q, (N, n, n): precision of u/√q, well-scaled for any q."""
+        """Return √q (N, n) and the Cholesky factor of I + √q HᵀH √q, the precision of u/√q, (N, n, n)."""
         root = torch.from_numpy(np.sqrt(q.T))
         scaled = root[:, :, None] * self._gram * root[:, None, :]
         scaled.diagonal(dim1=1, dim2=2).add_(1.0)
         return root, torch.linalg.cholesky(scaled)
 
     def condition(self, q: Array, z: Array) -> tuple[Array, Array]:
-        """E[x | q, y] and a draw of u given (q, y), from standard normal z, (n, N) each."""
+        """Return E[x | q, y] and a draw of u given (q, y), using standard normal z, (n, N) each."""
         root, factor = self._factor(q)
         half = torch.linalg.solve_triangular(factor, (root * self._pull)[..., None], upper=False)
         both = torch.cat([half, half + torch.from_numpy(np.ascontiguousarray(z.T))[..., None]], dim=2)
@@ -48,16 +48,16 @@ class Dense:
         return mean.numpy().T.cumsum(0), np.ascontiguousarray(u.numpy().T)
 
     def covariance(self, q: Array) -> Array:
-        """Cov(x | q, y), (n, n, N)."""
+        """Return Cov(x | q, y), (n, n, N)."""
         root, factor = self._factor(q)
         u = root[:, :, None] * torch.cholesky_inverse(factor) * root[:, None, :]
         return np.moveaxis(u.cumsum(1).cumsum(2).numpy(), 0, 2)
 
     def flip(self, present: NDArray[np.bool_], w: Array, log_odds: float, uniform: Array) -> tuple[Array, Array]:
-        """Return one decision per jump, with u integrated out, in one order for all chains.
+        """Resample every jump indicator with u integrated out, in one order for all chains.
 
-        ``gram`` = HᵀB⁻¹H and ``pull`` = HᵀB⁻¹y, with B the covariance of y, hold all that a decision
-        asks for, and only a decision that changes something changes them, by a rank-one update.
+        ``gram`` = HᵀB⁻¹H and ``pull`` = HᵀB⁻¹y, with B the covariance of y, suffice for each decision; a
+        decision that flips an indicator updates them by rank one. Returns indicators and probabilities, (n, N) each.
         """
         gram, pull = self._marginal(present * w)
         chosen, probability = present.astype(float), np.empty_like(w)
@@ -78,7 +78,7 @@ class Dense:
         return chosen, probability
 
     def _marginal(self, q: Array) -> tuple[Array, Array]:
-        """HᵀB⁻¹H (N, n, n) and HᵀB⁻¹y (N, n), in units of the noise: B = I + H diag(q) Hᵀ."""
+        """Return HᵀB⁻¹H (N, n, n) and HᵀB⁻¹y (N, n) in units of the noise, where B = I + H diag(q) Hᵀ."""
         h = torch.from_numpy(self._h)
         scaled = h * torch.from_numpy(np.sqrt(q.T))[:, None, :]
         b = scaled @ scaled.mT

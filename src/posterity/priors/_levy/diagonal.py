@@ -1,8 +1,8 @@
-r"""Signals measured sample by sample, some not at all: forward filtering, backward sampling in O(n).
+r"""Measurements of single samples, some missing: forward filtering, backward sampling in O(n).
 
-Given the variances q of its increments, x is a Gaussian random walk seen through independent noise.
-Its precision matrix is tridiagonal; the filter is the elimination of that matrix from the front, in
-a form in which only positive numbers are added: nothing cancels, q may be 0 and the noise may be 0.
+Given the variances q of its increments, x is a Gaussian random walk observed in independent noise.
+Its precision matrix is tridiagonal. The filter eliminates it from the front in a form that adds only
+positive numbers: nothing cancels, and q or the noise may be 0.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["Diagonal"]
 
 
 class Diagonal:
-    """y_k = x_k + noise of variance r_k.
+    """The model y_k = x_k + noise of variance r_k.
 
     Arguments:
-        y: (n, N); anything finite where nothing is measured.
-        noise: r, (n,), ≥ 0, infinite where nothing is measured.
+        y: (n, N); any finite value at unmeasured samples.
+        noise: r, (n,), ≥ 0, infinite at unmeasured samples.
     """
 
     def __init__(self, y: Array, noise: Array) -> None:
@@ -29,11 +29,11 @@ class Diagonal:
         self._seen = np.isfinite(noise).tolist()
 
     def columns(self, index: NDArray[np.intp]) -> Diagonal:
-        """Return the model of these columns (which may repeat)."""
+        """Return the model of columns ``index`` (which may repeat)."""
         return type(self)(self.y[:, index], self.noise)
 
     def _filter(self, q: Array) -> tuple[Array, Array, Array, Array]:
-        """Gain (n, N), and variance before (n, N) and after all jumps (N), share q/(variance + q) (n, N)."""
+        """Return gain (n, N), variance before each jump (n, N) and after all (N,), and q/(variance + q) (n, N)."""
         gain, before = np.zeros_like(q), np.empty_like(q)
         v = np.zeros(q.shape[1])
         for k, r in enumerate(self.noise):
@@ -47,7 +47,7 @@ class Diagonal:
         return gain, before, v, share
 
     def _forward(self, gain: Array, y: Array) -> tuple[Array, Array]:
-        """Filtered mean before each jump, (n, N), and after the last measurement."""
+        """Return the filtered mean before each jump, (n, N), and after the last measurement, (N,)."""
         means, a = np.empty_like(y), np.zeros(y.shape[1])
         for k, seen in enumerate(self._seen):
             means[k] = a
@@ -56,7 +56,7 @@ class Diagonal:
         return means, a
 
     def condition(self, q: Array, z: Array) -> tuple[Array, Array]:
-        """E[x | q, y] and a draw of u given (q, y), from standard normal z, (n, N) each."""
+        """Return E[x | q, y] and a draw of u given (q, y), using standard normal z, (n, N) each."""
         gain, before, last, share = self._filter(q)
         means, a = self._forward(gain, self.y)
         pushes = np.sqrt(before[1:] * share[1:]) * z[:-1]
@@ -72,7 +72,7 @@ class Diagonal:
         return mean, u
 
     def smooth(self, q: Array, y: Array) -> Array:
-        """E[x | q, y] for other measurements y; it is linear in them."""
+        """Return E[x | q, y], (n, N), for other measurements y (n, N); it is linear in them."""
         gain, _, _, share = self._filter(q)
         means, state = self._forward(gain, y)
         mean = np.empty_like(q)
@@ -82,7 +82,7 @@ class Diagonal:
         return mean
 
     def covariance(self, q: Array) -> Array:
-        """Cov(x | q, y), (n, n, N)."""
+        """Return Cov(x | q, y), (n, n, N)."""
         _, before, variance, share = self._filter(q)
         out = np.empty((len(q), *q.shape))
         for k in range(len(q) - 1, -1, -1):
@@ -94,10 +94,10 @@ class Diagonal:
         return out
 
     def flip(self, present: NDArray[np.bool_], w: Array, log_odds: float, uniform: Array) -> tuple[Array, Array]:
-        """Return one decision per jump, front to back, with u integrated out.
+        """Resample every jump indicator, front to back, with u integrated out.
 
-        What lies behind a jump is a message built beforehand with the old indicators, what lies before
-        it the filter with the new ones, so that a sweep of decisions costs as much as a filter.
+        Messages from later samples use the old indicators and are precomputed; the filter up to the jump uses the new
+        ones. So a sweep costs as much as one filter. Returns indicators and probabilities, (n, N) each.
         """
         precision, pull = self._backward(present * w)
         chosen, probability = np.empty_like(w), np.empty_like(w)
@@ -115,7 +115,7 @@ class Diagonal:
         return chosen, probability
 
     def _backward(self, q: Array) -> tuple[Array, Array]:
-        """p(y_k, … | x_k) ∝ exp(-precision x²/2 + pull x), (n, N) each."""
+        """Return (precision, pull) of p(y_k, … | x_k) ∝ exp(-precision x²/2 + pull x), (n, N) each."""
         precision, pull = np.empty_like(q), np.empty_like(q)
         j = h = np.zeros(q.shape[1])
         for k in range(len(q) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""Estimates from the chains of a posterior: Rao-Blackwellised moments, their errors, and if the chains agree."""
+"""Estimates from Gibbs chains: Rao-Blackwellised moments, their standard errors, and convergence."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from posterity.priors._levy.increments import Array, Increments
 __all__ = ["AGREEMENT", "Estimate", "estimate"]
 
 AGREEMENT = 1.01
-"""Split R̂ up to which chains count as agreed."""
+"""Largest split R̂ at which chains count as converged."""
 _TOGETHER = 32
-"""Rows whose traces are held at once."""
+"""Rows whose traces are held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Estimate:
         mean_error: its standard error by batch means, (B, n).
         covariance: average of Cov(x | q, y) plus the covariance of E[x | q, y], (B, n, n).
         variance_error: standard error of its diagonal, (B, n).
-        zero: P(u_k = 0 | y), average of what each decision was made with, (B, n); 0 without exact zeros.
+        zero: P(u_k = 0 | y), the average of the indicators' conditional probabilities, (B, n); 0 without exact zeros.
         zero_error: its standard error, (B, n).
-        agreement: largest split R̂ over coordinates, Σ|u| and the log-density, (B,); 1 is perfect.
+        agreement: largest split R̂ over coordinates, Σ|u| and the log density, (B,); 1 is perfect.
         autocorrelation: integrated autocorrelation time of x_k in sweeps, (B, n).
-        gain: by which averaging E[x | q, y] instead of x divides the variance of the mean, (B, n).
-        sweeps: made by each chain of a row after burn-in, (B,).
+        gain: factor by which averaging E[x | q, y] instead of x reduces the variance of the mean, (B, n).
+        sweeps: sweeps of each chain of a row after burn-in, (B,).
     """
 
     mean: Array
@@ -51,7 +51,7 @@ class Estimate:
     sweeps: Array
 
     def rows(self, index: Any) -> Estimate:
-        """Return the estimates of these rows (which may repeat)."""
+        """Return the estimates of rows ``index`` (which may repeat)."""
         return Estimate(*(each[index] for each in vars(self).values()))
 
 
@@ -61,12 +61,12 @@ def estimate(
     """Run until the error is below tolerance · posterior sd in every coordinate and the chains agree.
 
     Arguments:
-        model: with B columns.
-        streams: one generator a row.
-        length: its tolerance is in posterior standard deviations.
+        model: linear model with B columns.
+        streams: one generator per row.
+        length: length of the chains; its tolerance is in posterior standard deviations.
 
     Returns:
-        the estimate, and sweeps made in all.
+        the estimate, total number of sweeps.
     """
     parts, made = [], 0
     for first in range(0, len(streams), _TOGETHER):
@@ -79,7 +79,7 @@ def estimate(
 
 
 class _Traces:
-    """Block averages of all that errors are wanted of, and sums of second moments, for the rows that still run."""
+    """Block averages of every quantity with an error, and sums of second moments, for the rows still running."""
 
     def __init__(self, chains: Chains) -> None:
         self.chains = chains
@@ -91,7 +91,7 @@ class _Traces:
     def extend(self, sweeps: int) -> None:
         centre = np.repeat(self.centre, self.chains.count, axis=1)
         for block in self.chains.blocks(sweeps):
-            # Cov(x | q, y) varies little from sweep to sweep and costs as much as one.
+            # Cov(x | q, y) varies little between sweeps and costs as much as a sweep.
             within = self.chains.model.covariance(block[-1].q)
             features = np.mean([self._features(sweep, centre) for sweep in block], axis=0)
             features[: len(centre)] += np.einsum("iin->in", within)
@@ -164,7 +164,7 @@ def _run(chains: Chains, length: Length) -> list[Estimate]:
 
 
 def _split_rhat(means: Array, squares: Array) -> Array:
-    """Gelman and Rubin's R̂ with every chain cut in two, from block averages (blocks, F, B, chains) → (F, B)."""
+    """Return Gelman and Rubin's split R̂, (F, B), from block averages (blocks, F, B, chains)."""
     half = len(means) // 2
     size = BLOCK * half
     halves = [(m.mean(0), s.mean(0)) for m, s in ((means[:half], squares[:half]), (means[-half:], squares[-half:]))]

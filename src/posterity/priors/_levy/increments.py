@@ -1,4 +1,4 @@
-"""Laws of independent increments, as Gaussians of random variance q: what a Gibbs sweep draws anew."""
+"""Laws of independent increments as Gaussian scale mixtures with random variance q, which a Gibbs sweep redraws."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ __all__ = ["Array", "BernoulliLaplace", "Gauss", "Increments", "Laplace", "Model
 
 Array = NDArray[np.float64]
 _SMALLEST = 1e-10
-"""Increments below it, in units of the scale, count as this large where they are divided by."""
+"""Least magnitude of an increment, in units of the scale, in a denominator."""
 _CLIP = 1e-12, 1e12
-"""Precisions, in units of the scale, are kept within."""
+"""Bounds on precisions, in units of the scale."""
 
 
 class Model(Protocol):
-    """The part of a linear model that increments with exact zeros need."""
+    """The part of a linear model needed by increments with exact zeros."""
 
     def flip(self, present: NDArray[np.bool_], w: Array, log_odds: float, uniform: Array) -> tuple[Array, Array]:
-        """New indicators and the probabilities that they were drawn with, (n, N) each."""
+        """Return new indicators and the probabilities they were drawn with, (n, N) each."""
 
 
 class Increments(ABC):
-    """p_U: every increment of the process, the first value included, has this law."""
+    """p_U, the law of every increment of the process, including the first value."""
 
     numbers: int = 0
-    """Random numbers that an increment takes in a sweep."""
+    """Random numbers per increment and sweep."""
     constant: float | None = None
-    """The variance where it is not random."""
+    """The variance if it is not random."""
     apart: int = 40
-    """Sweeps between two draws of a chain, a multiple of 4: the slowest coordinates need these many."""
+    """Sweeps between two draws of a chain, a multiple of 4, as needed by the slowest coordinates."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
-        """Return independent increments."""
+        """Draw independent increments, shape ``size``."""
 
     @abstractmethod
     def start(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
-        """Variances q from their prior."""
+        """Draw variances q from their prior, shape ``size``."""
 
     @abstractmethod
     def randomness(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
-        """Return what ``variances`` will turn into a draw, (numbers, *size)."""
+        """Draw the random numbers that ``variances`` uses, (numbers, *size)."""
 
     @abstractmethod
     def variances(self, u: Array, randomness: Array, model: Model) -> tuple[Array, Array | None]:
-        """Return (q given u, P(u ≠ 0 | all but u) where increments can be 0), (n, N) each."""
+        """Return (a draw of q given u, P(u ≠ 0 | all but u) if increments can be 0), (n, N) each."""
 
     @abstractmethod
     def log_density(self, u: Array) -> Array:
-        """log p_U, up to a constant."""
+        """Return log p_U(u) elementwise, up to a constant."""
 
 
 @dataclass(frozen=True)
 class Gauss(Increments):
-    """N(0, variance): every sweep is an independent draw."""
+    """N(0, variance), where sweeps are independent draws."""
 
     variance: float
     apart = 4
@@ -91,7 +91,7 @@ class Gauss(Increments):
 
 @dataclass(frozen=True)
 class Laplace(Increments):
-    """exp(-|u|/b)/(2b): a Gaussian whose variance is exponential with mean 2b²."""
+    """Laplace(b), exp(-|u|/b)/(2b): a Gaussian with exponential variance of mean 2b²."""
 
     b: float
     numbers = 2
@@ -113,9 +113,9 @@ class Laplace(Increments):
         return self.given(u, *randomness), None
 
     def given(self, u: Array, normal: Array, uniform: Array) -> Array:
-        """1/ρ with ρ inverse Gaussian of mean 1/(b|u|) and shape 1/b²."""
+        """Draw 1/ρ with ρ inverse Gaussian of mean 1/(b|u|) and shape 1/b²; elementwise in u."""
         mean = 1 / np.maximum(np.abs(u) / self.b, _SMALLEST)
-        # The smaller root without the cancellation of the textbook's form, which is fatal at mean ≫ shape.
+        # The smaller root, avoiding the cancellation of the textbook formula, which is fatal for mean ≫ shape.
         h = normal**2 * mean / 2
         root = mean / (1 + h + np.sqrt(h * (h + 2)))
         rho = np.where(uniform * (mean + root) <= mean, root, mean**2 / root)
@@ -127,7 +127,7 @@ class Laplace(Increments):
 
 @dataclass(frozen=True)
 class Student(Increments):
-    """``scale`` times Student's t with ``nu`` degrees of freedom: a Gaussian of precision Gamma(ν/2, rate ν/2)."""
+    """``scale`` times Student's t with ``nu`` degrees of freedom: a Gaussian with precision Gamma(ν/2, rate ν/2)."""
 
     nu: float
     scale: float = 1.0
@@ -178,7 +178,7 @@ class BernoulliLaplace(Increments):
         return np.stack(drawn)
 
     def variances(self, u: Array, randomness: Array, model: Model) -> tuple[Array, Array | None]:
-        """Partially collapsed: w sees u, the indicators do not, and u must be drawn directly after."""
+        """Partially collapsed step: w is conditioned on u, indicators are not, so u must be drawn directly after."""
         normal, uniform, exponential, decision = randomness
         present = u != 0
         w = np.where(present, Laplace(self.b).given(u, normal, uniform), 2 * self.b**2 * exponential)
@@ -186,7 +186,7 @@ class BernoulliLaplace(Increments):
         return chosen * w, probability
 
     def log_density(self, u: Array) -> Array:
-        """Return the log density with respect to δ₀ + Lebesgue measure."""
+        """Return the log density with respect to δ₀ + Lebesgue measure, elementwise."""
         jump = math.log(self.p / (2 * self.b)) - np.abs(u) / self.b
         return np.where(u != 0, jump, math.log(1 - self.p))
 

@@ -23,18 +23,18 @@ from posterity.priors.base import ExactPosterior, NoClosedForm
 __all__ = ["LevyPosterior", "digest"]
 
 _FORGET = 50 * BLOCK
-"""Sweeps before the first one."""
+"""Burn-in sweeps before the first draw."""
 _CHAINS = 16
-"""Chains that the draws of one measurement come from in turns."""
+"""Chains per measurement, from which draws are taken in turn."""
 
 
 def digest(row: Array) -> bytes:
-    """Return the key of a row's stream: its numbers to three decimals, so that rounding elsewhere does not matter."""
+    """Return the key of a row's stream: its values to three decimals, so that rounding errors don't change it."""
     return (np.round(row, 3) + 0.0).tobytes()
 
 
 class _Group(NamedTuple):
-    """Rows with one and the same A; rows with the same y share a column of the model."""
+    """Rows that share A; rows with equal y share a column of the model."""
 
     rows: Tensor
     column: Tensor
@@ -45,7 +45,7 @@ class _Group(NamedTuple):
 class LevyPosterior(ExactPosterior):
     """Draws and Rao-Blackwellised moments; a Lévy process has no modes.
 
-    ``count`` is told how many sweeps were made.
+    ``count`` is called with the number of sweeps made.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class LevyPosterior(ExactPosterior):
 
     @cached_property
     def estimate(self) -> Estimate:
-        """Return the estimate of every row, in the order of y; computed when first asked for."""
+        """The estimate of every row, in the order of y; computed on first access."""
         parts = []
         for group in self._groups:
             streams = [generator("levy moments", self._seed, key) for key in group.keys]
@@ -93,16 +93,16 @@ class LevyPosterior(ExactPosterior):
 
     @property
     def covariance(self) -> Tensor:
-        """Cov(x | y), (B, n, n)."""
+        """Return Cov(x | y), (B, n, n)."""
         return torch.from_numpy(self.estimate.covariance)
 
     def sample(self, noise: Noise) -> Tensor:
-        """Return one draw per row.
+        """Return one draw per row, (B, *signal).
 
-        The samples of an item with one measurement are states of 16 long chains on the item's own
-        stream, 20 to 40 sweeps apart, sample s the (s // 16)-th of chain s % 16: what a sample is depends
-        on seed, item, measurement and sample index alone. So up to 16 samples are independent; with
-        more, ``estimate.autocorrelation`` tells how nearly.
+        The samples of an item with one measurement are states of 16 long chains on the item's stream, 20 to 40
+        sweeps apart: sample s is the (s // 16)-th state of chain s % 16, so it depends on seed, item, measurement
+        and sample index alone. Up to 16 samples are independent; beyond, ``estimate.autocorrelation`` measures
+        their dependence.
         """
         out = torch.empty(self._size, torch.Size(self._shape).numel(), dtype=torch.float64)
         samples = np.asarray(noise.samples)
@@ -137,7 +137,7 @@ class LevyPosterior(ExactPosterior):
 
 
 def _model(matrix: Array, y: Array, sigma_y: float, increments: Increments) -> Diagonal | Dense:
-    """Return the cheaper one of those that fit; y is (B, m)."""
+    """Return the cheapest applicable model; y is (B, m)."""
     noiseless = f"a Lévy process has no posterior by Gibbs sampling for σ_y = {sigma_y!r}"
     if sigma_y == 0 and isinstance(increments, BernoulliLaplace):
         raise NoClosedForm(f"{noiseless} when its increments can be 0")

@@ -1,4 +1,4 @@
-"""The restoration problems of the statistical benchmark of diffusion posterior samplers (arXiv 2509.12821)."""
+"""The inverse problems of the statistical benchmark of diffusion posterior samplers (arXiv 2509.12821)."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _DECIBEL = 25
 
 
 class LinearProblem(NamedTuple):
-    """A (m, n) and σ_y."""
+    """A linear problem: A (m, n) and σ_y."""
 
     matrix: Tensor
     sigma_y: float
 
 
 def problems(increments: Increments, size: int = 64, seed: int = 0) -> dict[str, LinearProblem]:
-    """Denoising, deconvolution, imputation and partial Fourier sampling at 25 dB.
+    """Return denoising, deconvolution, imputation and partial Fourier sampling at 25 dB, by name.
 
     * ``denoise``: identity.
     * ``deconvolve``: circular Gaussian blur of 13 taps, σ = 2.
     * ``impute``: a fixed mask that keeps 33 of 64 samples, as a matrix of its kept rows.
     * ``fourier``: the five lowest frequencies, the highest and 13 of the others; real and imaginary
-      parts, without those that are always 0: 36 orthonormal rows, as in the benchmark.
+            parts without those that are always 0, hence 36 orthonormal rows, as in the benchmark.
 
-    Other sizes keep the same shares. σ_y² is the median, over 1000 signals of the prior, of the
-    mean-square noiseless measurement, divided by 10^2.5: of a heavy-tailed prior it describes a
-    middling signal only. ``seed`` decides mask, frequencies and signals.
+    Other sizes keep the same proportions. σ_y² is the median, over 1000 draws of the prior, of the
+    mean-square noiseless measurement, divided by 10^2.5; with a heavy-tailed prior it describes only a
+    typical signal. ``seed`` determines mask, frequencies and signals.
     """
     rng = generator("levy problems", seed, size)
     signals = increments.draw(rng, (_SIGNALS, size)).cumsum(1)

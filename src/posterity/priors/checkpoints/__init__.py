@@ -1,6 +1,6 @@
-"""Published checkpoints in the layout of `diffusers`: one file a family, each with what its files do not say.
+"""Convert published checkpoints to the layout of `diffusers`: one file per family, with settings the files lack.
 
-Every mapping is proven by its test: the original forward pass and ours on the same random weights.
+A test checks every conversion: the original forward pass against ours on the same random weights.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ FAMILIES: dict[str, type[Adm] | type[Ddpm] | type[Edm] | type[Hub]] = {"adm": Ad
 
 
 def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return (weights under the names of ``UNet2DModel``, float32; what they are, for a card).
+    """Return (weights under the names of ``UNet2DModel``, float32; their description for a card).
 
     Arguments:
         family: a key of ``FAMILIES``.
-        settings: of the family's class.
+        settings: arguments of the family's class.
         source: the published file, a state dict.
     """
     from posterity.priors.loading import build, fill
@@ -46,9 +46,9 @@ def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dic
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict: safetensors, a file of ``torch.save`` with nothing else, or EDM's and MAT's .pkl.
+    """Read a state dict: safetensors, a ``torch.save`` file of tensors only, or EDM's and MAT's .pkl; {name: tensor}.
 
-    A state dict may stand under "params" or "params_ema", as BasicSR and what was trained with it save it.
+    The state dict may be under "params" or "params_ema", as BasicSR saves it.
     """
     import pickle
     import zipfile
@@ -65,7 +65,7 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # torch explains over many lines how to switch the protection off
+        # only the first line: torch goes on to explain how to disable the protection
         first = str(error).strip().splitlines()[0]
         raise PosterityError(f"{path} is refused, it is not a plain file of tensors ({first})") from error
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:

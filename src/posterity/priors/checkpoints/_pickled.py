@@ -1,7 +1,7 @@
-"""Reads the networks that EDM and MAT published as pickles, without running anything that is in them.
+"""Read the networks that EDM and MAT published as pickles, without running any code in them.
 
-Such a pickle holds each module's own source code and state. The code is left alone; of the state, parameters
-and buffers are taken. What is named besides tensors and containers is refused.
+Such a pickle holds each module's source code and state. The code is ignored; parameters and buffers are taken from
+the state. Any other name than those of tensors and containers is refused.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["read"]
 
 
 class _Module:
-    """Stands for any module: its attributes, as a plain object."""
+    """Stand-in for any module: a plain object with its attributes."""
 
 
 class _Mapping(dict):  # type: ignore[type-arg]
-    """Stands for their dict with attributes."""
+    """Stand-in for their dict with attribute access."""
 
 
 def _module(meta: dict[str, Any]) -> _Module:
@@ -55,7 +55,7 @@ class _Unpickler(pickle.Unpickler):
             return _Module
         if (module, name) in _ADMITTED:
             return _ADMITTED[module, name]
-        # factors of the initialisation, which are numbers
+        # scale factors of the initialisation
         if name in ("scalar", "dtype") and module.split(".")[0] == "numpy":
             import numpy as np
 
@@ -64,7 +64,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Return the state dict of the averaged network in ``path``."""
+    """Return the state dict of the averaged (EMA) network in ``path``, {name: tensor}."""
     try:
         with path.open("rb") as file:
             content = _Unpickler(file).load()
@@ -79,7 +79,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _tensors(module: Any, prefix: str) -> Any:
-    """Return (name, tensor) of everything that belongs to the module."""
+    """Yield (name, tensor) of all parameters and buffers of the module."""
     own = vars(module)
     for part in ("_parameters", "_buffers"):
         for name, value in own.get(part, {}).items():

@@ -1,4 +1,4 @@
-"""Checkpoints of guided diffusion (ADM): Dhariwal and Nichol 2021, and the many trained with its code."""
+"""Checkpoints of guided-diffusion (ADM, Dhariwal and Nichol 2021) and of networks trained with its code."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _RESIDUAL = {"in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "ti
 
 @dataclass(frozen=True)
 class Adm:
-    """Settings that the file itself does not hold; the defaults are the 256x256 ImageNet network's.
+    """Settings that the file lacks; the defaults are the 256x256 ImageNet network's.
 
     Arguments:
-        size: pixels a side.
+        size: pixels per side.
         channels: base number of channels, 128 for the FFHQ network.
-        multipliers: of ``channels``, at each resolution.
-        blocks: residual blocks a resolution, 1 for the FFHQ network.
+        multipliers: factors of ``channels`` at each resolution.
+        blocks: residual blocks per resolution, 1 for the FFHQ network.
         attention: resolutions with self-attention, (16,) for the FFHQ network.
         head: channels of an attention head.
         classes: 1000 for the class-conditional network.
-        learned_variance: whether the output has a second half.
+        learned_variance: whether the output has a second half of channels for the variance.
         new_attention_order: whether q, k and v are split before the heads; no published network here has it.
-        groups: of the group normalisation; 32 in all published networks.
+        groups: groups of the group normalisation; 32 in all published networks.
     """
 
     size: int = 256
@@ -46,11 +46,11 @@ class Adm:
 
     @property
     def attends(self) -> list[bool]:
-        """Tell for each resolution if it has attention, the finest first."""
+        """Return for each resolution whether it has attention, finest first."""
         return [self.size >> level in self.attention for level in range(len(self.multipliers))]
 
     def card(self) -> dict[str, Any]:
-        """Return the network's card: what it is and how it is asked."""
+        """Return the network's card: its architecture and parametrisation."""
         return {
             "architecture": levels(self.attends, ("Resnet{}sampleBlock2D", "Attn{}Block2D"))
             | {
@@ -64,7 +64,7 @@ class Adm:
                 "downsample_type": "resnet",
                 "upsample_type": "resnet",
                 "norm_num_groups": self.groups,
-                # without it the middle block's attention has no normalisation
+                # otherwise the middle block's attention has no normalisation
                 "attn_norm_num_groups": self.groups,
                 "num_class_embeds": self.classes,
             },
@@ -75,7 +75,7 @@ class Adm:
         }
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-        """guided-diffusion's names → those of ``UNet2DModel``."""
+        """Convert guided-diffusion's state dict to the names of ``UNet2DModel``, {name: tensor}."""
         r = Renaming(state, name)
         r.move({"time_embed.0": "time_embedding.linear_1", "time_embed.2": "time_embedding.linear_2",
                 "input_blocks.0.0": "conv_in", "out.0": "conv_norm_out", "out.2": "conv_out"})  # fmt: skip
@@ -98,7 +98,7 @@ class Adm:
             for block in range(self.blocks + 1):
                 self._pair(r, f"output_blocks.{place}", f"up_blocks.{level}", block, attends)
                 if block == self.blocks and level != last:
-                    # the last thing in the level's last block
+                    # the last module of the level's last block
                     self._residual(r, f"output_blocks.{place}.{1 + attends}", f"up_blocks.{level}.upsamplers.0")
                 place += 1
         return r.finish()
@@ -120,19 +120,19 @@ class Adm:
 
 
 def levels(attends: Sequence[bool], blocks: tuple[str, str]) -> dict[str, list[str]]:
-    """Names of the down and up blocks; ``blocks`` has those without and with attention, {} for the direction."""
+    """Return the names of the down and up blocks; ``blocks`` is (without, with) attention, {} is the direction."""
     down = [blocks[a].format("Down") for a in attends]
     return {"down_block_types": down, "up_block_types": [blocks[a].format("Up") for a in reversed(attends)]}
 
 
 def attention(r: Renaming, qkv: str, projection: str, new: str, head: int, order: str) -> None:
-    """One convolution for q, k and v → three linear layers with the heads side by side.
+    """Split one convolution for q, k and v into three linear layers with contiguous heads.
 
     Arguments:
         r: the renaming.
         qkv, projection, new: names of the layers.
         head: channels of a head.
-        order: how the 3C output channels are ordered, slowest first, of "qkv", "head" and "channel".
+        order: axes of the 3C output channels, slowest first: "qkv", "head" and "channel".
     """
     axes = order.split(", ")
     for part in ("weight", "bias"):

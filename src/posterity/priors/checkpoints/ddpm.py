@@ -1,4 +1,4 @@
-"""Checkpoints of Ho-style networks (Ho et al. 2020, in PyTorch by many), such as SDEdit's CelebA-HQ."""
+"""Checkpoints of PyTorch ports of Ho et al. 2020, such as SDEdit's CelebA-HQ network."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj
 
 @dataclass(frozen=True)
 class Ddpm:
-    """Settings that the file itself does not hold; the defaults are SDEdit's CelebA-HQ network's.
+    """Settings that the file lacks; the defaults are SDEdit's CelebA-HQ network's.
 
     Arguments:
-        size: pixels a side.
+        size: pixels per side.
         channels: base number of channels.
-        multipliers: of ``channels``, at each resolution.
-        blocks: residual blocks a resolution.
-        attention: resolutions with self-attention, of one head.
-        groups: of the group normalisation.
+        multipliers: factors of ``channels`` at each resolution.
+        blocks: residual blocks per resolution.
+        attention: resolutions with single-head self-attention.
+        groups: groups of the group normalisation.
     """
 
     size: int = 256
@@ -39,11 +39,11 @@ class Ddpm:
 
     @property
     def attends(self) -> list[bool]:
-        """Tell for each resolution if it has attention, the finest first."""
+        """Return for each resolution whether it has attention, finest first."""
         return [self.size >> level in self.attention for level in range(len(self.multipliers))]
 
     def card(self) -> dict[str, Any]:
-        """Return the network's card: what it is and how it is asked."""
+        """Return the network's card: its architecture and parametrisation."""
         return {
             "architecture": levels(self.attends, ("{}Block2D", "Attn{}Block2D"))
             | {
@@ -66,7 +66,7 @@ class Ddpm:
         }
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-        """Return the names of Ho-style code → those of ``UNet2DModel``; its up blocks are numbered by resolution."""
+        """Convert to the names of ``UNet2DModel``, {name: tensor}; the source numbers up blocks by resolution."""
         r = Renaming(state, name)
         r.move({"temb.dense.0": "time_embedding.linear_1", "temb.dense.1": "time_embedding.linear_2",
                 "conv_in": "conv_in", "norm_out": "conv_norm_out", "conv_out": "conv_out"})  # fmt: skip

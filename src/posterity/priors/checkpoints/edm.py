@@ -1,7 +1,7 @@
 """Checkpoints of EDM's ADM networks (Karras et al. 2022), ImageNet 64x64.
 
-The network is ADM's under other names, with a third order of q, k and v, an embedding of classes that
-is stored as a matrix for one-hot labels, and ln(σ)/4 in the place of the time.
+The network is ADM's under other names, with another order of q, k and v, a class embedding stored as a
+matrix for one-hot labels, and ln(σ)/4 as the time.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _RESIDUAL = {"norm0": "norm1", "conv0": "conv1", "affine": "time_emb_proj", "nor
 
 @dataclass(frozen=True)
 class Edm:
-    """Settings that the file itself does not hold; the defaults are ``edm-imagenet-64x64-cond-adm``'s.
+    """Settings that the file lacks; the defaults are ``edm-imagenet-64x64-cond-adm``'s.
 
     Arguments:
-        size: pixels a side.
+        size: pixels per side.
         channels: base number of channels.
-        multipliers: of ``channels``, at each resolution.
-        blocks: residual blocks a resolution.
+        multipliers: factors of ``channels`` at each resolution.
+        blocks: residual blocks per resolution.
         attention: resolutions with self-attention.
         head: channels of an attention head.
-        classes: number of classes, None for a network without.
-        groups: of the group normalisation.
+        classes: number of classes, None for an unconditional network.
+        groups: groups of the group normalisation.
     """
 
     size: int = 64
@@ -45,16 +45,16 @@ class Edm:
     groups: int = 32
 
     def card(self) -> dict[str, Any]:
-        """Return the network's card: what it is and how it is asked."""
+        """Return the network's card: its architecture and parametrisation."""
         same = Adm(self.size, self.channels, self.multipliers, self.blocks, self.attention, self.head, self.classes,
                    learned_variance=False, groups=self.groups)  # fmt: skip
-        # the schedule is only the interface: the network itself knows noise levels
+        # the schedule is only an interface: the network itself takes σ
         return same.card() | {"prediction": "edm", "sigma_data": 0.5, "label_factor": 0.25}
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-        """Return the names of EDM's DhariwalUNet → those of ``UNet2DModel``; EDMPrecond's ``model.`` is taken off."""
+        """Convert EDM's DhariwalUNet to the names of ``UNet2DModel``, {name: tensor}; drops EDMPrecond's ``model.``."""
         bare = {key.removeprefix("model."): value for key, value in state.items()}
-        # constants of its resampling convolutions, all of them the mean of 2x2 pixels
+        # constant filters of its resampling convolutions, all the mean of 2x2 pixels
         r = Renaming({k: v for k, v in bare.items() if not k.endswith("resample_filter")}, name)
         r.move({"map_layer0": "time_embedding.linear_1", "map_layer1": "time_embedding.linear_2",
                 f"enc.{self.size}x{self.size}_conv": "conv_in", "out_norm": "conv_norm_out",

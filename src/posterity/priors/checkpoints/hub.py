@@ -1,4 +1,4 @@
-"""Checkpoints that `diffusers` saved: config.json and diffusion_pytorch_model.safetensors or .bin."""
+"""Checkpoints saved by `diffusers`: config.json and diffusion_pytorch_model.safetensors or .bin."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from posterity.errors import PosterityError
 __all__ = ["Hub"]
 
 _OLD = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-"""Attention layers in models that were saved before 2023."""
+"""Names of attention layers in models saved before 2023."""
 
 
 @dataclass(frozen=True)
 class Hub:
-    """Settings that the weights' file itself does not hold.
+    """Settings that the file of weights lacks.
 
     Arguments:
         config: the content of config.json.
-        schedule: of its scheduler_config.json: "linear" (1e-4 to 0.02) or "cosine" ("squaredcos_cap_v2").
+        schedule: that of scheduler_config.json: "linear" (1e-4 to 0.02) or "cosine" ("squaredcos_cap_v2").
         prediction: its ``prediction_type``: "epsilon" or "v".
     """
 
@@ -31,7 +31,7 @@ class Hub:
     prediction: str = "epsilon"
 
     def card(self) -> dict[str, Any]:
-        """Return the network's card: what it is and how it is asked."""
+        """Return the network's card: its architecture and parametrisation."""
         kind, size = self.config.get("_class_name"), self.config.get("sample_size")
         if kind != "UNet2DModel" or not isinstance(size, int):
             raise PosterityError(f"config.json describes a {kind} for images of size {size}, expected a UNet2DModel")
@@ -47,7 +47,7 @@ class Hub:
         }
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:  # noqa: ARG002
-        """Old names of attention layers → today's; all else stays."""
+        """Rename attention layers to their current names, {name: tensor}; the rest is unchanged."""
         out = {}
         for key, value in state.items():
             head, _, layer = key.rpartition(".attentions.")

@@ -1,4 +1,4 @@
-"""Families of priors that a configuration can name; one file each, found by its name."""
+"""Families of priors that a configuration can name; one file each, found by file name."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ find, names = REGISTRY.find, REGISTRY.names
 
 
 def schema(only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-    """Return {kind: {settings (JSON schema), has, closed_form, made_of, about, doc}} of all families, or of some."""
+    """Return {kind: {settings (JSON schema), has, closed_form, made_of, about, doc}} of all families or only some."""
     described = REGISTRY.schema(only)
     return {name: found | {"settings": bare(found["settings"])} for name, found in described.items()}

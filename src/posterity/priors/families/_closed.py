@@ -1,4 +1,4 @@
-"""What families of closed-form priors share: which items they are made of, and the states of an autoencoder."""
+"""The common base of families of closed-form priors: their items, and an autoencoder's states."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from posterity.priors.latent import Latent
 __all__ = ["Autoencoder", "Bandwidth", "Closed", "Split", "Weights", "positive"]
 
 _BATCH = 64
-"""Images that a network encodes at a time."""
+"""Images encoded by a network at a time."""
 NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
 Split = Annotated[str, WithJsonSchema({"enum": ["all", "prior", "test"]})]
 Weights = Annotated[
@@ -42,25 +42,25 @@ Weights = Annotated[
         }
     ),
 ]
-"""Of the items; {attribute: NAME, share: p} gives those with the attribute p together, and the others the rest."""
+"""Weights of the items: {attribute: NAME, share: p} gives items with the attribute p in total, the others 1 - p."""
 
 
 def Autoencoder(description: str) -> WithJsonSchema:
-    """Return the schema of the name of an autoencoder; the stages get its settings."""
+    """Return the schema of an autoencoder's name; stages receive its settings."""
     return WithJsonSchema({**NAME, "description": description})
 
 
 def Bandwidth(description: str, points: bool = False) -> WithJsonSchema:
-    """Return the schema of h, which may be 0 where a prior can be one of points."""
+    """Return the schema of the bandwidth h, which may be 0 if ``points`` are allowed."""
     least = {"minimum" if points else "exclusiveMinimum": 0}
     return WithJsonSchema({"type": "number", **least, "maximum": 2, "description": description})
 
 
 def positive(bandwidth: Any) -> float:
-    """Return h.
+    """Return the bandwidth h.
 
     Raises:
-        PosterityError: where it is no positive number.
+        PosterityError: if it is not a positive number.
     """
     if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float) or bandwidth <= 0:
         raise PosterityError(f"prior bandwidth {bandwidth!r} is not a positive number in the units of x")
@@ -69,14 +69,14 @@ def positive(bandwidth: Any) -> float:
 
 @dataclass(frozen=True)
 class Closed(Family):
-    """A prior made of the items of a dataset. Items without weight keep their row, so that modes are row numbers.
+    """A prior made from a dataset's items. Items of weight 0 keep their row, so that modes are row numbers.
 
-    Families have the settings ``split``, and may have ``weights``, ``mirror`` and ``autoencoder``.
+    Families have the setting ``split``, and may have ``weights``, ``mirror`` and ``autoencoder``.
     """
 
     @abstractmethod
     def made(self, images: Tensor, shares: Tensor, regions: Mapping[str, Tensor]) -> Prior:
-        """Return the prior of signals or states (K, …) with shares (K,)."""
+        """Return the prior over signals or states (K, …) with weights ``shares`` (K,); ``regions`` are masks (H, W)."""
 
     def build(self, known: Known) -> Prior:
         if tuple(known.images.shape[1:]) != known.shape:
@@ -100,11 +100,11 @@ class Closed(Family):
 
 
 def _fitted(autoencoder: Mapping[str, Any], shares: Tensor, labels: Sequence[Mapping[str, Any]]) -> Tensor:
-    """Return which images the autoencoder is fitted to: those with a share, of its split if it names one, (K,)."""
+    """Return which images the autoencoder is fitted to, bool (K,): those with weight, in its split if it names one."""
     fitted = shares > 0
     if (split := autoencoder.get("split", "all")) != "all":
         own = _settings.weights("uniform", split, labels) > 0
-        fitted = fitted & own.repeat(len(fitted) // len(own))  # mirror images follow those of all images
+        fitted = fitted & own.repeat(len(fitted) // len(own))  # mirrored images follow all originals
     if not fitted.any():
         raise PosterityError(f"the prior knows no image of split {split!r}, to which its autoencoder is fitted")
     return fitted

@@ -1,4 +1,4 @@
-"""The contract of a family: from a prior's settings, and a dataset or a file, to the prior."""
+"""The contract of a prior family: from settings, and a dataset or a file, to a prior."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["Family", "Known"]
 
 @dataclass(frozen=True)
 class Known:
-    """What a prior can be made of.
+    """Inputs for building a prior.
 
     Arguments:
         images: signals (K, *signal); the modes of a prior are row numbers of it, for every split.
         labels: the rows of items.parquet, in the order of ``images``.
         regions: masks (H, W) by name.
-        shape: (*signal) of the signals that the prior must speak of.
-        weights: a file.
+        shape: (*signal), the shape of the signals to restore.
+        weights: a file of weights.
         autoencoder: a file, of an autoencoder that is a network.
         device: where a network computes; closed forms compute on the CPU.
-        name: of the prior, for errors.
+        name: name of the prior in errors.
     """
 
     images: Tensor
@@ -44,11 +44,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Family(ABC):
-    """Priors of one kind: a frozen dataclass of the settings that a prior has beside ``kind``.
+    """Priors of one kind: a frozen dataclass of the settings other than ``kind``.
 
-    ``has`` says what it has for samplers: "denoiser", "restorer". ``closed_form`` says what an operator must have so
-    that the posterior is known for it, None where it never is. ``made_of`` is "dataset" or, where the weights lie in a
-    file, "file". ``about`` says in the docs what the prior is.
+    ``has`` lists what it offers samplers: "denoiser", "restorer". ``closed_form`` is what an operator must have for a
+    known posterior, None if it is never known. ``made_of`` is "dataset", or "file" for weights in a file. ``about``
+    describes the prior in the docs.
     """
 
     has: ClassVar[frozenset[str]] = frozenset({"denoiser"})
@@ -58,10 +58,10 @@ class Family(ABC):
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Read settings, whose ``name`` and ``kind`` are left alone.
+        """Read settings; ``name`` and ``kind`` are ignored.
 
         Raises:
-            PosterityError: for a setting that the family does not have, or one that is missing.
+            PosterityError: if a setting is unknown or missing.
         """
         own = {one.name: one for one in fields(cls)}
         kind = cls.__module__.rpartition(".")[2]
@@ -75,10 +75,10 @@ class Family(ABC):
 
     @abstractmethod
     def build(self, known: Known) -> Prior:
-        """Return the prior.
+        """Build the prior.
 
         Raises:
-            PosterityError: for settings that are impossible, or impossible for these signals.
+            PosterityError: if settings are invalid, in themselves or for these signals.
         """
 
 

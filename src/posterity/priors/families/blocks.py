@@ -1,4 +1,4 @@
-"""The blockwise kernel prior: the modes of one region say nothing of another."""
+"""The blockwise kernel prior: regions are independent within a group."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REGIONS = WithJsonSchema({"type": "array", "items": NAME, "uniqueItems": True, 
 
 @dataclass(frozen=True)
 class BlocksFamily(Closed):
-    """A kernel prior of every region, an earlier one keeps the pixels that two share; the complement is one more."""
+    """A kernel prior per region and for the complement; overlaps belong to the earlier region."""
 
     closed_form = frozenset({"pixelwise"})
-    about = "the same for each region of the image on its own, within groups of one base colour"
+    about = "a kernel prior for each region of the image, independent within groups of one base colour"
 
     regions: Annotated[Sequence[str], _REGIONS]
     bandwidth: Annotated[float, Bandwidth("h, in the units of x")] = 0.05

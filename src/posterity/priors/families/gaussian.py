@@ -20,22 +20,22 @@ __all__ = ["GaussianFamily"]
 _COVARIANCE = WithJsonSchema(
     {
         "enum": ["stationary", "dense"],
-        "description": "stationary: the same everywhere in the signal; dense: of every two entries, up to 4096",
+        "description": "stationary: depends on distance alone; dense: of every pair of entries, up to 4096 entries",
     }
 )
 
 
 @dataclass(frozen=True)
 class GaussianFamily(Closed):
-    """The Gaussian with the moments of the items."""
+    """The Gaussian with the items' mean and covariance."""
 
     closed_form = frozenset({"linear", "adjoint"})
-    about = "one Gaussian with the dataset's mean and power spectrum, or with all its covariances"
+    about = "one Gaussian with the dataset's mean and power spectrum, or its full covariance"
 
     covariance: Annotated[str, _COVARIANCE] = "stationary"
-    autoencoder: Annotated[
-        Mapping[str, Any] | None, Autoencoder("makes it a prior of the states of this autoencoder")
-    ] = None
+    autoencoder: Annotated[Mapping[str, Any] | None, Autoencoder("makes it a prior over this autoencoder's states")] = (
+        None
+    )
     split: Split = "all"
 
     def made(self, images: Tensor, shares: Tensor, regions: Mapping[str, Tensor]) -> Prior:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""The kernel prior: a real dataset seen as a mixture."""
+"""The kernel prior: a real dataset as a mixture of Gaussians."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from posterity.priors.kernel import Kernel
 __all__ = ["KernelFamily"]
 
 _H = (
-    "h, in the units of x, of states where there is an autoencoder; 0 makes a prior of the images themselves, whose "
+    "h, in the units of x, or of states with an autoencoder; 0 makes a prior of the images themselves, whose "
     "probabilities are known under noise for every operator and through every decoder"
 )
 
 
 @dataclass(frozen=True)
 class KernelFamily(Closed):
-    """A Gaussian around every item; ``mirror`` adds the mirror images, whose modes follow those of all images."""
+    """A Gaussian around every item; ``mirror`` adds mirrored images, whose modes follow those of the originals."""
 
     closed_form = frozenset({"svd"})
     about = "a Gaussian of bandwidth h around every image of a data set"
@@ -36,13 +36,13 @@ class KernelFamily(Closed):
         WithJsonSchema(
             {
                 "type": "boolean",
-                "description": "whether it knows the mirror image of every image, too; false unless given",
+                "description": "adds the mirror image of every image; default false",
             }
         ),
     ] = None
     autoencoder: Annotated[
         Mapping[str, Any] | None,
-        Autoencoder("makes it a prior of the states of this autoencoder; the bandwidth is in their units then"),
+        Autoencoder("makes it a prior over this autoencoder's states, with the bandwidth in their units"),
     ] = None
     weights: Weights = "uniform"
 

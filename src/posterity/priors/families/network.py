@@ -22,13 +22,13 @@ _LABEL = WithJsonSchema({"type": "integer", "minimum": 0, "description": "the cl
 _PRECISION = WithJsonSchema(
     {
         "enum": ["float32", "bfloat16"],
-        "description": "in which the network multiplies, float32 unless given; all else stays in float32 and float64",
+        "description": "precision of the network's products, default float32; all else stays in float32 and float64",
     }
 )
 _COMPILE = WithJsonSchema(
     {
         "type": "boolean",
-        "description": "whether torch compiles the network, false unless given: minutes at the start of a job, less "
+        "description": "compile the network with torch, default false: minutes at the start of a job, less "
         "time for each step on a GPU",
     }
 )
@@ -36,7 +36,7 @@ _COMPILE = WithJsonSchema(
 
 @dataclass(frozen=True)
 class NetworkFamily(Family):
-    """A network out of safetensors with a card beside it."""
+    """A network from safetensors with card.json in its folder."""
 
     made_of = "file"
     about = "a trained denoiser"

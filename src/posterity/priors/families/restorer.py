@@ -1,4 +1,4 @@
-"""A network that restores in one go, without a denoiser."""
+"""A network that restores in one forward pass and has no denoiser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RestorerFamily(Family):
 
     has = frozenset({"restorer"})
     made_of = "file"
-    about = "a network that restores in one go, without a denoiser"
+    about = "a network that restores in one forward pass and has no denoiser"
 
     family: Annotated[str, _FAMILY]
 

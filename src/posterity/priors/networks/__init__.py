@@ -1,7 +1,7 @@
-"""Families of networks, one file each: how one is built, and its arguments for a training's settings.
+"""Network families, one file each.
 
-A family's module has ``CALLED``, the name of the network's class, ``architecture(how, channels, size)``, the arguments
-that a card keeps, and ``build(**arguments)``, the network, which is called as
+A family's module has ``CALLED``, the name of the network's class; ``architecture(how, channels, size)``, which returns
+the arguments that a card stores; and ``build(**arguments)``, which returns the network. It is called as
 ``network(x, label, return_dict=False)[0]``.
 """
 
@@ -19,14 +19,14 @@ __all__ = ["DEFAULT", "REGISTRY", "build"]
 
 REGISTRY: Registry[ModuleType] = Registry(__name__, "network family")
 DEFAULT = "unet2d"
-"""Of cards that name none."""
+"""The family of cards that name none."""
 
 
 def build(family: str, architecture: Mapping[str, Any]) -> nn.Module:
     """Return a network of the family with fresh weights.
 
     Raises:
-        PosterityError: for an unknown family; for arguments that are none of it, whatever its constructor raises.
+        PosterityError: if the family is unknown. Invalid arguments raise the constructor's own exception.
     """
     made: nn.Module = REGISTRY.module(family).build(**architecture)
     return made

@@ -1,8 +1,8 @@
 """A U-Net along time for signals (channels, time), on patches of a few samples.
 
-A patch of ``patch`` samples of all channels is one position, so that most of the work is done at a fraction of the
-rate; every level halves it again. Blocks are residual, with the noise level as scale and shift of the second
-normalisation (Nichol and Dhariwal 2021, Sec. 3) and self-attention where it is asked for.
+A patch of ``patch`` samples of all channels is one position, so most computation runs at a fraction of the sampling
+rate; every level halves it again. Blocks are residual, with scale and shift of the second normalisation conditioned on
+the noise level (Nichol and Dhariwal 2021, Sec. 3), and optional self-attention.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def architecture(how: Training, channels: int, size: int) -> dict[str, Any]:
     """Return the arguments of :class:`UNet1d` for signals (channels, size).
 
     Raises:
-        PosterityError: where the length is no multiple of the patch and of the halvings; for a learned variance.
+        PosterityError: if the length is not a multiple of patch and halvings, or for a learned variance.
     """
     step = how.patch << len(how.channels) - 1
     if size % step:
@@ -53,17 +53,17 @@ def build(**arguments: Any) -> nn.Module:
 
 
 class UNet1d(nn.Module):
-    """F(x, label): (B, in_channels, time) and labels (B,) → (B, out_channels, time), 0 with fresh weights.
+    """F(x, label): (B, in_channels, time) and labels (B,) → (B, out_channels, time); 0 with fresh weights.
 
     Arguments:
-        in_channels: of x.
-        out_channels: of the answer.
-        patch: samples of one position; time must be a multiple of patch · 2^(levels - 1).
-        channels: at each resolution.
-        layers: residual blocks at each resolution; the way up has one more.
-        attention: for each resolution, whether its blocks attend.
+        in_channels: channels of x.
+        out_channels: channels of the output.
+        patch: samples per position; time must be a multiple of patch · 2^(levels - 1).
+        channels: channels at each resolution.
+        layers: residual blocks at each resolution; the upward path has one more.
+        attention: for each resolution, whether its blocks have attention.
         head: channels of an attention head.
-        groups: of the normalisations.
+        groups: groups of the group normalisations.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class UNet1d(nn.Module):
         self.last = nn.Sequential(nn.GroupNorm(groups, here), nn.SiLU(), last)
 
     def forward(self, x: Tensor, label: Tensor, return_dict: bool = False) -> tuple[Tensor]:  # noqa: ARG002
-        """Return a tuple of one, as the models of `diffusers` do where they return none of their own classes."""
+        """Return a 1-tuple of (B, out_channels, time), like the models of `diffusers` with ``return_dict=False``."""
         about = self.time(_waves(label, self.width))
         batch, channels, time = x.shape
         x = x.reshape(batch, channels, time // self.patch, self.patch).transpose(2, 3).flatten(1, 2)
@@ -113,7 +113,7 @@ class UNet1d(nn.Module):
 
 
 def _waves(label: Tensor, width: int) -> Tensor:
-    """Return cosines and sines of the labels, (B,) → (B, width) float32."""
+    """Embed labels by cosines and sines, (B,) → (B, width) float32."""
     rates = torch.exp(torch.arange(width // 2, device=label.device) * (-math.log(10_000) / (width // 2)))
     turned = label.float()[:, None] * rates
     return torch.cat([turned.cos(), turned.sin()], 1)
@@ -127,7 +127,7 @@ def _zero(layer: nn.Conv1d) -> nn.Conv1d:
 
 
 class _Block(nn.Module):
-    """A residual block, with attention after it where ``head`` is not 0."""
+    """A residual block, followed by attention if ``head`` is not 0."""
 
     def __init__(self, before: int, width: int, time: int, groups: int, head: int) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class _Block(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Self-attention over positions, added to what it sees."""
+    """Residual self-attention over positions."""
 
     def __init__(self, width: int, groups: int, head: int) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ def architecture(how: Training, channels: int, size: int) -> dict[str, Any]:
     """Return the arguments of ``diffusers.UNet2DModel`` for images (channels, size, size).
 
     Raises:
-        PosterityError: where the sides cannot be halved as often as the settings ask.
+        PosterityError: if the sides cannot be halved as often as the settings require.
     """
     if size % (1 << len(how.channels) - 1):
         raise PosterityError(f"images of {size}x{size} cannot be halved {len(how.channels) - 1} times")
