@@ -147,7 +147,7 @@ class TestWrongHeaders:
             (
                 r"^patient 12 1000 10000",
                 "patient 12 1000 10001",
-                "patient.dat has 240000 bytes, but the",
+                "patient.dat has 240000 bytes, but its",
             ),
             (r"^patient 12 1000 10000", f"patient 12 1000 {10**15}", "it is truncated"),
             (r"^patient 12 1000", "patient 13 1000", "its first line says 13 leads, 12 follow"),
