@@ -1,12 +1,14 @@
 """Latent priors among the cases of `verify`: exact in states, and a solver that errs behind the decoder is caught."""
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from posterity.certificates import panel
-from posterity.certificates.cases import Case, make, tasks
+from posterity.certificates import evidence, panel
+from posterity.certificates.cases import LATENT, Case, make, tasks
 from posterity.errors import PosterityError
 from posterity.priors.autoencoders.affine import PatchPCA
 from posterity.priors.latent import Latent
@@ -14,6 +16,7 @@ from posterity.samplers.dps import DPS
 from posterity.samplers.exact import Exact
 from posterity.samplers.gml_dps import GMLDPS
 from posterity.samplers.psld import PSLD
+from posterity.stages import verify
 
 AFFINE = ("latent_gaussian", "latent_mixture")
 
@@ -69,3 +72,37 @@ def test_solvers_read_y_and_without_their_steps_they_do_not():
         assert panel.certify("on", solver, wide, "quick").verdict == "approximate"
         off = replace(solver, scale=0.0, **({} if isinstance(solver, DPS) else {"gluing": 0.0}))
         assert panel.certify("off", off, wide, "quick").verdict == "not a posterior sampler"
+
+
+SOLVERS = ("dps", "gml_dps", "mgps", "psld", "resample", "resample_repository")
+STORED = Path(__file__).parents[2] / "resources/certificates"
+
+
+def flash():
+    """The entry of PSLD that begins late, as ``posterity verify psld --wrap flash`` has it."""
+    wrap = [{"flash": {"severity": "exact", "init": "calibrated"}}]
+    return {
+        "samplers": [{"method": "psld", "settings": {}, "wrap": wrap}], "priors": ["latent_gaussian"],
+        "tasks": ["inpaint_noisy"], "dim": None, "tier": "quick", "seed": 0,
+    }  # fmt: skip
+
+
+def test_every_latent_solver_has_bands_plain_and_under_flash():
+    for solver in SOLVERS:
+        entries = json.loads((STORED / f"{solver}.json").read_text())["entries"]
+        late = {("wrap" in json.loads(e["settings"]), e["prior"], e["task"]) for e in entries if e["seeds"] == 5}
+        wanted = {(wrapped, prior, task) for wrapped in (False, True) for prior in LATENT for task in tasks(prior)}
+        assert wanted <= late, solver
+
+
+def test_a_late_start_stays_in_its_bands_and_one_at_another_time_leaves_them(tmp_path, monkeypatch):
+    (found,), failed = verify.run(flash(), output=tmp_path / "as it is", expectations=STORED)
+    assert found.verdict == "approximate" and not failed
+    right = evidence._severities
+
+    def thrice(*given):
+        return {n: replace(s, variance=3 * s.variance) for n, s in right(*given).items()}
+
+    monkeypatch.setattr(evidence, "_severities", thrice)
+    (found,), _ = verify.run(flash(), output=tmp_path / "too early", expectations=STORED)
+    assert found.verdict in ("regressed", "improved"), found.verdict
