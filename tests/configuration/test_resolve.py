@@ -174,14 +174,20 @@ def test_the_inverse_problems_are_planned_on_request_alone(folder):
 
 
 def test_the_question_of_vipaint_is_planned_on_request_alone(folder):
-    """Every sampler on every mask, beside the exact posterior and its floor; K and its levels are the variants'."""
+    """Every sampler on every mask, beside the exact posterior and its floor; K and its levels are the variants'.
+
+    Fits of other lengths have a task of their own, where no other sampler is compared with them.
+    """
     planned = plan(folder)
     assert "vipaint" in planned.on_request and "vipaint" not in planned.experiments
     runs = planned.runs["vipaint"]
     tasks = {"inpaint_bottom", "inpaint_free_form", "inpaint_box"}
     samplers = {"exact", "exact_again", "vipaint2", "vipaint2_early", "vipaint4"}
     samplers |= {"copaint", "dps", "reddiff", "blended"}
-    assert {key[1:] for key in runs} == {(task, "kernel", sampler) for task in tasks for sampler in samplers}
+    wanted = {(task, "kernel", sampler) for task in tasks for sampler in samplers}
+    lengths = {f"{name}{at}" for name in ("vipaint2", "vipaint4") for at in ("", "_at_0", "_at_10", "_at_25")}
+    assert {key[1:] for key in runs} == wanted | {("inpaint_window", "kernel", name) for name in lengths}
+    assert planned.job("report").settings["further"]["vipaint"].startswith("VIPaint: ")
     levels = {
         name: json.loads(planned.job("sample", SMILEYS, "inpaint_box", "kernel", name).json)["sampler"]["settings"][
             "levels"

@@ -33,5 +33,6 @@ def made_report(experiment: dict[str, list[Path]], root: Path) -> Path:
     out = results / "report" / "index.html"
     about = {"title": "Which <faces> fit?", "configuration": "title: Which <faces> fit?"}
     settings = {"title": "Faces & <b>photos</b>", "experiments": ["e"], "about": {"e": about}}
+    settings["further"] = {"late-starts": "Where <to> begin?"}
     report.run(settings, inputs=inputs, output=out)
     return out

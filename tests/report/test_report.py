@@ -54,6 +54,11 @@ def test_every_figure_offers_its_numbers_and_says_what_it_was_drawn_from(page):
     assert '<a href="../samples/faces-sr16-exact.parquet">' in html
 
 
+def test_experiments_that_were_not_made_are_named_with_their_commands(page):
+    html, _ = page
+    assert "Where &lt;to&gt; begin? <code>snakemake late_starts</code>" in html
+
+
 def test_samplers_are_marked_where_they_are_shown(page):
     """In rows, sentences and drawn marks, so that one of them can be highlighted."""
     _, elements = page

@@ -173,7 +173,9 @@ def resolve(
     plan.titles = {name: c.experiments[name]["title"] for name in c.planned}
     titles = " · ".join(plan.titles[name] for name in plan.experiments)
     about = {name: _about(c.experiments[name]) for name in plan.experiments}
-    report = {"title": titles, "experiments": plan.experiments, "about": about}
+    report: dict[str, Any] = {"title": titles, "experiments": plan.experiments, "about": about}
+    if plan.on_request:
+        report["further"] = {name: c.experiments[name].get("title", name) for name in plan.on_request}
     if explored := [name for name in plan.experiments if plan.has("explorer", name)]:
         report["explorers"] = explored
     plan.add("report", (), report)

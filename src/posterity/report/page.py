@@ -53,7 +53,17 @@ class Experiment:
 
 @dataclass
 class Page:
-    """All that the template prints."""
+    """All that the template prints.
+
+    Arguments:
+        title: of the page.
+        facts: versions and revisions.
+        samplers: (in words, key).
+        runs: what was measured.
+        experiments: those that were made.
+        licences: of the data sets.
+        further: (target of the workflow, title) of experiments that are made when asked for.
+    """
 
     title: str
     facts: list[tuple[str, str]]
@@ -61,6 +71,7 @@ class Page:
     runs: list[dict[str, Any]]
     experiments: list[Experiment]
     licences: list[tuple[str, str, str]]
+    further: list[tuple[str, str]] = field(default_factory=list)
 
 
 def gather(settings: Mapping[str, Any], inputs: Iterable[Path], page: Path) -> Page:
@@ -88,7 +99,9 @@ def gather(settings: Mapping[str, Any], inputs: Iterable[Path], page: Path) -> P
             pictures.sort(key=lambda one: _place(one.name, figures.names()))
     runs, words = _runs(frames), names(frames)
     samplers = sorted((words.get(name, name), name) for name in {name for run in runs for name in run["samplers"]})
-    return Page(settings["title"], _facts(frames), samplers, runs, list(experiments.values()), _licences(paths))
+    further = [(name.replace("-", "_"), title) for name, title in settings.get("further", {}).items()]
+    made = list(experiments.values())
+    return Page(settings["title"], _facts(frames), samplers, runs, made, _licences(paths), further)
 
 
 def _tables(frames: Frames, experiments: Mapping[str, Experiment]) -> None:

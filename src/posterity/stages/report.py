@@ -13,8 +13,9 @@ __all__ = ["run"]
 def run(settings: dict[str, Any], *, inputs: list[Path], output: Path) -> None:
     """Write ``output`` (.html).
 
-    ``settings`` holds title and experiments, and optionally about ({experiment: {title, about, configuration}}) and
-    explorers (names); ``inputs`` are tables, figures (SVG or PNG), metrics, questions and licence texts.
+    ``settings`` holds title and experiments, and optionally about ({experiment: {title, about, configuration}}),
+    explorers (names) and further ({name: title} of experiments that are made when asked for); ``inputs`` are tables,
+    figures (SVG or PNG), metrics, questions and licence texts.
     """
     from posterity.report.page import gather, render
 
