@@ -2,6 +2,7 @@
 
 import io
 import re
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ from posterity.errors import PosterityError
 from posterity.figures import _plane, _study, gallery, style
 from posterity.stages import figure
 
-ELSEWHERE = ("restorations", "priors", "ecg_sheet", "fit_progress")
+ELSEWHERE = ("restorations", "priors", "ecg_sheet", "fit_progress", "severity_errors")
 """They need other artifacts and have test files of their own."""
 
 
@@ -76,6 +77,19 @@ def test_a_gallery_keeps_the_pictures_pixels():
     levels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
     counts = [(levels == c).all(1).sum() for c in ((255, 0, 0), (0, 0, 255))]
     assert counts == [128**2, 128**2]
+
+
+def test_headings_of_a_gallery_keep_to_their_columns():
+    """Long names of runs are broken into lines: none covers another, and the figure has room for them above."""
+    picture = np.full((32, 32, 3), 128, np.uint8)
+    heads = ["truth", "DPS + Flash (dps_encoder)", "DPS + Flash (dps_encoder_estimate)", "PSLD"]
+    with style.look():
+        figure = gallery.draw([gallery.Row("blur", [[picture]] * 4)], heads, room=0.1)
+        figure.canvas.draw()
+    (ax,) = figure.axes
+    boxes = [text.get_window_extent() for text in ax.texts[1:]]
+    assert len(boxes) == 4 and all(one.x1 <= two.x0 + 1 for one, two in pairwise(boxes))
+    assert all(box.y1 <= figure.bbox.height for box in boxes)
 
 
 def test_what_is_ruled_out_is_marked_by_more_than_a_colour(everything, tmp_path):

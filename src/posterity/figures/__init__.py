@@ -19,7 +19,7 @@ NAMES = (
     "plane_uniformization", "discard_super_resolution", "discard_inpainting",
     "discard_natural", "dps_artifacts", "eta_gallery", "threshold_gallery",
     "diversity_coverage", "distance_similarity", "hierarchy", "exact_distance", "own_diversity", "time_quality",
-    "restorations", "fit_progress", "priors", "toy_samplers", "toy_sweeps", "ecg_sheet",
+    "severity_errors", "restorations", "fit_progress", "priors", "toy_samplers", "toy_sweeps", "ecg_sheet",
 )  # fmt: skip
 """The order of figures in a report; those of further files come after them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ __all__ = ["Picture", "Row", "absent", "draw", "pixels"]
 
 _CELL = 0.64  # inches of a picture's height: 128 dots of the PNG, twice 64 pixels
 _GAP, _BLOCK = 1 / 16, 0.25  # between pictures and between blocks, in heights of a picture
+_LETTER, _LINE = 0.058, 0.125  # inches of a label's letter and of a heading's line
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,11 @@ def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> 
                     sheet[y : y + side, x : x + wide, :3] = picture.repeat(grow, 0).repeat(grow, 1)
                     sheet[y : y + side, x : x + wide, 3] = 255
     # whole hundredths of an inch, so that at 200 dots an inch every picture is exactly as many dots
-    margin = round(0.058 * max(len(r.label) for r in rows) + 0.2, 2)
+    margin = round(_LETTER * max(len(r.label) for r in rows) + 0.2, 2)
+    wides = [size * aspect + (size - 1) * _GAP for size in sizes]
+    heads = [_lines(h, int((one + room) * _CELL / _LETTER)) for h, one in zip(headings, wides, strict=True)]
     total_width, total_height = width * _CELL + margin + 0.1, height * _CELL + 0.4
+    total_height = round(total_height + _LINE * (max(map(len, heads)) - 1), 2)
     figure, (ax,) = style.canvas(total_width, total_height)
     figure.set_layout_engine("none")
     ax.set_position(
@@ -81,9 +86,19 @@ def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> 
     ax.axis("off")
     for row, top in zip(rows, tops, strict=True):
         ax.text(-0.12, top + 0.5, row.label, ha="right", va="center", fontsize=7)
-    for heading, start, size in zip(headings, left, sizes, strict=True):
-        ax.text(start + (size * aspect + (size - 1) * _GAP) / 2, -0.12, heading, ha="center", va="bottom", fontsize=7)
+    for lines, start, one in zip(heads, left, wides, strict=True):
+        ax.text(start + one / 2, -0.12, "\n".join(lines), ha="center", va="bottom", fontsize=7)
     return figure
+
+
+def _lines(heading: str, letters: int) -> list[str]:
+    """Break a heading behind spaces and underscores into lines of so many letters, longer ones where it must."""
+    lines = [""]
+    for part in re.findall(r"[^ _]*[ _]?", heading):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > letters:
+            lines.append("")
+        lines[-1] += part
+    return [line.rstrip() for line in lines]
 
 
 def _places(
