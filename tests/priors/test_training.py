@@ -244,7 +244,7 @@ def test_a_killed_run_ends_in_the_same_bytes(folder: Path) -> None:
         ({"training": {"batch": 0}}, "training setting batch = 0"),
         ({"training": SMALL | {"channels": [8] * 5}}, "cannot be halved 4 times"),
         ({"datasets": {"circles": 1}}, "items of squares, the settings train on circles"),
-        ({"split": "train"}, "no item of split 'train'"),
+        ({"split": "train"}, "split = 'train': Input should be 'all', 'prior' or 'test'"),
         ({"training": SMALL | {"learning_rate": 1e30, "clip": 1e30}}, "diverged at step"),
     ],
 )

@@ -61,6 +61,7 @@ class Descent:
     ) -> None:  # fmt: skip
         self.step, self.network, self._signals, self._how = 0, network, signals, how
         self._parameters = dict(network.named_parameters())
+        self.device = next(network.parameters()).device
         self.average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = optimiser(self._parameters.values(), lr=how.learning_rate, foreach=True, **options)
         self._cdf = np.cumsum(weights.double().numpy())

@@ -96,7 +96,6 @@ class Trainer(Descent):
 
     def __post_init__(self) -> None:
         super().__init__(self.network, torch.optim.Adam, self.images, self.weights, self.how)
-        self.device = next(self.network.parameters()).device
         self.shape = (*self.images.shape[1:-1], self.how.crop or self.images.shape[-1])
         if self.how.residual and self.base is None:
             self.base = Base.estimate(self.images, self.shape[-1], self.how.sigma_data)

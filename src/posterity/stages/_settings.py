@@ -12,8 +12,8 @@ from posterity.errors import PosterityError
 
 __all__ = [
     "Analyse", "Convert", "Degrade", "Distance", "Explorer", "Fetch", "Figure", "Measure", "Posterior", "Prepare",
-    "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainAutoencoder", "TrainSeverity", "built",
-    "check",
+    "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainAutoencoder", "TrainSeverity", "Training",
+    "built", "check",
 ]  # fmt: skip
 T = TypeVar("T")
 _SHOWN = 5
@@ -76,8 +76,9 @@ class Degrade(_Settings):
     seed: Seed
 
 
-class Train(_Settings):
-    prior: Name
+class Training(_Settings):
+    """Settings that every training has beside the name of what is trained."""
+
     datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
     split: Literal["all", "prior", "test"]
     training: dict[str, Any]
@@ -85,25 +86,19 @@ class Train(_Settings):
     license: str | None = None
 
 
-class TrainSeverity(_Settings):
+class Train(Training):
+    prior: Name
+
+
+class TrainSeverity(Training):
     severity: Name
     dataset: Name
-    datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    split: Literal["all", "prior", "test"]
     task: dict[str, Any]
     autoencoder: dict[str, Any] | None
-    training: dict[str, Any]
-    about: str = ""
-    license: str | None = None
 
 
-class TrainAutoencoder(_Settings):
+class TrainAutoencoder(Training):
     autoencoder: Name
-    datasets: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    split: Literal["all", "prior", "test"]
-    training: dict[str, Any]
-    about: str = ""
-    license: str | None = None
 
 
 class Convert(_Settings):

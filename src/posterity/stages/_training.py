@@ -1,4 +1,4 @@
-"""Shared by the training stages: the signals to train on, and a loop that resumes where it was stopped."""
+"""Shared by the training stages: a loop that resumes where it was stopped, and the card that it ends with."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import hashlib
 import json
 import logging
 import platform
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from posterity import json_reader
-from posterity.artifacts import signals, store
+from posterity.artifacts import store
 from posterity.errors import Again, PosterityError
+from posterity.jobs import parent_process
+from posterity.jobs.checkpoints import States
 from posterity.jobs.interruption import between_items
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from posterity.jobs.checkpoints import States
+    from posterity.stages._settings import Training
+    from posterity.stages._training_data import Data
 
-__all__ = ["Data", "Learns", "advance", "finished", "hardware", "resume", "settled", "write_card", "write_log"]
+__all__ = ["Learns", "Trained", "settled", "train", "write"]
 
 _log = logging.getLogger(__name__)
 _AVERAGED = 50
@@ -33,6 +38,7 @@ class Learns(Protocol):
 
     step: int
     how: Any
+    device: torch.device
 
     def advance(self) -> float:
         """Take a step; return its loss."""
@@ -44,66 +50,10 @@ class Learns(Protocol):
         """Restore a state that :meth:`state` returned."""
 
 
-class Data:
-    """Training signals (N, *signal) of one kind with their weights, the held-out signals, and their kind."""
-
-    def __init__(self, settings: Mapping[str, Any], inputs: Sequence[Path]) -> None:
-        import torch
-
-        found = {}
-        for path in inputs:
-            rows = store.read(path, "items").to_pylist()
-            found[str(rows[0]["dataset"]) if rows else ""] = rows
-        if set(found) != set(settings["datasets"]):
-            wanted = ", ".join(settings["datasets"])
-            raise PosterityError(f"the inputs are items of {', '.join(found)}, the settings train on {wanted}")
-        every: dict[str, tuple[list[Tensor], list[str]]] = {}
-        seen, unseen, weights, self.about = [], [], [], []
-        for name, weight in settings["datasets"].items():
-            content = hashlib.sha256()
-            self.kind = signals.kind_of(found[name][0]["signal"])
-            pictures, kept = [], []
-            for row in found[name]:
-                content.update(row["item"].encode() + _bytes(row["signal"]))
-                pictures.append(signals.decode(row["signal"], f"item {row['item']} of {name}"))
-                kept.append(settings["split"] in ("all", row["split"]))
-            every[name] = pictures, [row["split"] for row in found[name]]
-            stacked, mask = torch.stack(pictures), torch.tensor(kept)
-            if not mask.any():
-                raise PosterityError(f"dataset {name} has no item of split {settings['split']!r}")
-            seen.append(stacked[mask])
-            unseen.append(stacked[~mask])
-            weights.append(torch.full((int(mask.sum()),), float(weight) / int(mask.sum()), dtype=torch.float64))
-            self.about.append({"dataset": name, "sha256": content.hexdigest(), "items": int(mask.sum()),
-                               "split": settings["split"], "weight": weight})  # fmt: skip
-        shapes = {tuple(part.shape[1:]) for part in seen}
-        if len(shapes) > 1:
-            told = ", ".join(map(str, sorted(shapes)))
-            raise PosterityError(f"the datasets have {self.kind.noun}s of different shapes: {told}")
-        self.seen, self.unseen, self.weights = torch.cat(seen), torch.cat(unseen), torch.cat(weights)
-        self._split = settings["split"]
-        self._rows = {name: (torch.stack(images), splits) for name, (images, splits) in every.items()}
-
-    def of(self, dataset: str, split: str) -> Tensor:
-        """Return the signals of one data set and split ("all": every split) in the order of its items, (N, *signal)."""
-        images, splits = self._rows[dataset]
-        return images[[split in ("all", own) for own in splits]]
-
-    def unseen_of(self, dataset: str) -> Tensor:
-        """Return the held-out signals of one data set, (N, *signal)."""
-        images, splits = self._rows[dataset]
-        return images[[self._split not in ("all", own) for own in splits]]
+L = TypeVar("L", bound=Learns)
 
 
-def _bytes(signal: Mapping[str, Any]) -> bytes:
-    """Return the part of a signal that its digest covers."""
-    import numpy as np
-
-    content = signal["bytes"]
-    return bytes(content) if content is not None else np.asarray(signal["values"], dtype="<f4").tobytes()
-
-
-def finished(output: Path, digest: str) -> bool:
+def _finished(output: Path, digest: str) -> bool:
     """Return True if the weights exist and their card has this digest."""
     try:
         return output.is_file() and json_reader.read(output.with_name("card.json")).get("digest") == digest
@@ -127,7 +77,77 @@ def settled(cls: type[Any], given: Mapping[str, Any]) -> Any:
         raise PosterityError(f"training setting {which}{first['msg'].removeprefix('Value error, ')}") from error
 
 
-def resume(trainer: Learns, states: States) -> tuple[list[float], float]:
+@dataclass(frozen=True)
+class Trained:
+    """A training that is done, as its card describes it.
+
+    Arguments:
+        asked: settings of the stage.
+        data: that was trained on.
+        digest: of everything that the weights depend on.
+        losses: of every step.
+        seconds: of all processes that trained.
+    """
+
+    asked: Training
+    data: Data
+    digest: str
+    losses: Sequence[float]
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """Return the mean loss of the last steps, 500 at most."""
+        last = self.losses[-min(len(self.losses), 500) :]
+        return round(sum(last) / len(last), 6)
+
+    def card(self, trainer: Learns, weights: bytes) -> dict[str, Any]:
+        """Return the entries that the cards of all trainings have; ``weights`` is the file's content."""
+        return {
+            "about": self.asked.about,
+            "license": self.asked.license or "",
+            "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float16"},
+            "data": self.data.about,
+            "training": asdict(trainer.how),
+            "steps": trainer.step,
+            "seconds": round(self.seconds, 1),
+            "hardware": _hardware(trainer.device),
+            "digest": self.digest,
+        }
+
+
+def train(
+    name: str, asked: Training, data: Data, depends: Sequence[Any], output: Path, make: Callable[[], L],
+    finish: Callable[[L, Trained], None], every: float,
+    show: Callable[[L], object] | None = None, shown_every: float = 900.0,
+) -> None:  # fmt: skip
+    """Train from the last saved state to the end and write the result, unless it is there already.
+
+    Arguments:
+        name: of what is trained.
+        asked: settings of the stage.
+        data: to train on.
+        depends: everything that the weights depend on, as JSON.
+        output: weights.safetensors; states are kept in a hidden folder beside it until it is complete.
+        make: returns the trainer at its first step.
+        finish: writes the weights, and the card last.
+        every: seconds between two saved states.
+        show: called with the trainer every ``shown_every`` seconds.
+    """
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    if _finished(output, digest):
+        _log.info("%s: trained already, %s is left as it is", name, output)
+        return
+    trainer, parts = make(), output.parent / f".{output.stem}.parts"
+    states = States(parts / digest[:16])
+    losses, seconds = _resume(trainer, states)
+    sheet = (lambda: show(trainer)) if show else None
+    seconds += _advance(name, trainer, states, output.parent, losses, seconds, every, sheet, shown_every)
+    finish(trainer, Trained(asked, data, digest, losses, seconds))
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+def _resume(trainer: Learns, states: States) -> tuple[list[float], float]:
     """Return (losses so far, seconds so far)."""
     found = states.last()
     if found is None:
@@ -137,7 +157,7 @@ def resume(trainer: Learns, states: States) -> tuple[list[float], float]:
     return found["losses"].tolist(), float(found["seconds"])
 
 
-def advance(
+def _advance(
     name: str, trainer: Learns, states: States, folder: Path, losses: list[float], before: float, every: float,
     show: Callable[[], object] | None = None, shown_every: float = 900.0,
 ) -> float:  # fmt: skip
@@ -162,7 +182,7 @@ def advance(
     def save() -> None:
         spent = torch.tensor(before + time.perf_counter() - began, dtype=torch.float64)
         states.save(trainer.state() | {"losses": torch.tensor(losses, dtype=torch.float64), "seconds": spent})
-        write_log(folder / "log.csv", trainer, losses)
+        _write_log(folder / "log.csv", trainer, losses)
 
     bar = tqdm(desc=name, total=trainer.how.steps, initial=trainer.step, unit="step", disable=None)
     with bar, between_items() as pause:
@@ -189,7 +209,7 @@ def advance(
     return time.perf_counter() - began
 
 
-def write_log(path: Path, trainer: Learns, losses: Sequence[float]) -> None:
+def _write_log(path: Path, trainer: Learns, losses: Sequence[float]) -> None:
     """Write the loss (means over groups of steps) and the learning rate as CSV."""
     from posterity.priors.descent import warm_cosine
 
@@ -200,7 +220,7 @@ def write_log(path: Path, trainer: Learns, losses: Sequence[float]) -> None:
     store.write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
-def hardware(device: torch.device) -> str:
+def _hardware(device: torch.device) -> str:
     """Return a description of the hardware that trained."""
     import torch
 
@@ -209,6 +229,30 @@ def hardware(device: torch.device) -> str:
     return f"{platform.processor() or 'CPU'}, {torch.get_num_threads()} threads"
 
 
-def write_card(path: Path, card: Mapping[str, Any]) -> None:
-    """Write a card; it is written last, because its presence means that everything else is complete."""
+def write(
+    output: Path, trainer: Learns, trained: Trained, weights: bytes, card: Mapping[str, Any],
+    examine: Callable[[], Mapping[str, Any]] | None = None,
+) -> None:  # fmt: skip
+    """Write log.csv, the weights, and card.json last, because its presence means that all else is complete.
+
+    Arguments:
+        output: weights.safetensors; the others lie beside it.
+        trainer: at its last step.
+        trained: the training.
+        weights: content of the file.
+        card: what it says.
+        examine: returns what the card says of unseen signals; it can load the weights with their card.
+    """
+    parent_process.waits_for(output)
+    _write_log(output.with_name("log.csv"), trainer, trained.losses)
+    store.write_bytes(output, weights)
+    path = output.with_name("card.json")
+    if examine is None:
+        _write_card(path, card)
+        return
+    _write_card(path, {**card, "unseen": {}})
+    _write_card(path, {**card, "unseen": examine()})
+
+
+def _write_card(path: Path, card: Mapping[str, Any]) -> None:
     store.write_bytes(path, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())

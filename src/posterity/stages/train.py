@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import store
 from posterity.errors import PosterityError
-from posterity.jobs import parent_process
-from posterity.jobs.checkpoints import States
 from posterity.stages import _training
+from posterity.stages._settings import Train
+from posterity.stages._training_data import Data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,21 +49,16 @@ def run(
     """
     from posterity.priors.training import Training
 
-    data, how = _training.Data(settings, inputs), _training.settled(Training, settings["training"])
-    digest = hashlib.sha256(json.dumps([_VERSION, _told(how), data.about], sort_keys=True).encode()).hexdigest()
-    if _training.finished(output, digest):
-        _log.info("%s: trained already, %s is left as it is", settings["prior"], output)
-        return
-    trainer = _trainer(how, data)
-    parts = output.parent / f".{output.stem}.parts"
-    states = States(parts / digest[:16])
-    losses, seconds = _training.resume(trainer, states)
-    seconds += _training.advance(
-        settings["prior"], trainer, states, output.parent, losses, seconds, every,
-        lambda: _sheet(trainer, data.kind, output.with_name("samples.png")), sheets,
+    asked = Train.of(settings)
+    data, how = Data(asked, inputs), _training.settled(Training, asked.training)
+
+    def sheet(trainer: Trainer) -> Tensor:
+        return _sheet(trainer, data.kind, output.with_name("samples.png"))
+
+    _training.train(
+        asked.prior, asked, data, [_VERSION, _told(how), data.about], output, lambda: _trainer(how, data),
+        lambda trainer, trained: _finish(asked.prior, trainer, trained, output), every, sheet, sheets,
     )  # fmt: skip
-    _finish(settings, trainer, data, output, losses, seconds, digest)
-    shutil.rmtree(parts, ignore_errors=True)
 
 
 def _told(how: Training) -> dict[str, Any]:
@@ -75,7 +67,7 @@ def _told(how: Training) -> dict[str, Any]:
     return told if how.family != "unet2d" else {k: v for k, v in told.items() if k not in _IN_TIME}
 
 
-def _trainer(how: Training, data: _training.Data) -> Trainer:
+def _trainer(how: Training, data: Data) -> Trainer:
     """Return a fresh trainer, on the GPU if there is one."""
     import torch
 
@@ -92,7 +84,7 @@ def _trainer(how: Training, data: _training.Data) -> Trainer:
     return Trainer(network, data.seen, data.weights, how)
 
 
-def _fitting(how: Training, data: _training.Data) -> dict[str, Any]:
+def _fitting(how: Training, data: Data) -> dict[str, Any]:
     """Return the arguments of the network.
 
     Raises:
@@ -125,29 +117,23 @@ def _sheet(trainer: Trainer, kind: Kind, path: Path) -> Tensor:
     return samples
 
 
-def _finish(
-    settings: Mapping[str, Any], trainer: Trainer, data: _training.Data, output: Path,
-    losses: Sequence[float], seconds: float, digest: str,
-) -> None:  # fmt: skip
+def _finish(name: str, trainer: Trainer, trained: _training.Trained, output: Path) -> None:
     import torch
     from safetensors.torch import save
 
     from posterity.stages import _sheets
 
-    folder, how = output.parent, trainer.how
+    folder, how, data = output.parent, trainer.how, trained.data
     samples = _sheet(trainer, data.kind, folder / "samples.png")
     near = _sheets.nearest(samples, data.seen, how.flip)
     pairs = torch.stack([samples, near], 1).flatten(0, 1)
     _, columns, zoom = _SHEET[data.kind.name == "image"]
     store.write_bytes(folder / "nearest.png", _sheets.grid(data.kind, pairs, 2 * columns, zoom))
-    _training.write_log(folder / "log.csv", trainer, losses)
     base = trainer.base.state() if trainer.base else {}
     weights = save({name: p.half().cpu().contiguous() for name, p in trainer.average.items()} | base)
-    last = losses[-min(len(losses), 500) :]
     card = {
-        "prior": settings["prior"],
-        "about": settings.get("about", ""),
-        "license": settings.get("license", ""),
+        "prior": name,
+        **trained.card(trainer, weights),
         "family": how.family,
         "residual": how.residual,
         "architecture": how.architecture(trainer.shape[0], trainer.shape[-1]),
@@ -158,21 +144,12 @@ def _finish(
         "sigma_data": how.sigma_data,
         "learned_variance": how.learned_variance,
         "label_factor": 250.0,
-        "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float16"},
-        "data": data.about,
-        "training": asdict(how),
-        "steps": trainer.step,
-        "seconds": round(seconds, 1),
-        "hardware": _training.hardware(trainer.device),
         "losses": {
-            "training, mean of the last steps": round(sum(last) / len(last), 6),
+            "training, mean of the last steps": trained.loss,
             "held-out items": round(trainer.held_out(data.unseen), 6) if len(data.unseen) else None,
         }
         | ({_ALONE: round(trainer.held_out(data.unseen, alone=True), 6)} if how.residual and len(data.unseen) else {}),
         "samples": f"samples.png: {len(samples)} unconditional samples, DDIM with 50 steps; nearest.png: each beside "
         f"the nearest training {data.kind.noun}",
-        "digest": digest,
     }
-    parent_process.waits_for(output)
-    store.write_bytes(output, weights)
-    _training.write_card(folder / "card.json", card)
+    _training.write(output, trainer, trained, weights, card)

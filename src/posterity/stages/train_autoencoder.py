@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import store
 from posterity.errors import PosterityError
-from posterity.jobs import parent_process
-from posterity.jobs.checkpoints import States
 from posterity.stages import _training
+from posterity.stages._settings import TrainAutoencoder
+from posterity.stages._training_data import Data
 
 if TYPE_CHECKING:
     from posterity.priors.autoencoders.network import NetworkAutoencoder
@@ -54,61 +51,40 @@ def run(
     from posterity.jobs import devices
     from posterity.priors.autoencoders.training import Trainer, Training
 
-    data, how = _training.Data(settings, inputs), _training.settled(Training, settings["training"])
+    asked = TrainAutoencoder.of(settings)
+    data, how = Data(asked, inputs), _training.settled(Training, asked.training)
     if data.kind.name != "image":
         raise PosterityError(f"an autoencoder is trained on images, not on an {data.kind.noun}")
-    digest = hashlib.sha256(json.dumps([_VERSION, asdict(how), data.about], sort_keys=True).encode()).hexdigest()
-    if _training.finished(output, digest):
-        _log.info("%s: trained already, %s is left as it is", settings["autoencoder"], output)
-        return
-    trainer = Trainer(data.seen.float(), data.weights, how, devices.best())
-    parts = output.parent / f".{output.stem}.parts"
-    states = States(parts / digest[:16])
-    losses, seconds = _training.resume(trainer, states)
-    seconds += _training.advance(settings["autoencoder"], trainer, states, output.parent, losses, seconds, every)
-    _finish(settings, trainer, data, output, losses, seconds, digest, perceptual)
-    shutil.rmtree(parts, ignore_errors=True)
+    _training.train(
+        asked.autoencoder, asked, data, [_VERSION, asdict(how), data.about], output,
+        lambda: Trainer(data.seen.float(), data.weights, how, devices.best()),
+        lambda trainer, trained: _finish(asked, trainer, trained, output, perceptual), every,
+    )  # fmt: skip
 
 
 def _finish(
-    settings: Mapping[str, Any], trainer: Trainer, data: _training.Data, output: Path,
-    losses: Sequence[float], seconds: float, digest: str, perceptual: Path | None,
-) -> None:  # fmt: skip
+    asked: TrainAutoencoder, trainer: Trainer, trained: _training.Trained, output: Path, perceptual: Path | None
+) -> None:
     from safetensors.torch import save
 
     how = trainer.how
     weights = save({name: p.half().cpu().contiguous() for name, p in trainer.average.items()})
-    last = losses[-min(len(losses), 500) :]
-    trained = _scaled(trainer, data)
+    scaled = _scaled(trainer, trained.data)
     card = {
-        "autoencoder": settings["autoencoder"],
-        "about": settings.get("about", ""),
-        "license": settings.get("license", ""),
+        "autoencoder": asked.autoencoder,
         "family": how.family,
-        "architecture": how.architecture(trained.signal_shape),
+        "architecture": how.architecture(scaled.signal_shape),
         "parameters": sum(p.numel() for p in trainer.average.values()),
-        "signal_shape": list(trained.signal_shape),
-        "state_shape": list(trained.state_shape),
-        "scale": trained.scale,
-        "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float16"},
-        "data": data.about,
-        "training": asdict(how),
-        "steps": trainer.step,
-        "seconds": round(seconds, 1),
-        "hardware": _training.hardware(trainer.device),
-        "loss": round(sum(last) / len(last), 6),
-        "digest": digest,
+        "signal_shape": list(scaled.signal_shape),
+        "state_shape": list(scaled.state_shape),
+        "scale": scaled.scale,
+        "loss": trained.loss,
+        **trained.card(trainer, weights),
     }
-    parent_process.waits_for(output)
-    _training.write_log(output.with_name("log.csv"), trainer, losses)
-    store.write_bytes(output, weights)
-    # the card tells that all is there; without it the weights cannot be read
-    _training.write_card(output.with_name("card.json"), card | {"unseen": {}})
-    found = _examined(settings, data, output, perceptual)
-    _training.write_card(output.with_name("card.json"), card | {"unseen": found})
+    _training.write(output, trainer, trained, weights, card, lambda: _examined(asked, trained.data, output, perceptual))
 
 
-def _scaled(trainer: Trainer, data: _training.Data) -> NetworkAutoencoder:
+def _scaled(trainer: Trainer, data: Data) -> NetworkAutoencoder:
     """Return the averaged network with the scale that gives states of the images a standard deviation of 1."""
     import torch
 
@@ -121,9 +97,7 @@ def _scaled(trainer: Trainer, data: _training.Data) -> NetworkAutoencoder:
     return NetworkAutoencoder(plain.network, trainer.how.family, shape, 1 / float(codes.double().std()))
 
 
-def _examined(
-    settings: Mapping[str, Any], data: _training.Data, output: Path, perceptual: Path | None
-) -> dict[str, dict[str, Any]]:
+def _examined(asked: TrainAutoencoder, data: Data, output: Path, perceptual: Path | None) -> dict[str, dict[str, Any]]:
     """Return how near unseen images of each data set come back through the stored network, and through patch PCA."""
     import torch
 
@@ -133,14 +107,14 @@ def _examined(
 
     trained, out, shown = load(output), {}, []
     linear = alike(data.seen.double(), trained.state_shape)
-    for name in settings["datasets"]:
+    for name in asked.datasets:
         unseen = data.unseen_of(name).float()
         if not len(unseen):
             continue
         found: dict[str, Any] = {"images": len(unseen), **examine(trained, unseen, perceptual).rounded()}
         out[name] = found | ({"patch_pca": examine(linear, unseen, perceptual).rounded()} if linear else {})
-        _log.info("%s, unseen images of %s: %s", settings["autoencoder"], name, out[name])
-        some = unseen[:: max(1, len(unseen) * len(settings["datasets"]) // _SHOWN)]
+        _log.info("%s, unseen images of %s: %s", asked.autoencoder, name, out[name])
+        some = unseen[:: max(1, len(unseen) * len(asked.datasets) // _SHOWN)]
         with torch.no_grad():
             shown += [torch.stack([some, trained.decode(trained.encode(some)).clamp(-1, 1)], 1).flatten(0, 1)]
     if shown:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posterity.artifacts import store
-from posterity.jobs import parent_process
-from posterity.jobs.checkpoints import States
 from posterity.stages import _training
+from posterity.stages._settings import TrainSeverity
+from posterity.stages._training_data import Data
 
 if TYPE_CHECKING:
     from posterity.severities.training import Trainer
@@ -43,49 +39,37 @@ def run(settings: dict[str, Any], *, inputs: Sequence[Path], output: Path, every
     """
     from posterity.severities.training import Trainer, Training
 
-    data, how = _training.Data(settings, inputs), _training.settled(Training, settings["training"])
-    about = [_VERSION, asdict(how), data.about, settings["task"], settings["autoencoder"], settings["dataset"]]
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    if _training.finished(output, digest):
-        _log.info("%s: trained already, %s is left as it is", settings["severity"], output)
-        return
-    trainer = Trainer(data.seen.float(), data.weights, _autoencoder(settings, data), settings["task"], how)
-    parts = output.parent / f".{output.stem}.parts"
-    states = States(parts / digest[:16])
-    losses, seconds = _training.resume(trainer, states)
-    seconds += _training.advance(settings["severity"], trainer, states, output.parent, losses, seconds, every)
-    _finish(settings, trainer, data, output, losses, seconds, digest)
-    shutil.rmtree(parts, ignore_errors=True)
+    asked = TrainSeverity.of(settings)
+    data, how = Data(asked, inputs), _training.settled(Training, asked.training)
+    _training.train(
+        asked.severity, asked, data,
+        [_VERSION, asdict(how), data.about, asked.task, asked.autoencoder, asked.dataset], output,
+        lambda: Trainer(data.seen.float(), data.weights, _autoencoder(asked, data), asked.task, how),
+        lambda trainer, trained: _finish(asked, trainer, trained, output), every,
+    )  # fmt: skip
 
 
-def _autoencoder(settings: Mapping[str, Any], data: _training.Data) -> Any:
+def _autoencoder(asked: TrainSeverity, data: Data) -> Any:
     """Return the autoencoder of the data set's latent prior; None if states are signals."""
     from posterity.priors import autoencoders
 
-    how = settings["autoencoder"]
+    how = asked.autoencoder
     if how is None:
         return None
-    return autoencoders.fit(how, data.of(settings["dataset"], how.get("split", "all")).double())
+    return autoencoders.fit(how, data.of(asked.dataset, how.get("split", "all")).double())
 
 
-def _finish(
-    settings: Mapping[str, Any], trainer: Trainer, data: _training.Data, output: Path,
-    losses: Sequence[float], seconds: float, digest: str,
-) -> None:  # fmt: skip
-    import torch
+def _finish(asked: TrainSeverity, trainer: Trainer, trained: _training.Trained, output: Path) -> None:
     from safetensors.torch import save
 
     from posterity.severities._weights import packed
 
     how, network, autoencoder = trainer.how, trainer.averaged(), trainer.autoencoder
     weights = save(packed(network, autoencoder))
-    last = losses[-min(len(losses), 500) :]
-    signal = list(data.seen.shape[1:])
+    signal = list(trained.data.seen.shape[1:])
     card = {
-        "severity": settings["severity"],
-        "about": settings.get("about", ""),
-        "license": settings.get("license", ""),
-        "task": settings["task"],
+        "severity": asked.severity,
+        "task": asked.task,
         "signal_shape": signal,
         "state_shape": signal if autoencoder is None else list(autoencoder.state_shape),
         "patch": getattr(autoencoder, "patch", None),
@@ -94,33 +78,21 @@ def _finish(
         "blocks": how.blocks,
         "head": how.head,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "weights": {"sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights), "precision": "float16"},
-        "data": data.about,
-        "training": asdict(how),
-        "steps": trainer.step,
-        "seconds": round(seconds, 1),
-        "hardware": _training.hardware(torch.device("cpu")),
-        "loss": round(sum(last) / len(last), 6),
-        "digest": digest,
+        "loss": trained.loss,
+        **trained.card(trainer, weights),
     }
-    parent_process.waits_for(output)
-    _training.write_log(output.with_name("log.csv"), trainer, losses)
-    store.write_bytes(output, weights)
-    # the card marks the training as complete; the weights cannot be loaded without it
-    _training.write_card(output.with_name("card.json"), card | {"unseen": {}})
-    found = _examined(settings, data, output)
-    _training.write_card(output.with_name("card.json"), card | {"unseen": found})
+    _training.write(output, trainer, trained, weights, card, lambda: _examined(asked, trained.data, output))
 
 
-def _examined(settings: Mapping[str, Any], data: _training.Data, output: Path) -> dict[str, dict[str, float | None]]:
+def _examined(asked: TrainSeverity, data: Data, output: Path) -> dict[str, dict[str, float | None]]:
     """Return the stored encoder's results on the unseen images of each data set."""
     from posterity.severities._weights import load
     from posterity.severities.examination import examine
 
     trained, out = load(output), {}
-    for name in settings["datasets"]:
+    for name in asked.datasets:
         unseen = data.unseen_of(name)
         if len(unseen):
-            out[name] = examine(trained, trained.encode, unseen.float(), settings["task"]).rounded()
-            _log.info("%s, unseen images of %s: %s", settings["severity"], name, out[name])
+            out[name] = examine(trained, trained.encode, unseen.float(), asked.task).rounded()
+            _log.info("%s, unseen images of %s: %s", asked.severity, name, out[name])
     return out
