@@ -5,7 +5,7 @@ The update, in the source's symbols: the clean prediction is projected on the me
 :math:`x_s = \sqrt{\bar\alpha_s}\,\hat x_0' + \sqrt{1-\bar\alpha_s}\,z`. With σ_y > 0 this copies the
 measurement's noise into the result.
 
-Deviations of public code that are not copied: none known.
+Not copied from the public code: nothing known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Template"]
 
 @settings
 class Template(Sampler):
-    """Projects every clean prediction on the measurement."""
+    """Projects every clean prediction onto {x: A x = y}."""
 
     steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations")] = 100
 
