@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posterity import signals
 from posterity.assets.archives import opened
@@ -12,7 +15,7 @@ from posterity.datasets.items import DataSet, Item, Outline, split
 from posterity.ecg import beats
 from posterity.errors import PosterityError
 
-__all__ = ["RATE", "SELECTIONS", "prepare"]
+__all__ = ["RATE", "SELECTIONS", "prepare", "records"]
 
 RATE = 100.0
 """Samples per second."""
@@ -52,19 +55,25 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
     if size != whole if select == "beats" else not 256 <= size <= whole:
         valid = f"{whole}" if select == "beats" else f"256 to {whole}"
         raise PosterityError(f"size is {size}, but generated {select} have {valid} samples at {RATE:g} Hz")
-    from posterity.datasets import ecg_generator
-
-    with opened(source) as content:
-        tensors = ecg_generator.weights(content.read(_MEMBER), _MEMBER)
+    numbers = range(count or _COUNT)
     items = []
-    for number in range(count or _COUNT):
-        record = beats.resampled(ecg_generator.generate(tensors, number), ecg_generator.RATE, RATE)
-        record = record[:, round(_EDGE * RATE) : record.shape[1] - round(_EDGE * RATE)]
+    for number, record in zip(numbers, records(source, numbers), strict=True):
         values = beats.median_beat(record, RATE) if select == "beats" else record[:, :size]
         id = _id(number)
         rounded = (values * 1000).round() / 1000
         items.append(Item(id, f"generated {number}", "generated", split(id), [], rounded.astype(np.float32)))
     return DataSet(items, _LICENSE, kind=signals.find("ecg", RATE))
+
+
+def records(source: Path, numbers: Iterable[int]) -> Iterator[NDArray[np.floating[Any]]]:
+    """Yield the generated records of these numbers in mV, (8, 960)."""
+    from posterity.datasets import ecg_generator
+
+    with opened(source) as content:
+        tensors = ecg_generator.weights(content.read(_MEMBER), _MEMBER)
+    for number in numbers:
+        record = beats.resampled(ecg_generator.generate(tensors, number), ecg_generator.RATE, RATE)
+        yield record[:, round(_EDGE * RATE) : record.shape[1] - round(_EDGE * RATE)]
 
 
 def _id(number: int) -> str:
