@@ -35,10 +35,10 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return artifacts(tmp_path_factory.mktemp("ecg"))
 
 
-def artifacts(folder: Path, beats: int = 1) -> list[Path]:
+def artifacts(folder: Path, beats: int = 1, height: float = 1.0, draws: int = DRAWS) -> list[Path]:
     """Truth: amplitude = lead I's + 0.15·noise in every lead but I; `exact` draws the same law."""
     rng = np.random.default_rng(0)
-    known = 1 + 0.3 * rng.standard_normal((RECORDS, 1))
+    known = height + 0.3 * rng.standard_normal((RECORDS, 1))
 
     def drawn() -> np.ndarray:
         return np.concatenate([known, known + SPREAD * rng.standard_normal((RECORDS, 7))], 1)
@@ -53,9 +53,9 @@ def artifacts(folder: Path, beats: int = 1) -> list[Path]:
     task = {"name": "from_i", "operator": "inpaint", "observed_leads": ["I"], "sigma_y": 0.05}
     store.write(folder / "m.parquet", "measurements", rows, {"settings": {"task": task}})
     made = {
-        "exact": [drawn() for _ in range(DRAWS)],
-        "shrunk": [0.2 * drawn() + 0.8 for _ in range(DRAWS)],
-        "mean": [np.repeat(known, 8, 1)] * DRAWS,
+        "exact": [drawn() for _ in range(draws)],
+        "shrunk": [0.2 * drawn() + 0.8 * height for _ in range(draws)],
+        "mean": [np.repeat(known, 8, 1)] * draws,
     }
     out = [folder / "m.parquet"]
     for name, pools in made.items():
@@ -146,3 +146,44 @@ def test_student_intervals_of_gaussian_draws_hold_nine_truths_in_ten() -> None:
     for count in (2, 5, 10, 40):
         draws, truth = rng.standard_normal((count, 20_000)), rng.standard_normal(20_000)
         assert comparison.covered(draws, truth).mean() == pytest.approx(0.9, abs=0.009)  # four standard errors
+
+
+def test_numbers_that_are_read_off_a_draw_differ_by_how_much_its_waves_do(paths: list[Path]) -> None:
+    found = values(paths, "ecg_features")
+    # |N(0, 2·SPREAD²)| of exact draws; an R wave of a made beat is as high as it was made
+    expected = (2 / np.pi) ** 0.5 * 2**0.5 * SPREAD
+    assert found["exact", "R in V5, mV"][0] == pytest.approx(expected, rel=0.15)
+    assert found["exact", "R, mV"][0] == pytest.approx(expected, rel=0.08)
+    assert found["mean", "R, mV"][0] == pytest.approx(expected / 2**0.5, rel=0.08)
+    # Sokolow-Lyon is the larger R of V5 and V6, where V1 has no S
+    assert 0 < found["mean", "Sokolow-Lyon, mV"][0] < found["exact", "Sokolow-Lyon, mV"][0] < 2 * expected
+    assert found["exact", "axis, °"][0] > found["mean", "axis, °"][0] > 0
+    assert found["exact", "heart rate, bpm"][0] is None and found["exact", "R in I, mV"][0] is None  # beats; measured
+    assert found["exact", "draws with beats"][0] == 1
+
+
+def test_a_record_of_several_beats_has_a_rate(tmp_path: Path) -> None:
+    found = values(artifacts(tmp_path, beats=4, draws=1), "ecg_features")
+    assert found["exact", "heart rate, bpm"][0] == pytest.approx(0, abs=0.5)  # every beat is where the truth has it
+
+
+def test_labels_are_called_by_thresholds_of_the_other_half() -> None:
+    module = tables.find("ecg_diagnosis")
+    labels = np.asarray([False, False, True, True])
+    scores = np.asarray([0.1, 0.4, 0.5, 0.9])
+    at = module.threshold(scores, labels)
+    assert at == pytest.approx(0.45) and module.balanced_accuracy(scores >= at, labels) == 1
+    assert module.balanced_accuracy(np.ones(4, bool), labels) == 0.5
+    assert np.isnan(module.balanced_accuracy(labels, np.ones(4, bool)))
+
+
+def test_labels_follow_what_lead_i_tells_and_shrinking_does_not_hurt_them(tmp_path: Path, paths: list[Path]) -> None:
+    """Of R waves around 2.5 mV lead I tells most, and a shrunk draw is as large as another where the other is."""
+    found = values(artifacts(tmp_path, height=2.42), "ecg_diagnosis")
+    name = "Sokolow-Lyon from 2.5 mV"
+    for sampler in ("exact", "shrunk", "mean"):
+        value, low, high = found[sampler, name]
+        assert low < value < high and 0.72 < value < 0.98
+    # made beats have no S wave and axes near 30°, so that no record has the other labels
+    assert found["exact", "transition after V4"][0] is None and found["exact", "axis left of 0°"][0] is None
+    assert values(paths, "ecg_diagnosis")["exact", name][0] is None  # R waves of 1 mV

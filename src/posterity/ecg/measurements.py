@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from posterity.ecg import beats, leads
 
-__all__ = ["AROUND_R", "Measurements", "measure", "qrs_mask"]
+__all__ = ["AROUND_R", "Measurements", "measure", "measure_beat", "qrs_mask"]
 
 Array = NDArray[np.floating[Any]]
 
@@ -58,8 +58,26 @@ def measure(values: Array, names: Sequence[str], rate: float) -> Measurements:
     record, known = every[whole], [leads.STANDARD[row] for row in np.flatnonzero(whole)]
     peaks = beats.r_peaks(record, rate)
     rr = float(np.median(np.diff(peaks))) / rate * 1000 if len(peaks) > 1 else None
-    r, s = _waves(record, known, peaks, rate)
-    return Measurements(rr, 60_000 / rr if rr else None, r, s, _axis(r, s), _sokolow_lyon(r, s))
+    before, after = round(beats.BEFORE * rate), round(beats.AFTER * rate)
+    if not any(before <= peak <= record.shape[1] - after for peak in peaks):
+        return Measurements(rr, 60_000 / rr if rr else None, {}, {}, None, None)
+    return replace(
+        measure_beat(beats.median_beat(record, rate), known, rate), rr=rr, heart_rate=60_000 / rr if rr else None
+    )
+
+
+def measure_beat(beat: Array, names: Sequence[str], rate: float) -> Measurements:
+    """Measure one beat, which has no rate: its R peak is at ``beats.BEFORE``.
+
+    Arguments:
+        beat: (leads, time) in mV, without NaN.
+        names: of the leads, in any spelling.
+        rate: samples per second.
+    """
+    known = leads.complete(beat, names)
+    whole = ~np.isnan(known).any(1)
+    r, s = _waves(known[whole], [leads.STANDARD[row] for row in np.flatnonzero(whole)], rate)
+    return Measurements(None, None, r, s, _axis(r, s), _sokolow_lyon(r, s))
 
 
 def qrs_mask(values: Array, rate: float) -> NDArray[np.bool_]:
@@ -78,15 +96,9 @@ def qrs_mask(values: Array, rate: float) -> NDArray[np.bool_]:
     return inside
 
 
-def _waves(
-    record: Array, names: Sequence[str], peaks: NDArray[np.int64], rate: float
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the R and the S amplitude of every lead in its median beat; none without a whole beat."""
-    before, after = round(beats.BEFORE * rate), round(beats.AFTER * rate)
-    if not any(before <= peak <= record.shape[1] - after for peak in peaks):
-        return {}, {}
-    beat = beats.median_beat(record, rate)
-    reach = round(AROUND_R * rate)
+def _waves(beat: Array, names: Sequence[str], rate: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the R and the S amplitude of every lead of a beat."""
+    before, reach = round(beats.BEFORE * rate), round(AROUND_R * rate)
     level = beat[:, before - round(_LEVEL[0] * rate) : before - round(_LEVEL[1] * rate) + 1]
     qrs = beat[:, before - reach : before + reach + 1] - np.median(level, axis=1, keepdims=True)
     up, down = np.maximum(qrs.max(1), 0), np.maximum(-qrs.min(1), 0)

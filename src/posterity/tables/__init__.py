@@ -16,7 +16,7 @@ __all__ = ["NAMES", "REGISTRY", "Table", "find", "names", "schema"]
 NAMES = (
     "answers", "super_resolution", "inpainting", "eta_sweep", "threshold_sweep", "subsets", "exact_posterior",
     "guidance", "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash", "vipaint",
-    "ecg_errors", "ecg_regression",
+    "ecg_errors", "ecg_regression", "ecg_features", "ecg_diagnosis",
 )  # fmt: skip
 """The order of tables in a report; those of further files come after them."""
 

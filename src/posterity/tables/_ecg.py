@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posterity.ecg import measurements
+from posterity.signals.ecg import LEADS
 from posterity.tables.frames import KEYS, Artifact, Frames
 
-__all__ = ["Restored", "restored", "runs"]
+__all__ = ["LEADS", "Restored", "measured", "restored", "runs"]
 
 Array = NDArray[np.floating[Any]]
 
@@ -71,3 +73,9 @@ def restored(frames: Frames, key: Mapping[str, str]) -> Iterator[tuple[str, Rest
         missing = np.ones(truth.shape, bool) if keep is None else np.broadcast_to((keep[0] < 0.5).numpy(), truth.shape)
         draws = signals.stack(list(own["signal"])).double().numpy()
         yield str(item), Restored(draws, truth, missing, float(about.signal_rate))
+
+
+def measured(x: Array, rate: float) -> measurements.Measurements:
+    """Return what is read off a signal (8, time), a record or, shorter than a second, a median beat."""
+    of = measurements.measure_beat if x.shape[1] < rate else measurements.measure
+    return of(x, LEADS, rate)

@@ -1,0 +1,122 @@
+"""Whether labels by formula survive restoration: balanced accuracy with thresholds chosen on other records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posterity.datasets.items import alternate_split
+from posterity.diffusion.noise import generator
+from posterity.ecg.measurements import Measurements
+from posterity.tables import _ecg
+from posterity.tables.cells import Cell
+from posterity.tables.frames import KEYS, Frames
+
+__all__ = ["CAPTION", "COLUMNS", "NEEDS", "ROWS", "TITLE", "balanced_accuracy", "cells", "threshold"]
+
+NEEDS = ("ecg",)
+ROWS = KEYS
+TITLE = "Labels of restored ECGs"
+Array = NDArray[np.floating[Any]]
+_LEFT, _HIGH, _LATE = 0.0, 2.5, "V4"
+"""Degrees, mV, and the chest lead in which S is still larger than R."""
+
+
+def _to_the_left(of: Measurements) -> float | None:
+    return None if of.axis is None else _LEFT - of.axis
+
+
+def _voltage(of: Measurements) -> float | None:
+    return None if of.sokolow_lyon is None else of.sokolow_lyon - _HIGH
+
+
+def _late(of: Measurements) -> float | None:
+    return of.s[_LATE] - of.r[_LATE] if _LATE in of.r else None
+
+
+_SCORES: dict[str, tuple[Callable[[Measurements], float | None], frozenset[str]]] = {
+    "axis left of 0°": (_to_the_left, frozenset({"I", "II"})),
+    "Sokolow-Lyon from 2.5 mV": (_voltage, frozenset({"V1", "V5", "V6"})),
+    "transition after V4": (_late, frozenset({"V4"})),
+}
+"""Label → what is above 0 where a record has it, and the leads that it is read off."""
+COLUMNS = tuple(_SCORES)
+CAPTION = (
+    "Balanced accuracy, the mean of sensitivity and specificity, of three labels that the truth has by formula; .5 is "
+    "chance. They are numbers with a threshold and no diagnoses. The score of a record is the mean over its draws; the "
+    "threshold is that of the largest Youden index on one half of the records and is used on the other, and the other "
+    "way round. 95 % bootstrap intervals over records, the thresholds held."
+)
+_REPLICATES = 1000
+_LEAST = 2
+"""Records with a label, and without, that a half must have."""
+
+
+def cells(frames: Frames) -> list[Cell]:
+    """Return one row a run, the exact ones first."""
+    out = []
+    for artifact in _ecg.runs(frames):
+        row = tuple(artifact.key[k] for k in KEYS)
+        records = dict(_ecg.restored(frames, artifact.key))
+        validation = np.asarray([half == "prior" for half in _halves(list(records))])
+        truths = [_ecg.measured(one.truth, one.rate) for one in records.values()]
+        draws = [[_ecg.measured(x, one.rate) for x in one.draws] for one in records.values()]
+        for column, (score, of) in _SCORES.items():
+            if not all(one.missing[[_ecg.LEADS.index(lead) for lead in of]].any() for one in records.values()):
+                out.append(Cell(row, column, count=0, note="N/A: what it is read off is measured"))
+                continue
+            labels = np.asarray([_number(score(truth)) for truth in truths])
+            scores = np.asarray([_mean([_number(score(draw)) for draw in of_record]) for of_record in draws])
+            out.append(_cell(row, column, labels, scores, validation))
+    return out
+
+
+def threshold(scores: Array, labels: NDArray[np.bool_]) -> float:
+    """Return the score from which on a record is called positive so that sensitivity + specificity is largest.
+
+    It lies half-way between two scores that occur, or beyond the lowest or the highest; of equals it is the lowest.
+    """
+    ordered = np.unique(scores)
+    between = np.concatenate([[ordered[0] - 1], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1]])
+    called = scores >= between[:, None]
+    return float(between[(called[:, labels].mean(1) - called[:, ~labels].mean(1)).argmax()])
+
+
+def balanced_accuracy(called: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
+    """Return the mean of sensitivity and specificity; NaN without a positive or a negative."""
+    if labels.all() or not labels.any():
+        return float("nan")
+    return float((called[labels].mean() + (~called[~labels]).mean()) / 2)
+
+
+def _cell(row: tuple[str, ...], column: str, truths: Array, scores: Array, validation: NDArray[np.bool_]) -> Cell:
+    """Return the balanced accuracy over all records whose scores are known."""
+    known = np.isfinite(truths) & np.isfinite(scores)
+    labels, scores, validation = truths[known] > 0, scores[known], validation[known]
+    fewest = min(int((labels[half] == has).sum()) for half in (validation, ~validation) for has in (True, False))
+    if fewest < _LEAST:
+        note = f"N/A: a half of the {len(labels)} records has {fewest} of one kind, {_LEAST} are needed"
+        return Cell(row, column, count=0, note=note)
+    called = np.empty(len(labels), bool)
+    for half in (validation, ~validation):
+        called[~half] = scores[~half] >= threshold(scores[half], labels[half])
+    drawn = generator("ecg diagnosis", len(labels)).integers(len(labels), size=(_REPLICATES, len(labels)))
+    low, high = np.nanpercentile([balanced_accuracy(called[chosen], labels[chosen]) for chosen in drawn], [2.5, 97.5])
+    return Cell(row, column, balanced_accuracy(called, labels), float(low), float(high), len(labels))
+
+
+def _halves(items: Sequence[str]) -> list[str]:
+    half = alternate_split(items)
+    return [half[item] for item in items]
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
