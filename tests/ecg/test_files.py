@@ -143,6 +143,7 @@ class TestWrongHeaders:
             (r"^patient 12 1000 ", "patient 12 -500 ", "rate is '-500'"),
             (r"^patient 12 1000 ", "patient 12 1 ", "rate is 1 samples per second, expected 50 to 20000"),
             (r"^patient 12 1000 ", "patient 12 1e9 ", "expected 50 to 20000"),
+            (r"^patient 12 1000 10000", "patient 12 1000 0", "its first line says 0 samples"),
             (r"^patient 12 1000 10000", "patient 12 1000 2559", "it lasts 2.559 s, expected at least 2.56 s"),
             (
                 r"^patient 12 1000 10000",
@@ -215,6 +216,9 @@ class TestWrongOthers:
             (lambda d, g: setattr(g, "NumberOfWaveformSamples", 4_000_000_000), "it is truncated"),
             (lambda d, g: setattr(g, "WaveformData", g.WaveformData[:-2]), "it is truncated"),
             (lambda d, g: delattr(third(g), "ChannelSensitivity"), "lead III has no sensitivity"),
+            (lambda d, g: setattr(third(g), "ChannelSensitivity", "0"), "lead III has a sensitivity of 0"),
+            (lambda d, g: delattr(g, "SamplingFrequency"), "its waveform does not say its SamplingFrequency"),
+            (lambda d, g: setattr(g, "WaveformBitsAllocated", 7), "has 7 bits of SS, expected 8, 16, 32 or 64"),
             (lambda d, g: setattr(third(g).ChannelSensitivityUnitsSequence[0], "CodeValue", "mmHg"),
              "lead III is in 'mmHg', which is no voltage"),
             (lambda d, g: setattr(third(g).ChannelSourceSequence[0], "CodeValue", "5.6.3-9-1"),
@@ -236,6 +240,11 @@ class TestWrongOthers:
         [
             ("I,II\n" + "0.1,x\n" * 300, "line 2: 'x' is no number"),
             ("I,II\n0.1\n", "line 2 has 1 fields, the header 2"),
+            (
+                "I,II\n" + "0,1,0,2\n" * 300,
+                "line 2 has 4 fields, the header 2; with decimal commas, part fields by semicolons",
+            ),
+            ("I,II\n" + "1_0,2\n" * 300, "line 2: '1_0' is no number"),
             ("I,II\n", "it has no line of values"),
             ("I,resp\n" + "0.1,0.2\n" * 300, "there is no lead 'resp'"),
             ("I,II\n" + "0.1,inf\n" * 300, "lead II holds a value that is infinite"),
@@ -246,6 +255,11 @@ class TestWrongOthers:
     def test_csv(self, tmp_path, text, said):
         (tmp_path / "x.csv").write_text(text)
         assert said in one_line(tmp_path / "x.csv", 100.0)
+
+    @pytest.mark.parametrize(("encoding", "byte"), [("latin-1", 3), ("utf-16", 0)])
+    def test_csv_that_is_not_utf8(self, tmp_path, encoding, byte):
+        (tmp_path / "x.csv").write_bytes(("I [µV],II\n" + "1,2\n" * 300).encode(encoding))
+        assert f"byte {byte} is not of a text in UTF-8; save it as UTF-8" in one_line(tmp_path / "x.csv", 100.0)
 
     def test_csv_without_a_rate(self, tmp_path):
         (tmp_path / "x.csv").write_text("I,II\n")

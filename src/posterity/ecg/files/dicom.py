@@ -21,6 +21,10 @@ __all__ = ["begins", "parse", "read"]
 _CODED = {"1": "I", "2": "II", "3": "V1", "4": "V2", "5": "V3", "6": "V4", "7": "V5", "8": "V6",
           "61": "III", "62": "aVR", "63": "aVL", "64": "aVF"}  # fmt: skip
 """Last number of a code → lead, the same in the schemes of SCP-ECG (5.6.3-9-61) and of ISO 11073 (2:61)."""
+_NEEDED = ("SamplingFrequency", "NumberOfWaveformChannels", "NumberOfWaveformSamples", "WaveformBitsAllocated",
+           "WaveformSampleInterpretation", "WaveformData")  # fmt: skip
+_COUNTS = ((8, "SB"), (8, "UB"), (16, "SS"), (16, "US"), (32, "SL"), (32, "UL"), (64, "SV"), (64, "UV"))
+"""Bits of a sample and what they hold, as the standard has it."""
 _SCHEMES = ("SCPECG", "MDC")
 _ABOUT = ("RR Interval", "PR Interval", "QRS Duration", "QT Interval", "QTc Interval", "P Axis", "QRS Axis", "T Axis")
 """The device's measurements that become comments; its free text may name people and is ignored."""
@@ -54,11 +58,21 @@ def parse(content: bytes) -> Record:
         found = f"its leads are in {len(original)} signal groups ({labels})" if original else "it holds no waveform"
         raise PosterityError(f"{found}; expected one")
     group = groups[original[0]]
+    _complete(group)
     channels = list(group.get("ChannelDefinitionSequence") or ())
     names = tuple(_name(channel) for channel in channels)
     samples = _samples(group, len(channels))
     values = np.stack([_row(x, c, n) for x, c, n in zip(samples.T, channels, names, strict=True)])
     return Record(values, names, float(group.SamplingFrequency), _comments(dataset))
+
+
+def _complete(group: Dataset) -> None:
+    """Check that a group says what is needed to read it."""
+    if lacking := [name for name in _NEEDED if group.get(name) is None]:
+        raise PosterityError(f"its waveform does not say its {', '.join(lacking)}")
+    kind = group.WaveformBitsAllocated, group.WaveformSampleInterpretation
+    if kind not in _COUNTS:
+        raise PosterityError(f"its waveform has {kind[0]} bits of {kind[1]}, expected 8, 16, 32 or 64 bits of integers")
 
 
 def _samples(group: Dataset, channels: int) -> NDArray[np.float64]:
@@ -88,6 +102,8 @@ def _row(counted: NDArray[np.float64], channel: Dataset, name: str) -> NDArray[n
     if not units or channel.get("ChannelSensitivity") is None:
         raise PosterityError(f"lead {name} has no sensitivity; it is not calibrated")
     gain = float(channel.ChannelSensitivity) * float(channel.get("ChannelSensitivityCorrectionFactor", 1))
+    if gain == 0:
+        raise PosterityError(f"lead {name} has a sensitivity of 0; it is not calibrated")
     shifted = counted * gain + float(channel.get("ChannelBaseline", 0))
     return shifted * millivolts(str(units[0].get("CodeValue", "")), name)
 

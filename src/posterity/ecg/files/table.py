@@ -37,7 +37,7 @@ def read(path: Path, rate: float | None) -> Record:
         size = path.stat().st_size
         if size > _LARGEST:
             raise PosterityError(f"it has {size} bytes, expected at most {_LARGEST}")
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = _text(path).splitlines()
         if len(lines) < 2:
             raise PosterityError("it has no line of values; expected a header with leads, then one line per sample")
         delimiter = max(";\t,", key=lines[0].count)
@@ -53,9 +53,17 @@ def read(path: Path, rate: float | None) -> Record:
         return Record(np.asarray(rows).T * scales[:, None], names, rate)
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PosterityError(f"byte {error.start} is not of a text in UTF-8; save it as UTF-8") from None
+
+
 def _wide(fields: list[str], line: int, columns: int) -> bool:
     if len(fields) != columns:
-        raise PosterityError(f"line {line} has {len(fields)} fields, the header {columns}")
+        hint = "; with decimal commas, part fields by semicolons" if len(fields) == 2 * columns else ""
+        raise PosterityError(f"line {line} has {len(fields)} fields, the header {columns}{hint}")
     return True
 
 
@@ -65,6 +73,6 @@ def _number(field: str, line: int, delimiter: str) -> float:
     if text.lower() in _EMPTY:
         return np.nan
     try:
-        return float(text)
+        return float(text.replace("_", "?"))  # Python's 1_000 is no number in a file
     except ValueError:
         raise PosterityError(f"line {line}: {field[:40]!r} is no number") from None

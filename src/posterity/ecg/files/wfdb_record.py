@@ -135,8 +135,10 @@ def _first(line: str) -> tuple[float, int | None, int]:
     rate = re.split(r"[/(]", fields[1])[0] if len(fields) > 1 else ""
     if not _NUMBER.fullmatch(rate) or float(rate) == 0:
         raise PosterityError(f"rate is {rate!r}, expected a number of samples per second")
-    length = int(fields[2]) if len(fields) > 2 and fields[2].isdigit() else 0
-    return float(rate), length or None, int(fields[0])
+    length = int(fields[2]) if len(fields) > 2 and fields[2].isdigit() else None
+    if length == 0:
+        raise PosterityError("its first line says 0 samples; leave the number out where it is not known")
+    return float(rate), length, int(fields[0])
 
 
 def _lead(line: str) -> _Lead:
