@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from posterity.certificates import latent, warp
+from posterity.certificates import beat, latent, warp
 from posterity.certificates.conditional import Components, Conditional, Exact
 from posterity.certificates.gibbs import LAWS, SIZE, Chains
 from posterity.certificates.gibbs import prior as levy
@@ -30,16 +30,18 @@ from posterity.priors.kernel import Kernel
 from posterity.priors.latent import Latent
 from posterity.priors.levy import problems
 from posterity.priors.mixture import Mixture
+from posterity.signals.ecg import LEADS
 
-__all__ = ["PRIORS", "PROCESSES", "TASKS", "Case", "Instance", "Source", "make", "seen", "tasks"]
+__all__ = ["PRIORS", "PROCESSES", "SLOW", "TASKS", "Case", "Instance", "Source", "make", "seen", "tasks"]
 
 TASKS: dict[str, dict[str, Any]] = {
     "inpaint": {"operator": "inpaint", "sigma_y": 0.0},
     "inpaint_noisy": {"operator": "inpaint", "sigma_y": 0.1},
     "denoise": {"operator": "denoise", "sigma_y": 0.3},
     "pool_noisy": {"operator": "pool", "factor": 2, "sigma_y": 0.1},
+    "lead_I": {"operator": "inpaint", "observed_leads": ["I"], "sigma_y": 0.05},
 }
-"""Tasks by name; inpainting misses the right half, ``pool`` averages 2 × 2 pixels."""
+"""Tasks by name; inpainting misses the right half, ``pool`` averages 2 × 2 pixels, ``lead_I`` is of ECGs alone."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,12 @@ def _states(prior: Latent) -> Source:
     return Source.of(prior, Components(prior.prior.weights, prior.prior.means, prior.prior.covariances))
 
 
+def _beat(_: Tensor | None) -> Source:
+    """Return the Gaussian of median beats of ECGs, in mV."""
+    prior = beat.prior()
+    return Source.of(prior, Components(prior.weights, prior.means, prior.covariances))
+
+
 PRIORS: dict[str, Build] = {
     "gaussian": _gaussian,
     "mixture": _mixture,
@@ -222,6 +230,7 @@ PRIORS: dict[str, Build] = {
     "latent_gaussian": _latent_gaussian,
     "latent_mixture": _latent_mixture,
     "latent_warp": _latent_warp,
+    "beat": _beat,
 }
 """Priors whose posterior has a closed form, or is found on a grid.
 
@@ -230,8 +239,14 @@ Each takes the images of a data set (N, C, H, W), or None.
 
 LATENT = ("latent_gaussian", "latent_mixture", "latent_warp")
 """Latent priors."""
-_NOISY = tuple(name for name, task in TASKS.items() if task["sigma_y"] > 0)
+_OF_ECGS = ("lead_I",)
+"""Tasks of the prior of beats; no other has leads."""
+_PLAIN = tuple(name for name in TASKS if name not in _OF_ECGS)
+_NOISY = tuple(name for name in _PLAIN if TASKS[name]["sigma_y"] > 0)
 """Tasks with a latent prior: without noise y is a signal of no state, but for the truth's."""
+
+SLOW = ("beat",)
+"""Priors that the quick tier leaves out unless they are named: of so many entries it would no longer be quick."""
 
 PROCESSES = tuple(LAWS)
 """Priors whose posterior is sampled by Gibbs chains."""
@@ -251,9 +266,11 @@ def tasks(prior: str) -> tuple[str, ...]:
         raise PosterityError(f"prior {prior!r} is not one that verify knows; choose one of {known}")
     if prior == "bernoulli_laplace":
         return _SINGLY
+    if prior == "beat":
+        return _OF_ECGS
     if prior in LATENT:
         return _NOISY
-    return _PROBLEMS if prior in PROCESSES else tuple(TASKS)
+    return _PROBLEMS if prior in PROCESSES else _PLAIN
 
 
 def make(
@@ -330,7 +347,9 @@ def _seen(prior: Prior, operator: Operator, x: Tensor) -> Tensor:
 
 def _operator(settings: Mapping[str, Any], shape: tuple[int, ...]) -> Operator:
     parameters: dict[str, Tensor] = {}
-    if settings["operator"] == "inpaint":
+    if "observed_leads" in settings:
+        parameters["keep"] = torch.tensor([lead in settings["observed_leads"] for lead in LEADS]).float().view(1, -1, 1)
+    elif settings["operator"] == "inpaint":
         keep = torch.ones(1, 1, *shape[1:])
         keep[..., shape[2] // 2 :] = 0
         parameters["keep"] = keep

@@ -75,7 +75,7 @@ def verify(
         raise PosterityError("name samplers, or give --all, or a file of your own with --sampler")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     from posterity.artifacts import store
-    from posterity.certificates.cases import PRIORS, PROCESSES, TOYS, tasks
+    from posterity.certificates.cases import PRIORS, PROCESSES, SLOW, TOYS, tasks
     from posterity.commands import verdict_table
     from posterity.configuration.fingerprint import fingerprint
     from posterity.stages import verify as stage
@@ -94,7 +94,8 @@ def verify(
         entries = [{**entry, "wrap": around} for entry in entries]
     if dim is not None and task:
         raise PosterityError("--dim has a task of its own; leave --task out")
-    every = [*PRIORS, *([] if tier == "quick" else PROCESSES)] if dim is None else [*TOYS]
+    every = [*(p for p in PRIORS if tier != "quick" or p not in SLOW), *([] if tier == "quick" else PROCESSES)]
+    every = every if dim is None else [*TOYS]
     priors = prior or every
     known = dict.fromkeys(t for p in priors for t in tasks(p))
     settings = {"samplers": entries, "priors": priors, "tasks": task or list(known)}
