@@ -97,7 +97,10 @@ def settled(name, prior, task):
 
     samplers = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / "config" / "samplers").glob("*.yaml")}
     files = {"prior": "priors", "task": "tasks", "severity": "severities"}
-    read = {part: yaml.safe_load((ROOT / f"config/{name}/{name}.yaml").read_text()) for part, name in files.items()}
+    read = {
+        part: {k: v for p in (ROOT / "config" / name).glob("*.yaml") for k, v in yaml.safe_load(p.read_text()).items()}
+        for part, name in files.items()
+    }
     problems = Problems()
     known = catalogue(samplers, read | {"dataset": []}, problems)
     problems.stop()
