@@ -113,7 +113,7 @@ def _verify(job: Job, path: Path) -> None:
     elif job.stage == "fetch":
         asset = job.settings["asset"]
         checksum.verify(path, declared="" if asset["convert"] else asset["sha256"])
-    elif job.stage in ("train", "train_autoencoder", "train_severity", "convert"):
+    elif job.stage in ("train", "train_autoencoder", "train_severity", "convert", "convert_autoencoder"):
         card = json_reader.read(path.with_name(CARD))
         weights = card.get("weights") if isinstance(card, dict) else None
         if isinstance(weights, dict) and weights.get("sha256") != sha256(path):

@@ -203,6 +203,19 @@ def convert(
     run("convert", settings, source=source, output=output)
 
 
+def convert_autoencoder(
+    settings: Settings,
+    source: Annotated[Path, typer.Option(metavar="PATH", help="The file as it was published.")],
+    output: Output,
+) -> None:
+    """Convert a published checkpoint to the weights of an autoencoder.
+
+    Example: posterity convert-autoencoder --settings '{"autoencoder":"vq4","family":"vq-f4","settings":{}}'
+    --source model.ckpt --output data/autoencoders/vq4/weights.safetensors
+    """
+    run("convert_autoencoder", settings, source=source, output=output)
+
+
 def sample(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
@@ -301,8 +314,8 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
 
 
 STAGES = (
-    fetch, prepare, degrade, convert, posterior, severity, sample, select, measure, distance, table, figure,
-    explorer,
+    fetch, prepare, degrade, convert, convert_autoencoder, posterior, severity, sample, select, measure,
+    distance, table, figure, explorer,
     report,
 )  # fmt: skip
 

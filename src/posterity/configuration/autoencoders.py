@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "plan_all", "settled", "used"]
 
-_NOT_TOLD = ("weights", "train", "about")
+_NOT_TOLD = ("weights", "train", "checkpoint", "about")
 
 
 def settled(autoencoders: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
@@ -30,8 +30,13 @@ def settled(autoencoders: Mapping[str, Mapping[str, Any]], name: str) -> dict[st
 
 
 def check(c: Checked, problems: Problems) -> None:
-    """Check what the training of autoencoders says, and leave out those that cannot be trained."""
+    """Check what is said of how autoencoders come by their weights, and leave out those that cannot be trained."""
     for name, autoencoder in list(c.autoencoders.items()):
+        origin = autoencoder.get("checkpoint", {})
+        if "asset" in origin:
+            problems.known(f"autoencoders.{name}.checkpoint.asset", origin["asset"], c.assets, "asset")
+        if {"train", "checkpoint"} <= {*autoencoder}:
+            problems.say(f"autoencoders.{name}", "has both `train` and `checkpoint`; leave one out")
         if "train" not in autoencoder:
             continue
         at, train = f"autoencoders.{name}.train", autoencoder["train"]
@@ -55,10 +60,13 @@ def used(c: Checked, path: str, run: Mapping[str, Any], outlines: Mapping[str, O
     at, dataset = f"autoencoders.{name}", c.datasets[run["dataset"]]
     shape = list(outlines[run["dataset"]].shape(dataset["size"]))
     these = outlines[run["dataset"]].words(run["dataset"], dataset["size"])
-    if not about.keys() & {"weights", "train"}:
-        problems.say(at, f"{path} is of its states, and it has neither `weights` nor `train`")
+    file = about.get("checkpoint", {}).get("file")
+    if not about.keys() & {"weights", "train", "checkpoint"}:
+        problems.say(at, f"{path} is of its states, and it has neither `weights` nor `train` nor `checkpoint`")
+    elif file is not None and "weights" not in about and (wrong := no_file(file)):
+        problems.add(f"{at}.checkpoint.file", file, wrong)
     elif "weights" not in about:
-        for other in about["train"]["datasets"]:
+        for other in about.get("train", {}).get("datasets", {}):
             if other in outlines and list(outlines[other].shape(c.datasets[other]["size"])) != shape:
                 told = outlines[other].words(other, c.datasets[other]["size"])
                 problems.add(f"{path}.prior", run["prior"], f"its autoencoder is trained on {told}, not for {these}")
@@ -101,7 +109,22 @@ def plan_all(plan: Plan, c: Checked) -> list[str]:
             weights[name] = f"{plan.data}/autoencoders/{name}/weights.safetensors"
             plan.add("train_autoencoder", (name,), training.of_autoencoder(name, autoencoder))
             datasets += autoencoder["train"]["datasets"]
+        if "checkpoint" in autoencoder:
+            weights[name] = f"{plan.data}/autoencoders/{name}/weights.safetensors"
+            _converted(plan, c, name, autoencoder)
         if "weights" in autoencoder:
             weights[name] = autoencoder["weights"]
     plan.autoencoders = {name: weights[a] for name, p in c.priors.items() if (a := p.get("autoencoder")) in weights}
     return datasets
+
+
+def _converted(plan: Plan, c: Checked, name: str, autoencoder: Mapping[str, Any]) -> None:
+    """Plan how a published file is converted."""
+    origin = autoencoder["checkpoint"]
+    about = {"autoencoder": name, "about": autoencoder.get("about", ""), "sha256": None, "settings": {}}
+    about |= {k: v for k, v in origin.items() if k not in ("asset", "file")}
+    plan.add("convert_autoencoder", (name,), about)
+    if "file" in origin:
+        plan.first_stages[name] = origin["file"]
+    elif origin["asset"] in c.assets:
+        plan.first_stages[name] = plan.asset(origin["asset"])

@@ -20,9 +20,8 @@ REFERENCES = ("prior", "exact_score", "recursion")
 """What is named like a sampler there: bounds from both sides, and the moment recursion."""
 RULES = (
     "all", "fetch", "prepare", "degrade", "train_autoencoder", "train_prior", "train_severity", "convert_prior",
-    "posterior", "severity",
-    "sample", "select", "measure", "study", "study_simulated", "analyse", "distance", "gather", "table", "figure",
-    "explorer", "report",
+    "convert_autoencoder", "posterior", "severity", "sample", "select", "measure", "study", "study_simulated",
+    "analyse", "distance", "gather", "table", "figure", "explorer", "report",
 )  # fmt: skip
 """The workflow's rules; an experiment is one too, and needs a name of its own."""
 ANSWERED = ("study_subsets", "study_guidance", "diversity_coverage", "distance_similarity")

@@ -15,6 +15,7 @@ PATHS = {
     "train": "{data}/priors/{prior}/weights.safetensors",
     "train_autoencoder": "{data}/autoencoders/{autoencoder}/weights.safetensors",
     "train_severity": "{data}/severities/{severity}/weights.safetensors",
+    "convert_autoencoder": "{data}/autoencoders/{autoencoder}/weights.safetensors",
     "convert": "{data}/priors/{prior}/weights.safetensors",
     "posterior": "{results}/posterior/{dataset}/{task}/{prior}.parquet",
     "severity": "{results}/severity/{dataset}/{task}/{prior}/{severity}.parquet",

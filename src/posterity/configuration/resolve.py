@@ -49,7 +49,8 @@ class Plan:
     experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
     to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
     files they are converted from, ``encoders`` where the weights of each severity encoder are, ``autoencoders``
-    where those of a prior's autoencoder are, if that is a network. ``optional`` has the restorers that are N/A where
+    where those of a prior's autoencoder are, if that is a network, ``first_stages`` which published files autoencoders
+    are converted from. ``optional`` has the restorers that are N/A where
     their asset is absent, ``needs`` tells what jobs ask a scheduler for.
     """
 
@@ -72,6 +73,7 @@ class Plan:
     checkpoints: dict[str, str] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
     autoencoders: dict[str, str] = field(default_factory=dict)
+    first_stages: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
     needs: Needs = field(default_factory=lambda: Needs([]))
 

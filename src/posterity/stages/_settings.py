@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from posterity.errors import PosterityError
 
 __all__ = [
-    "Analyse", "Convert", "Degrade", "Distance", "Explorer", "Fetch", "Figure", "Measure", "Posterior", "Prepare",
-    "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainAutoencoder", "TrainSeverity", "Training",
-    "built", "check",
+    "Analyse", "Convert", "ConvertAutoencoder", "Degrade", "Distance", "Explorer", "Fetch", "Figure", "Measure",
+    "Posterior", "Prepare", "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainAutoencoder",
+    "TrainSeverity", "Training", "built", "check",
 ]  # fmt: skip
 T = TypeVar("T")
 _SHOWN = 5
@@ -103,6 +103,15 @@ class TrainAutoencoder(Training):
 
 class Convert(_Settings):
     prior: Name
+    family: str
+    about: str = ""
+    sha256: str | None = None
+    settings: dict[str, Any] = {}
+    license: str | None = None
+
+
+class ConvertAutoencoder(_Settings):
+    autoencoder: Name
     family: str
     about: str = ""
     sha256: str | None = None
@@ -215,6 +224,7 @@ class Analyse(_Settings):
 
 _OF: Mapping[str, type[BaseModel]] = {
     "fetch": Fetch, "prepare": Prepare, "degrade": Degrade, "train": Train, "convert": Convert,
+    "convert_autoencoder": ConvertAutoencoder,
     "train_severity": TrainSeverity, "train_autoencoder": TrainAutoencoder,
     "posterior": Posterior, "severity": Severity, "sample": Sample, "select": Select, "measure": Measure,
     "distance": Distance, "table": Table, "figure": Figure, "explorer": Explorer, "report": Report,

@@ -15,11 +15,14 @@ from posterity.errors import PosterityError
 from posterity.priors.checkpoints.adm import Adm
 from posterity.priors.checkpoints.ddpm import Ddpm
 from posterity.priors.checkpoints.edm import Edm
-from posterity.priors.checkpoints.hub import Hub
+from posterity.priors.checkpoints.first_stage import PRESETS, FirstStage
+from posterity.priors.checkpoints.hub import Hub, HubAutoencoder
 
-__all__ = ["FAMILIES", "convert", "read"]
+__all__ = ["AUTOENCODERS", "FAMILIES", "convert", "convert_autoencoder", "read"]
 
 FAMILIES: dict[str, type[Adm] | type[Ddpm] | type[Edm] | type[Hub]] = {"adm": Adm, "ddpm": Ddpm, "edm": Edm, "hub": Hub}
+AUTOENCODERS = (*PRESETS, "hub")
+"""Families of autoencoders: first stages of latent diffusion by name, and what `diffusers` saved."""
 
 
 def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -45,10 +48,37 @@ def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dic
     return {key: value.contiguous() for key, value in network.state_dict().items()}, card
 
 
+def convert_autoencoder(
+    family: str, settings: Mapping[str, Any], source: Path
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return (weights under the names of ``AutoencoderKL`` or ``VQModel``, float32; what they are, for a card).
+
+    Arguments:
+        family: one of ``AUTOENCODERS``.
+        settings: of the family's class, beside those that its name tells.
+        source: the published file, a state dict.
+    """
+    from posterity.priors.autoencoders import networks
+    from posterity.priors.loading import build, fill
+
+    if family not in AUTOENCODERS:
+        raise PosterityError(f"checkpoint family {family!r} is none of {', '.join(AUTOENCODERS)}")
+    try:
+        known = HubAutoencoder(**settings) if family == "hub" else FirstStage(**{**PRESETS[family], **settings})
+    except TypeError as error:
+        raise PosterityError(f"checkpoint family {family}: {error}") from error
+    card = known.card()
+    network = build(card["architecture"], str(source), card["family"], networks.REGISTRY)
+    state, card["scale"] = known.convert(read(source), str(source))
+    fill(network, state, str(source))
+    return {key: value.contiguous() for key, value in network.state_dict().items()}, card
+
+
 def read(path: Path) -> dict[str, Tensor]:
     """Read a state dict: safetensors, a ``torch.save`` file of tensors only, or EDM's and MAT's .pkl; {name: tensor}.
 
-    The state dict may be under "params" or "params_ema", as BasicSR saves it.
+    The state dict may be under "params" or "params_ema", as BasicSR saves it, or under "state_dict", as Lightning does;
+    Lightning also stores callback classes, of which only the names are accepted.
     """
     import pickle
     import zipfile
@@ -63,7 +93,8 @@ def read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".pkl":
         return _pickled.read(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_pickled.CALLBACKS):
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # only the first line: torch goes on to explain how to disable the protection
         first = str(error).strip().splitlines()[0]
@@ -71,7 +102,9 @@ def read(path: Path) -> dict[str, Tensor]:
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         raise PosterityError(f"{path} is not a whole checkpoint ({' '.join(str(error).split())[:120]})") from error
     if isinstance(state, dict):
-        state = next((state[key] for key in ("params_ema", "params") if isinstance(state.get(key), dict)), state)
+        state = next(
+            (state[key] for key in ("params_ema", "params", "state_dict") if isinstance(state.get(key), dict)), state
+        )
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise PosterityError(f"{path} does not hold a state dict, a mapping of names to tensors")
     return state

@@ -17,11 +17,19 @@ from torch import Tensor
 
 from posterity.errors import PosterityError
 
-__all__ = ["read"]
+__all__ = ["CALLBACKS", "read"]
 
 
 class _Module:
     """Stand-in for any module: a plain object with its attributes."""
+
+
+CALLBACKS: list[Any] = [
+    (_Module, f"{package}.callbacks.{name}")
+    for package in ("pytorch_lightning", "lightning.pytorch")
+    for name in ("model_checkpoint.ModelCheckpoint", "early_stopping.EarlyStopping")
+]
+"""Classes by whose names Lightning keeps the state of callbacks in its checkpoints: a plain object stands for each."""
 
 
 class _Mapping(dict):  # type: ignore[type-arg]

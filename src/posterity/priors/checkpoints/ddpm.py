@@ -11,7 +11,7 @@ from torch import Tensor
 from posterity.priors.checkpoints._renaming import Renaming
 from posterity.priors.checkpoints.adm import levels
 
-__all__ = ["Ddpm"]
+__all__ = ["Ddpm", "attention", "residual"]
 
 _RESIDUAL = {"norm1": "norm1", "conv1": "conv1", "temb_proj": "time_emb_proj", "norm2": "norm2", "conv2": "conv2"}
 _ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}
@@ -75,24 +75,28 @@ class Ddpm:
             down, up = f"down_blocks.{level}", f"up_blocks.{last - level}"
             for old, new, count in ((f"down.{level}", down, self.blocks), (f"up.{level}", up, self.blocks + 1)):
                 for block in range(count):
-                    self._residual(r, f"{old}.block.{block}", f"{new}.resnets.{block}")
+                    residual(r, f"{old}.block.{block}", f"{new}.resnets.{block}")
                     if attends:
-                        self._attention(r, f"{old}.attn.{block}", f"{new}.attentions.{block}")
+                        attention(r, f"{old}.attn.{block}", f"{new}.attentions.{block}")
             if level != last:
                 r.move({f"down.{level}.downsample.conv": f"{down}.downsamplers.0.conv"})
             if level != 0:
                 r.move({f"up.{level}.upsample.conv": f"{up}.upsamplers.0.conv"})
-        self._residual(r, "mid.block_1", "mid_block.resnets.0")
-        self._attention(r, "mid.attn_1", "mid_block.attentions.0")
-        self._residual(r, "mid.block_2", "mid_block.resnets.1")
+        residual(r, "mid.block_1", "mid_block.resnets.0")
+        attention(r, "mid.attn_1", "mid_block.attentions.0")
+        residual(r, "mid.block_2", "mid_block.resnets.1")
         return r.finish()
 
-    def _residual(self, r: Renaming, old: str, new: str) -> None:
-        r.move(_RESIDUAL, f"{old}.", f"{new}.")
-        if r.has(f"{old}.nin_shortcut.weight"):
-            r.move({f"{old}.nin_shortcut": f"{new}.conv_shortcut"})
 
-    def _attention(self, r: Renaming, old: str, new: str) -> None:
-        r.move(_ATTENTION, f"{old}.", f"{new}.")
-        for layer in ("to_q", "to_k", "to_v", "to_out.0"):  # 1x1 convolutions
-            r.out[f"{new}.{layer}.weight"] = r.out[f"{new}.{layer}.weight"].flatten(1)
+def residual(r: Renaming, old: str, new: str, embedded: bool = True) -> None:
+    """Move a residual block; ``embedded`` says whether it is told the time."""
+    r.move({k: v for k, v in _RESIDUAL.items() if embedded or k != "temb_proj"}, f"{old}.", f"{new}.")
+    if r.has(f"{old}.nin_shortcut.weight"):
+        r.move({f"{old}.nin_shortcut": f"{new}.conv_shortcut"})
+
+
+def attention(r: Renaming, old: str, new: str) -> None:
+    """Move self-attention of one head, whose layers are 1x1 convolutions in the file and linear in `diffusers`."""
+    r.move(_ATTENTION, f"{old}.", f"{new}.")
+    for layer in ("to_q", "to_k", "to_v", "to_out.0"):
+        r.out[f"{new}.{layer}.weight"] = r.out[f"{new}.{layer}.weight"].flatten(1)

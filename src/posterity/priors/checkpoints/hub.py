@@ -10,7 +10,9 @@ from torch import Tensor
 
 from posterity.errors import PosterityError
 
-__all__ = ["Hub"]
+__all__ = ["Hub", "HubAutoencoder"]
+
+_AUTOENCODERS = {"AutoencoderKL": "kl", "VQModel": "vq"}
 
 _OLD = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """Names of attention layers in models saved before 2023."""
@@ -48,10 +50,53 @@ class Hub:
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:  # noqa: ARG002
         """Rename attention layers to their current names, {name: tensor}; the rest is unchanged."""
-        out = {}
-        for key, value in state.items():
-            head, _, layer = key.rpartition(".attentions.")
-            number, _, rest = layer.partition(".")
-            part, _, kind = rest.rpartition(".")
-            out[f"{head}.attentions.{number}.{_OLD[part]}.{kind}" if head and part in _OLD else key] = value
-        return out
+        return renamed(state)
+
+
+@dataclass(frozen=True)
+class HubAutoencoder:
+    """Settings that an autoencoder's file itself does not hold.
+
+    Arguments:
+        config: the content of config.json.
+        size: pixels a side; that of config.json unless given.
+        scale: of states over codes; 1, as whole models of a VQModel use it. What config.json calls ``scaling_factor``
+            is that of another model where its author gave none.
+    """
+
+    config: Mapping[str, Any]
+    size: int | None = None
+    scale: float = 1.0
+
+    def card(self) -> dict[str, Any]:
+        """Return the autoencoder's card, but for its scale."""
+        kind, size = self.config.get("_class_name"), self.size or self.config.get("sample_size")
+        if kind not in _AUTOENCODERS or not isinstance(size, int):
+            known = " or ".join(_AUTOENCODERS)
+            raise PosterityError(f"config.json describes a {kind} for images of size {size}, expected a {known}")
+        levels = len(self.config.get("block_out_channels", (64,)))
+        codes = self.config.get("latent_channels", 4 if kind == "AutoencoderKL" else 3)
+        smallest = size >> levels - 1
+        return {
+            "family": _AUTOENCODERS[kind],
+            "architecture": dict(self.config),
+            "signal_shape": [self.config.get("in_channels", 3), size, size],
+            "state_shape": [self.config.get("vq_embed_dim") or codes, smallest, smallest],
+        }
+
+    def convert(self, state: Mapping[str, Tensor], name: str) -> tuple[dict[str, Tensor], float]:
+        """Return (tensors under current names, the scale)."""
+        if not 0 < self.scale < float("inf"):
+            raise PosterityError(f"{name}: scale {self.scale!r} is not a positive number")
+        return renamed(state), self.scale
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename attention layers to their current names, {name: tensor}; the rest is unchanged."""
+    out = {}
+    for key, value in state.items():
+        head, _, layer = key.rpartition(".attentions.")
+        number, _, rest = layer.partition(".")
+        part, _, kind = rest.rpartition(".")
+        out[f"{head}.attentions.{number}.{_OLD[part]}.{kind}" if head and part in _OLD else key] = value
+    return out

@@ -1,0 +1,129 @@
+"""First stages of latent diffusion (Rombach et al. 2022, App. E), VQ-f4, KL-f8 and VQ-f8: alone or of a whole model.
+
+Their files have the names of the authors' code. Within a file of a whole model those begin with ``first_stage_model.``,
+and its buffer ``scale_factor`` is the scale of states over codes; a file of the first stage alone also has what its
+training compared images with, which is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from torch import Tensor
+
+from posterity.errors import PosterityError
+from posterity.priors.checkpoints._renaming import Renaming
+from posterity.priors.checkpoints.ddpm import attention, residual
+
+__all__ = ["PRESETS", "FirstStage"]
+
+_WHOLE, _TRAINING = "first_stage_model.", "loss."
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """Settings that the file itself does not hold; the defaults are VQ-f4's.
+
+    Arguments:
+        family: "vq" or "kl".
+        size: pixels a side.
+        channels: base number of channels.
+        multipliers: of ``channels``, at each resolution.
+        blocks: residual blocks a resolution, of the encoder; the decoder has one more.
+        attention: resolutions with self-attention beside the middle's, of one head.
+        components: channels of a state.
+        codes: in the book of a "vq".
+        scale: of states over codes, where the file tells none; a whole model of "vq" uses 1.
+        groups: of the group normalisation.
+    """
+
+    family: Literal["vq", "kl"] = "vq"
+    size: int = 256
+    channels: int = 128
+    multipliers: Sequence[int] = (1, 2, 4)
+    blocks: int = 2
+    attention: Sequence[int] = ()
+    components: int = 3
+    codes: int = 8192
+    scale: float = 1.0
+    groups: int = 32
+
+    @property
+    def attends(self) -> list[bool]:
+        """Tell for each resolution if it has attention, the finest first."""
+        return [self.size >> level in self.attention for level in range(len(self.multipliers))]
+
+    def card(self) -> dict[str, Any]:
+        """Return the autoencoder's card, but for the scale, which the file may tell."""
+        types = ("DownEncoderBlock2D", "AttnDownEncoderBlock2D"), ("UpDecoderBlock2D", "AttnUpDecoderBlock2D")
+        architecture = {
+            "in_channels": 3,
+            "out_channels": 3,
+            "sample_size": self.size,
+            "latent_channels": self.components,
+            "block_out_channels": [self.channels * m for m in self.multipliers],
+            "layers_per_block": self.blocks,
+            "norm_num_groups": self.groups,
+            "down_block_types": [types[0][a] for a in self.attends],
+            "up_block_types": [types[1][a] for a in reversed(self.attends)],
+        }
+        if self.family == "vq":
+            architecture |= {"num_vq_embeddings": self.codes, "vq_embed_dim": self.components}
+        smallest = self.size >> len(self.multipliers) - 1
+        return {
+            "family": self.family,
+            "architecture": architecture,
+            "signal_shape": [3, self.size, self.size],
+            "state_shape": [self.components, smallest, smallest],
+        }
+
+    def convert(self, state: Mapping[str, Tensor], name: str) -> tuple[dict[str, Tensor], float]:
+        """Return (tensors under the names of `diffusers`, the scale)."""
+        found = state.get("scale_factor")
+        scale = self.scale if found is None else float(found)
+        if not 0 < scale < float("inf"):
+            raise PosterityError(f"{name}: its scale_factor {scale!r} is not a positive number")
+        whole = {k.removeprefix(_WHOLE): v for k, v in state.items() if k.startswith(_WHOLE)}
+        r = Renaming({k: v for k, v in (whole or state).items() if not k.startswith(_TRAINING)}, name)
+        r.move({layer: layer for layer in ("quant_conv", "post_quant_conv")})
+        if self.family == "vq":
+            r.out["quantize.embedding.weight"] = r.take("quantize.embedding.weight")
+        for half in ("encoder", "decoder"):
+            ends = {"conv_in": "conv_in", "norm_out": "conv_norm_out", "conv_out": "conv_out"}
+            r.move(ends, f"{half}.", f"{half}.")
+            residual(r, f"{half}.mid.block_1", f"{half}.mid_block.resnets.0", embedded=False)
+            attention(r, f"{half}.mid.attn_1", f"{half}.mid_block.attentions.0")
+            residual(r, f"{half}.mid.block_2", f"{half}.mid_block.resnets.1", embedded=False)
+        self._levels(r)
+        return r.finish(), scale
+
+    def _levels(self, r: Renaming) -> None:
+        """Move the resolutions of both halves; the decoder's are numbered from the finest in the file."""
+        last = len(self.multipliers) - 1
+        for level, attends in enumerate(self.attends):
+            down, up = f"encoder.down_blocks.{level}", f"decoder.up_blocks.{last - level}"
+            for old, new, count in (
+                (f"encoder.down.{level}", down, self.blocks),
+                (f"decoder.up.{level}", up, self.blocks + 1),
+            ):
+                for block in range(count):
+                    residual(r, f"{old}.block.{block}", f"{new}.resnets.{block}", embedded=False)
+                    if attends:
+                        attention(r, f"{old}.attn.{block}", f"{new}.attentions.{block}")
+            if level != last:
+                r.move({f"encoder.down.{level}.downsample.conv": f"{down}.downsamplers.0.conv"})
+            if level != 0:
+                r.move({f"decoder.up.{level}.upsample.conv": f"{up}.upsamplers.0.conv"})
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "vq-f4": {},
+        "kl-f8": {"family": "kl", "multipliers": (1, 2, 4, 4), "components": 4},
+        "vq-f8": {"multipliers": (1, 2, 2, 4), "attention": (32,), "components": 4, "codes": 16384},
+    }
+)
+"""Settings of the published ones, of images of 256x256."""
