@@ -83,7 +83,7 @@ def draw(
     numbers = list(range(count)) * (len(names) // count)
     noise = Noise(seed, names, numbers, prior.dtype, prior.device)
     begun = {name: severity.rows(index) for name, severity in (severities or {}).items()}
-    problem = Problem(prior, rows, seen, sigma_y, index, severities=begun)
+    problem = Problem(prior.rows(index), rows, seen, sigma_y, index, severities=begun)
     starts: Sequence[int | None] = sampler.starts(problem.of_states()) or [None] * len(names)
     done = sampler.sample(problem, noise, watch=watch)
     if not bool(done.x.isfinite().all()):

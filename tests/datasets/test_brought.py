@@ -194,6 +194,19 @@ def test_imagenet(tmp_path):
     assert next(iter(items.values()))["attributes"][0].startswith("n0144076")
 
 
+def test_classes_of_imagenet_have_their_numbers_where_all_have_folders(tmp_path, monkeypatch):
+    """The number is the rank among all folders, also of a class whose photographs are not chosen."""
+    names = [f"ILSVRC2012_val_0000000{i}.JPEG" for i in (1, 2)]
+    files = {f"val/n0144076{3 - i}/{n}": picture(30, 20, i, "JPEG") for i, n in enumerate(names)}
+    source = unpacked(tmp_path / "val", files)
+    items, _ = made(source, tmp_path, kind="imagenet")
+    assert items["00000001"]["attributes"] == ["n01440763"], "two folders are not all classes"
+    monkeypatch.setattr("posterity.datasets.imagenet._CLASSES", 2)
+    items, _ = made(source, tmp_path, kind="imagenet")
+    found = {item: row["attributes"] for item, row in items.items()}
+    assert found == {"00000001": ["n01440763", "class 1"], "00000002": ["n01440762", "class 0"]}
+
+
 KEYS = ["ab" * 20, "cd" * 20]
 
 

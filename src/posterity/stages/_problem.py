@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ def load(
     of_network = family.made_of == "file" and "denoiser" in family.has
     device = devices.best() if of_network else torch.device("cpu")
     prior = priors.build(about, known, labels, areas, shape, weights, device, autoencoder)
+    if about.get("label") == "item":
+        prior = prior.given(_classes(items, [r["item"] for r in rows]))
     if not prior.latent:
         prior.bounds = kind.bounds
     return Measured(
@@ -85,3 +88,15 @@ def load(
         prior,
         kind,
     )
+
+
+def _classes(items: Path, wanted: Sequence[str]) -> Tensor:
+    """Return the class of each wanted item from its attribute ``class K``, long (N,)."""
+    rows = store.read(items, "items", columns=["item", "attributes"]).to_pylist()
+    found = {r["item"]: [a for a in r["attributes"] or () if re.fullmatch(r"class \d+", a)] for r in rows}
+    if without := [item for item in wanted if len(found[item]) != 1]:
+        raise PosterityError(
+            f"{items}: item {without[0]} has no attribute `class K`, which a prior with label: item needs; bring "
+            "photographs in one folder per class, of all classes, or give the prior one class"
+        )
+    return torch.tensor([int(found[item][0].removeprefix("class ")) for item in wanted])

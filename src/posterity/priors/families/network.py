@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import WithJsonSchema
 
@@ -18,7 +18,12 @@ from posterity.priors.loading import load
 
 __all__ = ["NetworkFamily"]
 
-_LABEL = WithJsonSchema({"type": "integer", "minimum": 0, "description": "the class, for a class-conditional network"})
+_LABEL = WithJsonSchema(
+    {
+        "anyOf": [{"type": "integer", "minimum": 0}, {"const": "item"}],
+        "description": "the class, for a class-conditional network; `item` is each item's own, its attribute `class K`",
+    }
+)
 _PRECISION = WithJsonSchema(
     {
         "enum": ["float32", "bfloat16"],
@@ -41,7 +46,7 @@ class NetworkFamily(Family):
     made_of = "file"
     about = "a trained denoiser"
 
-    label: Annotated[int | None, _LABEL] = None
+    label: Annotated[int | Literal["item"] | None, _LABEL] = None
     precision: Annotated[str | None, _PRECISION] = None
     compile: Annotated[bool | None, _COMPILE] = None
     autoencoder: Annotated[
@@ -52,7 +57,9 @@ class NetworkFamily(Family):
         weights = known.weights
         if weights is None:
             raise PosterityError(f"prior {known.name!r} is a network: name the file of its weights (--weights)")
-        prior = load(weights, self.label, known.device, self.precision or "float32", self.compile or False)
+        # with "item" the caller, who has read the items, gives each measurement its class
+        label = 0 if self.label == "item" else self.label
+        prior = load(weights, label, known.device, self.precision or "float32", self.compile or False)
         if self.autoencoder is not None:
             if self.autoencoder.get("kind") != "network":
                 told = "a network knows states of an autoencoder of kind 'network' alone"
