@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_log = logging.getLogger(__name__)
 _VERSION = 1
 """Increase it when a training step computes something else: both unfinished and finished trainings then start over."""
 _SHEET = {True: (64, 8, 2), False: (24, 4, 1)}
