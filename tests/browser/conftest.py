@@ -1,13 +1,23 @@
-"""A real Chromium without a screen, and a study of drawn faces for it."""
+"""A real Chromium without a screen, axe-core, and a study of drawn faces for them."""
 
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from posterity.artifacts import store
+from posterity.assets.declared import load
+from posterity.assets.obtain import obtain
+from posterity.errors import PosterityError
+from posterity.stages import study
 from posterity.study.practice import face
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from participants import Server
 
 _FLAGS = [
     "--headless",
@@ -80,3 +90,41 @@ def inputs(tmp_path_factory):
     ]  # fmt: skip
     store.write(root / "subsets.parquet", "subsets", rows, {})
     return sorted(root.glob("*.parquet"))
+
+
+@pytest.fixture(scope="session")
+def settings():
+    """Of a study of these: four items in each of three comparisons."""
+    return {
+        "experiment": "faces",
+        "count": 5,
+        "questions": 50,
+        "seed": 3,
+        "comparisons": [
+            {"study": "paired_diversity", "approach": "fps"},
+            {"study": "coverage", "approach": "fps"},
+            {"study": "paired_quality", "approach": "guided"},
+        ],
+    }
+
+
+@pytest.fixture
+def server(settings, inputs, tmp_path):
+    """The study, served."""
+    folder = tmp_path / "study"
+    study.run(settings, inputs=inputs, output=folder / "questions.parquet", assets=tmp_path)
+    made = Server(folder)
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory):
+    """The text of axe-core, from the package registry."""
+    asset = load(Path(__file__).parents[2] / "resources" / "assets.yaml")["axe"]
+    path = asset.path(tmp_path_factory.mktemp("axe"))
+    try:
+        obtain(asset, path)
+    except PosterityError as error:
+        pytest.skip(str(error))
+    return path.read_text()

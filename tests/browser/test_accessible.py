@@ -1,16 +1,13 @@
 """Every page against axe-core's rules: no finding that it calls serious or critical, light and dark."""
 
-import json
 import runpy
 from pathlib import Path
 
 import pytest
 import torch
+from rules import findings, serious
 
 import posterity as po
-from posterity.assets.declared import load
-from posterity.assets.obtain import obtain
-from posterity.errors import PosterityError
 from posterity.priors.kernel import Kernel
 from posterity.report import explorer
 from posterity.stages import study
@@ -21,18 +18,6 @@ pytestmark = pytest.mark.slow
 _TESTS = Path(__file__).parents[1]
 STUDY = {"experiment": "faces", "count": 5, "questions": 8, "seed": 3,
          "comparisons": [{"study": "paired_diversity", "approach": "fps"}]}  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory):
-    """The text of axe-core, from the package registry."""
-    asset = load(_TESTS.parent / "resources" / "assets.yaml")["axe"]
-    path = asset.path(tmp_path_factory.mktemp("axe"))
-    try:
-        obtain(asset, path)
-    except PosterityError as error:
-        pytest.skip(str(error))
-    return path.read_text()
 
 
 def report(folder, inputs):  # noqa: ARG001 - every page is made by the same call
@@ -61,17 +46,6 @@ def restored(folder, inputs):  # noqa: ARG001
     return folder / "restored" / "index.html"
 
 
-def findings(browser, axe):
-    """Rule → how bad, and the first element."""
-    browser.execute_script(axe)
-    result = browser.execute_async_script(
-        "const done = arguments[arguments.length - 1]; axe.run(document).then(done, (e) => done({error: String(e)}))"
-    )
-    assert "violations" in result, result
-    assert len(result["passes"]) > 10, "it looked at the page"
-    return {v["id"]: (v["impact"], v["nodes"][0]["html"][:200]) for v in result["violations"]}
-
-
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("make", [report, explored, asked, restored])
 def test_no_serious_finding(browser, axe, inputs, tmp_path, make, colours):
@@ -80,8 +54,7 @@ def test_no_serious_finding(browser, axe, inputs, tmp_path, make, colours):
     )
     browser.get(make(tmp_path, inputs).as_uri())
     browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
-    bad = {rule: about for rule, about in findings(browser, axe).items() if about[0] in ("serious", "critical")}
-    assert not bad, json.dumps(bad, indent=1)
+    assert not serious(browser, axe)
 
 
 def test_a_serious_finding_is_seen(browser, axe, tmp_path):

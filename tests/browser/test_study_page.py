@@ -16,17 +16,6 @@ pytest.importorskip("selenium", reason="selenium is not installed")
 pytestmark = pytest.mark.slow
 
 _KEYS = {"left": ("1", "\ue012", "\ue013"), "right": ("2", "\ue014", "\ue015"), "yes": ("y", "Y"), "no": ("n", "N")}
-SETTINGS = {
-    "experiment": "faces",
-    "count": 5,
-    "questions": 50,
-    "seed": 3,
-    "comparisons": [
-        {"study": "paired_diversity", "approach": "fps"},
-        {"study": "coverage", "approach": "fps"},
-        {"study": "paired_quality", "approach": "guided"},
-    ],
-}
 
 
 @pytest.fixture(scope="session", params=["the built-in runner", "jsPsych"])
@@ -43,8 +32,8 @@ def assets(request, tmp_path_factory):
 
 
 @pytest.fixture
-def folder(tmp_path, inputs, assets):
-    study.run(SETTINGS, inputs=inputs, output=tmp_path / "study" / "questions.parquet", assets=assets)
+def folder(settings, tmp_path, inputs, assets):
+    study.run(settings, inputs=inputs, output=tmp_path / "study" / "questions.parquet", assets=assets)
     return tmp_path / "study"
 
 

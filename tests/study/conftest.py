@@ -1,9 +1,20 @@
-"""Small pools of plain pictures: samples 0 to 5 of an item are alike, 6 to 13 differ strongly."""
+"""Small pools of plain pictures (samples 0 to 5 of an item alike, 6 to 13 very different), and a study of them."""
+
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from posterity.artifacts import images, store
+from posterity.stages import study
+from posterity.study.served import terms
+from posterity.study.served.desk import Desk
+from posterity.study.served.guard import Bucket
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from serving import Web
 
 RUN = {"dataset": "d", "task": "t", "prior": "p"}
 ITEMS = [f"item{n}" for n in range(6)]
@@ -52,3 +63,29 @@ def settings():
             {"study": "paired_quality", "approach": "guided"},
         ],
     }
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory, inputs):
+    folder = tmp_path_factory.mktemp("study")
+    comparisons = [("paired_diversity", "fps"), ("coverage", "kmeans")]
+    comparisons += [("paired_diversity", "guided"), ("paired_quality", "guided")]
+    settings = {"experiment": "small", "count": 5, "questions": 50, "seed": 0,
+                "comparisons": [{"study": s, "approach": a} for s, a in comparisons]}  # fmt: skip
+    study.run(settings, inputs=inputs, output=folder / "questions.parquet", assets=folder)
+    return folder
+
+
+@pytest.fixture
+def desk(packaged, tmp_path):
+    made = Desk(packaged, terms.parse({"completion_url": "https://example.org/done?cc=X1"}), tmp_path / "a.sqlite")
+    yield made
+    made.book.close()
+
+
+@pytest.fixture
+def web(desk):
+    many = Bucket(1e6, 1e6)
+    made = Web([desk], requests=many, newcomers=many)
+    yield made
+    made.stop()

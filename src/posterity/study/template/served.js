@@ -14,7 +14,8 @@ class Service {
   consent() {
     const paragraphs = design.served.consent.split(/\n\s*\n/).map((text) => make("p", {}, text));
     const box = make("input", { id: "consent", type: "checkbox", required: "" });
-    return [make("div", { class: "consent" }, ...paragraphs), make("label", { class: "agree" }, box, " I agree to take part.")];
+    const about = { class: "consent", tabindex: "0", role: "region", "aria-label": "What you agree to" };
+    return [make("div", about, ...paragraphs), make("label", { class: "agree" }, box, " I agree to take part.")];
   }
 
   /* Send a message until there is an answer; what the server refuses is told and ends the study. */

@@ -328,7 +328,8 @@ function welcome() {
     else run(session);
   });
   stage.replaceChildren(form);
-  field.focus();
+  // what one agrees to is read before anything is typed
+  if (!service) field.focus();
 }
 
 async function run(session) {
