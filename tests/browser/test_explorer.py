@@ -118,6 +118,67 @@ def test_another_picture_and_draws_in_place_of_the_mean(page):
     assert page.find_element("id", "many").text == "one draw" and page.execute_script(pixels) != mean
 
 
+def pressed(page, element, *keys):
+    page.execute_script("arguments[0].focus()", element)
+    element.send_keys(*keys)
+
+
+def test_the_tree_is_opened_with_keys_and_its_branches_share_the_probability(page):
+    from selenium.webdriver.common.keys import Keys
+
+    p = np.array(computed(page)[2])
+    kept = [int(k) for k in np.argsort(-p, kind="stable") if p[k] >= 1e-3]
+    found = page.execute_script("return explorer.branches(arguments[0], arguments[1])", kept, p.tolist())
+    assert 1 < len(found) <= 5 and sorted(k for one in found for k in one["members"]) == sorted(kept)
+    assert found == sorted(found, key=lambda one: -one["p"])
+    for one in found:
+        assert one["head"] in one["members"] and abs(one["p"] - p[one["members"]].sum()) < 1e-12
+    lines = page.find_elements("css selector", "#tree > li")
+    assert len(lines) == len(found)
+    at = next(k for k, one in enumerate(found) if len(one["members"]) > 1)
+    button = lines[at].find_element("tag name", "button")
+    assert button.text == f"Open {len(found[at]['members'])}" and button.get_attribute("aria-expanded") == "false"
+    pressed(page, button, Keys.ENTER)
+    below = lines[at].find_elements("css selector", ":scope > ul > li")
+    assert len(below) == min(5, len(found[at]["members"])) and button.get_attribute("aria-expanded") == "true"
+    pressed(page, button, " ")
+    assert not lines[at].find_elements("css selector", ":scope > ul")
+
+
+def test_a_region_moved_with_keys_shows_what_can_be_there_with_its_weights(page, prior):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    images, p, seen = prior[1].numpy(), np.array(computed(page)[2]), set()
+    field = page.find_element("id", "regional")
+    for keys in ([], [Keys.ARROW_UP] * 9, [Keys.ARROW_LEFT] * 3):
+        pressed(page, field, *keys)
+        row, column, side = page.execute_script("return explorer.region()")
+        seen.add((row, column))
+        part, modes = images[:, :, row : row + side, column : column + side], {}
+        for k in (int(k) for k in np.argsort(-p, kind="stable") if p[k] >= 1e-3):
+            head = next((h for h in modes if np.sqrt(((part[h] - part[k]) ** 2).mean()) < 0.15), k)
+            modes[head] = modes.get(head, 0) + p[k]
+        told = page.execute_script("return explorer.regionModes()")
+        assert {one["head"] for one in told} == set(modes)
+        assert all(abs(one["p"] - modes[one["head"]]) < 1e-9 for one in told)
+        assert len(page.find_elements("css selector", "#modes li")) == min(5, len(modes))
+    assert len(seen) == 3 and (0, 12) in seen, "the edge ends the way"
+    ActionChains(page).move_to_element(field).perform()
+    assert page.execute_script("return explorer.region()") == [12, 12, 8]
+
+
+def test_before_and_after_share_one_picture(page):
+    from selenium.webdriver.common.keys import Keys
+
+    wipe, before = page.find_element("id", "wipe"), page.find_element("id", "before")
+    pressed(page, wipe, Keys.END)
+    assert before.value_of_css_property("clip-path") == "inset(0px 0% 0px 0px)"
+    pressed(page, wipe, Keys.HOME, *[Keys.ARROW_RIGHT] * 30)
+    assert before.value_of_css_property("clip-path") == "inset(0px 70% 0px 0px)"
+    assert wipe.get_attribute("aria-valuetext") == "30 % measured, 70 % answer"
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_wider_than_the_window(page, width):
     page.set_window_size(width, 900)

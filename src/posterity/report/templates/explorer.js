@@ -173,6 +173,9 @@ function show() {
       : `About ${effective < 10 ? effective.toFixed(1) : Math.round(effective)} of ${N} known pictures fit. ` +
         (rest > 0.0005 ? `The ${parts.length} most probable have ${percent(1 - rest)} of the probability.` : "");
   showAverage();
+  showTree();
+  showRegion();
+  showCompared();
 }
 
 // How often each answer is among the first n draws; its probability where all count.
@@ -202,6 +205,7 @@ function showAverage() {
     }
   }
   draw(get("mean"), average, H, W);
+  draw(get("ground"), mean, H, W);
   // a standard deviation of 1/2 is white
   draw(get("spread"), square.map((s, i) => Math.min(1, 4 * Math.sqrt(Math.max(0, s - mean[i] ** 2)) - 1)), H, W);
   draw(get("truth"), items[state.item].x, H, W);
@@ -280,6 +284,8 @@ items.forEach((item, at) => {
   get("items").append(button);
 });
 get("known").textContent = String(N);
-// What the page computes, for whoever wants to check it.
-window.explorer = { state, measure, posterior, answer, show };
-setNoise();
+// When the parts below are there, too; what the page computes is for whoever wants to check it.
+function begin() {
+  window.explorer = { state, measure, posterior, answer, show, branches, regionModes, region: () => [...region, PATCH] };
+  setNoise();
+}
