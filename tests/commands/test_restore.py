@@ -61,7 +61,15 @@ def test_a_folder_with_pictures_and_a_page(here, caplog):
     others = {"measured.png", "mean.png", "uncertainty.png", "sheet.png", "index.html", "settings.json"}
     assert {path.name for path in Path("out").iterdir()} == samples | others
     page = Path("out/index.html").read_text()
-    for word in ("3 plausible answers", "chosen to differ", "8 samples", "guidance=", "diversity (", "po.restore("):
+    assert "stripes: hidden" in page and "kernel knows the pictures that it was made of" in page
+    for word in (
+        "3 plausible answers",
+        "chosen to differ",
+        "8 samples",
+        "guidance=",
+        "diversity (",
+        "po.restore(",
+    ):
         assert word in page
     assert page.count("data:image/png;base64,") == 6 and "http" not in page
     # upright, as the picture was before it was turned
@@ -71,7 +79,9 @@ def test_a_folder_with_pictures_and_a_page(here, caplog):
     before = {path: Path("out", path).read_bytes() for path in samples}
     command = shlex.split(told["command"])
     assert command[:3] == ["posterity", "restore", "me.png"]
+    caplog.set_level("INFO")
     again = RUN.invoke(app, command[1:])
+    assert "out: what an earlier run wrote there will be replaced; --output FOLDER keeps both" in caplog.text
     assert again.exit_code == 0 and {path: Path("out", path).read_bytes() for path in samples} == before
     assert [path.name for path in Path().iterdir() if path.name.startswith(".")] == []
 

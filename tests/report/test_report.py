@@ -1,12 +1,15 @@
 """The page: all there, self-contained, escaped."""
 
+import io
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
 from posterity.report.grids import letter
+from posterity.report.page import Experiment, Page, render
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,17 @@ def test_experiments_that_were_not_made_are_named_with_their_commands(page):
     assert "Where &lt;to&gt; begin? <code>snakemake late_starts</code>" in html
 
 
+def test_every_figure_has_a_small_picture_that_leads_to_it(page):
+    html, elements = page
+    (thumbs,) = re.findall(r'<ul class="thumbs">.*?</ul>', html, re.DOTALL)
+    found = re.findall(r'<a href="#([\w-]+)"><img src="data:image/png;base64,([^"]*)" alt=""><span>.+?</span>', thumbs)
+    assert [name for name, _ in found] == [a["id"] for tag, a in elements if tag == "figure"]
+    for _, encoded in found:
+        with Image.open(io.BytesIO(b64decode(encoded))) as small:
+            assert small.width <= 320 and small.height <= 200 and max(small.width / 320, small.height / 200) == 1
+            assert len(small.convert("L").getcolors()) > 3, "it shows something"
+
+
 def test_samplers_are_marked_where_they_are_shown(page):
     """In rows, sentences and drawn marks, so that one of them can be highlighted."""
     _, elements = page
@@ -83,7 +97,7 @@ def test_every_section_is_there(page):
     html, elements = page
     for words in ("What was run", "Galleries", "Distance to the exact posterior", "Cost", "User study", "Licences"):
         assert f">{words}" in html
-    images = [a for tag, a in elements if tag == "img"]
+    images = [a for tag, a in elements if tag == "img" and a["alt"]]
     inside = [a for tag, a in elements if tag == "svg"]
     assert len(images) + len(inside) == 6 and len(inside) == 1, "SVG and PNG of one figure are one figure"
     assert all(a["alt"] and a["src"].startswith("data:image/svg+xml;base64,") for a in images)
@@ -126,6 +140,11 @@ def test_light_and_dark(page):
 def test_rows_that_share_a_name_share_a_cell(page):
     _, elements = page
     assert any(a.get("rowspan") == "9" for tag, a in elements if tag == "th"), "nine samplers of one task"
+
+
+def test_no_heading_stands_over_nothing(page):
+    bare = render(Page("t", [], [], [], [Experiment("e")], []))
+    assert ">Tables</h2>" not in bare and "All figures" not in bare and ">Tables</h2>" in page[0]
 
 
 def test_marks():

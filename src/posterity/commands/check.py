@@ -71,7 +71,8 @@ def check(
         counts["stale" if since[-1].stale else "ok"] += 1
         if since[-1].stale:
             typer.echo(f"stale: {first}: {'; '.join(since[-1].reasons())}")
-    typer.echo(f"configuration: valid, {sum(1 for _ in plan)} jobs")
+    beside = f", with those of {len(plan.on_request)} experiments on request" if plan.on_request else ""
+    typer.echo(f"configuration: valid, {sum(1 for _ in plan)} jobs{beside}")
     typer.echo("artifacts: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
     for line in versions_told(since):
         typer.echo(line)

@@ -33,7 +33,7 @@ size: {size}
 license: Those of the person who brought them
 """
 _EXPERIMENT = """\
-title: {name}
+title: "{name}: {title}"
 count: 5
 runs:
   - dataset: {name}
@@ -46,7 +46,7 @@ runs:
     features: patch
 metrics: [{metrics}]
 tables: [{tables}]
-figures: [teaser, guidance_gallery, restorations]
+figures: [{figures}]
 """
 
 
@@ -126,14 +126,16 @@ def _experiment(name: str, prior: str, about: Mapping[str, Any], found: Outline)
     task, operator = ("inpaint_own", "inpaint") if found.own else ("sr16_noisy", "sr")
     exact = operator in closed_form(about)
     samplers = ["dps", "psld"] if "autoencoder" in about else ["ddnm", "ddnm_guided", "dps", "dps_guided"]
-    metrics, tables = ["psnr", "residual_rms"], ["cost"]
+    metrics, tables, figures = ["psnr", "residual_rms"], ["cost"], ["teaser", "guidance_gallery", "restorations"]
     if exact:
         samplers = ["exact", "exact_again", *samplers]
         metrics += ["tv", "modes_shown", "sliced_wasserstein"]
-        tables = ["exact_posterior", *tables]
+        tables = ["answers", "exact_posterior", *tables]
+        figures = ["answers", "error_cost", *figures]
     return _EXPERIMENT.format(
         name=name, task=task, prior=prior, samplers=", ".join(samplers), items=max(1, min(found.most, _MOST)),
-        metrics=", ".join(metrics), tables=", ".join(tables),
+        metrics=", ".join(metrics), tables=", ".join(tables), figures=", ".join(figures),
+        title="What can the hidden parts be?" if found.own else "Few pixels: what can it be?",
     )  # fmt: skip
 
 

@@ -88,6 +88,8 @@ def _picture(file: Path, given: dict[str, Any], folder: Path, drawn: dict[str, A
     from posterity.front import measuring, priors, restoring, saving
 
     saving.refuse(folder)
+    if (folder / saving.MARK).exists():
+        _log.info("%s: what an earlier run wrote there will be replaced; --output FOLDER keeps both", folder)
     if given["images"] is not None and given["images"].resolve() in file.resolve().parents:
         _log.warning("%s is one of the pictures of --images: the prior knows the answer, and will give it", file)
     known = priors.prior(given["prior"], given["images"], size=given["size"])

@@ -96,7 +96,8 @@ def _page(
     numbers = few.numbers or range(len(few))
     about, one = pool.about, few.measurement
     samples = [restored.Tile(f"sample {n}", sheets.uri(files[f"sample_{n}.png"])) for n in numbers]
-    beside = [restored.Tile("what was measured", sheets.uri(files["measured.png"]))]
+    how = "stripes: hidden" if one.keep is not None else f"by task {one.task}"
+    beside = [restored.Tile(how, sheets.uri(files["measured.png"]))]
     if one.truth is not None:
         beside.append(restored.Tile("the original", sheets.uri(files["original.png"])))
     summary = []
@@ -105,9 +106,18 @@ def _page(
                    restored.Tile("uncertainty", sheets.uri(files["uncertainty.png"]))]  # fmt: skip
     chosen = f"{len(few)} of {len(pool)}, chosen by {few.about['subset']}" if few.numbers else f"{len(few)}"
     return restored.Page(
-        one.item, beside, samples, summary, largest, len(few) < len(pool), _facts(about, pool, chosen), command,
-        _program(about, few, pool),
+        one.item, beside, samples, summary, largest, len(few) < len(pool), _facts(about, pool, chosen), _knows(about),
+        command, _program(about, few, pool),
     )  # fmt: skip
+
+
+def _knows(about: Any) -> str:
+    """Return of what the prior is, which the answers to any picture are made of."""
+    name = about["prior"]
+    if name in CLOSED:
+        return f"{name} knows the pictures that it was made of, and no others."
+    told = f": {about['about'].rstrip('.')}" if about["about"] else ""
+    return f"{name} is a network{told}. To a picture of other things its answers are strange."
 
 
 def _facts(about: Any, pool: Restorations, chosen: str) -> list[tuple[str, str]]:

@@ -22,6 +22,8 @@ __all__ = ["Experiment", "Page", "gather", "render"]
 _SECTIONS = ("gallery", "exact", "analysis", "study")
 _OPENING = ("answers", "error_cost")
 """Figures that an experiment begins with."""
+_PLACED = ("exact_posterior", "cost")
+"""Tables with a section of their own."""
 
 
 @dataclass
@@ -49,6 +51,16 @@ class Experiment:
     answers: dict[str, Shown] = field(default_factory=dict)
     study: bool = False
     explorer: bool = False
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """Every figure, in the order of the page."""
+        return [*self.opening, *(one for section in _SECTIONS for one in self.figures[section])]
+
+    @property
+    def others(self) -> list[Shown]:
+        """Tables that have no section of their own."""
+        return [table for name, table in self.tables.items() if name not in _PLACED]
 
 
 @dataclass

@@ -14,6 +14,7 @@ from posterity import figures
 from posterity.errors import PosterityError
 from posterity.picture_reader import opened
 from posterity.report.inline import inline
+from posterity.report.thumbnails import thumbnail
 
 __all__ = ["Picture", "files", "picture"]
 
@@ -35,6 +36,7 @@ class Picture:
         csv: its numbers as a data URI, or "".
         drawing: the address of its file.
         sources: (name, address or "") of the Parquet files that it was drawn from.
+        small: a small picture of it as a data URI, "" where it has no PNG.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Picture:
     csv: str
     drawing: str
     sources: Sequence[tuple[str, str]]
+    small: str
 
 
 def files(paths: Sequence[Path]) -> list[Path]:
@@ -74,6 +77,7 @@ def picture(path: Path, page: Path) -> Picture:
         "" if svg else _uri(_IMAGES[path.suffix], content), svg,
         _uri("text/csv", numbers.read_bytes()) if numbers.exists() else "",
         _address(path, page), [(name, _address(page.parents[1] / name, page)) for name in names],
+        thumbnail(path.with_suffix(".png")),
     )  # fmt: skip
 
 

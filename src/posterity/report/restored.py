@@ -30,6 +30,7 @@ class Page:
         largest: standard deviation of the brightest colour.
         chosen: whether the answers were chosen from more.
         facts: settings in words.
+        knows: of what the prior is, a sentence.
         command: what makes the page again, or "".
         program: the call that draws the same in Python.
     """
@@ -41,6 +42,7 @@ class Page:
     largest: float | None
     chosen: bool
     facts: Sequence[tuple[str, str]]
+    knows: str
     command: str
     program: str
 
