@@ -158,6 +158,17 @@ def test_pictures_are_set_upright(format: str, orientation: int) -> None:
         assert (labels(held, "x") == UPRIGHT[..., 0]).all()
 
 
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "TIFF"])
+def test_the_first_of_several_frames_is_taken_and_told(format: str, caplog: pytest.LogCaptureFixture) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, format=format, save_all=True, append_images=frames[1:])
+    seen = picture_reader.read(buffer.getvalue(), "moving")
+    assert caplog.messages == ["moving: the first of its frames is taken"]
+    red, _, blue = np.asarray(seen)[2, 2]
+    assert red > 200 and blue < 50
+
+
 def test_broken_exif_data_do_not_hide_a_picture() -> None:
     picture = Image.fromarray(UPRIGHT)
     for exif in (b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"):

@@ -27,5 +27,6 @@ def meant(given: object, valid: Collection[str]) -> str:
     """Return "; did you mean …?" if a valid name is close to ``given``, else ""."""
     if len(str(given)) > 100:
         return ""
-    close = get_close_matches(str(given), list(valid), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    alike = {name.casefold(): name for name in valid}
+    close = get_close_matches(str(given).casefold(), list(alike), n=1)
+    return f"; did you mean {alike[close[0]]!r}?" if close else ""

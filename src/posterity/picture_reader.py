@@ -37,6 +37,7 @@ _TURNS = {
 _BITS, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 """Tags of TIFF, and a value of the second."""
+_log = logging.getLogger(__name__)
 logging.getLogger("PIL").setLevel(logging.CRITICAL)  # problems are also raised as exceptions
 
 
@@ -44,8 +45,8 @@ def read(content: bytes, name: str) -> Image.Image:
     """Return a picture as it looks in a viewer: upright, eight bits, RGB.
 
     Grey of 12 or 16 bits is scaled so that the largest representable number is white. Floating point goes from 0
-    (black) to 1 (white). Transparency becomes white. Of several pages or frames the first one is used. Colour
-    profiles are not applied.
+    (black) to 1 (white). Transparency becomes white. Of several pages or frames the first one is used and a
+    warning is logged. Colour profiles are not applied.
 
     Arguments:
         content: the file's bytes, in one of :data:`FORMATS`.
@@ -55,6 +56,8 @@ def read(content: bytes, name: str) -> Image.Image:
         PosterityError: if it is not such a picture, is damaged, or has more than :data:`PIXELS` pixels.
     """
     with opened(content, name) as image:
+        if getattr(image, "is_animated", False):
+            _log.warning("%s: the first of its frames is taken", name)
         return _seen(image)
 
 

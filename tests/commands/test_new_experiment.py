@@ -25,6 +25,7 @@ def tree(tmp_path, monkeypatch):
         shutil.copytree(ROOT / name, tmp_path / name)
     for number in range(4):
         picture(tmp_path / "pictures" / f"p{number}.png", number)
+    picture(tmp_path / "one" / "p.png", 0)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -61,6 +62,8 @@ def test_a_folder_becomes_an_experiment(tree):
     plan = planned("mine")
     assert plan.experiments == ["mine"] and plan.sources["mine"] == "pictures"
     places, samplers = runs(plan)
+    text = yaml.safe_load(Path("config/experiments/mine.yaml").read_text())
+    assert text["title"] == "mine: few pixels, what can it be?" and text["figures"][:2] == ["answers", "error_cost"]
     assert places == {("sr16_noisy", "kernel")} and {"exact", "exact_again", "ddnm", "ddnm_guided", "dps"} <= samplers
     assert plan.job("prepare", "mine").settings == {"dataset": "mine", "kind": "folder", "size": 64}
 
@@ -102,6 +105,11 @@ def test_a_folder_elsewhere_is_named_whole(tree):
             "prior 'kernle' does not exist; choose one of blocks, ",
         ),
         (("mine", "--folder", "pictures", "--size", "40"), "factor 16 must divide the sides"),
+        (
+            ("mine", "--folder", "pictures", "--prior", "ecg_network"),
+            "its card is for signals of shape [8, 256], not for images of dataset 'mine'",
+        ),
+        (("mine", "--folder", "one", "--prior", "kernel_unseen"), "made of the split 'prior', in which no image is"),
     ],
 )
 def test_what_cannot_be_begun_leaves_nothing(tree, words, told):

@@ -132,6 +132,8 @@ def test_a_task_degrades_the_picture_first_or_is_what_was_measured(here):
         (("me.png", "--mask", "mask.png", "--subset", "best"), "--subset 'best' does not exist; choose one of fps"),
         (("me.png", "--mask", "mask.png", "--n", "9"), "--n 9 is more than --pool 4"),
         (("me.png", "--mask", "mask.png", "--output", "known"), "known is there and holds something else"),
+        (("me.png", "--mask", "mask.png", "--output", "me.png/x"), "me.png/x cannot be a folder, since "),
+        (("me.png", "--mask", "mask.png", "--sampler", "DDNM"), "'DDNM' does not exist; did you mean 'ddnm'"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_nothing_is_written(here, words, told):

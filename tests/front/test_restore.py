@@ -280,6 +280,8 @@ def test_priors_of_pictures(tmp_path):
     given = {"mask": hidden, "samples": 2, "sampler": "exact"}
     one, other = (po.restore(tmp_path / "0.png", prior=prior, **given) for prior in (folder, listed))
     assert bytes_of(one.samples) == bytes_of(other.samples)
+    few = po.prior("mixture", images=random_images(6, 8))
+    assert len(few.means) == 3 and few.covariances.abs().max() > 0
     mixed = po.prior("mixture", images=random_images(40, 8), components=3)
     assert mixed.signal_shape == (3, 8, 8) and len(mixed.means) == 3
     assert po.prior("gaussian", images=random_images(40, 8)).signal_shape == (3, 8, 8)

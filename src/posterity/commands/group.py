@@ -21,6 +21,10 @@ _OF_NAMES = (errno.EACCES, errno.EEXIST, errno.EIO, errno.EISDIR, errno.ELOOP, e
 """Errors of the system that are about a file which a person named."""
 
 
+_Usage: type[Exception] = typer.BadParameter.__bases__[0]
+"""What is raised for words that a command cannot take; its class has no public name."""
+
+
 class _Group(TyperGroup):
     """Tells what a person can mend in one line, without a traceback."""
 
@@ -31,6 +35,8 @@ class _Group(TyperGroup):
             _fail(str(error), 75)
         except PosterityError as error:
             _fail(str(error), 2)
+        except _Usage as error:
+            _fail(_wrong_words(error), 2)
         except KeyboardInterrupt:
             _fail("interrupted; finished parts are kept, run the same command again to continue", 130)
         except OSError as error:
@@ -40,6 +46,21 @@ class _Group(TyperGroup):
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             _fail(f"no space left on device{f': {error.filename}' if error.filename else ''}", 2)
+
+
+def _wrong_words(error: Any) -> str:
+    """Return what is wrong with an option, its value, and where the right ones are told.
+
+    Raises:
+        Exception: the same, where a command without words has shown its help.
+    """
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Input should be", "must be")
+    if not message:
+        raise error
+    checked = getattr(error.__cause__, "errors", None)  # of pydantic, which knows the value
+    value = f", is {checked()[0]['input']!r:.100}" if checked else ""
+    command = error.ctx.command_path if error.ctx else "posterity"
+    return f"{command}: {message[0].lower()}{message[1:]}{value}; see {command} --help"
 
 
 def _fail(message: str, code: int) -> None:

@@ -55,7 +55,9 @@ def experiment(
     name: Annotated[str, typer.Argument(help="Of the dataset and of the experiment.")],
     folder: Annotated[Path, typer.Option(metavar="PICTURES", help="A folder of pictures, or a zip of one.")],
     prior: Annotated[str, typer.Option(help="One of config/priors.")] = "kernel",
-    size: Annotated[int | None, typer.Option(help="Pixels a side. [default: what the prior knows, else 64]")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=8, max=1024, help="Pixels a side. [default: what the prior knows, else 64]")
+    ] = None,
 ) -> None:
     """Write the dataset and the experiment of a folder of pictures.
 
@@ -135,7 +137,7 @@ def _experiment(name: str, prior: str, about: Mapping[str, Any], found: Outline)
     return _EXPERIMENT.format(
         name=name, task=task, prior=prior, samplers=", ".join(samplers), items=max(1, min(found.most, _MOST)),
         metrics=", ".join(metrics), tables=", ".join(tables), figures=", ".join(figures),
-        title="What can the hidden parts be?" if found.own else "Few pixels: what can it be?",
+        title="what can the hidden parts be?" if found.own else "few pixels, what can it be?",
     )  # fmt: skip
 
 

@@ -99,9 +99,11 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
     closed = bool(prior) and schema("priors")[prior["kind"]]["made_of"] == "dataset"
     if closed and (wrong := trials.partition(c.prior(run["prior"]), dataset)):
         problems.say(f"priors.{run['prior']}", f"for {these}: {wrong}")
-    own = prior.get("kind") == "network" and "weights" in prior and not {"train", "autoencoder"} & {*prior}
-    shape = signal_shape(Path(prior["weights"])) if own else None
-    if shape not in (None, list(outline.shape(dataset["size"]))):
+    wanted = list(outline.shape(dataset["size"]))
+    of_signals = prior.get("kind") == "network" and "weights" in prior and "autoencoder" not in prior
+    shape = signal_shape(Path(prior["weights"])) if of_signals else None
+    # one that is trained here may be made for another size, but never for another kind of signal
+    if shape is not None and (len(shape) != len(wanted) if "train" in prior else shape != wanted):
         problems.add(f"{at}.prior", run["prior"], f"its card is for signals of shape {shape}, not for {these}")
     if run.get("subsets"):
         features = run.get("features", "attributes")

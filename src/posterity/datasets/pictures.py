@@ -53,7 +53,8 @@ def hidden(mask: Image.Image, picture: tuple[int, int], size: int, where: str, o
     found = cropped_mask(np.asarray(mask.convert("L")) > _WHITE, size)
     if not found.any() or found.all():
         what = "all" if found.all() else "nothing"
-        raise PosterityError(f"{where} hides {what} of the square in the middle of {of}; white is hidden")
+        small = "" if min(picture) == size else f", {size}x{size} pixels of it"
+        raise PosterityError(f"{where} hides {what} of the square in the middle of {of}{small}; white is hidden")
     return found
 
 

@@ -23,6 +23,9 @@ __all__ = ["CLOSED", "prior"]
 CLOSED = ("kernel", "gaussian", "mixture")
 """Priors that are made of pictures, with a posterior in closed form."""
 _WEIGHTS = "weights.safetensors"
+_COMPONENTS = 8
+"""Of a mixture, where it is not said."""
+_HUB_PAGE = "https://huggingface.co/"
 _LONGEST = 255
 """Letters that a name of a file may have."""
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -35,7 +38,7 @@ def prior(
     *,
     size: int = 64,
     bandwidth: float = 0.1,
-    components: int = 8,
+    components: int | None = None,
     label: int | None = None,
 ) -> Prior:
     """Return a prior.
@@ -49,15 +52,16 @@ def prior(
         images: a folder of pictures, a list of pictures, an items.parquet, or a tensor (K, C, H, W) in [-1, 1].
         size: pixels a side that pictures are cropped and resized to.
         bandwidth: of a kernel prior, in the units of x.
-        components: of a mixture.
+        components: of a mixture, by default eight, or half as many as there are images where that is less.
         label: the class that a class-conditional network restores.
 
     Raises:
         PosterityError: for an unknown name, images that are missing or too large, or a network that cannot be had.
     """
-    text = str(name)
+    text = str(name).removeprefix(_HUB_PAGE)
     checked.whole("size", size, *SIZES)
-    checked.whole("components", components, 1, 10_000)
+    if components is not None:
+        checked.whole("components", components, 1, 10_000)
     checked.number("bandwidth", bandwidth, 0, 1e6)
     if text in CLOSED:
         if images is None:
@@ -74,13 +78,14 @@ def prior(
     return found
 
 
-def _closed(name: str, images: Tensor, bandwidth: float, components: int) -> Prior:
+def _closed(name: str, images: Tensor, bandwidth: float, components: int | None) -> Prior:
     from posterity import priors
 
     if name == "mixture":
         from posterity.priors.mixture import Mixture
 
-        return Mixture.of_clusters(images, components)
+        few = max(1, min(_COMPONENTS, len(images) // 2))  # clusters of one image have no covariance
+        return Mixture.of_clusters(images, few if components is None else components)
     settings: dict[str, Any] = {"name": name, "kind": name}
     settings |= {"bandwidth": bandwidth} if name == "kernel" else {}
     labels = [{"split": "prior", "attributes": None}] * len(images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -58,8 +59,13 @@ def save(few: Restorations, pool: Restorations, folder: Path, command: str = "")
 
 
 def refuse(folder: Path) -> None:
-    """Raise PosterityError where a folder is in the way that was not written by :func:`save`."""
+    """Raise PosterityError where :func:`save` could not write, or would replace what it has not written."""
     try:
+        above = next(one for one in (*folder.absolute().parents, Path("/")) if one.exists())
+        if not above.is_dir():
+            raise PosterityError(f"{folder} cannot be a folder, since {above} is a file")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PosterityError(f"{folder} cannot be written: {above} is closed to you")
         taken = folder.is_symlink() or (folder.exists() and not (folder / MARK).is_file())
         empty = folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
     except OSError as error:

@@ -20,7 +20,8 @@ def weights(rule: Any, split: str, labels: Sequence[Mapping[str, Any]]) -> Tenso
     """Return the items' weights, (K,), 0 outside the split."""
     splits = {str(label["split"]) for label in labels}
     if split != "all" and split not in splits:
-        raise PosterityError(f"prior split {split!r} is none of 'all', {', '.join(map(repr, sorted(splits)))}")
+        there = ", ".join(map(repr, sorted(splits)))
+        raise PosterityError(f"the prior is made of the split {split!r}, in which no image is (all are in {there})")
     kept = torch.tensor([split in ("all", label["split"]) for label in labels])
     if rule == "uniform":
         return kept.double()

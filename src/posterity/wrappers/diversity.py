@@ -38,7 +38,7 @@ class Diversity(Wrapper):
     scalars, which unlike D = rms/√S means the same at every image size; with neither it is unlimited.
     """
 
-    eta: Annotated[float, Field(ge=0, description="strength η, times t/T")]
+    eta: Annotated[float, Field(ge=0, allow_inf_nan=False, description="strength η, times t/T")]
     threshold: Annotated[float | None, Field(ge=0, description="reach D; null is unlimited")] = None
     rms: Annotated[float | None, Field(ge=0, description="reach as an RMS difference, D √S, instead of D")] = None
 
