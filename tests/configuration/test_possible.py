@@ -142,7 +142,7 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
         ({}, run(prior="blocks", tasks=["inpaint_box"], dataset="openmoji-people"),
          "priors.blocks: for images of dataset 'openmoji-people', 64×64: prior region 'eyes_large' is none of"),
         ({"priors": {"kernel": {"weights": {"attribute": "wings", "share": 0.5}}}}, {},
-         "priors.kernel: for images of dataset 'openmoji-smileys', 64×64: prior weights: all or none of the items have"),
+         "priors.kernel: for images of dataset 'openmoji-smileys', 64×64: prior weights: all or none of the items"),
         ({"autoencoders": {"patches8": {"patch": 7}}}, run(prior="kernel_latent", samplers=["dps"]),
          "priors.kernel_latent: for images of dataset 'openmoji-smileys', 64×64: patches of 7 × 7 do not tile"),
         ({"autoencoders": {"patches8": {"components": 49}}}, run(prior="kernel_latent", samplers=["dps"]),
