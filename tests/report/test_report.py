@@ -143,7 +143,7 @@ def test_rows_that_share_a_name_share_a_cell(page):
 
 
 def test_no_heading_stands_over_nothing(page):
-    bare = render(Page("t", [], [], [], [Experiment("e")], []))
+    bare = render(Page("t", [], [], [], [Experiment("e")], [], []))
     assert ">Tables</h2>" not in bare and "All figures" not in bare and ">Tables</h2>" in page[0]
 
 

@@ -107,19 +107,19 @@ def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, 
         raise PosterityError(f"--folder {folder} does not exist")
     problems = Problems()
     gathered = gather({}, _CONFIG.parent, problems)
-    priors = gathered["priors"]
+    priors, autoencoders = gathered["priors"], gathered["autoencoders"]
     problems.stop()
-    for about in priors.values():
-        if isinstance(about, dict) and about.get("autoencoder") in gathered["autoencoders"]:
-            about["autoencoder"] = gathered["autoencoders"][about["autoencoder"]]
     if prior not in priors:
         raise PosterityError(f"prior {prior!r} does not exist; choose one of {', '.join(sorted(priors))}")
+    about = priors[prior]
+    if about.get("autoencoder") in autoencoders:  # a new mapping, since what files hold is read once and shared
+        about = about | {"autoencoder": autoencoders[about["autoencoder"]]}
     found = own.outline(folder, None, None)
     if len(found.labels or ()) <= _READ:
-        own.prepare(folder, None, size or _side(priors[prior]) or _SIZE)  # a picture or mask that is none is told now
+        own.prepare(folder, None, size or _side(about) or _SIZE)  # a picture or mask that is none is told now
     source = json.dumps(_from_here(folder), ensure_ascii=False)
-    dataset = _DATASET.format(path=source, size=size or _side(priors[prior]) or _SIZE)
-    return dict(zip(places, (dataset, _experiment(name, prior, priors[prior], found)), strict=True))
+    dataset = _DATASET.format(path=source, size=size or _side(about) or _SIZE)
+    return dict(zip(places, (dataset, _experiment(name, prior, about, found)), strict=True))
 
 
 def _experiment(name: str, prior: str, about: Mapping[str, Any], found: Outline) -> str:

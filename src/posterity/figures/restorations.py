@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,6 @@ __all__ = ["NEEDS", "SECTION", "TITLE", "draw"]
 NEEDS = ("run",)
 SECTION = "gallery"
 TITLE = "Restorations"
-_WIDTH = 11
-"""Letters over a picture."""
 _SKIPPED = ("exact_again",)  # looks like the first one
 
 
@@ -70,6 +67,4 @@ def _metrics(frames: Frames, key: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _heading(frames: Frames, sampler: str) -> str:
-    """Return words that stay over their own column."""
-    words = "exact" if sampler == "exact" else style.sampler(frames, sampler)
-    return textwrap.fill(words, _WIDTH, break_long_words=False)
+    return "exact" if sampler == "exact" else style.sampler(frames, sampler)
