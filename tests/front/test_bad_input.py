@@ -136,7 +136,7 @@ def test_settings(kernel: Any, files: Path, change: dict[str, Any], said: str) -
         ("kernel", {"images": PICTURES * NAN}, "not finite"), ("kernel", {"images": PICTURES * 255}, "goes from"),
         ("kernel", {"images": np.array([None])}, "expected numbers"),
         ("kernel", {"images": PICTURES, "bandwidth": NAN}, "bandwidth is nan"),
-        ("kernel", {"images": PICTURES, "bandwidth": 0}, "is not a positive number"),
+        ("kernel", {"images": PICTURES, "bandwidth": -1}, "bandwidth is -1, expected a number from 0"),
         ("kernel", {"images": [PICTURES[0]], "size": -5}, "size is -5"),
         ("kernel", {"images": [PICTURES[0]], "size": 10**6}, "size is 1000000"),
         ("mixture", {"images": PICTURES, "components": "x"}, "components is 'x'"),

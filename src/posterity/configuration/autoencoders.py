@@ -44,6 +44,7 @@ def check(c: Checked, problems: Problems) -> None:
         for dataset in train["datasets"]:
             good &= problems.known(f"{at}.datasets", dataset, c.config["datasets"], "dataset")
         if not good:
+            problems.faulty("autoencoders", name)
             del c.autoencoders[name]
 
 

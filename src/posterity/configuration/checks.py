@@ -160,6 +160,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         if "autoencoder" in prior and not problems.known(
             f"priors.{name}.autoencoder", prior["autoencoder"], c.autoencoders, "autoencoder"
         ):
+            problems.faulty("priors", name)
             del c.priors[name]
     _kinds(c.config["severities"], "severities", severities.shapes(), "kind", c.severities, problems)
     severities.check(c, problems)
