@@ -56,7 +56,7 @@ def test_a_name_that_is_unknown_at_many_places_is_one_line(folder):
     (folder / "datasets" / "openmoji-smileys.yaml").rename(folder / "datasets" / "openmoji-smilies.yaml")
     (folder / "experiments" / "more.yaml").write_text(yaml.safe_dump({"title": "More", "runs": [RUN, RUN]}))
     (line,) = lines(folder, {"experiments": ["mine"]})
-    assert line.startswith("config: autoencoders.openmoji64.train.datasets = 'openmoji-smileys': unknown dataset; did you")
+    assert line.startswith("config: autoencoders.openmoji64.train.datasets = 'openmoji-smileys': unknown dataset; did")
     assert re.search(r"\(valid: .*\); also \S+ and \d+ other places$", line)
 
 
