@@ -167,7 +167,7 @@ def test_a_record_of_several_beats_has_a_rate(tmp_path: Path) -> None:
     assert found["exact", "heart rate, bpm"][0] == pytest.approx(0, abs=0.5)  # every beat is where the truth has it
 
 
-def test_labels_are_called_by_thresholds_of_the_other_half() -> None:
+def test_thresholds_have_the_largest_sum_of_sensitivity_and_specificity() -> None:
     module = tables.find("ecg_diagnosis")
     labels = np.asarray([False, False, True, True])
     scores = np.asarray([0.1, 0.4, 0.5, 0.9])

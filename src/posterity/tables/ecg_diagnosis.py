@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posterity.datasets.items import alternate_split
 from posterity.diffusion.noise import generator
 from posterity.ecg.measurements import Measurements
 from posterity.tables import _ecg
@@ -47,12 +46,12 @@ COLUMNS = tuple(_SCORES)
 CAPTION = (
     "Balanced accuracy, the mean of sensitivity and specificity, of three labels that the truth has by formula; .5 is "
     "chance. They are numbers with a threshold and no diagnoses. The score of a record is the mean over its draws; the "
-    "threshold is that of the largest Youden index on one half of the records and is used on the other, and the other "
-    "way round. 95 % bootstrap intervals over records, the thresholds held."
+    "threshold for a record is that of the largest Youden index on all others. 95 % bootstrap intervals over records, "
+    "the thresholds held."
 )
 _REPLICATES = 1000
 _LEAST = 2
-"""Records with a label, and without, that a half must have."""
+"""Records with a label, and without, that there must be: one for each threshold, and one that it is used on."""
 
 
 def cells(frames: Frames) -> list[Cell]:
@@ -61,7 +60,6 @@ def cells(frames: Frames) -> list[Cell]:
     for artifact in _ecg.runs(frames):
         row = tuple(artifact.key[k] for k in KEYS)
         records = dict(_ecg.restored(frames, artifact.key))
-        validation = np.asarray([half == "prior" for half in _halves(list(records))])
         truths = [_ecg.measured(one.truth, one.rate) for one in records.values()]
         draws = [[_ecg.measured(x, one.rate) for x in one.draws] for one in records.values()]
         for column, (score, of) in _SCORES.items():
@@ -70,7 +68,7 @@ def cells(frames: Frames) -> list[Cell]:
                 continue
             labels = np.asarray([_number(score(truth)) for truth in truths])
             scores = np.asarray([_mean([_number(score(draw)) for draw in of_record]) for of_record in draws])
-            out.append(_cell(row, column, labels, scores, validation))
+            out.append(_cell(row, column, labels, scores))
     return out
 
 
@@ -92,25 +90,20 @@ def balanced_accuracy(called: NDArray[np.bool_], labels: NDArray[np.bool_]) -> f
     return float((called[labels].mean() + (~called[~labels]).mean()) / 2)
 
 
-def _cell(row: tuple[str, ...], column: str, truths: Array, scores: Array, validation: NDArray[np.bool_]) -> Cell:
+def _cell(row: tuple[str, ...], column: str, truths: Array, scores: Array) -> Cell:
     """Return the balanced accuracy over all records whose scores are known."""
     known = np.isfinite(truths) & np.isfinite(scores)
-    labels, scores, validation = truths[known] > 0, scores[known], validation[known]
-    fewest = min(int((labels[half] == has).sum()) for half in (validation, ~validation) for has in (True, False))
+    labels, scores = truths[known] > 0, scores[known]
+    fewest = int(min(labels.sum(), (~labels).sum()))
     if fewest < _LEAST:
-        note = f"N/A: a half of the {len(labels)} records has {fewest} of one kind, {_LEAST} are needed"
+        note = f"N/A: {fewest} of {len(labels)} records are of one kind, {_LEAST} are needed"
         return Cell(row, column, count=0, note=note)
-    called = np.empty(len(labels), bool)
-    for half in (validation, ~validation):
-        called[~half] = scores[~half] >= threshold(scores[half], labels[half])
+    others = ~np.eye(len(labels), dtype=bool)
+    at = np.asarray([threshold(scores[other], labels[other]) for other in others])
+    called = scores >= at
     drawn = generator("ecg diagnosis", len(labels)).integers(len(labels), size=(_REPLICATES, len(labels)))
     low, high = np.nanpercentile([balanced_accuracy(called[chosen], labels[chosen]) for chosen in drawn], [2.5, 97.5])
     return Cell(row, column, balanced_accuracy(called, labels), float(low), float(high), len(labels))
-
-
-def _halves(items: Sequence[str]) -> list[str]:
-    half = alternate_split(items)
-    return [half[item] for item in items]
 
 
 def _number(value: float | None) -> float:
