@@ -160,7 +160,7 @@ def test_the_table_tells_verdict_numbers_cost_and_reason(tmp_path, monkeypatch):
     assert ddnm[:2] in (["ddnm", "open"], ["ddnm", "approximate"]) and ddnm[-3:-1] == ["4", "0"]
     assert sum(word.startswith("±") for word in ddnm) >= 4
     assert " ".join(mgps) == "mgps N/A: needs noise"
-    assert "open: some do not, and more draws would tell" in done.stdout
+    assert "open: some intervals overlap a margin; more draws would decide" in done.stdout
     assert ["ddnm,", "mixture,", "inpaint:", ddnm[1]] in lines  # the panel below
     assert next(line for line in lines if line[0] == "coupling/batch")[1:4] == ["0", "0", "1e-05"]
     assert (tmp_path / "results/verify/certificates.parquet").exists()
@@ -281,7 +281,7 @@ def test_a_late_start_is_measured_around_a_method(tmp_path):
         (["ddnm", "--set", "etta=1"], "sampler ddnm has no setting 'etta'; it has: steps, eta"),
         (["ddnm", "--steps", "5000"], "sampler ddnm: steps = 5000: Input should be less than or equal to 1000"),
         (["--all", "--set", "etta=1"], "no sampler has a setting 'etta'"),
-        (["ddnm", "--dim", "20", "--task", "inpaint"], "--dim has a task of its own; leave --task out"),
+        (["ddnm", "--dim", "20", "--task", "inpaint"], "--dim has its own task; leave out --task"),
         (["ddnm", "--dim", "20", "--prior", "kernel"], "dim 20: the prior kernel has no toy problem"),
         (["dps", "--wrap", "flush"], "wrapper 'flush' does not exist; choose one of coupled_noise, diversity, flash"),
         (["dps", "--wrap", '{"flash": {"cc": 1}}'], "--wrap flash: unknown key 'cc'"),

@@ -118,8 +118,8 @@ def test_a_task_degrades_the_picture_first_or_is_what_was_measured(here):
         (("me.png", "--mask", "absent.png"), "absent.png is no file"),
         (("broken.png", "--mask", "mask.png"), "broken.png is not a readable image"),
         (("me.png", "--mask", "small.png"), "mask small.png has 20x30 pixels, me has 40x30; a mask has the size"),
-        (("me.png",), "give --mask FILE, or --task NAME"),
-        (("me.png", "--mask", "mask.png", "--task", "sr4"), "give --mask FILE, or --task NAME"),
+        (("me.png",), "give --mask FILE or --task NAME"),
+        (("me.png", "--mask", "mask.png", "--task", "sr4"), "give --mask FILE or --task NAME"),
         (("me.png", "--mask", "mask.png", "--measured"), "--measured goes with --task"),
         (("me.png", "--task", "sr5"), "task 'sr5' does not exist; did you mean 'sr4'"),
         (("me.png", "--task", "inpaint_face"), "task inpaint_face hides regions that a data set knows; give a mask"),
@@ -181,4 +181,4 @@ def test_a_prior_that_knows_the_answer_is_told(here, caplog):
     assert restored("me.png", *given, "--output", "apart").exit_code == 0
     assert "knows the answer" not in caplog.text
     assert restored("known/me.png", *given, "--output", "within").exit_code == 0
-    assert "known/me.png is one of the pictures of --images: the prior knows the answer" in caplog.text
+    assert "known/me.png is one of the pictures of --images: the prior contains the answer" in caplog.text

@@ -42,7 +42,7 @@ def test_it_is_planned_with_its_dataset_and_its_prior_and_the_report_knows_it(fo
         ({"prior": "nosuch"}, "experiments.mine.explorer.prior = 'nosuch': unknown prior"),
         ({"prior": "openmoji64"}, "explorer.prior = 'openmoji64': must be a kernel prior of images"),
         ({"prior": "blocks"}, "explorer.prior = 'blocks': must be a kernel prior of images"),
-        ({"dataset": "ecg-beats"}, "explorer.dataset = 'ecg-beats': must hold images with a side that 4 divides"),
+        ({"dataset": "ecg-beats"}, "explorer.dataset = 'ecg-beats': must hold images whose side is a multiple of 4"),
         ({"items": 0}, "experiments.mine.explorer.items = 0"),
         ({"colour": 1}, "explorer.colour = 1: unknown key; valid: dataset, prior, items"),
     ],

@@ -52,11 +52,11 @@ def test_the_shipped_configurations_are_valid(folder):
         ),
         (
             {"samplers": {"ddnm": {"variants": {"mine": {"wrap": [{"coupled_noise": {}}, {"coupled_noise": {}}]}}}}},
-            "config: samplers.ddnm.variants.mine.wrap[1]: coupled_noise goes around the sampler twice; once is enough",
+            "config: samplers.ddnm.variants.mine.wrap[1]: coupled_noise wraps the sampler twice; once is enough",
         ),
         (
             {"samplers": {"ddnm": {"wrap": [{"diversity": {"eta": 1}}]}}},
-            "config: samplers.ddnm.guided: diversity goes around the sampler twice; once is enough",
+            "config: samplers.ddnm.guided: diversity wraps the sampler twice; once is enough",
         ),
         (
             {"samplers": {"ddnm": {"guided": {"threshold": 0.1}}}},
@@ -188,7 +188,7 @@ def test_a_name_with_slash_or_blank_is_refused_like_the_wildcards_do(folder):
     [
         ("{x}", "a path cannot hold '{'"),
         ("a\nb", "a path cannot hold '\\n'"),
-        ("../../../etc", "leads out of the workflow's folder; write where it is from the root"),
+        ("../../../etc", "leads out of the workflow's folder; give an absolute path"),
         ("a/../..", "leads out of the workflow's folder"),
         ("results/", "must be written as results"),
         ("./results//mine", "must be written as results/mine"),
@@ -196,8 +196,8 @@ def test_a_name_with_slash_or_blank_is_refused_like_the_wildcards_do(folder):
         ("-n", "a folder's name cannot begin with '-'"),
         ("@list", "a folder's name cannot begin with '@'"),
         ("~/results", "a folder's name cannot begin with '~'"),
-        ("FOLDER/config.yaml", "FOLDER/config.yaml is there and is not a folder"),
-        ("FOLDER/config.yaml/results", "FOLDER/config.yaml is there and is not a folder"),
+        ("FOLDER/config.yaml", "FOLDER/config.yaml exists and is not a folder"),
+        ("FOLDER/config.yaml/results", "FOLDER/config.yaml exists and is not a folder"),
         ("x" * 300, "cannot be a folder (File name too long)"),
         ("", "needs at least 1"),
     ],

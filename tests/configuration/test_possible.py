@@ -155,7 +155,7 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
          "of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)"),
         ({}, run(prior="kernel_latent", samplers=["dps_guided"]),
          "experiments.mine.runs[0].samplers = 'dps_guided': cannot do task 'sr16' with prior 'kernel_latent': needs a "
-         "reach in the units of states: its rms 0.4 is for signals; override it `when` the prior is this"),
+         "reach in units of latent states: its rms 0.4 is for signals; override it `when` the prior is this"),
     ],
 )  # fmt: skip
 def test_more_than_there_is_or_other_than_there_is(folder, changes, experiment, said):
@@ -168,7 +168,7 @@ def test_a_reach_of_states_is_given_for_the_prior_by_name(folder):
     changes = {"samplers": {"dps": {"overrides": [reach]}}}
     assert lines(folder, changes, run(prior="kernel_latent", samplers=["dps_guided"])) == []
     (line,) = lines(folder, changes, run(prior="gaussian_latent", samplers=["dps_guided"]))
-    assert "with prior 'gaussian_latent': needs a reach in the units of states" in line
+    assert "with prior 'gaussian_latent': needs a reach in units of latent states" in line
 
 
 LATE = {"method": "dps", "wrap": [{"flash": {"severity": "exact"}}]}
@@ -227,10 +227,11 @@ def test_the_experiment_flash_is_planned_on_request_with_its_severities():
         ({"severities": {"mine": {"kind": "fixed", "time": 1000}}}, {}, "severities.mine.time = 1000: must be at most"),
         ({"severities": {"mine": {"kind": "encoder"}}, "samplers": {"late": {"method": "dps", "wrap": MINE}}},
          run(samplers=["late"]),
-         "severities.mine: experiments.mine.runs[0] begins late by it, and it has neither `weights` nor `train`"),
+         "severities.mine: experiments.mine.runs[0] uses it for a late start, "
+         "and it has neither `weights` nor `train`"),
         ({"severities": {"mine": {"kind": "encoder", "weights": "absent/weights.safetensors"}},
           "samplers": {"late": {"method": "dps", "wrap": MINE}}}, run(samplers=["late"]),
-         "severities.mine.weights = 'absent/weights.safetensors': is not there"),
+         "severities.mine.weights = 'absent/weights.safetensors': does not exist"),
         ({"severities": {"mine": {"kind": "encoder", "train": TRAIN | {"dataset": "faces"}}}}, {},
          "severities.mine.train.dataset = 'faces': unknown dataset of `datasets`"),
         ({"severities": {"mine": {"kind": "encoder", "train": TRAIN | {"task": "sr5"}}}}, {},

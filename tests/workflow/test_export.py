@@ -76,7 +76,7 @@ def test_a_figure_that_comes_out_otherwise_is_named(archive, tmp_path):
             other.writestr(entry, content)
     done = posterity(tmp_path, "redraw", "other.zip", "--output", "redrawn")
     assert done.stdout.splitlines()[-2:] == [
-        f"not the same as in the archive: redrawn/{name}",
+        f"differs from the archive: redrawn/{name}",
         "4 tables and figures in redrawn, 3 the same as in the archive",
     ]
 
@@ -140,10 +140,10 @@ MALFORMED = {
     "settings": (_changed("products.1.settings", []), "products.1.settings: Input should be a valid dictionary, is []"),
     "a stage": (_changed("products.0.stage", "x"), "products.0.stage: Input should be 'table' or 'figure', is 'x'"),
     "a digest": (_changed("files", {"a": "b"}), "files.a: String should match pattern"),
-    "a file above": (_changed("files", {"../x": 64 * "0"}), "names '../x', which is no path inside the archive"),
+    "a file above": (_changed("files", {"../x": 64 * "0"}), "names '../x', which is not a path inside the archive"),
     "an output above": (_changed("products.0.output", "a/../x.svg"), "names 'a/../x.svg', which is no path"),
     "from the root": (_changed("products.0.inputs", ["/etc/passwd"]), "names '/etc/passwd', which is no path"),
-    "no name": (_changed("products.0.inputs", [""]), "names '', which is no path inside the archive"),
+    "no name": (_changed("products.0.inputs", [""]), "names '', which is not a path inside the archive"),
     "no such input": (_changed("products.0.inputs", ["x.parquet"]), "names 'x.parquet', which is not among its files"),
     "another kind": (_changed("products.0.output", "README.txt"), "names 'README.txt'; the output of a "),
     "no files of its own": (_changed("files", {"x": 64 * "0"}), "which is not among its files"),

@@ -61,7 +61,7 @@ def test_jobs_without_a_record_are_estimated_by_similar_ones_or_said_to_be_unkno
     told = posterity(results, "plan", "tiny")
     (sample,) = (line for line in told if line.startswith("sample"))
     assert sample.split()[1:3] == ["2", "2"] and sample.split()[-2:] == ["2.00", "-"]
-    assert "nothing like it was recorded, so it is not in the hours: 1 sample" in told
+    assert "not in the hours, because no similar job was recorded: 1 sample" in told
     assert any("have no record of their own" in line for line in told)
 
 
@@ -128,7 +128,7 @@ def test_an_edit_of_the_library_reruns_what_it_touches_unless_that_is_switched_o
     (sample,) = (line for line in told if line.startswith("sample"))
     assert sample.split()[1:3] == ["1", "1"]
     assert told[told.index("code that changed") + 1].startswith("  sample: ")
-    assert "the library's code is another" in "\n".join(posterity(results, "why", SAMPLES))
+    assert "the library's code has changed" in "\n".join(posterity(results, "why", SAMPLES))
     edit(results, "config.yaml", lambda c: c.update(follow_code=False))
     assert posterity(results, "plan") == ["nothing to do"]
     edit(results, "samplers/dps.yaml", lambda c: c["settings"].update(steps=77))

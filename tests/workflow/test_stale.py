@@ -273,7 +273,7 @@ def test_a_damaged_network_is_found(results):
     assert not [line for line in posterity("check") if line.startswith("damaged")]
     (folder / "weights.safetensors").write_bytes(b"Whole")
     (line,) = (line for line in posterity("check", "--delete-damaged") if line.startswith("damaged"))
-    assert line.startswith(f"damaged: {folder}/weights.safetensors: damaged (its SHA-256 is not the one")
+    assert line.startswith(f"damaged: {folder}/weights.safetensors: damaged (its SHA-256 differs from the one")
     assert origin.again(folder / "weights.safetensors").exists()
 
 

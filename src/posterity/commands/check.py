@@ -1,4 +1,4 @@
-"""``posterity check``: is the configuration right, is what is on disk made by it, is it whole."""
+"""``posterity check``: is the configuration valid, and are the files on disk up to date and undamaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["check", "versions_told"]
 _COUNTED = (
     "prepare", "degrade", "posterior", "severity", "sample", "select", "measure", "distance", "study", "table",
 )  # fmt: skip
-"""Stages whose output is counted as missing where it is not there."""
+"""Stages whose absent output counts as missing."""
 
 
 def check(
@@ -29,10 +29,10 @@ def check(
         list[Path] | None, typer.Argument(help="Files merged in order. [default: config/config.yaml]")
     ] = None,
     delete_damaged: Annotated[
-        bool, typer.Option("--delete-damaged", help="Delete what is damaged, so that the next run makes it again.")
+        bool, typer.Option("--delete-damaged", help="Delete damaged files, so that the next run makes them again.")
     ] = False,
 ) -> None:
-    """Tell every mistake in a configuration, then what on disk was made otherwise than it asks for, or is damaged.
+    """Report every mistake in a configuration, then every file on disk that is out of date or damaged.
 
     Example: posterity check config/config.yaml config/ci.yaml
     """
@@ -58,7 +58,7 @@ def check(
             typer.echo(f"damaged: {path}: {why}")
             if delete_damaged:
                 path.unlink()
-                if job.stage != "fetch":  # that is fetched again when a job needs it
+                if job.stage != "fetch":  # it is fetched again when a job needs it
                     again(first).touch()
         counts["damaged"] += len(broken)
         counts["ok"] += sum(path not in broken for path in _beside(job, first))
@@ -79,7 +79,7 @@ def check(
 
 
 def versions_told(since: Iterable[Difference]) -> Iterator[str]:
-    """Return one line for every package that files were made with in another version, where that reruns nothing."""
+    """Return one line per package whose version has changed since files were made, where that reruns nothing."""
     counts = Counter(change for one in since if not one.versions_followed for change in one.versions)
     for (name, then, now), count in sorted(counts.items()):
         files = f"{count} file{'s were' if count > 1 else ' was'}"
@@ -94,7 +94,7 @@ def _beside(job: Job, first: Path) -> Iterator[Path]:
 
 
 def _broken(job: Job, first: Path) -> Iterator[tuple[Path, str]]:
-    """Return (file, what is wrong with it) of those that a job has made and that are damaged."""
+    """Return (file, what is wrong with it) for each damaged file that a job has made."""
     for path in (*(p for p in [first] if p.is_file()), *_beside(job, first)):
         try:
             _verify(job, path)
@@ -103,7 +103,7 @@ def _broken(job: Job, first: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _verify(job: Job, path: Path) -> None:
-    """Raise PosterityError where a file is not what was written; of pictures and pages that is not known."""
+    """Raise PosterityError if a file is damaged; pictures and pages carry no checksum and always pass."""
     from posterity.artifacts import store
     from posterity.artifacts.digest import sha256
     from posterity.artifacts.origin import CARD
@@ -118,4 +118,4 @@ def _verify(job: Job, path: Path) -> None:
         card = json_reader.read(path.with_name(CARD))
         weights = card.get("weights") if isinstance(card, dict) else None
         if isinstance(weights, dict) and weights.get("sha256") != sha256(path):
-            raise PosterityError(f"{path} is damaged (its SHA-256 is not the one that its card tells)")
+            raise PosterityError(f"{path} is damaged (its SHA-256 differs from the one in its card)")

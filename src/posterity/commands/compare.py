@@ -1,4 +1,4 @@
-"""``posterity compare`` sets the numbers of two exports beside each other."""
+"""``posterity compare`` compares the numbers of two exports."""
 
 from __future__ import annotations
 
@@ -24,16 +24,23 @@ __all__ = ["compare"]
 _SHOWN = 40
 _STYLES = {"differs": "bold red", "only in A": "yellow", "only in B": "yellow", "same": "dim"}
 _LARGEST = 1 << 20
-"""Bytes of one configuration file that are compared."""
+"""Largest size in bytes of one configuration file that is compared."""
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A.zip", help="What `posterity export` wrote.")],
-    b: Annotated[Path, typer.Argument(metavar="B.zip", help="Another, of the same experiment or one with its tables.")],
-    html: Annotated[Path | None, typer.Option(metavar="PATH", help="Write all numbers as a page that sorts.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Print also what is the same or within its intervals.")] = False,
+    a: Annotated[Path, typer.Argument(metavar="A.zip", help="An archive of `posterity export`.")],
+    b: Annotated[
+        Path,
+        typer.Argument(metavar="B.zip", help="Another one, of the same experiment or one that has the same tables."),
+    ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write all numbers as a sortable HTML page.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also print numbers that are equal or within their intervals.")
+    ] = False,
 ) -> None:
-    """Tell which numbers of two exports differ, by how much, and whether by more than their intervals.
+    """Report which numbers of two exports differ, by how much, and whether by more than their intervals.
 
     Example: posterity compare before.zip after.zip --html compared.html
     """
@@ -66,7 +73,7 @@ def _unpacked(archive: Path, place: Path) -> Manifest:
 
 
 def _records(manifest: Manifest, folder: Path) -> list[dict[str, Any]]:
-    """All cells of an archive's tables."""
+    """Return all cells of an archive's tables."""
     from posterity.artifacts import store
 
     paths = [folder / product.output for product in manifest.products if product.stage == "table"]

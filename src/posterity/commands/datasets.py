@@ -1,4 +1,4 @@
-"""Datasets that a command reads and nobody has prepared yet."""
+"""Prepares the datasets that a command reads and that do not exist yet."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["prepared"]
 
 
 def prepared(names: Sequence[str], data: Path, snakefile: Path) -> list[Path]:
-    """items.parquet of each dataset in the folder ``data``; what is not there yet, the workflow makes first.
+    """Return items.parquet of each dataset in the folder ``data``; the workflow makes those that do not exist yet.
 
     Raises:
-        PosterityError: when there is no workflow here, or it cannot make one.
+        PosterityError: if there is no workflow here, or it cannot make a dataset.
     """
     items = [data / "datasets" / name / "items.parquet" for name in names]
     missing = [str(path) for path in items if not path.exists()]

@@ -1,4 +1,4 @@
-"""Find out what Snakemake would run and why, from its own dry run."""
+"""Reads from a dry run of Snakemake what it would run and why."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 __all__ = ["Dry", "JobHere", "dry_run", "leaves"]
 
 _STAGES = {"train_prior": "train", "convert_prior": "convert", "study_simulated": "study"}
-"""Rules whose names are not those of their stages."""
-_OTHER = {"gather": "other files belong to the experiment than in its list"}
-"""Why a job is forced that has no other reason."""
+"""Rules whose names differ from those of their stages."""
+_OTHER = {"gather": "the experiment's list of files has changed"}
+"""The reason of a job that is forced without another reason."""
 _CODE = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class JobHere:
-    """A job of the workflow in this folder, and what Snakemake and its output tell of its last run.
+    """A job of the workflow in this folder, with what Snakemake and its output record of its last run.
 
-    ``before`` and ``now`` are its settings, ``code`` the fingerprints then and now; what was not noted is
-    empty. ``updated`` are inputs that are newer or were replaced, ``waits`` those that other jobs make first,
-    ``versions`` the packages that are others now: (name, then, now).
+    ``before`` and ``now`` are its settings, ``code`` the fingerprints then and now; what was not recorded is
+    empty. ``updated`` are inputs that are newer or were replaced, ``waits`` inputs that other jobs make first,
+    ``versions`` the packages that have changed: (name, then, now).
     """
 
     stage: str
@@ -55,7 +55,7 @@ class JobHere:
 
     @property
     def cause(self) -> str:
-        """Empty, or the first of "new", "settings", "code", "inputs", "versions", "other" that makes the job run."""
+        """Return the first reason to run: "new", "settings", "code", "inputs", "versions", "other"; "" if none."""
         if not self.runs:
             return ""
         causes = {
@@ -75,7 +75,7 @@ class Dry:
     since: Mapping[str, Difference] = field(default_factory=dict)
 
     def made_from(self, job: JobHere) -> list[str]:
-        """Return the job's inputs, and in place of a list of files what it lists."""
+        """Return the job's inputs, with file lists replaced by the files that they list."""
         lists = {one.outputs[0]: one.inputs for one in self.jobs if one.stage == "gather"}
         return list(dict.fromkeys(path for given in job.inputs for path in lists.get(given, [given])))
 
@@ -85,16 +85,16 @@ class Dry:
 
 
 def dry_run(targets: Sequence[str], configs: Sequence[Path], snakefile: Path = Path("Snakefile")) -> Dry:
-    """Build the workflow's graph in this process; nothing is run or written outside ``.snakemake``.
+    """Build the workflow's graph in this process; run nothing and write nothing outside ``.snakemake``.
 
     Raises:
-        PosterityError: when there is no workflow here, its configuration is wrong or a target is unknown.
+        PosterityError: if there is no workflow here, its configuration is invalid or a target is unknown.
     """
     if not snakefile.is_file():
         raise PosterityError(f"no {snakefile} here; run this in the folder of the workflow, or give --snakefile")
     from posterity.configuration import load
 
-    load(configs)  # Snakemake has no line for what it cannot read
+    load(configs)  # Snakemake reports no line for a file that it cannot read
     from snakemake.api import SnakemakeApi
     from snakemake.exceptions import MissingRuleException, WorkflowError
     from snakemake.settings.types import (
@@ -133,7 +133,7 @@ def _read(workflow: Any) -> Dry:
 
 def _job(dag: Any, records: Any, job: Any, since: Difference) -> JobHere:
     reason, change = dag.reason(job), records.params_changed(job)
-    # of what did not change there is one value, which is that of then and now
+    # Snakemake lists an unchanged value once: it holds then and now
     same = [p for p in records._params(job) if p not in change.only_new]
     before, code_before, _ = _params([*change.only_old, *same])
     now, code_now, _ = _params(records._params(job))
@@ -160,7 +160,7 @@ def _job(dag: Any, records: Any, job: Any, since: Difference) -> JobHere:
 
 
 def _params(recorded: Sequence[str]) -> tuple[dict[str, Any], str, list[str]]:
-    """Return (settings, fingerprint of the code, the rest) out of a job's parameters as Snakemake notes them."""
+    """Return (settings, fingerprint of the code, the rest) from a job's parameters as Snakemake records them."""
     settings: dict[str, Any] = {}
     code, rest = "", list[str]()
     for text in recorded:

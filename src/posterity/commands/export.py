@@ -1,4 +1,4 @@
-"""``posterity export`` packs an experiment that is finished and current."""
+"""``posterity export`` packs a finished, up-to-date experiment."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _README = """\
 Experiment {experiment}: {title}
 
 {manifest} names every file here with its SHA-256, and every table and figure with its settings, its inputs, the
-revision of the code and the versions of the packages. The Parquet files hold the same about themselves.
+revision of the code and the versions of the packages. Each Parquet file also holds its own record of these.
 
-Draw all tables and figures again, without a data set, a network or a run of a sampler:
+Draw all tables and figures again, without data sets, networks or sampling:
 
     posterity redraw {archive} --output redrawn
 
-Run the experiment again: unpack config/ over that of a clone, then
+Run the experiment again: unpack config/ over the one of a clone, then
 
     snakemake {target}
 
-Images come under the licences in data/datasets/*/LICENSE.txt.
+The licences of the images are in data/datasets/*/LICENSE.txt.
 """
 
 
@@ -56,7 +56,7 @@ def export(
     if found.running:
         raise PosterityError(
             f"{len(found.running)} jobs of experiment {experiment} are not done or out of date; "
-            f"`posterity plan {experiment}` tells which, `snakemake {experiment.replace('-', '_')}` runs them"
+            f"`posterity plan {experiment}` lists them, `snakemake {experiment.replace('-', '_')}` runs them"
         )
     output = output or Path(f"{experiment}.zip")
     products = [
@@ -82,7 +82,7 @@ def export(
 
 
 def _files(found: Dry, products: Sequence[JobHere]) -> dict[str, Path]:
-    """Return the products, what they are drawn from, and the licences of the data in them; by name in the archive."""
+    """Return {name in the archive: file} of the products, the artifacts behind them, and the data's licences."""
     paths = [p for job in products for p in (*job.inputs, *job.outputs)]
     paths += [str(Path(p).with_suffix(s)) for job in products for p in job.outputs[:1] for s in (".csv", ".md")]
     paths += [p for job in found.jobs if job.stage == "prepare" and {*job.outputs} & {*paths} for p in job.outputs]
@@ -90,7 +90,7 @@ def _files(found: Dry, products: Sequence[JobHere]) -> dict[str, Path]:
 
 
 def _product(job: JobHere) -> dict[str, Any]:
-    """Return a table or figure with the settings that its file records."""
+    """Return the manifest entry of a table or figure, with the settings that its file records."""
     from posterity.artifacts.origin import recorded
 
     about = recorded(Path(job.outputs[0]))
@@ -106,7 +106,7 @@ def _made_with() -> dict[str, Any]:
 
 
 def _configuration(configs: Sequence[Path]) -> dict[str, str]:
-    """Return the configuration with its overlays merged in, and the folders beside it."""
+    """Return {name in the archive: text} of the merged configuration and the files in the folders beside it."""
     import yaml
 
     from posterity.configuration.loading import FOLDERS, load
@@ -119,7 +119,7 @@ def _configuration(configs: Sequence[Path]) -> dict[str, str]:
 
 
 def _pack(output: Path, files: Mapping[str, Path], texts: Mapping[str, str]) -> None:
-    """The same bytes for the same content; Parquet and PNG are compressed already."""
+    """Write the zip with the same bytes for the same content; Parquet and PNG are stored, being compressed already."""
     from posterity.artifacts import store
 
     with store.replacing(output) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,4 +1,4 @@
-"""The instruments of ``posterity verify`` themselves, as a table in the terminal."""
+"""``posterity gates`` tests the statistics of ``posterity verify`` and prints a table in the terminal."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["gates"]
 
 _LEGEND = """\
-Share of runs in which a statistic spoke up. Before `exact` it should not. Green: it is admitted on the promise to catch
-this fault on this prior, and did. Red: it did not, or it accused exact draws. Other cells are what it sees beside."""
+Fraction of runs in which a statistic raised an alarm. For `exact` it should not. Green: it must detect this fault on
+this prior, and did. Red: it missed the fault, or raised an alarm for exact draws. Other cells are for information."""
 
 
 def gates(
-    seeds: Annotated[int, typer.Option(min=1, help="Runs behind every share.")] = 5,
-    tier: Annotated[str, typer.Option(help="How many draws: quick, standard, full.")] = "quick",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs behind each fraction.")] = 5,
+    tier: Annotated[str, typer.Option(help="Number of draws: quick, standard or full.")] = "quick",
     fault: Annotated[list[str] | None, typer.Option(help="May be repeated; all by default.")] = None,
 ) -> None:
-    """Test the statistics of verify on exact draws and on samplers that err on purpose.
+    """Test the statistics of verify on exact draws and on deliberately faulty samplers.
 
-    Exits with 1 when exact draws are accused, or a fault is missed by a statistic that promises to catch it.
+    Exits with 1 if a statistic rejects exact draws, or misses a fault that it must detect.
 
     Example: posterity gates --seeds 3 --fault "a mode dropped"
     """
@@ -44,7 +44,7 @@ def gates(
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    with console.status("runs the exact sampler and the broken ones"):
+    with console.status("runs the exact sampler and the faulty ones"):
         found = tested(tier=tier, seeds=seeds, faults=fault or tuple(FAULTS))
     console.print(table(found))
     console.print(_LEGEND, style="dim", soft_wrap=True)
@@ -74,5 +74,5 @@ def _cell(gate: Gate) -> str:
 
 
 def _wrong(gate: Gate) -> bool:
-    """Speaks up before exact draws, or keeps silent before what it promises to catch."""
+    """Return True if the statistic rejects exact draws, or misses a fault that it must detect."""
     return gate.caught if gate.sampler == "exact" else gate.claimed and not gate.caught

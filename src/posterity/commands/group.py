@@ -18,7 +18,7 @@ __all__ = ["ManyCommand", "Posterity", "Shorthand"]
 
 _OF_NAMES = (errno.EACCES, errno.EEXIST, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR,
              errno.EPERM, errno.EROFS)  # fmt: skip
-"""Errors of the system that are about a file which a person named."""
+"""Operating-system errors about a file that the user named."""
 
 
 _Usage: type[Exception] = typer.BadParameter.__bases__[0]
@@ -26,7 +26,7 @@ _Usage: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _Group(TyperGroup):
-    """Tells what a person can mend in one line, without a traceback."""
+    """A command group that reports errors the user can fix in one line, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -69,7 +69,7 @@ def _fail(message: str, code: int) -> None:
 
 
 class Posterity(typer.Typer):
-    """An app whose errors are told in one line."""
+    """An app that reports errors in one line."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -78,7 +78,7 @@ class Posterity(typer.Typer):
 
 
 class ManyCommand(TyperCommand):
-    """Lets ``--inputs a b @list`` stand for ``--inputs a --inputs b`` and one more for every line of the file list."""
+    """Expands ``--inputs a b @list`` to ``--inputs a --inputs b`` and one more for each line of the file ``list``."""
 
     many = ("--inputs", "--responses", "--configfile")
 
@@ -96,7 +96,7 @@ class ManyCommand(TyperCommand):
 
 
 def _lines(word: str) -> list[str]:
-    """Return the paths of ``@FILE``: the first of what tabs divide a line into."""
+    """Return the paths listed in ``@FILE``: the first tab-separated field of each line."""
     try:
         return [line.partition("\t")[0] for line in Path(word[1:]).read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -104,7 +104,7 @@ def _lines(word: str) -> list[str]:
 
 
 class Shorthand(TyperCommand):
-    """Lets one word of ``words`` stand for several."""
+    """Expands each word that is a key of ``words`` to several."""
 
     words: ClassVar[Mapping[str, list[str]]] = {}
 

@@ -1,4 +1,4 @@
-"""Check the manifest of an exported archive before anything of it is used."""
+"""Validates the manifest of an exported archive before any of its files is used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Product(BaseModel, strict=True):
-    """A table or figure of an archive; paths are those of the archive's files."""
+    """A table or figure of an archive; paths are relative to the archive."""
 
     stage: Literal["table", "figure"]
     settings: dict[str, Any]
@@ -26,7 +26,7 @@ class Product(BaseModel, strict=True):
     output: str
 
     def files(self) -> list[str]:
-        """Return all that the stage writes."""
+        """Return all files that the stage writes."""
         return [str(PurePosixPath(self.output).with_suffix(suffix)) for suffix in DRAWN[self.stage]]
 
 
@@ -38,7 +38,7 @@ class Manifest(BaseModel, strict=True):
 
 
 def read(opened: zipfile.ZipFile, archive: Path) -> Manifest:
-    """Read an archive's manifest, in which every name must be one of the archive's files."""
+    """Read an archive's manifest; every name in it must be one of the archive's files."""
     if opened.getinfo(MANIFEST).file_size > json_reader.MOST_BYTES:
         raise PosterityError(f"{archive}: {MANIFEST} is larger than {json_reader.MOST_BYTES >> 20} MiB")
     content = json_reader.parse(opened.read(MANIFEST), f"{archive}: {MANIFEST}")
@@ -48,7 +48,7 @@ def read(opened: zipfile.ZipFile, archive: Path) -> Manifest:
         raise PosterityError(f"{archive}: {MANIFEST}: {_mistake(error)}") from error
     for name in (*manifest.files, *(n for p in manifest.products for n in (p.output, *p.inputs))):
         if not name or inside(name) != name:
-            raise PosterityError(f"{archive}: {MANIFEST} names {name!r}, which is no path inside the archive")
+            raise PosterityError(f"{archive}: {MANIFEST} names {name!r}, which is not a path inside the archive")
     for product in manifest.products:
         if not product.output.endswith(DRAWN[product.stage][0]):
             wanted = f"the output of a {product.stage} ends in {DRAWN[product.stage][0]}"
@@ -60,7 +60,7 @@ def read(opened: zipfile.ZipFile, archive: Path) -> Manifest:
 
 
 def _mistake(error: ValidationError) -> str:
-    """Return the first mistake, with where it is and what was given."""
+    """Return the first mistake, with its place and the value given."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
     given = "" if first["type"] == "missing" else f", is {repr(first['input'])[:60]}"

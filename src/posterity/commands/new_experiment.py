@@ -1,4 +1,4 @@
-"""Begins an experiment on a folder of one's own pictures: its dataset and its runs, as YAML that `check` accepts."""
+"""Starts an experiment on a folder of the user's pictures: writes its dataset and runs as YAML that `check` accepts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["new"]
 
-new = typer.Typer(help="Begin an experiment, or a sampler, operator, prior, … of your own.", no_args_is_help=True)
+new = typer.Typer(help="Start an experiment, or your own sampler, operator, prior, ….", no_args_is_help=True)
 _CONFIG = Path("config", "config.yaml")
 _SIZE, _MOST = 64, 4
-"""Pixels a side where the prior does not say, and test pictures that are restored at first."""
+"""Default pixels per side if the prior does not say, and number of test pictures restored at first."""
 _LONGEST = 100
-"""Letters of a name."""
+"""Maximum number of letters in a name."""
 _READ = 1000
-"""Pictures of folders that are read at once; of larger ones the first run tells what is wrong."""
+"""Pictures that are read right away; in larger folders the first run reports the rest."""
 _DATASET = """\
-# Your own pictures; docs/own-pictures.md tells what else the folder may hold.
+# Your own pictures; docs/own-pictures.md says what else the folder may hold.
 kind: folder
 path: {path}
 size: {size}
@@ -52,16 +52,17 @@ figures: [{figures}]
 
 @new.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="Of the dataset and of the experiment.")],
-    folder: Annotated[Path, typer.Option(metavar="PICTURES", help="A folder of pictures, or a zip of one.")],
-    prior: Annotated[str, typer.Option(help="One of config/priors.")] = "kernel",
+    name: Annotated[str, typer.Argument(help="Name of the dataset and of the experiment.")],
+    folder: Annotated[Path, typer.Option(metavar="PICTURES", help="A folder of pictures, or a zip file of one.")],
+    prior: Annotated[str, typer.Option(help="A prior of config/priors.")] = "kernel",
     size: Annotated[
-        int | None, typer.Option(min=8, max=1024, help="Pixels a side. [default: what the prior knows, else 64]")
+        int | None,
+        typer.Option(min=8, max=1024, help="Pixels per side. [default: that of the prior's network, else 64]"),
     ] = None,
 ) -> None:
     """Write the dataset and the experiment of a folder of pictures.
 
-    With masks the task is to fill what they hide, else to find faces or whatever they show in sixteen coarse pixels.
+    With masks the task is to fill in what they hide, else to restore the pictures from sixteen coarse pixels.
 
     Example: posterity new experiment holiday --folder ~/pictures/holiday
     """
@@ -87,7 +88,7 @@ def experiment(
 
 
 def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, str]:
-    """Return {where: text}, after everything that could be wrong was looked at."""
+    """Return {path: text} after all checks have passed."""
     from posterity.configuration.loading import gather
     from posterity.configuration.problems import Problems
     from posterity.configuration.shapes import NAME
@@ -116,7 +117,7 @@ def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, 
         about = about | {"autoencoder": autoencoders[about["autoencoder"]]}
     found = own.outline(folder, None, None)
     if len(found.labels or ()) <= _READ:
-        own.prepare(folder, None, size or _side(about) or _SIZE)  # a picture or mask that is none is told now
+        own.prepare(folder, None, size or _side(about) or _SIZE)  # reports an unreadable picture or mask now
     source = json.dumps(_from_here(folder), ensure_ascii=False)
     dataset = _DATASET.format(path=source, size=size or _side(about) or _SIZE)
     return dict(zip(places, (dataset, _experiment(name, prior, about, found)), strict=True))
@@ -142,7 +143,7 @@ def _experiment(name: str, prior: str, about: Mapping[str, Any], found: Outline)
 
 
 def _side(prior: Mapping[str, Any]) -> int | None:
-    """Return pixels a side of the images that a network with a card is for."""
+    """Return the image side in pixels that the network's card declares; None without a card."""
     from posterity.configuration.possible import signal_shape
 
     shape = signal_shape(Path(prior["weights"])) if "weights" in prior else None
@@ -150,13 +151,13 @@ def _side(prior: Mapping[str, Any]) -> int | None:
 
 
 def _from_here(folder: Path) -> str:
-    """Return the path as the workflow can read it, which runs here; short where it lies within."""
+    """Return the path relative to this folder, where the workflow runs, if it lies inside; else the absolute path."""
     whole, here = folder.resolve(), Path.cwd().resolve()
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
 def _check(name: str) -> None:
-    """Raise ConfigurationError where the experiment is none that could run."""
+    """Raise ConfigurationError if the experiment could not run."""
     from posterity.configuration import load, resolve
 
     resolve(load([_CONFIG, _CONFIG.parent / "experiments" / f"{name}.yaml"]), _CONFIG.parent)

@@ -1,4 +1,4 @@
-"""Begins a sampler, operator, prior, dataset, metric, table, figure or wrapper: its file and its configuration."""
+"""Starts a sampler, operator, prior, dataset, metric, table, figure or wrapper: writes its code and configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from posterity.errors import PosterityError
 
 __all__ = ["KINDS", "begin", "command"]
 
-Name = Annotated[str, typer.Argument(help="Of the file: lower-case letters, digits and '_'.")]
+Name = Annotated[str, typer.Argument(help="Name of the file: lower-case letters, digits and '_'.")]
 Into = Annotated[Path, typer.Option(metavar="FOLDER", help="The repository.")]
 
 
@@ -27,11 +27,11 @@ class _Kind:
     """Files to write for one kind of thing.
 
     Arguments:
-        package: of the code, below ``posterity``.
-        config: the YAML file, below config/; "" for what an experiment names.
-        text: of the YAML file.
-        then: what to do next.
-        tests: whether tests are written, too.
+        package: package of the code, below ``posterity``.
+        config: the YAML file, below config/; "" for things that only experiments name.
+        text: content of the YAML file.
+        then: next steps, for the terminal.
+        tests: whether tests are written too.
     """
 
     package: str
@@ -46,11 +46,11 @@ KINDS: Mapping[str, _Kind] = {
     "sampler": _Kind(
         "samplers",
         "samplers/{name}.yaml",
-        "# {name} where it stands by itself; under `overrides`, what a paper prints for a prior and a task.\n"
+        "# Defaults of {name}; add `overrides` for the settings that a paper gives for one prior and task.\n"
         "method: {name}\nsettings: {{steps: 100}}\nguided: {{eta: 0.3}}\n",
         "  posterity verify {name} --quick     its error against exact posteriors\n"
         "  pytest {tests}     the tests written for it\n"
-        "  pytest tests/samplers/test_contract.py -k {name}     what every sampler owes\n",
+        "  pytest tests/samplers/test_contract.py -k {name}     the contract of every sampler\n",
         tests=True,
     ),
     "operator": _Kind("operators.families", "tasks/{name}.yaml", "{name}: {{operator: {name}}}\n", ""),
@@ -71,14 +71,14 @@ KINDS: Mapping[str, _Kind] = {
 
 
 def command(kind: str) -> Callable[[str, Path], None]:
-    """Return the command that begins a thing of this kind."""
+    """Return the command that starts a thing of this kind."""
 
     def new(name: Name, into: Into = Path()) -> None:
         written = begin(kind, name, into)
         for path in written:
             typer.echo(str(path))
         then = KINDS[kind].then.format(name=name, tests=written[-1])
-        schema = "After a change of its settings: posterity schema --write\n" if KINDS[kind].config else ""
+        schema = "After changing its settings: posterity schema --write\n" if KINDS[kind].config else ""
         where = f"To run it in an experiment, name {name} in a file of config/experiments/."
         typer.echo(f"\nIt works as it is. Edit {written[0]}, then\n{then}{schema}{where}")
 
@@ -94,11 +94,11 @@ def begin(kind: str, name: str, into: Path) -> list[Path]:
 
     Arguments:
         kind: a key of :data:`KINDS`.
-        name: of the thing and of its file.
+        name: name of the thing and of its file.
         into: the repository.
 
     Raises:
-        PosterityError: for a name that cannot be, a folder that is not the repository, and one whose code does not run.
+        PosterityError: if the name is invalid or taken, or ``into`` is not the repository or its code does not run.
     """
     files = _files(kind, name, into)
     for path, text in files.items():
@@ -143,7 +143,7 @@ def _renamed(text: str, name: str, cls: str, here: str) -> str:
 
 
 def _write_schema(into: Path, written: list[Path]) -> None:
-    """Write the generated settings, from the code in ``into``, which need not be the code that runs here."""
+    """Write the generated schemas from the code in ``into``, which may differ from the code running here."""
     if not (into / "src" / "posterity" / "cli.py").exists():
         return
     source = f"import sys; sys.path.insert(0, {str((into / 'src').resolve())!r}); from posterity.cli import app; app()"

@@ -1,4 +1,4 @@
-"""Commands about the whole: is the machine ready, what do the schemas of settings say."""
+"""Commands about the whole: ``doctor`` checks the machine, ``schema`` prints the schemas of settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["doctor", "schema"]
 
 
 def doctor() -> None:
-    """Tell what this machine has: versions, device, cores, disk, fetched assets.
+    """Report what this machine has: versions, device, cores, disk, fetched assets.
 
     Example: posterity doctor
     """
@@ -62,9 +62,9 @@ def _assets() -> list[str]:
 
 
 def schema(
-    write: Annotated[bool, typer.Option("--write", help="Replace the files instead of printing.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the schema files instead of printing.")] = False,
 ) -> None:
-    """Return settings of all samplers and subset rules as JSON schemas, from the code that reads them."""
+    """Print the settings of samplers, operators, metrics, … as JSON schemas generated from the code."""
     from posterity.configuration import generated
 
     for name, text in generated.schemas().items():

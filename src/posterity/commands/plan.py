@@ -15,7 +15,7 @@ from posterity.commands.dry_run import Dry, JobHere, dry_run
 __all__ = ["Configs", "Workflow", "modules_changed", "plan"]
 
 Configs = Annotated[
-    list[Path] | None, typer.Option(metavar="PATH...", help="Files merged in order, as snakemake takes them.")
+    list[Path] | None, typer.Option(metavar="PATH...", help="Configuration files merged in order, as for snakemake.")
 ]
 Workflow = Annotated[Path, typer.Option(metavar="PATH", help="The workflow.")]
 _CAUSES = ("new", "settings", "code", "inputs", "versions", "other")
@@ -31,10 +31,10 @@ def plan(
     configfile: Configs = None,
     snakefile: Workflow = Path("Snakefile"),
 ) -> None:
-    """Tell what `snakemake` would run, how long that takes, and why.
+    """Report what `snakemake` would run, how long that takes, and why.
 
-    Hours are those of recorded runs: of the same job where there was one, else the median of the most similar
-    ones. Nothing is started.
+    Hours come from recorded runs: of the same job if there was one, else the median of the most similar ones. Nothing
+    is run.
 
     Example: posterity plan diversity
     """
@@ -66,10 +66,10 @@ def _table(found: Dry) -> Iterator[str]:
         job.stage for job, t in zip(running, took, strict=True) if t is None
     )  # fmt: skip
     if similar:
-        yield f"{similar} of the jobs have no record of their own: the median of similar ones stands for them"
+        yield f"{similar} of the jobs have no record of their own and are estimated by the median of similar ones"
     if unknown:
         listed = ", ".join(f"{n} {stage}" for stage, n in unknown.items())
-        yield f"nothing like it was recorded, so it is not in the hours: {listed}"
+        yield f"not in the hours, because no similar job was recorded: {listed}"
 
 
 def _hours(hours: Sequence[float], known: bool) -> str:
@@ -81,7 +81,7 @@ def _gpus(job: JobHere, found: Dry) -> int:
 
 
 def _settings(jobs: Sequence[JobHere]) -> Iterator[str]:
-    """Return every change of a setting once, with how many jobs have it."""
+    """Return every changed setting once, with the number of jobs affected."""
     from posterity.configuration.current import differences, shown
 
     changes: dict[tuple[str, str, str, str], list[str]] = {}
@@ -96,7 +96,7 @@ def _settings(jobs: Sequence[JobHere]) -> Iterator[str]:
 
 
 def _code(jobs: Sequence[JobHere]) -> Iterator[str]:
-    """Return every change of the library once, with the modules as far as the artifacts name them."""
+    """Return every change of the library once, with the modules if the artifacts record them."""
     changes: dict[tuple[str, str], list[str]] = {}
     for job in jobs:
         if job.code[0] and job.code[0] != job.code[1]:
@@ -109,7 +109,7 @@ def _code(jobs: Sequence[JobHere]) -> Iterator[str]:
 
 
 def _versions(jobs: Sequence[JobHere]) -> Iterator[str]:
-    """Return every package that is another now, with how many jobs depend on it."""
+    """Return every package whose version changed, with the number of jobs that depend on it."""
     changes: dict[tuple[str, str, str], list[str]] = {}
     for job in jobs:
         for change in job.versions:
@@ -125,7 +125,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def modules_changed(job: JobHere) -> list[str]:
-    """Return the modules whose code is not that which made the job's output; empty where the output does not tell."""
+    """Return the modules whose code changed since the job's output was made; empty if the output has no record."""
     from posterity.artifacts import store
     from posterity.configuration.fingerprint import parts
     from posterity.errors import PosterityError

@@ -1,4 +1,4 @@
-"""Restores one file of a person's own: a picture, with what it hides or a task; or an ECG, with what it lacks."""
+"""``posterity restore``: restores a user's picture, given a mask or a task, or an ECG, given what is missing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["restore"]
 _log = logging.getLogger(__name__)
 _OUTPUT = Path("restored")
 _ECGS = (".hea", ".dat", ".dcm", ".csv", ".tsv")
-"""Endings of files that hold an ECG."""
+"""File endings of ECGs."""
 _OF_PICTURES = ("mask", "task", "measured", "images")
 _OF_ECGS = ("missing", "rate")
-"""Options that only one kind has."""
+"""Options that apply to one kind only."""
 
 
 def restore(
@@ -28,40 +28,48 @@ def restore(
     prior: Annotated[
         str | None,
         typer.Option(
-            help="A network: of config/priors, a file or folder, owner/name on the hub; or kernel. Of an ECG: "
-            "ecg_network, or none for the stationary Gaussian."
+            help="A network (a name of config/priors, a file or folder, owner/name on the hub), or kernel. For an ECG: "
+            "ecg_network; the stationary Gaussian by default."
         ),
     ] = None,
-    mask: Annotated[Path | None, typer.Option(metavar="FILE", help="White is hidden and restored.")] = None,
-    task: Annotated[str | None, typer.Option(help="In place of a mask: a task of the configuration, as sr4.")] = None,
+    mask: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Mask picture: white is hidden and restored.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Instead of a mask: a task of the configuration, e.g. sr4.")] = None,
     measured: Annotated[
-        bool, typer.Option("--measured", help="The picture is what the task measured; else it is degraded first.")
+        bool, typer.Option("--measured", help="The picture is the task's measurement; by default it is degraded first.")
     ] = False,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Pictures that a kernel, gaussian or mixture prior is made of."),
+        typer.Option(metavar="FOLDER", help="Pictures that a kernel, gaussian or mixture prior is built from."),
     ] = None,
-    size: Annotated[int, typer.Option(min=8, max=1024, help="Pixels a side of these.")] = 64,
+    size: Annotated[int, typer.Option(min=8, max=1024, help="Pixels per side of these pictures.")] = 64,
     missing: Annotated[
-        str | None, typer.Option(metavar="LEADS|TIMES", help="Of an ECG, as V1,V2 or 2.5s-5s or V1:2.5s-5s.")
+        str | None,
+        typer.Option(metavar="LEADS|TIMES", help="What is missing in an ECG: V1,V2 or 2.5s-5s or V1:2.5s-5s."),
     ] = None,
     rate: Annotated[float | None, typer.Option("--fs", help="Samples per second of a CSV file.")] = None,
     sampler: Annotated[
         str | None,
-        typer.Option(help="Of the configuration, or a file. [default: ddnm; of ECGs exact, with a network mgps]"),
+        typer.Option(
+            help="A sampler of the configuration, or a file. [default: ddnm; for ECGs exact, with a network mgps]"
+        ),
     ] = None,
-    number: Annotated[int, typer.Option("--n", min=1, help="Answers that are shown.")] = 5,
-    pool: Annotated[int, typer.Option(min=1, help="Samples that they are chosen from.")] = 40,
-    subset: Annotated[str, typer.Option(help="Rule that chooses them.")] = "fps",
+    number: Annotated[int, typer.Option("--n", min=1, help="Number of restorations shown.")] = 5,
+    pool: Annotated[int, typer.Option(min=1, help="Number of samples that they are chosen from.")] = 40,
+    subset: Annotated[str, typer.Option(help="Rule that chooses the restorations shown.")] = "fps",
     guidance: Annotated[float | None, typer.Option(min=0, help="Strength of diversity guidance.")] = None,
-    coupled: Annotated[bool, typer.Option("--coupled", help="Let the samples draw opposed noise.")] = False,
+    coupled: Annotated[
+        bool, typer.Option("--coupled", help="Couple the samples' noise with negative correlation.")
+    ] = False,
     sigma_y: Annotated[
         float | None,
-        typer.Option(min=0, max=2, help="Noise of a masked picture (black to white is 2), or of an ECG in mV."),
+        typer.Option(min=0, max=2, help="Noise level: of a masked picture (black to white is 2), or of an ECG in mV."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Appears whole or not at all. [default: restored/NAME]")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder to write, complete or not at all. [default: restored/NAME]"),
     ] = None,
 ) -> None:
     """Draw plausible restorations of a picture or of an ECG and write them with a page that shows them.
@@ -91,7 +99,7 @@ def _picture(file: Path, given: dict[str, Any], folder: Path, drawn: dict[str, A
     if (folder / saving.MARK).exists():
         _log.info("%s: what an earlier run wrote there will be replaced; --output FOLDER keeps both", folder)
     if given["images"] is not None and given["images"].resolve() in file.resolve().parents:
-        _log.warning("%s is one of the pictures of --images: the prior knows the answer, and will give it", file)
+        _log.warning("%s is one of the pictures of --images: the prior contains the answer and will return it", file)
     known = priors.prior(given["prior"], given["images"], size=given["size"])
     what: Any = file
     if given["task"] is not None and not given["measured"]:
@@ -115,7 +123,7 @@ def _ecg(
 
 
 def _check(ctx: typer.Context, is_ecg: bool) -> None:
-    """Raise PosterityError for what can be told without torch, which takes seconds to import."""
+    """Raise PosterityError for mistakes that can be found without torch, which takes seconds to import."""
     from posterity.configuration.shapes import schema
     from posterity.front.home import home
 
@@ -124,19 +132,19 @@ def _check(ctx: typer.Context, is_ecg: bool) -> None:
     kind, others = ("an ECG", _OF_PICTURES) if is_ecg else ("a picture", _OF_ECGS)
     for name in others:
         if given[name]:
-            raise PosterityError(f"{options[name]} is not for {kind}, which {given['file']} is by its ending")
+            raise PosterityError(f"{options[name]} is not for {kind}, which {given['file']} is by its file ending")
     for path in (given["file"], given["mask"]):
         if path is not None and not path.is_file():
-            raise PosterityError(f"{path} is no file")
+            raise PosterityError(f"{path} is not a file")
     if not is_ecg and (given["mask"] is None) == (given["task"] is None):
-        raise PosterityError("give --mask FILE, or --task NAME; one of them says what is to be restored")
+        raise PosterityError("give --mask FILE or --task NAME to say what is to be restored")
     if given["measured"] and given["task"] is None:
-        raise PosterityError("--measured goes with --task: it says that the picture is what the task measured")
+        raise PosterityError("--measured needs --task: it says that the picture is the task's measurement")
     if not is_ecg and given["prior"] is None:
         raise PosterityError("give --prior: openmoji64, a network of your own, or kernel with --images FOLDER")
     if given["number"] > given["pool"]:
         said = f"--n {given['number']} is more than --pool {given['pool']}"
-        raise PosterityError(f"{said}; draw as many samples as are shown at least")
+        raise PosterityError(f"{said}; draw at least as many samples as are shown")
     if given["subset"] not in (rules := schema("subsets")):
         raise PosterityError(f"--subset {given['subset']!r} does not exist; choose one of {', '.join(rules)}")
     if given["task"] is not None:
@@ -146,7 +154,7 @@ def _check(ctx: typer.Context, is_ecg: bool) -> None:
 
 
 def _command(ctx: typer.Context) -> str:
-    """Return the words that do it again."""
+    """Return the command line that repeats this run."""
     words = ["posterity", "restore"]
     for option in ctx.command.params:
         value = ctx.params.get(str(option.name))

@@ -1,4 +1,4 @@
-"""Serve studies to people, tell how they stand, and pack them for Mechanical Turk."""
+"""Commands that serve studies, report their progress, and pack them for Mechanical Turk."""
 
 from __future__ import annotations
 
@@ -15,33 +15,38 @@ __all__ = ["hit", "people", "power", "serve"]
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Folders = Annotated[
     list[Path],
-    typer.Argument(metavar="DESIGN...", help="Folders of studies, as results/study/NAME.", show_default=False),
+    typer.Argument(metavar="DESIGN...", help="Folders of studies, e.g. results/study/NAME.", show_default=False),
 ]
-Answers = Annotated[Path, typer.Argument(metavar="ANSWERS", help="The file of answers of a served study.")]
+Answers = Annotated[Path, typer.Argument(metavar="ANSWERS", help="File of answers of a served study.")]
 
 
 def serve(
     designs: Folders,
-    host: Annotated[str, typer.Option(help="Address to listen at; this machine alone by default.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; by default only this machine can connect.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 chooses a free one.")] = 8000,
     answers: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File of answers. [default: answers.sqlite in the folder]")
     ] = None,
-    participants: Annotated[int, typer.Option(min=1, help="The most people who take part.")] = 100,
+    participants: Annotated[int, typer.Option(min=1, help="Maximum number of participants.")] = 100,
     per_condition: Annotated[
-        int | None, typer.Option(min=1, help="The most answers to one comparison in one run.")
+        int | None, typer.Option(min=1, help="Maximum number of answers per condition (one comparison in one run).")
     ] = None,
-    checks: Annotated[int, typer.Option(min=0, max=20, help="Attention checks that each participant meets.")] = 2,
+    checks: Annotated[int, typer.Option(min=0, max=20, help="Attention checks per participant.")] = 2,
     consent: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Text that participants agree to; blank lines part paragraphs.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Text that participants agree to; blank lines separate paragraphs."),
     ] = None,
-    completion_url: Annotated[str | None, typer.Option(help="Where the last page leads, as Prolific asks for.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of who is asked what.")] = 0,
-    assets: Annotated[Path, typer.Option(metavar="FOLDER", help="Where fetched assets are.")] = Path("data/assets"),
+    completion_url: Annotated[
+        str | None, typer.Option(help="Where the last page leads, e.g. Prolific's completion URL.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the assignment of questions.")] = 0,
+    assets: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of fetched assets.")] = Path("data/assets"),
 ) -> None:
-    """Ask a study's questions from this machine; every answer is on the disk before the next question.
+    """Serve a study's questions from this machine; each answer is on disk before the next question is asked.
 
-    Stop it with Ctrl-C; the same command goes on. Analyse answers.sqlite with `posterity study analyse`.
+    Stop it with Ctrl-C; the same command resumes. Analyse answers.sqlite with `posterity study analyse`.
 
     Example: posterity study serve results/study/mine --participants 40
     """
@@ -56,7 +61,7 @@ def serve(
     if consent is not None:
         given["consent"] = _text(consent)
     if answers is not None and len(designs) > 1:
-        raise PosterityError("--answers names one file, but there is one for each study; leave it out")
+        raise PosterityError("--answers names one file, but each study needs its own; leave it out")
     asked = terms.parse(given)
     desks = [Desk(folder, asked, answers, assets) for folder in dict.fromkeys(designs)]
     names = [desk.name for desk in desks]
@@ -67,17 +72,19 @@ def serve(
     for desk in desks:
         typer.echo(f"http://{shown}:{at.getsockname()[1]}/{desk.name}/  answers: {desk.book.path}")
     if host not in _LOOPBACK:
-        typer.echo("others can reach this address; put a web server with HTTPS before it (docs/study.md)", err=True)
+        typer.echo(
+            "others can reach this address; put a web server with HTTPS in front of it (docs/study.md)", err=True
+        )
     running.run(desks, at)
 
 
 def people(
     answers: Answers,
     reopen: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Let this participant go on in another browser.")
+        str | None, typer.Option(metavar="NAME", help="Let this participant continue in another browser.")
     ] = None,
 ) -> None:
-    """Tell who takes part in a served study, as CSV: answers, failed attention checks, completion code.
+    """List the participants of a served study as CSV: answers, failed attention checks, completion code.
 
     Example: posterity study people results/study/mine/answers.sqlite
     """
@@ -93,33 +100,37 @@ def people(
         book = Book(answers)
         one = book.find(person(reopen))
         if one is None:
-            raise PosterityError(f"{answers} knows no participant {reopen!r}")
+            raise PosterityError(f"{answers} has no participant {reopen!r}")
         book.add(replace(one, key=b""))
         book.close()
     rows = list(standing(answers))
     columns = ["participant", "code", "asked", "answered", "failed checks", "state"]
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
-    # a spreadsheet would run a name that begins like a formula
+    # a spreadsheet would evaluate a name that begins like a formula
     writer.writerows(row | {"participant": _harmless(row["participant"])} for row in rows)
 
 
 def power(
-    share: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Of answers for the approach, to be told from chance.")
-    ],
-    images: Annotated[int, typer.Option(min=2, max=10_000, help="Images that the comparison asks about.")],
+    share: Annotated[float, typer.Option(min=0.01, max=0.99, help="Expected share of answers for the approach.")],
+    images: Annotated[int, typer.Option(min=2, max=10_000, help="Number of images in the comparison.")],
     people: Annotated[
-        list[int] | None, typer.Option(min=1, max=10_000, help="Participants; may be given several times.")
+        list[int] | None, typer.Option(min=1, max=10_000, help="Number of participants; may be repeated.")
     ] = None,
-    each: Annotated[int | None, typer.Option(min=1, help="Images of one participant. [default: all]")] = None,
-    person_sd: Annotated[float, typer.Option(min=0, max=5, help="How far people differ, in logits.")] = 0.5,
-    image_sd: Annotated[float, typer.Option(min=0, max=5, help="How far images differ, in logits.")] = 1.0,
-    chance: Annotated[float, typer.Option(min=0.01, max=0.99, help="The share that says nothing.")] = 0.5,
-    studies: Annotated[int, typer.Option(min=10, max=100_000, help="Simulated for each number.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulation.")] = 0,
+    each: Annotated[int | None, typer.Option(min=1, help="Images per participant. [default: all]")] = None,
+    person_sd: Annotated[
+        float, typer.Option(min=0, max=5, help="Standard deviation between participants, in logits.")
+    ] = 0.5,
+    image_sd: Annotated[float, typer.Option(min=0, max=5, help="Standard deviation between images, in logits.")] = 1.0,
+    chance: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="Share of answers under the null hypothesis.")
+    ] = 0.5,
+    studies: Annotated[
+        int, typer.Option(min=10, max=100_000, help="Simulated studies per number of participants.")
+    ] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the simulation.")] = 0,
 ) -> None:
-    """Tell how likely a study of so many people is to find a difference, by simulation.
+    """Simulate how likely a study with so many participants is to find a difference.
 
     Example: posterity study power --share 0.6 --images 50 --people 10 --people 40
     """
@@ -132,16 +143,16 @@ def power(
     for one in found:
         typer.echo(f"{one.people:6d}  {one.power:5.0%}  {one.width:5.1f} %")
     if share != chance and not any(one.power >= 0.8 for one in found):
-        typer.echo("none reaches 80 %; ask about more images, since more people do not replace them", err=True)
+        typer.echo("none reaches 80 %; add images, since more participants cannot make up for too few", err=True)
 
 
 def hit(
     designs: Folders,
-    url: Annotated[str, typer.Option(help="Address at which the studies are served, as https://study.example.org.")],
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Gets hit.xml and hits.csv.")],
-    reward: Annotated[float, typer.Option(min=0.01, help="For one participant, in US dollars.")] = 2.0,
+    url: Annotated[str, typer.Option(help="Address that serves the studies, e.g. https://study.example.org.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for hit.xml and hits.csv.")],
+    reward: Annotated[float, typer.Option(min=0.01, help="Reward per participant, in US dollars.")] = 2.0,
 ) -> None:
-    """Pack served studies for Mechanical Turk: an HTMLQuestion, and a CSV with a row a study.
+    """Pack served studies for Mechanical Turk: an HTMLQuestion, and a CSV with one row per study.
 
     Example: posterity study hit results/study/mine --url https://study.example.org --output hit
     """
@@ -154,7 +165,7 @@ def hit(
     rows = [turk.row(*questions_of(folder), url, reward) for folder in dict.fromkeys(designs)]
     for name, content in {"hit.xml": turk.question(), "hits.csv": turk.table(rows)}.items():
         if output.exists() and not output.is_dir():
-            raise PosterityError(f"--output {output} is no folder")
+            raise PosterityError(f"--output {output} is not a folder")
         output.mkdir(parents=True, exist_ok=True)
         with store.replacing(output / name) as beside:
             beside.write_text(content, encoding="utf-8", newline="")

@@ -1,4 +1,4 @@
-"""One command a stage: read the settings, note the code, run the stage."""
+"""One command per stage: read the settings, record the code, run the stage."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from posterity.errors import PosterityError
 
 __all__ = ["STAGES", "run", "run_stage", "study"]
 
-Settings = Annotated[str, typer.Option(metavar="JSON|@FILE", help="What determines the result, resolved.")]
-Output = Annotated[Path, typer.Option(metavar="PATH", help="The artifact to write; it appears whole or not at all.")]
+Settings = Annotated[
+    str, typer.Option(metavar="JSON|@FILE", help="The stage's resolved settings, which determine the result.")
+]
+Output = Annotated[Path, typer.Option(metavar="PATH", help="The artifact to write, complete or not at all.")]
 Items = Annotated[Path, typer.Option(metavar="PATH", help="items.parquet of the dataset.")]
 Regions = Annotated[Path, typer.Option(metavar="PATH", help="regions.parquet of the dataset.")]
 Measurements = Annotated[Path, typer.Option(metavar="PATH", help="Measurements of one task.")]
@@ -28,12 +30,14 @@ Samples = Annotated[Path, typer.Option(metavar="PATH", help="Samples of one samp
 Coder = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Weights of the prior's autoencoder, if that is a network.")
 ]
-Assets = Annotated[Path, typer.Option(metavar="FOLDER", help="Where fetched assets are.")]
-Inputs = Annotated[list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE lists some.")]
+Assets = Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of fetched assets.")]
+Inputs = Annotated[
+    list[Path], typer.Option(metavar="PATH...", help="Artifacts of any kind; @FILE is a file that lists paths.")
+]
 
 
 def run(stage: str, settings: str, **paths: Any) -> None:
-    """Runs a stage as a command: with settings as text, its log on the terminal, and a parent to follow."""
+    """Run a stage as a command: parse its settings, log to the terminal, and stop if the workflow ends."""
     from posterity.jobs import parent_process
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -42,7 +46,7 @@ def run(stage: str, settings: str, **paths: Any) -> None:
 
 
 def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
-    """Run a stage in this process; what it writes says with which code and how to make it again."""
+    """Run a stage in this process; its outputs record the code and the command that makes them again."""
     from posterity.artifacts import identity, origin, store
     from posterity.configuration.fingerprint import fingerprint, parts
     from posterity.jobs import memory
@@ -62,10 +66,10 @@ def run_stage(stage: str, resolved: dict[str, Any], **paths: Any) -> None:
 
 
 def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
-    """Return the files among a stage's paths that it reads; the card of a network's weights lies beside them."""
+    """Yield the files among a stage's paths that it reads, and the card beside a network's weights."""
     for name, value in paths.items():
         given = [p for p in (value if isinstance(value, list) else [value]) if isinstance(p, Path)]
-        # of the folder of assets a stage notes what it takes
+        # the stage itself records which files of the folder of assets it reads
         yield from given if name not in ("output", "assets") else ()
         yield from (p.with_name(CARD) for p in given if name in ("weights", "encoder", "autoencoder"))
 
@@ -102,9 +106,7 @@ def _parse(settings: str) -> dict[str, Any]:
 
 
 def fetch(
-    name: Annotated[
-        str | None, typer.Argument(help="An asset of resources/assets.yaml; takes the place of the options.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="An asset of resources/assets.yaml; replaces the options.")] = None,
     settings: Annotated[
         str | None, typer.Option(metavar="JSON|@FILE", help="The asset's entry, with its name.")
     ] = None,
@@ -136,7 +138,7 @@ def prepare(
     asset: Annotated[Path, typer.Option(metavar="PATH", help="The fetched archive.")],
     output: Output,
 ) -> None:
-    """Make a dataset's items out of a fetched asset.
+    """Make a dataset's items from a fetched asset.
 
     Example: posterity prepare --settings
     '{"dataset":"openmoji-smileys","kind":"openmoji","select":"smileys","size":64}'
@@ -178,7 +180,7 @@ def severity(
     encoder: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a severity encoder.")] = None,
     autoencoder: Coder = None,
 ) -> None:  # fmt: skip
-    """Estimate the state of every measurement, and how far off that is, for samplers that begin late.
+    """Estimate each measurement's state and the estimate's error, for samplers that start late.
 
     Example: posterity severity --settings
     '{"dataset":"openmoji-smileys","task":"sr4","prior":{"name":"kernel","kind":"kernel","bandwidth":0.1},
@@ -192,7 +194,7 @@ def severity(
 
 def convert(
     settings: Settings,
-    source: Annotated[Path, typer.Option(metavar="PATH", help="The file as it was published.")],
+    source: Annotated[Path, typer.Option(metavar="PATH", help="The published checkpoint file.")],
     output: Output,
 ) -> None:
     """Convert a published checkpoint to the weights of a network prior.
@@ -219,12 +221,12 @@ def convert_autoencoder(
 def sample(
     settings: Settings, items: Items, regions: Regions, measurements: Measurements, output: Output,
     weights: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of a network prior.")] = None,
-    severity: Annotated[Path | None, typer.Option(metavar="PATH", help="Where `flash` begins.")] = None,
+    severity: Annotated[Path | None, typer.Option(metavar="PATH", help="Severity that `flash` starts by.")] = None,
     autoencoder: Coder = None,
-    batch: Annotated[int, typer.Option(min=1, help="Samples at a time; the result does not depend on it.")] = 128,
-    gpus: Annotated[int, typer.Option(min=0, help="As many GPUs of this machine share the items.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Samples per batch; the result does not depend on it.")] = 128,
+    gpus: Annotated[int, typer.Option(min=0, help="Number of GPUs of this machine that share the items.")] = 1,
 ) -> None:  # fmt: skip
-    """Draw samples with one sampler; continues where it was stopped.
+    """Draw samples with one sampler; resumes where it was stopped.
 
     Example: posterity sample --settings
     '{"dataset":"openmoji-smileys","task":"sr4","prior":{"name":"kernel","kind":"kernel","bandwidth":0.1},
@@ -241,7 +243,7 @@ def select(
     settings: Settings, samples: Samples, measurements: Measurements, assets: Assets, output: Output,
     items: Annotated[Path | None, typer.Option(metavar="PATH", help="Needed for the features 'attributes'.")] = None,
 ) -> None:  # fmt: skip
-    """Choose the few samples of every pool that are shown.
+    """Choose the few samples of each pool that are shown.
 
     Example: posterity select --settings
     '{"count":5,"seed":0,"features":"patch","subsets":{"fps":{"method":"fps"}}}'
@@ -252,11 +254,11 @@ def select(
 
 def measure(
     settings: Settings, samples: Samples, measurements: Measurements, assets: Assets, output: Output,
-    subsets: Annotated[Path | None, typer.Option(metavar="PATH", help="Which samples are shown.")] = None,
+    subsets: Annotated[Path | None, typer.Option(metavar="PATH", help="The subsets: which samples are shown.")] = None,
     posterior: Annotated[Path | None, typer.Option(metavar="PATH", help="The exact posterior.")] = None,
     reference: Annotated[Path | None, typer.Option(metavar="PATH", help="Samples of the exact sampler.")] = None,
 ) -> None:  # fmt: skip
-    """Measure samples, shown sets and whole pools.
+    """Compute metrics of samples, shown sets and whole pools.
 
     Example: posterity measure --settings '{"count":5,"metrics":["psnr","lr_psnr","tv"],"seed":0}'
     --samples ddnm.parquet --measurements sr4.parquet --posterior posterior.parquet --assets data/assets
@@ -295,7 +297,7 @@ def figure(settings: Settings, inputs: Inputs, output: Output) -> None:
 
 
 def explorer(settings: Settings, items: Items, output: Output) -> None:
-    """Write a page that computes the exact posterior of what its reader hides or blurs.
+    """Write a page that computes the exact posterior when its reader hides or blurs a picture.
 
     Example: posterity explorer --settings '{"title":"Which faces fit?","dataset":"faces","items":8,
     "prior":{"kind":"kernel","bandwidth":0.05,"split":"prior"}}' --items data/datasets/faces/items.parquet
@@ -305,7 +307,7 @@ def explorer(settings: Settings, items: Items, output: Output) -> None:
 
 
 def report(settings: Settings, inputs: Inputs, output: Output) -> None:
-    """Write the page with all tables and figures.
+    """Write the report: one page with all tables and figures.
 
     Example: posterity report --settings '{"title":"Mine","experiments":["mine"]}' --inputs cost.parquet gallery.svg
     --output index.html

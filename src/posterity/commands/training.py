@@ -1,4 +1,4 @@
-"""The commands that train: networks of priors, encoders of severities, and autoencoders."""
+"""The training commands: networks of priors, severity encoders, and autoencoders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["TRAININGS", "train", "train_autoencoder", "train_severity"]
 
 @dataclass
 class _Given:
-    """The options of a command that trains."""
+    """The options of a training command."""
 
     config: Path | None
     settings: str | None
@@ -38,14 +38,14 @@ class _Given:
         """Run the stage.
 
         Arguments:
-            stage: its name.
-            key: of the settings, with the name of what is trained.
-            folder: of ``data``, for the weights.
-            trained: returns the settings of a name in a configuration.
+            stage: name of the stage.
+            key: key of the settings that names what is trained.
+            folder: subfolder of ``data`` for the weights.
+            trained: returns the settings of a name in a configuration file.
             paths: further files of the stage.
 
         Raises:
-            PosterityError: when the options do not go together.
+            PosterityError: if the options do not go together.
         """
         if (self.config is None) == (self.settings is None):
             raise PosterityError("give --config, or --settings with --inputs and --output")
@@ -64,18 +64,18 @@ class _Given:
 
 def train(
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file of config/priors; takes the place of --settings.")
+        Path | None, typer.Option(metavar="FILE", help="A file of config/priors; replaces --settings.")
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Which prior of the file.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and priors/ are.")] = Path("data"),
+    steps: Annotated[int | None, typer.Option(min=1, help="Try another number of steps; stored separately.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of datasets/ and priors/.")] = Path("data"),
     settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
     inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: data/priors/NAME/weights.safetensors.")]
     = None,
     snakefile: Workflow = Path("Snakefile"),
 ) -> None:  # fmt: skip
-    """Train a network prior; continues where it was stopped. Datasets of the file that are not there are made first.
+    """Train a network prior; resumes where it was stopped. Missing datasets are prepared first.
 
     Example: posterity train --config config/priors/openmoji32.yaml --steps 200
     """
@@ -86,12 +86,10 @@ def train(
 
 
 def train_severity(
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The configuration; takes the place of --settings.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which severity of it.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and severities/ are.")] = Path("data"),
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="The configuration; replaces --settings.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which severity of the configuration.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Try another number of steps; stored separately.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of datasets/ and severities/.")] = Path("data"),
     settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
     inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
     output: Annotated[
@@ -99,7 +97,7 @@ def train_severity(
     ] = None,
     snakefile: Workflow = Path("Snakefile"),
 ) -> None:
-    """Train a severity encoder, which tells samplers where to begin; continues where it was stopped.
+    """Train a severity encoder, which tells samplers where to start; resumes where it was stopped.
 
     Example: posterity train-severity --config config/config.yaml --name encoder_blur --steps 50
     """
@@ -108,12 +106,10 @@ def train_severity(
 
 
 def train_autoencoder(
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The configuration; takes the place of --settings.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which autoencoder of it.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Try fewer or more; kept apart from the real one.")] = None,
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Where datasets/ and autoencoders/ are.")] = Path("data"),
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="The configuration; replaces --settings.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which autoencoder of the configuration.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Try another number of steps; stored separately.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of datasets/ and autoencoders/.")] = Path("data"),
     settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
     inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
     perceptual: Annotated[Path | None, typer.Option(metavar="PATH", help="Weights of VGG-16, for LPIPS.")] = None,
@@ -122,7 +118,7 @@ def train_autoencoder(
     ] = None,
     snakefile: Workflow = Path("Snakefile"),
 ) -> None:
-    """Train an autoencoder, through which a prior is one of states; continues where it was stopped.
+    """Train the autoencoder of a latent prior; resumes where it was stopped.
 
     Example: posterity train-autoencoder --config config/config.yaml --name openmoji64 --steps 50
     """
@@ -131,13 +127,13 @@ def train_autoencoder(
 
 
 def _planned(stage: str, part: str, config: Path, name: str | None) -> dict[str, Any]:
-    """Return the settings of the one job of a stage that a configuration has, or of ``name``.
+    """Return the settings of the only job of a stage in a configuration, or of ``name``.
 
     Arguments:
-        stage: which trains the ``part`` of a configuration.
+        stage: the stage that trains the ``part`` of a configuration.
         part: "severities" or "autoencoders".
         config: the configuration.
-        name: of what is trained.
+        name: name of the thing to train.
     """
     from posterity.configuration import load, resolve
 

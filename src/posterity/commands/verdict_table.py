@@ -1,4 +1,4 @@
-"""Certificates as a table in the terminal."""
+"""Prints certificates as a table in the terminal."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ HEADLINES = {
     "cover 0.8": "calibration/coverage 0.8", "batch": "coupling/batch", "mean, dB": "mmse/gap",
     "residual": "residual/mean", "W2": "moments/w2",
 }  # fmt: skip
-"""Column → ``Finding.key``, the more telling first: a narrow terminal leaves the last ones out."""
+"""{column: ``Finding.key``}, the most informative first: a narrow terminal omits the last ones."""
 STYLES = {
     "exact": "green", "open": "default", "approximate": "yellow", "improved": "cyan", "regressed": "bold red",
     "diverged": "bold red", remarks.NONSENSE: "bold red", "n/a": "dim", "reported": "default",
 }  # fmt: skip
 LEGEND = """\
-exact: every 95 % interval lies inside its margin. open: some do not, and more draws would tell. approximate: some are
-outside. not a posterior sampler: y not read, no spread, or no nearer to y than the prior. regressed, improved: left the
-stored band. within: statistics that are exact. No rejection is no proof.
-sliced W: distance to exact draws, in floors (1: as near as other exact draws). †: the
-residual is off by an order, which that distance hardly sees. spread: variance over the exact one.
+exact: every 95 % interval lies inside its margin. open: some intervals overlap a margin; more draws would decide.
+approximate: some lie outside. not a posterior sampler: ignores y, has no spread, or is no nearer to y than the prior.
+regressed, improved: outside the stored band. within: number of exact statistics. Passing a test proves nothing.
+sliced W: distance to exact draws, relative to the floor (1: as near as other exact draws). †: the residual is off by
+an order of magnitude, which that distance hardly detects. spread: variance relative to the exact one.
 modes: total variation of mode weights. cover 0.8: truths inside the 80 % region. batch: change of a row with its batch.
-mean: error of the mean over that of the exact one. residual: ‖y - Ax‖² over its exact mean. W2: of Gaussian moments.
-NFE, back: network evaluations of one restoration, forwards and backwards. s: seconds of all. ±: standard error."""
+mean: error of the mean relative to the exact mean's. residual: ‖y - Ax‖² over its exact mean. W2: of Gaussian moments.
+NFE, back: network evaluations per restoration, forward and backward. s: total seconds. ±: standard error."""
 _TOLD = ("sliced W", "spread", "residual")
-"""Headlines of a line in the log."""
+"""Headlines shown in a log line."""
 _LOG_WIDTH, _NOTHING = 200, 1e-12
 
 
 def show(certificates: Sequence[Certificate], failed: Sequence[Certificate], whole: bool = False) -> None:
-    """Print the table, what it means and what failed; ``whole`` panels too."""
+    """Print the table, its legend and the failures; if ``whole``, every panel too."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH, highlight=False)
@@ -59,7 +59,7 @@ def show(certificates: Sequence[Certificate], failed: Sequence[Certificate], who
 
 
 def line(c: Certificate) -> str:
-    """Return what a log says of a case as soon as it is finished."""
+    """Return the log line of a finished case."""
     if c.verdict == "n/a":
         return f"{c.sampler}, {c.prior}, {c.task}: N/A, {c.reason}"
     told = {f.key: f for f in c.findings if f.value is not None}
@@ -68,7 +68,7 @@ def line(c: Certificate) -> str:
 
 
 def _fitting(console: Console, certificates: Sequence[Certificate]) -> Table:
-    """Return the table with as many headlines as there is room for."""
+    """Return the table with as many headlines as fit the console."""
     endless = console.options.update(width=1000)
     for columns in range(len(HEADLINES), 0, -1):
         out = table(certificates, columns)
@@ -129,7 +129,7 @@ def _panel(c: Certificate) -> Table:
 
 
 def cell(finding: Finding, verdict: str) -> str:
-    """Value ± error, in floors where nothing but the floor says what is small."""
+    """Return "value ± error", in units of the floor where only the floor gives the scale."""
     return "–" if finding.value is None else f"[{STYLES[verdict]}]{_text(finding)}[/]"
 
 

@@ -1,4 +1,4 @@
-"""The command that measures how wrong a sampler is, and its table in the terminal."""
+"""``posterity verify`` measures the error of samplers against exact posteriors."""
 
 from __future__ import annotations
 
@@ -17,59 +17,68 @@ __all__ = ["Tiers", "verify"]
 
 
 _VARIANTS = Path("config/samplers")
-"""Folder of the samplers' variants, relative to the working folder."""
+"""Folder of the samplers' definitions with their variants, relative to the working folder."""
 
 
 class Tiers(Shorthand):
-    """Lets ``--quick`` stand for ``--tier quick``."""
+    """Expands ``--quick`` to ``--tier quick``, and the other tiers likewise."""
 
     words: ClassVar[dict[str, list[str]]] = {f"--{tier}": ["--tier", tier] for tier in ("quick", "standard", "full")}
 
 
 def verify(
-    samplers: Annotated[list[str] | None, typer.Argument(help="Methods, with their defaults, or variants.")] = None,
+    samplers: Annotated[
+        list[str] | None, typer.Argument(help="Methods (with their default settings) or variants.")
+    ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All methods.")] = False,
-    file: Annotated[Path | None, typer.Option("--sampler", metavar="FILE", help="Your own, in a Python file.")] = None,
-    prior: Annotated[list[str] | None, typer.Option(help="May be repeated; all by default.")] = None,
-    task: Annotated[list[str] | None, typer.Option(help="May be repeated; all by default.")] = None,
-    dim: Annotated[int | None, typer.Option(min=1, help="The toy problem of this size instead.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--sampler", metavar="FILE", help="Your own sampler, a Python file.")
+    ] = None,
+    prior: Annotated[list[str] | None, typer.Option(help="A prior; may be repeated. [default: all]")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="A task; may be repeated. [default: all]")] = None,
+    dim: Annotated[int | None, typer.Option(min=1, help="Verify on the toy problem of this dimension instead.")] = None,
     tier: Annotated[
         str | None,
-        typer.Option(help="How much is spent: quick (with --dim: standard), standard, full; --full is enough."),
+        typer.Option(
+            help="Effort: quick (default), standard (default with --dim) or full; --full is short for --tier full."
+        ),
     ] = None,
     steps: Annotated[
-        list[int] | None, typer.Option(min=1, help="The same as --set steps=N; repeated, a row for each.")
+        list[int] | None, typer.Option(min=1, help="Short for --set steps=N; may be repeated, one row each.")
     ] = None,
-    given: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeated.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be repeated.")
+    ] = None,
     wrap: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|JSON", help="A wrapper around the methods, {NAME: settings}.")
+        list[str] | None,
+        typer.Option(metavar="NAME|JSON", help="A wrapper around the methods: NAME or {NAME: settings}."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of measurements and noise.")] = 0,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Cases at a time; as many as cores by default.")] = None,
-    whole: Annotated[bool, typer.Option("--panel", help="Print every statistic of every row.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed of measurements and noise.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cases in parallel. [default: number of cores]")] = None,
+    whole: Annotated[bool, typer.Option("--panel", help="Also print every statistic of every row.")] = False,
     source: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="Print the table of a certificates.json again.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print that file in place of the table.")] = False,
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="For what is written.")] = Path("results/verify"),
-    expectations: Annotated[Path, typer.Option(metavar="FOLDER", help="What is known of each method.")] = Path(
+    as_json: Annotated[bool, typer.Option("--json", help="Print certificates.json instead of the table.")] = False,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the results.")] = Path("results/verify"),
+    expectations: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of stored expectations.")] = Path(
         "resources/certificates"
     ),
     update_expectations: Annotated[
-        bool, typer.Option("--update-expectations", help="Store what is found there, from several seeds.")
+        bool, typer.Option("--update-expectations", help="Replace the stored expectations by runs of several seeds.")
     ] = False,
 ) -> None:
     """Measure samplers against exact posteriors.
 
-    Exits with 1 when one is no posterior sampler, regressed, or diverged and was not known to.
+    Exits with 1 if a sampler is not a posterior sampler, regressed, or diverged unexpectedly.
 
-    Every finished case is kept: after an interruption the same command goes on.
+    Finished cases are kept: after an interruption the same command resumes.
 
     Example: posterity verify ddrm --prior mixture --task inpaint --quick
     """
     if source is not None:
         if samplers or everyone or file:
-            raise PosterityError(f"--from {source} prints what was found; leave out samplers, --all and --sampler")
+            raise PosterityError(f"--from {source} prints stored results; leave out samplers, --all and --sampler")
         _print(source, whole, as_json)
     if not (samplers or everyone or file):
         raise PosterityError("name samplers, or give --all, or a file of your own with --sampler")
@@ -93,7 +102,7 @@ def verify(
             raise PosterityError("--wrap goes around methods; leave out --sampler, whose file may wrap its own")
         entries = [{**entry, "wrap": around} for entry in entries]
     if dim is not None and task:
-        raise PosterityError("--dim has a task of its own; leave --task out")
+        raise PosterityError("--dim has its own task; leave out --task")
     every = [*(p for p in PRIORS if tier != "quick" or p not in SLOW), *([] if tier == "quick" else PROCESSES)]
     every = every if dim is None else [*TOYS]
     priors = prior or every
@@ -110,12 +119,12 @@ def verify(
             _print(output / stage.KEPT, whole, as_json, leave=False)
         raise
     if not as_json:
-        typer.echo(f"Everything: {output / 'certificates.parquet'}. Beside it cost_error.svg, junit.xml, badge.svg.")
+        typer.echo(f"All results: {output / 'certificates.parquet'}. Beside it cost_error.svg, junit.xml, badge.svg.")
     _print(output / stage.KEPT, whole, as_json)
 
 
 def _print(path: Path, whole: bool, as_json: bool, leave: bool = True) -> None:
-    """Print the cases of a file as a table or as they are, and exit with 1 if one of them failed."""
+    """Print the cases of a file as a table or as JSON, and exit with 1 if one of them failed."""
     from posterity.commands import verdict_table
     from posterity.stages import _kept
 
@@ -125,13 +134,13 @@ def _print(path: Path, whole: bool, as_json: bool, leave: bool = True) -> None:
     else:
         verdict_table.show(kept.certificates, kept.failed, whole)
     if not kept.complete:
-        typer.echo(f"{len(kept.cases)} of {kept.total} cases; the same command as before makes the others", err=True)
+        typer.echo(f"{len(kept.cases)} of {kept.total} cases; run the same command again for the others", err=True)
     if leave:
         raise typer.Exit(1 if kept.failed else 0)
 
 
 def _parse(given: list[str]) -> dict[str, Any]:
-    """Return {key: value} of KEY=VALUE; a value is JSON where it can be, else text."""
+    """Return {key: value} of KEY=VALUE; a value that is not valid JSON is text."""
     out: dict[str, Any] = {}
     for one in given:
         key, sign, value = one.partition("=")
@@ -145,7 +154,7 @@ def _parse(given: list[str]) -> dict[str, Any]:
 
 
 def _wrapper(given: str) -> dict[str, Any]:
-    """Return {name: settings} of a name, or of that as JSON; a late start begins from the exact posterior's mean."""
+    """Return {name: settings}, given a name or this mapping as JSON; a late start uses the exact posterior's mean."""
     found = json_reader.parse(given, "--wrap") if given.startswith("{") else {given: {}}
     if not isinstance(found, dict) or not all(isinstance(own, dict) for own in found.values()):
         raise PosterityError(f"--wrap {given!r} is neither the name of a wrapper nor {{NAME: {{SETTING: VALUE}}}}")
@@ -154,7 +163,7 @@ def _wrapper(given: str) -> dict[str, Any]:
 
 
 def _entry(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return what stands for a method, or for a variant of one that a file beside the configuration defines."""
+    """Return the entry of a method, or of a variant that a file of config/samplers defines."""
     from posterity import samplers, yaml_reader
 
     if name in samplers.names():
@@ -165,16 +174,16 @@ def _entry(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(variant, dict):
             continue
         if "wrap" in variant:
-            raise PosterityError(f"{path}: variant {name} has wrappers, which verify does not measure; name its method")
+            raise PosterityError(f"{path}: variant {name} has wrappers, which verify does not support; name its method")
         settings = {**(variant.get("settings") or {}), **chosen}
         return {"method": definition["method"], "name": name, "settings": settings}
-    return {"method": name, "settings": chosen}  # the stage says which methods there are
+    return {"method": name, "settings": chosen}  # the stage reports an unknown method
 
 
 def _everyone(chosen: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return all methods, each with those of the settings that it has.
+    """Return an entry for every method, with those of the ``chosen`` settings that it has.
 
-    Restorers have no prior to be compared with, and no case has a latent one.
+    Restorers and methods for latent priors are omitted: a restorer has no prior, and no case has a latent one.
     """
     from posterity import samplers
 

@@ -1,4 +1,4 @@
-"""``posterity why``: what a file was made from, how to make it again, and why it would be."""
+"""``posterity why``: what a file was made from, how to make it again, and why it would be remade."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["why"]
 
 def why(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An artifact, a figure, or anything the workflow makes.")
+        Path, typer.Argument(metavar="FILE", help="An artifact, a figure, or any other file that the workflow makes.")
     ],
     configfile: Configs = None,
     snakefile: Workflow = Path("Snakefile"),
 ) -> None:
-    """Tell what a file was made from, how to make it again, and why it would be made again.
+    """Report what a file was made from, how to make it again, and why the workflow would remake it.
 
     Example: posterity why results/tables/diversity/cost.parquet
     """
@@ -55,7 +55,7 @@ def _made_from(
         yield "  does not exist"
         return
     settings = about.get("origin", {}).get("settings") or (job.before if job else {})
-    told = "" if about or file.suffix != ".parquet" else " (as Snakemake has noted it: the file itself cannot be read)"
+    told = "" if about or file.suffix != ".parquet" else " (as recorded by Snakemake: the file itself cannot be read)"
     yield f"made from{told}"
     yield from (f"  {name}: {shown(value)}" for name, value in leaves(settings))
     code = about.get("code") or (job.code[0] if job else "")
@@ -69,11 +69,11 @@ def _made_from(
 
 
 def _state(path: Path, digest: str | None, made: Path) -> str:
-    """Return what has become of an input since."""
+    """Return whether an input has changed or gone since the file was made, as a suffix; "" if it is the same."""
     if not path.exists():
-        return " (not there now)"
+        return " (does not exist now)"
     if digest:
-        return "" if identity(path) == digest else " (other content now)"
+        return "" if identity(path) == digest else " (content has changed)"
     return " (newer)" if path.stat().st_mtime > made.stat().st_mtime else ""
 
 
@@ -84,7 +84,7 @@ def _again(about: Mapping[str, Any], job: JobHere | None, configs: Sequence[Path
         yield f"  {command}"
     if job:
         given = f" --configfile {' '.join(map(str, configs))}" if configs else ""
-        yield f"  or, with all that it needs: snakemake {job.outputs[0]}{given}"
+        yield f"  or, with everything that it needs: snakemake {job.outputs[0]}{given}"
 
 
 def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
             yield f"  setting {name}: {json.dumps(before)} → {json.dumps(now)}"
     if job.code[0] and job.code[0] != job.code[1]:
         modules = ", ".join(modules_changed(job))
-        yield f"  the library's code is another: {modules or f'{job.code[0]} → {job.code[1]}'}"
+        yield f"  the library's code has changed: {modules or f'{job.code[0]} → {job.code[1]}'}"
     for path in job.updated:
         yield f"  input {path} has changed"
     for name, then, now in job.versions:
@@ -114,7 +114,7 @@ def _rerun(job: JobHere, found: Dry) -> Iterator[str]:
 
 
 def _waits(job: JobHere, found: Dry) -> dict[str, str]:
-    """Return {path: reason} of what is made again before this job for a reason of its own."""
+    """Return {path: reason} of inputs that are remade first, each for a reason of its own."""
     made_by = {path: one for one in found.jobs for path in one.outputs}
     out: dict[str, str] = {}
     todo, seen = list(job.waits), set[str]()
@@ -132,12 +132,12 @@ def _waits(job: JobHere, found: Dry) -> dict[str, str]:
 
 
 def _reason(job: JobHere) -> str:
-    """Say in a few words why a job runs."""
+    """Return in a few words why a job runs."""
     from posterity.configuration.current import differences, shown
 
     if job.cause == "settings":
         name, before, now = next(differences(job.before, job.now))
         return f"setting {name}: {shown(before)} → {shown(now)}"
-    words = {"new": "it does not exist", "code": "the library's code is another", "inputs": "its inputs changed",
-             "versions": "packages are others"}  # fmt: skip
+    words = {"new": "it does not exist", "code": "the library's code has changed", "inputs": "its inputs changed",
+             "versions": "packages have changed"}  # fmt: skip
     return words.get(job.cause, job.other)

@@ -1,4 +1,4 @@
-"""Turns YAML into jobs with resolved settings, and reports every mistake at once."""
+"""Turns YAML into jobs with resolved settings, and reports all mistakes at once."""
 
 from posterity.configuration.loading import as_snakemake, load, merge
 from posterity.configuration.problems import ConfigurationError

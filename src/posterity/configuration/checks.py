@@ -1,4 +1,4 @@
-"""Checks every part of a configuration and what the parts say about each other."""
+"""Checks every part of a configuration and the references between them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Key = tuple[str, ...]
 
 @dataclass
 class Checked:
-    """A configuration whose parts are valid; what was not is missing here and has a line in the problems."""
+    """The valid parts of a configuration; each invalid part is left out and has a line in the problems."""
 
     config: dict[str, Any]
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -43,26 +43,26 @@ class Checked:
 
     @property
     def planned(self) -> list[str]:
-        """Experiments that are made by default, then those that are made on request."""
+        """Return the experiments made by default, then those made on request."""
         return list(dict.fromkeys([*self.config["experiments"], *self.config["on_request"]]))
 
     @property
     def fetched(self) -> set[str]:
-        """Return the folder of the assets once the workflow has fetched them."""
+        """Return the paths of the assets that the workflow can fetch."""
         return {f"{self.config['data']}/assets/{name}/{asset['file']}" for name, asset in self.assets.items()}
 
     def runs(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return (where it is in the configuration, the run) of a valid experiment."""
+        """Yield (path in the configuration, run) for the runs of a valid experiment."""
         for i, run in enumerate(self.experiments.get(experiment, {}).get("runs", [])):
             yield f"experiments.{experiment}.runs[{i}]", run
 
     def toys(self, experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return the same of its closed-form problems."""
+        """Yield (path in the configuration, section) for its closed-form problems."""
         for i, section in enumerate(self.experiments.get(experiment, {}).get("toys", [])):
             yield f"experiments.{experiment}.toys[{i}]", section
 
     def combinations(self, path: str, run: Mapping[str, Any], problems: Problems) -> Iterator[Key]:
-        """Return (dataset, task, prior, sampler) of a run; what was named and cannot work gets a line."""
+        """Yield (dataset, task, prior, sampler) of a run; add a line for each explicitly named one that cannot work."""
         everything = run["samplers"] == "all"
         names = [n for n, s in self.samplers.items() if s.variant is None] if everything else run["samplers"]
         for task in run["tasks"]:
@@ -78,33 +78,35 @@ class Checked:
                     )
 
     def _lacking(self, dataset: str, task: str, prior: str, name: str) -> str | None:
-        """Return what keeps a sampler from a task with a prior, in words; None if nothing does."""
+        """Return why a sampler cannot do a task with a prior, in words; None if it can."""
         sampler, about = self.samplers[name], self.prior(prior)
         lack = lacking(sampler.needs, self.tasks[task], about) or self._unknown(dataset, task, prior, sampler)
         if lack is None and "autoencoder" in about and (reach := foreign_reach(sampler, prior, task, dataset)):
-            return f"a reach in the units of states: its {reach} is for signals; override it `when` the prior is this"
+            return (
+                f"a reach in units of latent states: its {reach} is for signals; override it `when` the prior is this"
+            )
         return lack
 
     def severity(self, sampler: Named, prior: str, task: str, dataset: str) -> str | None:
-        """Return the name of the severity by which a sampler begins late; None if it does not."""
+        """Return the name of the severity that gives a sampler its late start; None if it has none."""
         wrap = settle(sampler, prior, task, dataset)["wrap"]
         return next((given["severity"] for one in wrap for name, given in one.items() if name == "flash"), None)
 
     def _unknown(self, dataset: str, task: str, prior: str, sampler: Named) -> str | None:
-        """Return why a task has no severity of the kind that a sampler needs, in words; None if it has."""
+        """Return why a task lacks the severity that a sampler needs, in words; None if it has it."""
         name = self.severity(sampler, prior, task, dataset)
         if name not in self.severities:
-            return None  # it has none, or a line already
+            return None  # no late start, or reported already
         kind, about = self.severities[name], self.prior(prior)
         needs = {*schema("severities")[kind["kind"]]["needs"], *([kind["by"]] if "by" in kind else [])}
-        # what is estimated by is A itself, also where the prior is of states
+        # the severity is estimated with A itself, also for a latent prior
         return lacking({*needs, *(["latent"] if "autoencoder" in about else [])}, self.tasks[task], about)
 
     def closed_form(self, task: str, prior: str) -> bool:
         return exact(self.tasks[task], self.prior(prior))
 
     def prior(self, name: str) -> dict[str, Any]:
-        """Return a prior's settings in a job: of a network, not how it came by its weights, which are a file beside."""
+        """Return a prior's settings for a job; a network's omit the source of its weights, which are an input file."""
         of_file = schema("priors")[self.priors[name]["kind"]]["made_of"] == "file"
         keys = ("weights", "train", "checkpoint", "asset", "file", "about") if of_file else ()
         settings = {"name": name, **{k: v for k, v in self.priors[name].items() if k not in keys}}
@@ -113,7 +115,7 @@ class Checked:
         return settings
 
     def rules(self, subsets: list[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return {name: {method, all settings}} of subsets that are a list of names or map names to settings."""
+        """Return {name: {method, all settings}} for subsets given as a list of names or as {name: settings}."""
         out = {}
         for name in subsets:
             given = dict(subsets[name]) if isinstance(subsets, Mapping) else {}
@@ -135,7 +137,7 @@ def available(package: str) -> list[str]:
 
 
 def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Problems) -> Checked:
-    """Fill in what is left out and add a line to ``problems`` for every mistake."""
+    """Fill in defaults and add a line to ``problems`` for every mistake."""
     everything = gather(config, folder, problems)
     shape = schema("parts")["config"]
     definitions = everything.pop("definitions")
@@ -177,7 +179,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
     keys = schema("parts")["sampler"]["properties"]
     broken = [s for name, s in c.config["samplers"].items() if name not in c.samplers and isinstance(s, Mapping)]
     if any(set(definition) - set(keys) for definition in broken):
-        problems.unread("samplers")  # what a key with another name would have defined is not told to be unknown
+        problems.unread("samplers")  # a misspelt key may have defined these names, so they are not reported as unknown
     for name, value in definitions.items():
         _name(f"experiments.{name}", name, problems)
         _target(name, definitions, problems)
@@ -192,13 +194,13 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
 
 
 def _dataset(c: Checked, name: str, value: dict[str, Any], problems: Problems) -> None:
-    """Note a dataset whose shape is right, where it names what it is made of and that can be had."""
+    """Add a dataset of valid shape if its source is named and available."""
     source = "path" if own(value["kind"]) else "asset"
     if source not in value:
         problems.say(f"datasets.{name}", f"{source!r} is missing")
         return
     if source == "path" and "asset" in value:
-        problems.add(f"datasets.{name}.asset", value["asset"], f"what is of kind {value['kind']} has a path alone")
+        problems.add(f"datasets.{name}.asset", value["asset"], f"a dataset of kind {value['kind']} has only a path")
         return
     c.datasets[name] = value
     if source == "asset":
@@ -208,7 +210,7 @@ def _dataset(c: Checked, name: str, value: dict[str, Any], problems: Problems) -
 
 
 def _resources(c: Checked, problems: Problems) -> None:
-    """Check that what an entry selects exists; otherwise it would silently do nothing."""
+    """Check that each selector of `resources` names something that exists; otherwise the entry would have no effect."""
     for i, entry in enumerate(c.config["resources"]):
         for key in ("dataset", "task", "prior"):
             if key in entry:
@@ -234,7 +236,7 @@ def _name(path: str, name: object, problems: Problems) -> None:
 
 
 def _target(name: str, others: Iterable[str], problems: Problems) -> None:
-    """`snakemake NAME` with "_" for "-" makes an experiment, so that must mean one thing."""
+    """Check that `snakemake NAME` ("_" for "-"), which makes an experiment, is unambiguous."""
     target = str(name).replace("-", "_")
     taken = [n for n in others if n != name and str(n).replace("-", "_") == target]
     if target in RULES or taken:
@@ -245,7 +247,7 @@ def _kinds(
     given: Mapping[str, Any], part: str, shapes: Mapping[str, Any], key: str, out: dict[str, dict[str, Any]],
     problems: Problems,
 ) -> None:  # fmt: skip
-    """Definitions whose shape depends on the value of ``key``, which the shape itself need not name."""
+    """Check definitions whose schema depends on the value of ``key``; the schema itself need not list ``key``."""
     for name, value in given.items():
         path = f"{part}.{name}"
         if not isinstance(value, Mapping):
@@ -273,7 +275,7 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
     for at, run in c.runs(name):
         problems.known(f"{at}.dataset", run["dataset"], c.config["datasets"], "dataset")
         problems.known(f"{at}.prior", run["prior"], c.config["priors"], "prior")
-        # an experiment that nobody asks for may wait for its checkpoint; one that is asked for hears of it once
+        # a missing checkpoint is reported only for planned experiments, and once
         if name in c.planned and (run["prior"], run["dataset"]) not in told:
             told.add((run["prior"], run["dataset"]))
             _network(c, at, run, problems)
@@ -282,7 +284,7 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
             if name in c.planned and "weights" in c.tasks.get(task, {}):
                 _brought(c, f"{at}.tasks[{i}]", task, {"file": c.tasks[task]["weights"]}, "", problems)
         for i, sampler in enumerate(run["samplers"] if run["samplers"] != "all" else []):
-            # a name whose definition is wrong has a line already
+            # an invalid definition is reported already
             if sampler in c.samplers or sampler not in defined(c.config["samplers"]):
                 problems.known(f"{at}.samplers[{i}]", sampler, c.samplers, "sampler")
         if "features" in run:
@@ -297,7 +299,7 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
     if not (study.get("responses") or study.get("simulate")):
         asked = experiment.get("figures", []) if experiment.get("figures") != "all" else ANSWERED
         if drawn := [f for f in ANSWERED if f in asked]:
-            need = "drawn of answers; give `study.responses` or `study.simulate`"
+            need = "drawn from answers; give `study.responses` or `study.simulate`"
             problems.say(
                 f"{path}.figures = {', '.join(map(repr, drawn))}", f"{'is' if len(drawn) == 1 else 'are'} {need}"
             )
@@ -312,7 +314,7 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
 
 
 def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> None:
-    """A network that a run uses has weights or can be trained, on images of the run's size."""
+    """Check that a run's network has weights or can be trained, on signals of the run's size."""
     prior = c.priors.get(run["prior"], {})
     if prior.get("kind") == "restorer":
         _brought(c, f"{path}.prior", run["prior"], prior, f"priors.{run['prior']}", problems)
@@ -332,7 +334,7 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
     size = c.datasets.get(run["dataset"], {}).get("size")
     about = prior.get("train", {}).get("settings", {})
     crop = about.get("crop") if isinstance(about, Mapping) else about
-    if crop is not None and type(crop) is not int:  # has a line already
+    if crop is not None and type(crop) is not int:  # reported already
         return
     for name in prior.get("train", {}).get("datasets", {}):
         trained = crop or c.datasets.get(name, {}).get("size")
@@ -342,7 +344,7 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
 
 
 def _brought(c: Checked, path: str, name: str, given: Mapping[str, Any], at: str, problems: Problems) -> None:
-    """A file that is said to be there is, and an asset is declared."""
+    """Check that the file that a definition names exists, and that its asset is declared."""
     if "file" in given and given["file"] not in c.fetched and (wrong := no_file(given["file"])):
         about = given.get("about", "")
         problems.add(path, name, f"needs {given['file']!r}: {wrong}{about and f' ({about})'}")

@@ -1,7 +1,7 @@
-"""Tells whether a file is what the configuration asks for now, by what the file itself says of how it was made.
+"""Determines whether a file is up to date with the configuration, from the file's own record of how it was made.
 
-The one answer to that question: the workflow, ``check``, ``plan``, ``why`` and ``export`` ask here. Snakemake's own
-records are lost with ``.snakemake``, and know of a large file only its time.
+The workflow, ``check``, ``plan``, ``why`` and ``export`` all ask here. Snakemake's own records are lost with
+``.snakemake``, and hold only the time of a large file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BESIDE = {"prepare": ("regions.parquet",), "study": ("simulated.parquet",)}
 """Artifacts that a stage writes beside its first output."""
 
 _ANY_CODE = ("train", "train_autoencoder", "train_severity")
-"""Stages whose results are kept whatever code and packages they were made with: they take hours."""
+"""Stages whose results, which take hours, are kept even if code or packages have changed."""
 
 _IMAGES = ("torch", "torchvision", "numpy", "pillow")
 _PACKAGES: Mapping[str, Sequence[str]] = {
@@ -39,15 +39,15 @@ _PACKAGES: Mapping[str, Sequence[str]] = {
     "analyse": ("numpy",),
     "table": ("numpy",),
 }
-"""By stage the packages that its numbers depend on."""
+"""{stage: packages that its numbers depend on}."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The changes since a file was made; the file is stale if anything that is followed has changed.
+    """The changes since a file was made; the file is stale if anything that reruns depend on has changed.
 
-    ``settings`` are those of then, None where they are still the same, ``code`` the fingerprints of then and now.
-    ``versions`` are (package, then, now); whether they make the file stale is ``versions_followed``.
+    ``settings`` are the old settings (None if unchanged), ``code`` the fingerprints then and now. ``versions`` are
+    (package, then, now); they make the file stale only if ``versions_followed``.
     """
 
     settings: Mapping[str, Any] | None = None
@@ -69,12 +69,12 @@ class Difference:
         )
 
     def reasons(self) -> Iterator[str]:
-        """Return every reason in a few words."""
+        """Yield every reason in a few words."""
         if self.deleted:
             yield "was damaged and is deleted"
         if self.settings is not None:
             names = ", ".join(name for name, _, _ in differences(self.settings, self.now))
-            yield f"made with other settings ({names})" if self.settings else "does not tell its settings"
+            yield f"made with other settings ({names})" if self.settings else "has no record of its settings"
         if self.code:
             yield "made by other code"
         if self.inputs:
@@ -95,7 +95,7 @@ def output(job: Job, plan: Plan) -> Path:
 def difference(job: Job, plan: Plan) -> Difference:
     """Compare how a job's output was made with how the job would make it now.
 
-    Of a file that is absent, or that says nothing of itself, there is no difference to tell.
+    For a file that is absent or has no record, the difference is empty.
     """
     path = output(job, plan)
     about = recorded(path)
@@ -124,7 +124,7 @@ def _beside(job: Job, path: Path) -> Iterator[Path]:
 
 
 def _versions(stage: str, about: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Return (package, version then, version now) of each changed package that the stage's numbers depend on."""
+    """Yield (package, version then, version now) for each changed package that the stage's numbers depend on."""
     from posterity.artifacts import store
 
     made, now = about.get("versions", {}), store.made_with()["versions"]
@@ -134,7 +134,7 @@ def _versions(stage: str, about: Mapping[str, Any]) -> Iterator[tuple[str, str, 
 
 
 def differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Return (dotted name, value then, value now) of every setting that differs; None for an absent one."""
+    """Yield (dotted name, value then, value now) of every setting that differs; None for an absent value."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in dict.fromkeys([*before, *now]):
             yield from differences(before.get(name), now.get(name), f"{path}.{name}".lstrip("."))
@@ -143,6 +143,6 @@ def differences(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, An
 
 
 def shown(value: Any) -> str:
-    """Return a setting's value in one short piece of text."""
+    """Return a setting's value as a short text."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""Checks an experiment's explorer, and resolves it to the settings of stage "explorer"."""
+"""Checks an experiment's explorer and resolves it to settings of the stage "explorer"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["check", "settings"]
 
 
 def check(c: Checked, experiment: str, problems: Problems) -> None:
-    """Add a line for everything that keeps the experiment's explorer from being made."""
+    """Add a line for every reason why the experiment's explorer cannot be made."""
     given, at = c.experiments[experiment].get("explorer"), f"experiments.{experiment}.explorer"
     if given is None:
         return
@@ -32,9 +32,9 @@ def check(c: Checked, experiment: str, problems: Problems) -> None:
     try:
         shape = trials.outline(dataset).shape(dataset["size"])
     except PosterityError:
-        return  # has a line already
+        return  # reported already
     if len(shape) != 3 or shape[1] % 4:
-        problems.add(f"{at}.dataset", given["dataset"], f"must hold images with a side that 4 divides, not {shape}")
+        problems.add(f"{at}.dataset", given["dataset"], f"must hold images whose side is a multiple of 4, not {shape}")
 
 
 def settings(c: Checked, experiment: str) -> dict[str, Any]:

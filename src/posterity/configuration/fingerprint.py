@@ -1,9 +1,9 @@
-"""A hash of the code that a stage runs, so that an edit reruns exactly the stages that it touches.
+"""Hashes the code that a stage runs, so that an edit reruns exactly the stages that it affects.
 
-The modules are found by reading import statements from the stage's module downwards; nothing is
-imported. Templates and other files that a package carries count too. What is looked up by name while
-running (a sampler, a subset rule) is named by the caller, so an edit of one sampler reruns that sampler
-alone. Comments, layout and docstrings do not count.
+The modules are found by following import statements from the stage's module, without importing anything.
+Templates and other files in a package count too. Modules that are looked up by name at run time (a sampler,
+a subset rule) are named by the settings, so an edit of one sampler reruns only that sampler. Comments, layout
+and docstrings do not count.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ _ROOT = Path(__file__).parents[1]
 _CARRIED = {".css", ".html", ".js", ".json"}
 _KEPT = Path(cache_from_source(__file__)).with_suffix(".json")
 _WHOLE = {f"{_PACKAGE}.signals", f"{_PACKAGE}.certificates.statistics", f"{_PACKAGE}.operators.families"}
-"""Registries of which all things may be used: by what the data are, or all of them."""
+"""Registries that count as a whole: the entry is chosen by the data, or all entries are used."""
 _NEW: list[str] = []
-"""Modules that this process had to read."""
+"""Modules that this process had to parse."""
 
 Found = tuple[str, tuple[str, ...]]
-"""Of a module: the hash of its bare syntax tree, and the modules of this package that it imports."""
+"""A module's (hash of the syntax tree without docstrings, imported modules of this package)."""
 
 
 def fingerprint(stage: str, settings: Mapping[str, Any]) -> str:
-    """Return the hash of the modules behind ``stage`` and behind what its settings name."""
+    """Return the hash of all modules that ``stage`` and the things named in its settings use."""
     return _digest((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
 
 
 def code(*names: str) -> str:
-    """Return the hash of these modules and all that they import."""
+    """Return the hash of these modules and all modules that they import."""
     return _digest(names)
 
 
 def parts(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parts of :func:`fingerprint`: a short hash for each module, without the package's name."""
+    """Return the parts of :func:`fingerprint`: {module without the package's name: short hash}."""
     found = modules((f"{_PACKAGE}.stages.{stage}", *_named(stage, settings)))
     digests = {name: hashlib.sha256(_tree(name)[0].encode() + _carried(name)) for name in found}
     return {name.partition(".")[2] or name: digest.hexdigest()[:8] for name, digest in digests.items()}
 
 
 def printed(stage: str, name: str) -> dict[str, str]:
-    """Return {"published": a short hash of all published numbers} for a table or figure that shows some, else nothing.
+    """Return {"published": short hash of all published numbers} for a table or figure that shows some, else {}.
 
-    They are data and no code, so they count as a setting.
+    They are data rather than code, so they count as a setting.
     """
     from posterity.tables import published
 
@@ -88,7 +88,7 @@ def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 class _Bare(ast.NodeTransformer):
-    """Drops the strings that document a module, class, function or attribute."""
+    """Drops the docstrings of modules, classes, functions and attributes."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
@@ -105,7 +105,7 @@ def _digest(entries: tuple[str, ...]) -> str:
 
 @cache
 def _carried(name: str) -> bytes:
-    """Return the files of a package besides Python: templates, lists of items."""
+    """Return the content of a package's other files (templates, lists of items)."""
     path = _file(name)
     if path is None or path.name != "__init__.py" or path.parent == _ROOT:
         return b""
@@ -113,7 +113,7 @@ def _carried(name: str) -> bytes:
 
 
 def modules(entries: tuple[str, ...]) -> list[str]:
-    """Return every module of this package that the entries import, directly or not, with themselves."""
+    """Return the entries and every module of this package that they import, directly or indirectly."""
     seen: set[str] = set()
     todo = list(entries)
     while todo:
@@ -169,7 +169,7 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 @cache
 def _kept() -> dict[str, Any]:
-    """Return by module: [hash of its text, then what :data:`Found` has]."""
+    """Return the cache {module: [hash of its text, *:data:`Found`]}."""
     try:
         return dict(json.loads(_KEPT.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -177,7 +177,7 @@ def _kept() -> dict[str, Any]:
 
 
 def _keep() -> None:
-    """Save the hashes for the next process; one that may not write here reads the modules again."""
+    """Save the cache for the next process; without permission to write, the next process parses the modules again."""
     beside = _KEPT.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
         beside.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The schemas that the code itself declares; written to files so that reading a configuration needs no torch."""
+"""Generates schemas from the code; they are stored as files so that reading a configuration does not import torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "schemas"
 
 
 def schemas() -> dict[str, str]:
-    """Return {file name without .json: content}."""
+    """Return {file name without ".json": content}."""
     from pydantic import TypeAdapter
 
     from posterity import datasets, figures, metrics, samplers, severities, subsets, tables, wrappers

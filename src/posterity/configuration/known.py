@@ -1,4 +1,4 @@
-"""What the library can do, told without importing it (torch takes seconds); tests keep it equal to the code."""
+"""What the library can do, known without importing it (torch takes seconds); tests keep it equal to the code."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 TOYS = ("mixture", "gaussian")
 """Priors of the closed-form problems, which come in any dimension."""
 REFERENCES = ("prior", "exact_score", "recursion")
-"""What is named like a sampler there: bounds from both sides, and the moment recursion."""
+"""Reference entries of closed-form problems, named like samplers: bounds from both sides, and the moment recursion."""
 RULES = (
     "all", "fetch", "prepare", "degrade", "train_autoencoder", "train_prior", "train_severity", "convert_prior",
     "convert_autoencoder", "posterior", "severity", "sample", "select", "measure", "study", "study_simulated",
     "analyse", "distance", "gather", "table", "figure", "explorer", "report",
 )  # fmt: skip
-"""The workflow's rules; an experiment is one too, and needs a name of its own."""
+"""The workflow's rules; each experiment becomes a rule too, so its name must differ from these."""
 ANSWERED = ("study_subsets", "study_guidance", "diversity_coverage", "distance_similarity")
-"""Figures of a study's answers."""
+"""Figures drawn from a study's answers."""
 
 
 def own(kind: str) -> bool:
-    """Return whether datasets of this kind are made of a person's own files and of no asset."""
+    """Return whether datasets of this kind are made from the user's own files instead of an asset."""
     return bool(schema("datasets")[kind]["own"])
 
 
 def has(operator: str) -> frozenset[str]:
-    """Return what the operators of a family have."""
+    """Return the capabilities of a family's operators (``Operator.has``)."""
     return frozenset(schema("operators")[operator]["has"])
 
 
 def points(prior: Mapping[str, Any]) -> bool:
-    """Return whether the prior is of points alone, which it is at bandwidth 0."""
+    """Return whether the prior consists of points, i.e. has bandwidth 0."""
     return bool(prior.get("bandwidth") == 0)
 
 
 def closed_form(prior: Mapping[str, Any]) -> frozenset[str]:
-    """Return the operators for which the prior has an exact posterior, some of them under noise alone (:func:`exact`).
+    """Return the operators whose posterior under this prior is exact, some of them only with noise (:func:`exact`).
 
-    Of states it has one for every linear operator, behind a network none; points have one for every operator.
+    A latent prior has one for every linear operator, or none if its decoder is a network; points have one for all.
     """
     needs, coder = schema("priors")[prior["kind"]]["closed_form"], prior.get("autoencoder")
     if needs is not None and points(prior):
@@ -62,7 +62,7 @@ def exact(task: Mapping[str, Any], prior: Mapping[str, Any]) -> bool:
 
 
 def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str, Any]) -> str | None:
-    """Return what keeps a sampler with these ``needs`` from the task, in words; None if nothing does."""
+    """Return why a sampler with these ``needs`` cannot do the task, in words; None if it can."""
     operator = task["operator"]
     of_prior = {*schema("priors")[prior["kind"]]["has"]} | ({"posterior"} if exact(task, prior) else set())
     needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}

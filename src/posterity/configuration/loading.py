@@ -15,13 +15,13 @@ __all__ = ["FOLDERS", "as_snakemake", "gather", "load", "merge"]
 
 FOLDERS = ("datasets", "tasks", "autoencoders", "priors", "severities", "samplers", "experiments")
 _DEFINITION = ("title", "about", "count", "runs", "toys", "metrics", "tables", "figures", "study")
-"""The keys of an experiment; none is also a key of the configuration."""
+"""The keys of an experiment; they are disjoint from those of the configuration."""
 _MANY = ("tasks", "autoencoders", "priors", "severities")
-"""Folders whose files map names to definitions; in the others a file is one definition under its own name."""
+"""Folders whose files map names to definitions; in the other folders each file is one definition under its own name."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings are merged key by key, everything else (lists too) is replaced."""
+    """Merge mappings key by key; everything else, including lists, is replaced."""
     out = dict(base)
     for key, value in over.items():
         both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
@@ -30,14 +30,14 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(paths: Iterable[Path], words: Iterable[str] = ()) -> dict[str, Any]:
-    """Configuration files merged in order, each over those before it, and over them what was given on a command line.
+    """Read configuration files and merge them in order, later ones over earlier ones, and command-line values last.
 
     Arguments:
         paths: YAML files.
         words: ``NAME=VALUE``, as ``snakemake --config`` takes them; a value is YAML.
 
     Raises:
-        ConfigurationError: a line for each that cannot be read. Nothing else can be said of the others then.
+        ConfigurationError: with one line for each file that cannot be read; nothing else is checked then.
     """
     problems, out = Problems(), dict[str, Any]()
     for path in paths:
@@ -53,13 +53,12 @@ def load(paths: Iterable[Path], words: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def as_snakemake(own: Path, settings: Any) -> dict[str, Any]:
-    """Return the configuration that ``snakemake`` was given, read as everything else is.
+    """Return the configuration that ``snakemake`` was given, read by :func:`load`.
 
-    Snakemake's own reading lets a key that is given twice overwrite, and hands nested numbers of ``--config`` over
-    as text.
+    Snakemake's own reader silently accepts duplicate keys, and passes nested numbers of ``--config`` as text.
 
     Arguments:
-        own: the workflow's file; it may be absent where others are given.
+        own: the workflow's configuration file; it may be absent if others are given.
         settings: Snakemake's ``ConfigSettings``.
     """
     given = [Path(path) for path in settings.configfiles]
@@ -68,10 +67,10 @@ def as_snakemake(own: Path, settings: Any) -> dict[str, Any]:
 
 
 def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[str, Any]:
-    """Add the definitions of ``folder``'s files, under what ``config`` itself says about them.
+    """Return ``config`` with the definitions of ``folder``'s files added; those in ``config`` itself take precedence.
 
-    ``experiments`` is the list of names that run; their definitions are under ``definitions``. A file of
-    experiments/ that was itself laid over ``config`` is the one experiment to run.
+    ``experiments`` is the list of names that run; their definitions are under ``definitions``. If a file of
+    experiments/ was itself merged into ``config``, it is the only experiment to run.
     """
     out = {key: value for key, value in config.items() if key not in _DEFINITION}
     for part in FOLDERS:
@@ -95,23 +94,25 @@ def gather(config: Mapping[str, Any], folder: Path, problems: Problems) -> dict[
 
 
 def _named(out: dict[str, Any], given: Mapping[str, Any], problems: Problems) -> None:
-    """Make ``given``, the keys of an experiment among those of the configuration, what ``experiments`` names."""
+    """Find the file in experiments/ that the keys ``given`` come from, and make it the only one in ``experiments``."""
     names = [name for name, definition in out["definitions"].items() if definition == given]
     if names:
         out["experiments"] = names[:1]
     elif given:
-        said = "are those of an experiment, but of no one file in experiments/"
-        problems.say(", ".join(given), f"{said}; lay one of these over the configuration, or name it in `experiments`")
+        said = "are those of an experiment, but match no single file in experiments/"
+        problems.say(
+            ", ".join(given), f"{said}; merge one of these files into the configuration, or name it in `experiments`"
+        )
 
 
 @lru_cache(maxsize=512)
 def _parsed(text: str, name: str) -> Any:
-    """Parse a text once per process; nobody changes the result."""
+    """Parse a text once per process; callers must not modify the result."""
     return yaml_reader.parse(text, name)
 
 
 def _read(path: Path, problems: Problems) -> dict[str, Any] | None:
-    """Return the mapping in a file; None, and one line in the problems, if it has none."""
+    """Return the mapping in a file; None, with one line in the problems, if it does not hold one."""
     try:
         content = _parsed(yaml_reader.text(path), str(path))
     except Unreadable as error:

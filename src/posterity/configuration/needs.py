@@ -1,4 +1,4 @@
-"""Resources that a job asks a scheduler for: GPUs, memory and minutes. None changes a result or reruns anything."""
+"""Resources that a job requests from a scheduler: GPUs, memory and minutes. They change no result and rerun nothing."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _VALUES = ("gpu", "batch", "mem_mb", "runtime")
 _SPARE = 1.5
 _LEAST = {"mem_mb": 1000, "runtime": 10}
 _OWN_MB = 500
-"""Megabytes of the two Snakemakes that stand around a job on a cluster."""
+"""Memory in MB of the two Snakemake processes around a job on a cluster."""
 
 
 @dataclass(frozen=True)
 class Needs:
     """Looks up what a job needs.
 
-    First what the configuration says, then one and a half times what the same settings took when they were
-    run before, else the rule's default. A second attempt gets twice the larger of the latter two, a third
-    one thrice: a job that was killed once has shown that the record is not to be trusted.
+    The configuration has priority, then 1.5 times what the same settings took in an earlier run, then the
+    rule's default. A second attempt gets twice the larger of the latter two, a third one three times: a job that
+    was killed once shows that the record cannot be trusted.
 
     Arguments:
         given: entries of the configuration's ``resources``, selectors and values; later ones win.
-        networks: names of the priors that compute on a GPU.
-        jobs_per_gpu: how many jobs share a GPU where nothing else hands out devices.
-        folder: where Snakemake keeps the benchmarks of jobs.
+        networks: names of the priors that run on a GPU.
+        jobs_per_gpu: number of jobs that share a GPU when no scheduler assigns devices.
+        folder: folder of Snakemake's job benchmarks.
     """
 
     given: Sequence[Mapping[str, Any]]
@@ -43,17 +43,17 @@ class Needs:
     _seen: dict[tuple[str, ...], Mapping[str, float]] = field(default_factory=dict, compare=False)
 
     def gpu(self, stage: str, key: Sequence[str]) -> int:
-        """GPUs: those of a network's training, which uses one, and sampling; nothing else uses any."""
+        """Return the number of GPUs: only training (one) and sampling with a network use any."""
         uses = stage in ("train", "sample") and self._named(stage, key).get("prior") in self.networks
         said = int(self._said(stage, key).get("gpu", 1)) if uses else 0
         return said if stage == "sample" else min(said, 1)
 
     def batch(self, key: Sequence[str]) -> int:
-        """Samples that stage "sample" draws at a time."""
+        """Return the batch size of the stage "sample"."""
         return int(self._said("sample", key).get("batch", 128))
 
     def mem_mb(self, stage: str, key: Sequence[str], settings: str, default: int, attempt: int) -> int:
-        """Megabytes; every GPU has a process of its own."""
+        """Return the memory in MB, with one process per GPU."""
         return self._need("mem_mb", stage, key, settings, default * max(1, self.gpu(stage, key)), attempt)
 
     def runtime(self, stage: str, key: Sequence[str], settings: str, default: int, attempt: int) -> int:
@@ -73,7 +73,7 @@ class Needs:
         return {"stage": stage} | dict(zip(fields(stage), key, strict=False))
 
     def _said(self, stage: str, key: Sequence[str]) -> dict[str, Any]:
-        """Return the values of all entries whose selectors fit."""
+        """Return the merged values of all entries whose selectors match."""
         named, out = self._named(stage, key), dict[str, Any]()
         for entry in self.given:
             if all(named.get(k) == v for k, v in entry.items() if k not in _VALUES):
@@ -90,7 +90,7 @@ class Needs:
 
 @cache
 def _estimate(path: Path, settings: str) -> Mapping[str, float]:
-    """Return {mem_mb, runtime} out of a benchmark of the same settings; nothing where there is none."""
+    """Return {mem_mb, runtime} from a benchmark with the same settings; {} if there is none."""
     try:
         runs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         same = [run for run in runs if settings in run["params"].values()]

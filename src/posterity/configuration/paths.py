@@ -1,4 +1,4 @@
-"""Paths of the stages' outputs; a pattern's fields, after the two folders, are the parts of a job's key."""
+"""Paths of the stages' outputs; besides the two folders, the fields of a path pattern are the parts of a job's key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PATHS = {
 
 
 def pattern(stage: str, data: str, results: str) -> str:
-    """Return the stage's path within these folders, with the parts of the key as Snakemake's wildcards."""
+    """Return the stage's output path within these folders, with the parts of the key as Snakemake wildcards."""
     return PATHS[stage].replace("{data}", data).replace("{results}", results)
 
 

@@ -1,4 +1,4 @@
-"""Checks which texts of a configuration can be a folder to write to, or a file to read."""
+"""Checks whether a path in a configuration can be a folder to write to, or a file to read."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ __all__ = ["no_file", "no_folder"]
 
 
 def no_folder(text: str) -> str | None:
-    """Return why results cannot go there; None if they can.
+    """Return why results cannot be written to this folder; None if they can.
 
-    A folder is told by its shortest name. Wildcards of Snakemake are written in braces, and the command line takes
-    words that begin with "-" or "@" for something else.
+    The path must be in its shortest form. Braces would be Snakemake wildcards, and the command line gives words that
+    begin with "-" or "@" another meaning.
     """
     if wrong := _unfit(text):
         return wrong
     if text != (short := posixpath.normpath(text)) and ".." not in Path(text).parts:
         return f"must be written as {short}"
     if ".." in Path(text).parts:
-        return "leads out of the workflow's folder; write where it is from the root"
+        return "leads out of the workflow's folder; give an absolute path"
     if text in (".", "/"):
         return "must name a folder of its own"
     if text[0] in "-@~":
@@ -29,21 +29,21 @@ def no_folder(text: str) -> str | None:
             if folder.is_dir():
                 return None
             if folder.exists() or folder.is_symlink():
-                return f"{folder} is there and is not a folder"
+                return f"{folder} exists and is not a folder"
         except OSError as error:
             return f"cannot be a folder ({error.strerror})"
     return None
 
 
 def no_file(text: str, *, folder: bool = False) -> str | None:
-    """Return why there is no such file to read, or no such file or folder; None if there is."""
+    """Return why this file (or folder, if ``folder``) cannot be read; None if it can."""
     if wrong := _unfit(text):
         return wrong
     try:
         found = Path(text).exists() if folder else Path(text).is_file()
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    return None if found else "is not there"
+    return None if found else "does not exist"
 
 
 def _unfit(text: str) -> str | None:

@@ -1,6 +1,6 @@
-"""Checks that what an experiment asks for can be: operators and priors on its images, items, subsets, products.
+"""Checks that an experiment is feasible: operators and priors on its signals, items, subsets, tables and figures.
 
-All parts are valid by themselves here; what they say about each other is tried with the stages' own code.
+All parts are valid by themselves here; whether they fit together is tried with the stages' own code.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Key = tuple[str, ...]
 
 
 def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
-    """Add a line for everything that a job of the planned experiments could not do.
+    """Add a line for everything in the planned experiments that a job would fail on.
 
     Arguments:
         c: the checked configuration.
-        pools: (dataset, task, prior, sampler) → how many samples are drawn.
-        problems: gets the lines.
+        pools: {(dataset, task, prior, sampler): number of samples}.
+        problems: collects the lines.
     """
     outlines: dict[str, Outline] = {}
     for name, dataset in c.datasets.items():
@@ -62,7 +62,7 @@ def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
 
 
 def _items(c: Checked, outlines: Mapping[str, Outline], problems: Problems) -> None:
-    """Return the number that holds where a run gives none, against the smallest dataset that it holds for."""
+    """Check the default number of items against the smallest dataset that it applies to."""
     runs = [run for name in c.planned for _, run in c.runs(name) if run["dataset"] in outlines and "items" not in run]
     least = min(runs, key=lambda run: outlines[run["dataset"]].most, default=None)
     if least is not None and c.config["items"] > (most := outlines[least["dataset"]].most):
@@ -70,7 +70,7 @@ def _items(c: Checked, outlines: Mapping[str, Outline], problems: Problems) -> N
 
 
 def _tasks(c: Checked, known: Mapping[str, Outline], problems: Problems) -> None:
-    """Try every task on the signals of every dataset that it is run on; a line for what has most of the failures."""
+    """Try every task on the signals of every dataset that it is run on; group failures into few lines."""
     runs = [run for name in c.planned for _, run in c.runs(name) if run["dataset"] in known]
     pairs = dict.fromkeys((task, run["dataset"]) for run in runs for task in run["tasks"])
     failed = {pair: said for pair in pairs if (said := trials.task(c.tasks[pair[0]], c.datasets[pair[1]]))}
@@ -90,7 +90,7 @@ def _tasks(c: Checked, known: Mapping[str, Outline], problems: Problems) -> None
 
 
 def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems: Problems) -> None:
-    """Check what one run asks of its dataset."""
+    """Check one run against its dataset."""
     name, dataset = run["dataset"], c.datasets[run["dataset"]]
     these = outline.words(name, dataset["size"])
     if run.get("items", 1) > outline.most:
@@ -115,9 +115,9 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
 
 
 def signal_shape(weights: Path) -> list[int] | None:
-    """Return the shape of the signals that the card beside the weights tells.
+    """Return the signal shape (*signal) declared by the card beside the weights.
 
-    It is None where there is no card to be read, which the job tells in one line.
+    It is None if there is no readable card; the job will then report that in one line.
     """
     try:
         card = json_reader.read(weights.with_name("card.json")) if weights.name else None
@@ -129,13 +129,13 @@ def signal_shape(weights: Path) -> list[int] | None:
 def _chosen(
     c: Checked, at: str, run: Mapping[str, Any], pools: Mapping[Key, int], count: int, problems: Problems
 ) -> None:
-    """Check what the rules of a run choose from."""
+    """Check that the subset rules of a run can choose from its pools."""
     methods, features = schema("subsets"), run.get("features", "attributes")
     sizes = sorted({pools[key] for key in c.combinations(at, run, Problems())})
     for name, rule in c.rules(run.get("subsets", [])).items():
         given = {k: v for k, v in rule.items() if k != "method"}
         if rule["method"] not in methods or not fits(given, methods[rule["method"]]["settings"], at, Problems()):
-            continue  # has a line already
+            continue  # reported already
         for size in sizes:
             if wrong := trials.rule(rule, features, size, count):
                 problems.say(f"{at}.subsets.{name}", f"out of {size} samples: {wrong}")
@@ -144,9 +144,9 @@ def _chosen(
 def check_products(
     c: Checked, name: str, pools: Mapping[Key, int], shown: Mapping[Key, Mapping[str, Any]], problems: Problems
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield (stage, name, options) of an experiment's tables and figures, and add a line for those that cannot be made.
+    """Yield (stage, name, options) of an experiment's tables and figures; add a line for each that cannot be made.
 
-    ``all`` leaves them out.
+    ``all`` silently omits those.
     """
     experiment = c.experiments[name]
     made = _made(c, name, pools, shown)
@@ -169,14 +169,14 @@ def check_products(
     if len(lacks) == 1:
         ((package, one, lack),) = lacks
         problems.add(f"experiments.{name}.{package}", one, f"needs {lack}, which the experiment does not make")
-    elif lacks:  # one run that is gone takes all that show it
+    elif lacks:  # a single missing run can make many products impossible: report them together
         needed = {lack: [f"{package}.{one}" for package, one, other in lacks if other == lack] for *_, lack in lacks}
         said = "; nor ".join(f"{lack} (for {', '.join(these)})" for lack, these in needed.items())
         problems.say(f"experiments.{name}", f"does not make {said}")
 
 
 def _of(options: Mapping[str, Any]) -> str:
-    """Return the options that restrict a product to a part of the experiment, in words."""
+    """Return in words the options that restrict a product to part of the experiment."""
     return f" of {', '.join(f'{key} {value}' for key, value in options.items())}" if options else ""
 
 

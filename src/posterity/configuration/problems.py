@@ -19,7 +19,7 @@ class ConfigurationError(PosterityError):
 
 
 class Problems:
-    """The lines found so far; the same line twice is one mistake, and what follows from a mistake is none."""
+    """Collects lines; duplicates count once, and consequences of a reported mistake are suppressed."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[str]] = {}
@@ -31,24 +31,24 @@ class Problems:
         return bool(self._lines)
 
     def add(self, path: str, value: Any, message: str) -> None:
-        """``config: PATH = VALUE: message``."""
+        """Add the line ``config: PATH = VALUE: message``."""
         self.say(f"{_brief(path)} = {_short(value)}", message)
 
     def say(self, path: str, message: str) -> None:
-        """``config: PATH: message``, for what is not there or is not one value."""
+        """Add the line ``config: PATH: message``, for a missing key or a mistake that is not about one value."""
         self._lines.setdefault(_line(path, message), [])
 
     def unread(self, part: str) -> None:
-        """Say that a file of ``part`` (datasets, …) has a line already: what it defines is not told to be unknown."""
+        """Record that a file of ``part`` (datasets, …) was reported, so that its names are not reported as unknown."""
         self._unread.add(_noun(part))
 
     def faulty(self, part: str, name: str) -> None:
-        """Say that the definition of ``name`` has a line already: who uses it is not told that it is unknown."""
+        """Record that the definition of ``name`` was reported, so that its uses are not reported as unknown."""
         self._faulty.add((_noun(part), name))
 
     def known(self, path: str, value: Any, valid: Collection[str], noun: str) -> bool:
-        """Return True if ``value`` is valid; otherwise add a line, a single one for all places with this value."""
-        if isinstance(value, str) and value in valid:  # a list is no name, and no set could be asked for it
+        """Return True if ``value`` is valid; otherwise add a line, shared by all places with this value."""
+        if isinstance(value, str) and value in valid:  # a list is not hashable, so it cannot be looked up in a set
             return True
         if noun in self._unread or (isinstance(value, str) and (noun, value) in self._faulty):
             return False
@@ -62,18 +62,18 @@ class Problems:
         return False
 
     def stop(self) -> None:
-        """Raise when there was any mistake."""
+        """Raise ConfigurationError if there is any mistake."""
         if self._lines:
             raise ConfigurationError([line + _also(others) for line, others in self._lines.items()])
 
 
 def _noun(part: str) -> str:
-    """Return the word for one thing of a part of the configuration: severity of severities."""
+    """Return the singular of a part of the configuration: "severity" for "severities"."""
     return f"{part[:-3]}y" if part.endswith("ies") else part.removesuffix("s")
 
 
 def _line(where: str, message: str) -> str:
-    """Names may hold what ends a line."""
+    """Format a line; names may contain newlines, which are escaped."""
     return f"config: {where[:300]}: {message}".replace("\n", "\\n")
 
 
@@ -87,7 +87,7 @@ def _short(value: Any) -> str:
 
 
 def _also(places: list[str]) -> str:
-    """Return where else the same mistake is."""
+    """Return a suffix that names the other places with the same mistake."""
     if not places:
         return ""
     more = f" and {len(places) - 1} other places" if len(places) > 2 else f" and {places[1]}" if places[1:] else ""

@@ -1,7 +1,7 @@
-"""Requirements of tables and figures: which experiments can have them, told before any job runs.
+"""Requirements of tables and figures, so that it is known before any job runs which experiments can have them.
 
-Each file says in ``NEEDS`` what an experiment must make, in the words of :data:`NEEDS` here. The tables and figures
-themselves raise an error when their inputs lack it; a test keeps the two equal.
+Each table and figure lists in its ``NEEDS`` what an experiment must make, as keys of :data:`NEEDS` here. The tables
+and figures themselves also raise an error if their inputs lack it; a test keeps the two consistent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from posterity.tables.task_kinds import Task, inpainting, noisy, of_a_face, of_a
 __all__ = ["NEEDS", "Made", "lacking"]
 
 _POOL = 20
-"""Samples of the smallest pool whose distribution is looked at: :data:`posterity.tables.pools.LEAST`."""
+"""Size of the smallest pool whose distribution is compared: :data:`posterity.tables.pools.LEAST`."""
 Key = tuple[str, ...]
 
 
@@ -29,14 +29,14 @@ class Made:
     """What an experiment makes.
 
     Arguments:
-        samplers: (dataset, task, prior, sampler) → the sampler as it is resolved for this run.
-        tasks: name → definition.
-        pools: how many samples of each; the most that any experiment asks for.
-        subsets: the rules that choose out of each.
-        exact: runs of tasks whose posterior the prior has in closed form.
-        metrics: names.
-        toys: names of jobs on closed-form problems, and how many settings each runs.
-        comparisons: of its study.
+        samplers: {(dataset, task, prior, sampler): the sampler resolved for this run}.
+        tasks: {name: definition}.
+        pools: number of samples of each run, the most that any experiment asks for.
+        subsets: subset rules of each run.
+        exact: runs whose posterior is known in closed form.
+        metrics: names of the metrics.
+        toys: {name of a job on closed-form problems: number of settings that it runs}.
+        comparisons: comparisons of its study.
     """
 
     samplers: Mapping[Key, Mapping[str, Any]]
@@ -49,7 +49,7 @@ class Made:
     comparisons: Collection[Mapping[str, Any]] = ()
 
     def within(self, options: Mapping[str, Any]) -> Made:
-        """Return what is left of it where options of a product restrict dataset, task, prior or sampler."""
+        """Return the part that remains if a product's options restrict dataset, task, prior or sampler."""
         wanted = [options.get(name) for name in ("dataset", "task", "prior", "sampler")]
         allowed = [[one] if isinstance(one, str) else one for one in wanted]
         fits = [key for key in self.samplers if all(a is None or k in a for k, a in zip(key, allowed, strict=True))]
@@ -62,18 +62,18 @@ class Made:
 
 
 def lacking(package: str, name: str, made: Made) -> str | None:
-    """Return what a table or figure needs and the experiment does not make, in words; None when it makes it.
+    """Return in words what a table or figure needs and the experiment does not make; None if it makes everything.
 
-    Each need of a file is a key of :data:`NEEDS`, after a colon the operator of a task that has it ("metrics:sr"), or
-    ``rules:`` and the subset rules that one run has ("rules:random,fps").
+    Each need is a key of :data:`NEEDS`, optionally with ":" and the operator of a task that must meet it
+    ("metrics:sr"), or ``rules:`` with the subset rules that one run must have ("rules:random,fps").
 
     Arguments:
         package: "tables" or "figures".
-        name: of the table or figure.
+        name: name of the table or figure.
         made: what the experiment makes.
 
     Raises:
-        PosterityError: when its file names a need that does not exist.
+        PosterityError: if its file names a need that does not exist.
     """
     for need in schema(package)[name]["needs"] or ():
         what, _, argument = need.partition(":")
@@ -113,7 +113,7 @@ def _on(fits: Callable[[Task], bool]) -> Test:
 
 
 def _measured(fits: Callable[[Task], bool] = lambda task: True) -> Test:  # noqa: ARG005 - any task
-    """True of metrics of a task that fits."""
+    """Test for metrics of a task that fits."""
     return lambda made: bool(made.metrics) and _on(fits)(made)
 
 
@@ -130,7 +130,7 @@ def _partners(made: Made) -> bool:
 
 
 def _swept(vary: str) -> Test:
-    """True of one sampler with two values of guidance's strength (eta) or reach, and the other one fixed."""
+    """Test for one sampler with two values of ``vary``, guidance's strength (eta) or reach, and the other fixed."""
 
     def test(made: Made) -> bool:
         found: dict[str, set[str]] = defaultdict(set)
@@ -183,7 +183,7 @@ def _late(made: Made) -> bool:
 
 
 def _fitted(made: Made) -> bool:
-    """VIPaint and another method, both without wrappers, restore one task with one prior."""
+    """Return True if VIPaint and another method, both without wrappers, restore one task with one prior."""
     found = defaultdict(set)
     for (dataset, task, prior, _), about in made.samplers.items():
         if not Recipe.of(about).wrap:
@@ -232,7 +232,7 @@ NEEDS: Mapping[str, Need] = {
     "reach_sweep": (_swept("reach"), "one sampler with two reaches (threshold or rms) of guidance"),
     "dps_noiseless": (_saturating, "DPS alone on a noiseless task of operator inpaint or sr"),
     "two_priors": (_two_priors, "one sampler under two priors on one task"),
-    "late_start": (_late, "metrics of a sampler that begins late (flash)"),
+    "late_start": (_late, "metrics of a sampler with a late start (flash)"),
     "fit": (_fitted, "metrics of VIPaint and of another sampler"),
     "closed_form": (lambda made: bool(made.exact), "a posterior in closed form"),
     "exact": (_exact, "tv, modes_shown or sliced_wasserstein, and a posterior in closed form"),
@@ -248,4 +248,4 @@ NEEDS: Mapping[str, Need] = {
     "study_of_guidance": (_compared(lambda one: one["approach"] == "guided"), "a study that compares `guided`"),
     "study_of_coverage": (_compared(lambda one: one["study"] == "coverage"), "a study of coverage"),
 }  # fmt: skip
-"""{need: (what an experiment must make, the same in words)}."""
+"""{need: (test of what an experiment makes, the need in words)}."""

@@ -1,4 +1,4 @@
-"""Reads how long jobs took from Snakemake's benchmarks, to estimate those to come."""
+"""Reads from Snakemake's benchmarks how long jobs took, to estimate future ones."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from statistics import median
 __all__ = ["Recorded"]
 
 _ALIKE = (("task", "prior", "sampler"), ("prior", "sampler"), ("prior", "dim"), ("prior",), ("dataset",), ())
-"""What a job of the same stage must share to stand for another one, best first."""
+"""Parts of the key that a job of the same stage must share to count as similar, most similar first."""
 _OWN_PRIOR = ("sample", "train", "distance")
-"""Stages whose time is the network's: a job with another prior says nothing."""
+"""Stages whose time is dominated by the network, so that jobs with other priors are not similar."""
 
 
 class Recorded:
-    """Seconds of finished jobs.
+    """Looks up the seconds of finished jobs.
 
     Arguments:
-        folder: where the benchmarks are, by stage and key.
+        folder: folder of the benchmarks, by stage and key.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,9 +27,9 @@ class Recorded:
         self._stages: dict[str, list[tuple[Mapping[str, str], float]]] = {}
 
     def seconds(self, stage: str, key: Mapping[str, str]) -> tuple[float, bool] | None:
-        """Return (seconds, whether it is the job's own record) or None where no similar job was recorded.
+        """Return (seconds, whether it is the job's own record); None if no similar job was recorded.
 
-        Without a record of its own a job is taken for the median of the most similar ones.
+        A job without its own record gets the median of the most similar ones.
         """
         known = self._known(stage, list(key))
         own = [s for k, s in known if k == key]
@@ -56,7 +56,7 @@ class Recorded:
 
 
 def _last(path: Path) -> float | None:
-    """Return seconds of the last run; None where that is not to be read."""
+    """Return the seconds of the last run; None if they cannot be read."""
     try:
         return float(json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["s"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError, IndexError):

@@ -23,7 +23,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Job:
-    """One run of one stage; ``key`` has the values of the wildcards in its output's path."""
+    """One run of one stage; ``key`` holds the values of the wildcards in its output's path."""
 
     stage: str
     key: Key
@@ -31,12 +31,12 @@ class Job:
 
     @property
     def json(self) -> str:
-        """The settings as one canonical string: sorted keys, no spaces, so equal settings are equal text."""
+        """Return the settings as canonical JSON (sorted keys, no spaces), so that equal settings give equal text."""
         return json.dumps(self.settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     @property
     def code(self) -> str:
-        """Hash of the library modules that the job runs."""
+        """Return the hash of the library modules that the job runs."""
         return fingerprint(self.stage, self.settings)
 
 
@@ -44,20 +44,20 @@ class Job:
 class Plan:
     """All jobs of a configuration, by stage and key.
 
-    ``experiments`` are made by default and are in the report, those of ``on_request`` only when asked for.
-    ``sources`` says which file or folder a dataset is made of, ``runs`` which (dataset, task, prior, sampler) an
-    experiment looks at, ``toys`` which (closed-form prior, dimension, name), ``responses`` where the answers
-    to its study are, ``weights`` where the weights of each network prior are, ``checkpoints`` which published
-    files they are converted from, ``encoders`` where the weights of each severity encoder are, ``autoencoders``
-    where those of a prior's autoencoder are, if that is a network, ``first_stages`` which published files autoencoders
-    are converted from. ``optional`` has the restorers that are N/A where
-    their asset is absent, ``needs`` tells what jobs ask a scheduler for.
+    ``experiments`` are made by default and are in the report; those ``on_request`` are made only on request.
+    ``sources`` gives the file or folder of each dataset, ``runs`` the (dataset, task, prior, sampler) of each
+    experiment, ``toys`` its (closed-form prior, dimension, name), ``responses`` the files of answers to its
+    study, ``weights`` the weights file of each network prior, ``checkpoints`` the published files they are converted
+    from, ``encoders`` the weights file of each severity encoder, ``autoencoders`` that of each prior's autoencoder
+    that is a network, and ``first_stages`` the published files that autoencoders are converted from. ``optional``
+    lists restorers that are N/A if their asset is absent; ``needs`` gives the resources that jobs request from a
+    scheduler.
     """
 
     follow_code: bool = field(default=True, kw_only=True)
-    """Whether an edit of the library reruns what it touches."""
+    """Whether an edit of the library reruns the jobs that it affects."""
     follow_versions: bool = field(default=False, kw_only=True)
-    """Whether another version of a package reruns what depends on it."""
+    """Whether a new version of a package reruns the jobs that depend on it."""
     titles: dict[str, str] = field(default_factory=dict, kw_only=True)
     """Those of the experiments."""
     data: str
@@ -78,11 +78,11 @@ class Plan:
     needs: Needs = field(default_factory=lambda: Needs([]))
 
     def add(self, stage: str, key: Key, settings: Mapping[str, Any]) -> None:
-        """Put a job in; a second one with the same key must be equal."""
+        """Add a job; a second one with the same key must be equal."""
         self.jobs.setdefault(stage, {})[key] = Job(stage, key, settings)
 
     def job(self, stage: str, *key: str) -> Job:
-        """Return the job with this key; KeyError when the configuration has none."""
+        """Return the job with this key; raise KeyError if the configuration has none."""
         return self.jobs[stage][key]
 
     def has(self, stage: str, *key: str) -> bool:
@@ -92,7 +92,7 @@ class Plan:
         return list(self.jobs.get(stage, {}))
 
     def of(self, stage: str, experiment: str) -> list[Key]:
-        """Return keys of those jobs whose key begins with the experiment."""
+        """Return the keys of the stage's jobs that begin with the experiment."""
         return [key for key in self.keys(stage) if key[0] == experiment]
 
     def asset(self, name: str) -> str:
@@ -100,7 +100,7 @@ class Plan:
         return f"{self.data}/assets/{name}/{self.job('fetch', name).settings['asset']['file']}"
 
     def absent(self, names: Iterable[str]) -> list[str]:
-        """Return a line for every asset of these that people bring by hand and that is not in its place."""
+        """Return a line for each of these assets that users download by hand and that is not in its place."""
         known = parse({name: self.job("fetch", name).settings["asset"] for name in sorted(names)})
         root = Path(self.data, "assets")
         return [
@@ -119,12 +119,12 @@ def resolve(
     folder: Path = Path("config"),
     assets: Path = DECLARED,
 ) -> Plan:
-    """Check everything and resolve it.
+    """Check a configuration and resolve it to jobs.
 
     Arguments:
         config: config.yaml with its overlays merged in.
-        folder: where datasets/, tasks/, priors/, samplers/ and experiments/ are.
-        assets: the declared list of what can be fetched.
+        folder: folder of datasets/, tasks/, priors/, samplers/ and experiments/.
+        assets: the list of declared assets.
 
     Raises:
         ConfigurationError: with one line for each mistake.
@@ -185,7 +185,7 @@ def resolve(
 
 
 def _about(experiment: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the report says of an experiment: its words, and all of it as YAML in one order."""
+    """Return what the report shows of an experiment: title, about, and its definition as sorted YAML."""
     import yaml
 
     words = {k: experiment[k] for k in ("title", "about") if k in experiment}
@@ -193,7 +193,7 @@ def _about(experiment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _pools(c: Checked, problems: Problems) -> dict[Key, int]:
-    """(dataset, task, prior, sampler) → how many samples, the most that any run asks for."""
+    """Return {(dataset, task, prior, sampler): number of samples}, the most that any run asks for."""
     out: dict[Key, int] = {}
     for name in c.planned:
         for path, run in c.runs(name):
@@ -203,7 +203,7 @@ def _pools(c: Checked, problems: Problems) -> dict[Key, int]:
 
 
 def _shown(c: Checked, problems: Problems) -> dict[Key, dict[str, Any]]:
-    """Return what is chosen and measured for every run: the union of what the experiments ask for."""
+    """Return the subsets and metrics of every run: the union of what the experiments ask for."""
     out: dict[Key, dict[str, Any]] = {}
     for name in c.planned:
         experiment = c.experiments.get(name, {})
@@ -230,7 +230,7 @@ def _shown(c: Checked, problems: Problems) -> dict[Key, dict[str, Any]]:
 
 
 def _items(c: Checked, problems: Problems) -> dict[Key, int]:
-    """(dataset, task) → how many measurements; all runs share them."""
+    """Return {(dataset, task): number of measurements}, which all runs share."""
     out: dict[Key, int] = {}
     for name in c.planned:
         for path, run in c.runs(name):
@@ -252,7 +252,7 @@ def _upstream(plan: Plan, c: Checked, dataset: str, task: str, prior: str, items
 
 
 def _toys(plan: Plan, c: Checked, experiment: str, problems: Problems) -> list[Key]:
-    """Add the jobs on closed-form problems; one that two experiments have must be the same."""
+    """Add the jobs on closed-form problems; a job shared by two experiments must have the same settings."""
     keys: list[Key] = []
     for path, section in c.toys(experiment):
         for dim in section["dims"]:
@@ -272,7 +272,7 @@ def _prepare(plan: Plan, c: Checked, dataset: str) -> None:
 
 
 def _networks(plan: Plan, c: Checked) -> None:
-    """Return every network's weights and how they are made, also of those that no experiment uses yet."""
+    """Add every network's weights and the jobs that make them, including networks that no experiment uses yet."""
     for name, prior in c.priors.items():
         if prior["kind"] == "restorer":
             if "file" not in prior and prior["asset"] in c.assets:

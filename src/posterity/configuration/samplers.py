@@ -1,4 +1,4 @@
-"""Samplers by name: what the files define, and what a name means for one (prior, task, dataset)."""
+"""Resolves sampler names: which names the files define, and the settings of one for a (prior, task, dataset)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Named", "catalogue", "defined", "foreign_reach", "settle"]
 
 @dataclass(frozen=True)
 class Named:
-    """One name that an experiment can use.
+    """A sampler name that an experiment can use.
 
-    ``all`` stands for the files' own names and their guided partners, not for variants, which are
-    there for sweeps and run only when named.
+    ``all`` means the files' own names and their guided partners; variants, which are
+    meant for sweeps, run only when named.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Named:
 
     @property
     def needs(self) -> Collection[str]:
-        """Return what the operator and the prior must have."""
+        """Return the capabilities that the operator and prior must have."""
         return schema("samplers")[self.method]["needs"]
 
 
@@ -56,7 +56,7 @@ def catalogue(
 
 
 def defined(samplers: Mapping[str, Any]) -> set[str]:
-    """Return the names that the files mean to define, also those with mistakes in them."""
+    """Return the names that the files intend to define, including invalid definitions."""
     out = set(samplers)
     for name, definition in samplers.items():
         if isinstance(definition, Mapping):
@@ -87,7 +87,7 @@ def _valid(name: str, definition: Any, where: Mapping[str, Collection[str]], pro
 
 
 def _wrappers(at: str, part: Mapping[str, Any], method: str, severities: Collection[str], problems: Problems) -> bool:
-    """True if every wrapper of a part exists, has a place in the method and valid settings."""
+    """Return True if every wrapper of a part exists, suits the method and has valid settings."""
     known, good = schema("wrappers"), True
     named = [(f"{at}.guided", "diversity", part["guided"])] if "guided" in part else []
     around = [one for wrapper in part.get("wrap", []) for one in wrapper.items()]
@@ -98,10 +98,10 @@ def _wrappers(at: str, part: Mapping[str, Any], method: str, severities: Collect
         named.append((f"{at}.wrap[{i}].{name}", name, given))
         good &= check(given, known[name]["settings"], f"{at}.wrap[{i}].{name}", problems)
         if [other for other, _ in around].index(name) < i:
-            problems.say(f"{at}.wrap[{i}]", f"{name} goes around the sampler twice; once is enough")
+            problems.say(f"{at}.wrap[{i}]", f"{name} wraps the sampler twice; once is enough")
             good = False
     if "guided" in part and "diversity" in [name for name, _ in around]:
-        problems.say(f"{at}.guided", "diversity goes around the sampler twice; once is enough")
+        problems.say(f"{at}.guided", "diversity wraps the sampler twice; once is enough")
         good = False
     for where, name, given in named:
         if "guidable" in known[name]["needs"] and not schema("samplers")[method]["guidable"]:
@@ -125,7 +125,7 @@ def _parts(path: str, definition: Mapping[str, Any]) -> list[tuple[str, Mapping[
 
 
 def _partial(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema without what it requires: defaults and overrides may each give a part."""
+    """Return the schema without required keys: defaults and overrides may each give some of the settings."""
     return {k: v for k, v in settings.items() if k != "required"}
 
 
@@ -148,20 +148,21 @@ def settle(sampler: Named, prior: str, task: str, dataset: str) -> dict[str, Any
 
 
 def _whole(wrapper: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a wrapper's settings, with the defaults of those that are not given."""
+    """Return a wrapper's settings, with defaults for those not given."""
     return defaults(schema("wrappers")[wrapper]["settings"]) | dict(given)
 
 
 def _reach(guidance: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """A new threshold or rms puts aside the one before it: they are two units of one thing."""
+    """Return guidance settings with ``over`` applied: a new threshold or rms replaces either (both are the reach)."""
     kept = {k: v for k, v in guidance.items() if not ({"threshold", "rms"} & set(over) and k in ("threshold", "rms"))}
     return kept | dict(over)
 
 
 def foreign_reach(sampler: Named, prior: str, task: str, dataset: str) -> str:
-    """Return the reach of a guided sampler, "rms 0.4", that no override for this very prior gives; "" where one does.
+    """Return a guided sampler's reach, e.g. "rms 0.4", if it is not set for this prior; "" if it is.
 
-    A distance of signals is none of states. A variant's own wrappers say what they are for by being named.
+    A distance between signals is meaningless between latent states. The wrappers of a variant count as set
+    deliberately, because a variant runs only when named.
     """
     if not sampler.guided:
         return ""

@@ -1,4 +1,4 @@
-"""Severities in a configuration: what may define one, how an encoder is trained, and what of it a job is told."""
+"""Severities in a configuration: their schemas, the training of encoders, and a job's settings."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NOT_TOLD = ("weights", "train", "about")
 
 
 def shapes() -> dict[str, Any]:
-    """Return the schema of each kind; of an encoder a definition also says how it comes by its weights."""
+    """Return the schema of each kind; an encoder's definition also gives the source of its weights."""
     own = {kind: one["settings"] for kind, one in schema("severities").items()}
     return own | schema("parts")["severity"]
 
 
 def check(c: Checked, problems: Problems) -> None:
-    """Check what the training of encoders says, and leave out those that cannot be trained."""
+    """Check the training settings of encoders, and drop encoders that cannot be trained."""
     for name, severity in list(c.severities.items()):
         if "train" not in severity:
             continue
@@ -48,7 +48,7 @@ def check(c: Checked, problems: Problems) -> None:
 
 
 def used(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> None:
-    """Check that the encoders by which a run begins late have their weights, or can be trained."""
+    """Check that the encoders behind a run's late starts have weights or can be trained."""
     told: set[str] = set()
     for dataset, task, prior, sampler in c.combinations(path, run, Problems()):
         name = c.severity(c.samplers[sampler], prior, task, dataset)
@@ -58,20 +58,20 @@ def used(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> N
         told.add(name)
         at = f"severities.{name}"
         if not about.keys() & {"weights", "train"}:
-            problems.say(at, f"{path} begins late by it, and it has neither `weights` nor `train`")
+            problems.say(at, f"{path} uses it for a late start, and it has neither `weights` nor `train`")
         elif "weights" in about and (wrong := no_file(about["weights"])):
             problems.add(f"{at}.weights", about["weights"], wrong)
 
 
 def estimator(c: Checked, name: str) -> dict[str, Any]:
-    """Return a severity's settings in a job: of an encoder, not how it came by its weights, a file beside."""
+    """Return a severity's settings for a job; an encoder's omit the source of its weights, which are an input file."""
     severity = c.severities[name]
     left_out = _NOT_TOLD if severity["kind"] == "encoder" else ()
     return {"name": name, **{k: v for k, v in severity.items() if k not in left_out}}
 
 
 def plan_encoders(plan: Plan, c: Checked) -> list[str]:
-    """Plan how every encoder is trained, also one that no experiment uses yet; return the datasets that it takes."""
+    """Add the training jobs of all encoders, used by an experiment or not; return the datasets that they need."""
     datasets: list[str] = []
     for name, severity in c.severities.items():
         if "train" in severity:

@@ -1,4 +1,4 @@
-"""Checks values against JSON schemas and says what is wrong in one line each."""
+"""Checks values against JSON schemas and reports each mistake in one line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from posterity.errors import meant
 __all__ = ["NAME", "check", "datasets", "defaults", "priors", "schema", "tasks"]
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
-"""What a name may look like; the workflow's wildcards are constrained to the same."""
+"""Pattern of valid names; the workflow's wildcards are constrained to it."""
 
 _LARGEST = sys.float_info.max
 _MANY = 30
-"""Lines about one part."""
+"""Maximum number of lines about one part."""
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
@@ -51,15 +51,15 @@ _REGISTRIES = {
     "tables": "tables",
     "wrappers": "wrappers",
 }
-"""{schema: package of named things whose files declare what is in it}."""
+"""{schema: registry package that it is generated from}."""
 
 
 @cache
 def schema(name: str) -> dict[str, Any]:
     """Return a schema file of this package: ``parts`` is written by hand, others are generated.
 
-    A file that was added to a package of named things since, is in it too; describing its class takes the seconds
-    that importing torch takes, until `posterity schema --write`.
+    A class added to a registry since the schema was written is included too, but describing it imports torch, which
+    takes seconds, until `posterity schema --write` is run.
     """
     path = files(__package__).joinpath("schemas", f"{name}.json")
     stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def datasets() -> dict[str, Any]:
 
 @cache
 def priors() -> dict[str, dict[str, Any]]:
-    """Return {kind: the schema of its priors}; those made of a file also say where it comes from."""
+    """Return {kind: schema of its priors}; priors with a weights file also have keys for its source."""
     out = {}
     for kind, shape in _kinds("priors", "kind", {}).items():
         files = schema("parts")["prior"].get(kind, {})
@@ -96,7 +96,7 @@ def tasks() -> dict[str, dict[str, Any]]:
 
 
 def _kinds(name: str, key: str, common: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the schemas of things of a registry: ``key`` says which it is, ``common`` has what all can be given."""
+    """Return the schemas of a registry's entries: ``key`` names the entry, ``common`` holds shared properties."""
     out = {}
     for kind, about in schema(name).items():
         own = about["settings"]
@@ -111,7 +111,7 @@ def defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems) -> bool:
-    """Add a line for every mistake in ``value``, for the first of very many; true when there was none."""
+    """Add a line for each of the first mistakes in ``value``; return True if there is none."""
     errors = _causes(sorted(_validator()(against).iter_errors(value), key=lambda e: list(map(str, e.path))))
     errors = _written(errors, value)
     for error in errors[:_MANY]:
@@ -122,9 +122,9 @@ def check(value: Any, against: Mapping[str, Any], path: str, problems: Problems)
 
 
 def _causes(errors: list[Any]) -> list[Any]:
-    """Leave out mistakes that follow from another one at the same place.
+    """Drop mistakes that follow from another one at the same place.
 
-    What has the wrong type breaks bounds too, and a key that was renamed is unknown and missing.
+    For instance, a value of the wrong type also violates bounds, and a misspelt key is both unknown and missing.
     """
     rules = {(tuple(e.absolute_path), e.validator) for e in errors}
     return [
@@ -136,7 +136,7 @@ def _causes(errors: list[Any]) -> list[Any]:
 
 
 def _misses(error: Any) -> bool:
-    """Return True if all that is wrong is that a key is not there."""
+    """Return True if the only mistake is a missing key."""
     return error.validator == "required" or (
         error.validator in ("anyOf", "oneOf")
         and bool(error.context)
@@ -145,7 +145,7 @@ def _misses(error: Any) -> bool:
 
 
 def _written(errors: list[Any], value: Any) -> list[Any]:
-    """Without those of a place that YAML's aliases repeat: what is written once has one line."""
+    """Drop the repeats of a mistake in a value that YAML aliases repeat, so that it gets one line."""
     told: dict[tuple[Any, ...], Any] = {}
     for number, error in enumerate(errors):
         place: tuple[Any, ...] = (number,)
@@ -170,12 +170,12 @@ def _validator() -> Any:
 
 
 def _is_number(checker: Any, value: Any) -> bool:
-    """YAML can write .inf and .nan, JSON settings cannot; and no float holds what has 400 digits."""
+    """Return True for a finite number: YAML also allows .inf, .nan and integers too large for a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _is_whole(checker: Any, value: Any) -> bool:
-    """JSON schemas take 7.0 for a whole number, which Python cannot count with."""
+    """Return True for an int: JSON schema also accepts 7.0, which Python cannot use as a count."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -188,7 +188,7 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
 
 
 def _unique(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[Any]:
-    """Find repeated entries in a time that grows with the list and not with its square."""
+    """Find repeated entries in linear time."""
     import jsonschema
 
     if wanted and isinstance(value, list) and len({json.dumps(v, sort_keys=True) for v in value}) < len(value):
@@ -217,7 +217,7 @@ def _tell(error: Any, root: str, problems: Problems) -> None:
 
 
 def _branches(error: Any, value: Any) -> str:
-    """Return what the alternatives want; one whose type fits already is the one that was meant."""
+    """Return what the alternatives require; if the type fits only one of them, that one was meant."""
     if not error.context:
         return "fits several alternatives that exclude each other"
     wrong = [e for e in error.context if not e.path]
@@ -250,7 +250,7 @@ def _wanted(error: Any, value: Any) -> str:
 
 
 def _number(value: Any, whole: bool) -> str:
-    """YAML takes 1e-4 for text, and 7.0 for another number than 7: say so where a number was meant."""
+    """Return a hint if a number was probably meant: YAML reads 1e-4 as text, and 7.0 as a float."""
     if not isinstance(value, str | float):
         return ""
     try:

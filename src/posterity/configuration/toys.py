@@ -1,4 +1,4 @@
-"""An experiment's closed-form problems: which names there are, and what each runs."""
+"""An experiment's closed-form problems: the valid names, and the runs of each."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def check(path: str, section: Mapping[str, Any], problems: Problems) -> None:
     for i, method in enumerate(section.get("samplers", [])):
         problems.known(f"{path}.samplers[{i}]", method, methods, "method")
         if method == "recursion" and section["prior"] != "gaussian":
-            problems.add(f"{path}.samplers[{i}]", method, "follows the moments of the closed-form prior gaussian alone")
+            problems.add(f"{path}.samplers[{i}]", method, "follows the moments of the closed-form prior gaussian only")
     for name, sweep in section.get("sweeps", {}).items():
         at = f"{path}.sweeps.{name}"
         if name in section.get("samplers", []):
             problems.say(at, "this name is taken by a sampler")
         if sweep["method"] == "recursion" and section["prior"] != "gaussian":
-            problems.add(f"{at}.method", "recursion", "follows the moments of the closed-form prior gaussian alone")
+            problems.add(f"{at}.method", "recursion", "follows the moments of the closed-form prior gaussian only")
         if problems.known(f"{at}.method", sweep["method"], methods, "method"):
             shape = {k: v for k, v in methods[sweep["method"]]["settings"].items() if k != "required"}
             taken = shape.get("properties", {})
@@ -54,7 +54,7 @@ def jobs(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _run(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a method with its defaults, what is tuned for the closed-form problems, and what is given."""
+    """Return a method with its settings: defaults, then values tuned for closed-form problems, then given ones."""
     if method in REFERENCES:
         return {"method": method, "settings": dict(given)}
     defaults = shapes.defaults(shapes.schema("samplers")[method]["settings"])

@@ -1,4 +1,4 @@
-"""Resolves a network prior's definition to the settings of stage "train": its data and its training."""
+"""Resolves the definition of a network prior to settings of the stage "train": its data and training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["of_autoencoder", "of_severity", "settings", "trained", "valid", "val
 
 
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
-    """Check the settings of training in a definition's ``train``, whose own shape is right."""
+    """Check the training settings in a definition's ``train``, which already has the right shape."""
     given = train.get("settings", {})
     if not check(given, schema("training"), f"{path}.settings", problems):
         return False
-    # what a schema of single settings cannot say; that of the library says it too
+    # a constraint between settings, which the schema cannot express; the library checks it too
     if given.get("learned_variance") and given.get("prediction") == "edm":
         problems.add(f"{path}.settings.learned_variance", True, "an EDM network has no reverse steps")
         return False
@@ -27,12 +27,12 @@ def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
 
 
 def valid_other(what: str, path: str, train: Mapping[str, Any], problems: Problems) -> bool:
-    """Check the settings of training a "severity" or an "autoencoder" in a ``train``, whose own shape is right."""
+    """Check the training settings of a "severity" or an "autoencoder" in ``train``, which has the right shape."""
     return check(train.get("settings", {}), schema(f"{what}_training"), f"{path}.settings", problems)
 
 
 def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings of stage "train", every number written out, for a checked definition."""
+    """Return the settings of the stage "train", with all defaults filled in, for a checked definition."""
     train = prior["train"]
     shape = schema("parts")["prior"]["network"]["properties"]["train"]
     out = {"prior": name, "about": prior.get("about", ""), **defaults(shape), **train}
@@ -43,7 +43,7 @@ def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
 def of_severity(
     name: str, severity: Mapping[str, Any], tasks: Mapping[str, Any], autoencoders: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Settings of stage "train_severity", every number written out, for a checked definition."""
+    """Return the settings of the stage "train_severity", with all defaults filled in, for a checked definition."""
     shape = schema("parts")["severity"]["encoder"]["properties"]["train"]
     out = {"severity": name, "about": severity.get("about", ""), **defaults(shape), **severity["train"]}
     out["training"] = defaults(schema("severity_training")) | out.pop("settings", {})
@@ -54,7 +54,7 @@ def of_severity(
 
 
 def of_autoencoder(name: str, autoencoder: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of stage "train_autoencoder", every number written out, for a checked definition."""
+    """Return the settings of the stage "train_autoencoder", with all defaults filled in, for a checked definition."""
     shape = schema("parts")["autoencoder"]["network"]["properties"]["train"]
     out = {"autoencoder": name, "about": autoencoder.get("about", ""), **defaults(shape), **autoencoder["train"]}
     out["training"] = defaults(schema("autoencoder_training")) | out.pop("settings", {})
@@ -62,7 +62,7 @@ def of_autoencoder(name: str, autoencoder: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trained(file: Path, name: str | None) -> dict[str, Any]:
-    """Return the settings of the one prior in ``file`` that can be trained, or of ``name``."""
+    """Return the training settings of the only trainable prior in ``file``, or of ``name``."""
     problems, found = Problems(), load([file])
     able = [n for n, prior in found.items() if isinstance(prior, Mapping) and "train" in prior]
     if name is None and len(able) != 1:

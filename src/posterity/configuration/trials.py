@@ -1,8 +1,8 @@
-"""Tries what a configuration asks for with the code that the stages run, on images that say nothing.
+"""Rehearses a configuration with the stages' own code on dummy signals.
 
-So what `check` says is what a job would meet, and no rule is written twice. That code needs torch, which takes seconds
-to import, and reading a configuration should not: verdicts are kept beside this module's bytecode, under a hash of all
-code that they depend on.
+`check` therefore reports exactly the errors that a job would meet, and no rule is written twice. That code imports
+torch, which takes seconds, and reading a configuration should not: verdicts are cached beside this module's bytecode,
+under a hash of all code that they depend on.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = ["features", "keep", "outline", "partition", "rule", "task"]
 
 _KEPT = Path(cache_from_source(__file__)).with_suffix(".json")
 _NEW: list[str] = []
-"""Verdicts that are not written yet."""
+"""Verdicts that are not saved yet."""
 _MANY = 10_000
-"""Verdicts that are kept."""
+"""Maximum number of verdicts kept."""
 
 
 def outline(dataset: Mapping[str, Any]) -> Outline:
-    """Return what is known of a data set before it is prepared; an impossible selection raises PosterityError."""
+    """Return the outline of a data set before preparation; raise PosterityError for an impossible selection."""
     kind = datasets.module(dataset["kind"])
     source = [Path(dataset["path"])] if own(dataset["kind"]) else []
     made: Outline = kind.outline(*source, dataset.get("select"), dataset.get("count"))
@@ -45,7 +45,7 @@ def outline(dataset: Mapping[str, Any]) -> Outline:
 
 
 def task(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
-    """Return why signals of the data set cannot be degraded so; None when they can."""
+    """Return why signals of the data set cannot be degraded by the task; None if they can."""
 
     def attempt() -> None:
         from posterity.stages.degrade import rehearse
@@ -57,7 +57,7 @@ def task(settings: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
 
 
 def partition(prior: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
-    """Return why a closed-form prior cannot be made of the data set; None when it can, as far as can be known."""
+    """Return why a closed-form prior cannot be built from the data set; None if it can, as far as is known."""
 
     def attempt() -> None:
         from posterity.stages.posterior import rehearse
@@ -69,7 +69,7 @@ def partition(prior: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | Non
 
 
 def features(kind: str, dataset: Mapping[str, Any]) -> str | None:
-    """Return why signals of the data set have no such features; None when they have."""
+    """Return why these features are undefined for signals of the data set; None if they are defined."""
 
     def attempt() -> None:
         from posterity.stages.select import unfit
@@ -78,13 +78,13 @@ def features(kind: str, dataset: Mapping[str, Any]) -> str | None:
         if wrong := unfit(kind, of.kind, of.shape(dataset["size"])):
             raise PosterityError(wrong)
 
-    # the line names all that would do
+    # the line lists all valid choices
     every = tuple(f"features.{name}" for name in registered.names())
     return _verdict("features", [kind, *_about(dataset)], ("stages.select", *every), attempt)
 
 
 def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str | None:
-    """Return why the rule of a subset cannot choose ``count`` of a pool by features of this kind; None when it can."""
+    """Return why a subset rule cannot choose ``count`` of a pool by features of this kind; None if it can."""
 
     def attempt() -> None:
         from posterity.stages.select import rehearse
@@ -96,7 +96,7 @@ def rule(settings: Mapping[str, Any], kind: str, pool: int, count: int) -> str |
 
 
 def _about(dataset: Mapping[str, Any]) -> list[Any]:
-    """Return the settings on which a data set's outline and the shape of its signals depend."""
+    """Return the settings that a data set's outline and the shape of its signals depend on."""
     about = [dataset.get(key) for key in ("kind", "select", "size", "count")]
     return [*about, identity(Path(dataset["path"]))] if own(dataset["kind"]) else about
 
@@ -104,7 +104,7 @@ def _about(dataset: Mapping[str, Any]) -> list[Any]:
 def _verdict(noun: str, asked: list[Any], behind: tuple[str, ...], attempt: Callable[[], None]) -> str | None:
     """Return the line of the PosterityError that ``attempt`` raises, or None.
 
-    It is remembered under what was ``asked`` and the code of the modules ``behind`` it.
+    It is cached under what was ``asked`` and the code of the modules ``behind`` it.
     """
     text = json.dumps([noun, *asked, _code(behind)], sort_keys=True, default=repr)
     key, kept = hashlib.sha256(text.encode()).hexdigest()[:32], _kept()
@@ -122,7 +122,7 @@ def _verdict(noun: str, asked: list[Any], behind: tuple[str, ...], attempt: Call
 
 @cache
 def _code(behind: tuple[str, ...]) -> str:
-    """Return the hash of these modules' code and of what data sets say of themselves."""
+    """Return the hash of these modules' code and of the code that outlines data sets."""
     return code(
         *(f"posterity.{module}" for module in behind), *(f"posterity.datasets.{kind}" for kind in datasets.names())
     )
@@ -137,7 +137,7 @@ def _kept() -> dict[str, str | None]:
 
 
 def keep() -> None:
-    """Write down new verdicts for the next process; one that may not write here tries again what it needs."""
+    """Save new verdicts for the next process; without permission to write, it tries again what it needs."""
     if not _NEW:
         return
     _NEW.clear()

@@ -1,1 +1,1 @@
-"""Templates of ``posterity new``: files that are real code here, renamed there."""
+"""Templates of ``posterity new``: working code here, which the command copies under a new name."""

@@ -1,7 +1,7 @@
 # mypy: ignore-errors
-"""Template: what it costs, what it keeps of the measurement, and how far it is from the exact posterior.
+"""Template: its cost, its agreement with the measurement, and its distance to the exact posterior.
 
-That rows do not see their batch, late starts and guidance are tested for every sampler in test_contract.py.
+Independence of a row from its batch, late starts and guidance are tested for every sampler in test_contract.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def test_it_costs_its_steps_and_agrees_with_a_noiseless_measurement(bench: Any) 
 
 
 def test_a_draw_has_the_moments_of_its_response_to_noise(bench: Any) -> None:
-    """Check moments: with a Gaussian prior this method only adds and multiplies; delete the test if yours does more."""
+    """Check moments: with a Gaussian prior this method is affine in the noise; delete the test if yours is not."""
     prior, operator = bench.Gaussian(SHAPE, 0.1 * torch.eye(48)), bench.operators(SHAPE)["sr"]
     y = operator(0.3 * torch.ones(1, *SHAPE, dtype=torch.float64))
 

@@ -12,14 +12,14 @@ from posterity.errors import PosterityError
 __all__ = ["OWN", "outline", "prepare"]
 
 OWN = True
-"""Made of a person's own files at ``path``; without this line of an asset of resources/assets.yaml."""
+"""The dataset is read from the user's files at ``path``; delete this line to read an asset of resources/assets.yaml."""
 
 
 def outline(source: Path, select: str | None, count: int | None = None) -> Outline:
-    """Return what is known before the items are prepared: half of them are test items.
+    """Return the outline known before preparation; half of the items are test items.
 
     Raises:
-        PosterityError: when there are none, or ``select`` or ``count`` is given.
+        PosterityError: if there are too few arrays, or ``select`` or ``count`` is given.
     """
     if select is not None or count is not None:
         raise PosterityError("a folder of arrays is prepared as a whole; leave out select and count")
@@ -33,7 +33,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
     Arguments:
         source: the folder.
         select: must be None.
-        size: pixels a side.
+        size: pixels per side.
         count: must be None.
 
     Raises:
@@ -47,7 +47,7 @@ def prepare(source: Path, select: str | None, size: int, count: int | None = Non
         if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8:
             raise PosterityError(f"{source / name}.npy is not {size}×{size}×3 in eight bits")
         items.append(Item(name, name, "", side, [], pixels))
-    return DataSet(items, "Those of the person who brought them")
+    return DataSet(items, "Those of the files' owner")
 
 
 def _names(source: Path) -> list[str]:

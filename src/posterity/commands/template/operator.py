@@ -17,7 +17,7 @@ __all__ = ["Template"]
 
 @dataclass(frozen=True, eq=False)
 class _Gain(Operator):
-    """A x = a x. What is in ``has`` must be there: adjoint, pinv, svd; "mask" hides entries."""
+    """A x = a x. Each of adjoint, pinv and svd named in ``has`` must be defined; "mask" means that A hides entries."""
 
     gain: float
     signal_shape: tuple[int, ...]

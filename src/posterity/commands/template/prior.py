@@ -18,12 +18,12 @@ __all__ = ["Template"]
 
 @dataclass(frozen=True)
 class Template(Closed):
-    """A Gaussian around every item, with a share of the items' standard deviation."""
+    """A Gaussian around every item, as wide as a fraction of the items' standard deviation."""
 
-    closed_form = frozenset({"svd"})  # what an operator must have so that the posterior is known
-    about = "a Gaussian around every item, as wide as a share of the items' standard deviation"
+    closed_form = frozenset({"svd"})  # what an operator must have for the posterior to be known in closed form
+    about = "a Gaussian around every item, as wide as a fraction of the items' standard deviation"
 
-    share: Annotated[float, Field(gt=0, le=1, description="of the standard deviation")] = 0.2
+    share: Annotated[float, Field(gt=0, le=1, description="as a fraction of the standard deviation")] = 0.2
     split: Split = "all"
 
     def made(self, images: Tensor, shares: Tensor, regions: Mapping[str, Tensor]) -> Prior:  # noqa: ARG002

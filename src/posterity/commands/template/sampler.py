@@ -1,6 +1,6 @@
-r"""Template: in one line, with authors and year (title, arXiv number, section, algorithm).
+r"""Template: one line with authors and year (title, arXiv number, section, algorithm).
 
-The update, in the source's symbols: the clean prediction is projected on the measurement,
+The update, in the source's symbols: the clean prediction is projected onto the measurement,
 :math:`\hat x_0' = \hat x_0 + A^+(y - A\hat x_0)`, and noise of the next level is added to it,
 :math:`x_s = \sqrt{\bar\alpha_s}\,\hat x_0' + \sqrt{1-\bar\alpha_s}\,z`. With σ_y > 0 this copies the
 measurement's noise into the result.
@@ -31,7 +31,7 @@ class Template(Sampler):
     steps: Annotated[int, Field(ge=1, le=1000, description="network evaluations")] = 100
 
     needs = frozenset({"pinv"})  # what A must have: adjoint, pinv, svd, linear, mask; noise or noiseless; or nothing
-    quick = MappingProxyType({"steps": 20})  # in place of the defaults where it has to end soon: verify --quick, tests
+    quick = MappingProxyType({"steps": 20})  # replaces the defaults where it has to be fast: verify --quick, tests
 
     def times(self, schedule: Schedule) -> list[Level]:
         return [*schedule.grid(self.steps, "strided"), CLEAN]

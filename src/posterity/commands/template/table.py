@@ -8,10 +8,10 @@ from posterity.tables.frames import KEYS, Frames
 
 __all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
-NEEDS = ("metrics",)  # what an experiment must make; "metrics:sr" of a task of this operator
+NEEDS = ("metrics",)  # what an experiment must make; "metrics:sr" for a task with this operator
 ROWS = KEYS
 TITLE = "Template"
-CAPTION = "The mean over the items of every metric, for the first samples of each pool."
+CAPTION = "Mean of each metric over the items, for the first samples of each pool."
 
 
 def cells(frames: Frames) -> list[Cell]:

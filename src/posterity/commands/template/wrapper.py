@@ -17,9 +17,9 @@ __all__ = ["Template"]
 
 @settings
 class Template(Wrapper):
-    """Runs the sampler several times and keeps, row by row, what agrees best with the measurement."""
+    """Runs the sampler several times and keeps, per row, the sample with the smallest misfit to the measurement."""
 
-    tries: Annotated[int, Field(ge=2, le=100, description="runs, each with independent noise")] = 2
+    tries: Annotated[int, Field(ge=2, le=100, description="number of runs, each with independent noise")] = 2
 
     def around(self, sampler: Sampler, problem: Problem, noise: Noise) -> Tensor:
         states = torch.stack([sampler.run(problem, noise.stream(k)) for k in range(self.tries)])
