@@ -25,7 +25,7 @@ class _Evil:
 def test_pickles_that_act_are_refused(tmp_path, protocol, act):
     mark = tmp_path / "mark"
     content = pickle.dumps({"VGG16_0": _Evil(act, str(mark))}, protocol=protocol)
-    with pytest.raises(PosterityError, match="only numpy arrays are admitted"):
+    with pytest.raises(PosterityError, match="only numpy arrays are allowed"):
         convert.arrays(io.BytesIO(content))
     assert not mark.exists()
 

@@ -36,7 +36,7 @@ def test_the_list_of_the_repository_is_valid(declared):
         ({"archives": {"p==1": "x"}}, "expected package==version: SHA-256"),
         ({"convert": "eval"}, "convert is 'eval', expected one of vgg16, niqe"),
         ({"colour": "red"}, "colour is not a key"),
-        ({"by_hand": "https://example.org/a"}, "but what people bring by hand has none"),
+        ({"by_hand": "https://example.org/a"}, "but an asset with by_hand has none"),
     ],
 )
 def test_each_mistake_is_told(change, told):

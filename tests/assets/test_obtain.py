@@ -272,7 +272,7 @@ def test_what_people_bring_is_taken_from_where_no_job_deletes_it(tmp_path):
     place = tmp_path / "data" / "by_hand" / "thing.bin"
     with pytest.raises(PosterityError) as error:
         obtain(brought, output)
-    told = "asset 'thing' is brought by hand: get thing.bin at https://example.org/page and put it at "
+    told = "asset 'thing' has to be downloaded by hand: get thing.bin at https://example.org/page and put it at "
     assert str(error.value) == told + str(place) and left(tmp_path) == []
     place.parent.mkdir()
     place.write_bytes(CONTENT)

@@ -1,4 +1,4 @@
-"""What a job could not do is told by `check`, in one line, by the code that the job would have met."""
+"""`check` reports in one line what a job would fail on, by running the job's own code."""
 
 import json
 import shutil
@@ -273,13 +273,13 @@ def stored_card(folder, signals, states):
         ({"kind": "network"}, POINTS, {},
          "autoencoders.mine: experiments.mine.runs[0] is of its states, and it has neither `weights` nor `train` nor "),
         ({"kind": "network", "checkpoint": {"family": "vq-f4", "file": "absent.ckpt"}}, POINTS, {},
-         "autoencoders.mine.checkpoint.file = 'absent.ckpt': is not there"),
+         "autoencoders.mine.checkpoint.file = 'absent.ckpt': does not exist"),
         (NETWORK | {"checkpoint": {"family": "vq-f4", "file": "absent.ckpt"}}, POINTS, None,
          "autoencoders.mine: has both `train` and `checkpoint`; leave one out"),
         ({"kind": "network", "checkpoint": {"family": "vq-f3", "file": "absent.ckpt"}}, POINTS, None,
          "autoencoders.mine.checkpoint.family = 'vq-f3': must be one of vq-f4, kl-f8, vq-f8, hub"),
         ({"kind": "network", "weights": "absent/weights.safetensors"}, POINTS, {},
-         "autoencoders.mine.weights = 'absent/weights.safetensors': is not there"),
+         "autoencoders.mine.weights = 'absent/weights.safetensors': does not exist"),
         ({"kind": "network", "train": {"datasets": {"openmoji": 1}}}, POINTS, None,
          "autoencoders.mine.train.datasets = 'openmoji': unknown dataset"),
         ({"kind": "network", "train": {"datasets": {"faces": 1}, "settings": {"width": 12}}}, POINTS, None,

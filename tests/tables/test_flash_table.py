@@ -83,7 +83,7 @@ def test_quality_is_paired_with_the_plain_run_and_the_best_fixed_start(cells, pa
     assert cells["late", "psnr − best fixed"].note == f"from {best}"
     assert abs(cells["alike", "calls"].value - cells["late", "calls"].value) <= 0.5 < cells["clamped", "calls"].value
     assert cells["late", "psnr − fixed alike"].value == pytest.approx(means["late"] - means["alike"])
-    assert "makes about as many calls" in cells["clamped", "psnr − fixed alike"].note
+    assert "takes about as many calls" in cells["clamped", "psnr − fixed alike"].note
     assert ("late", "lpips") not in cells
 
 
@@ -94,7 +94,7 @@ def test_severities_are_told_beside(cells, paths):
     ratio = sum(r["v_hat"] for r in rows) / sum(r["v_bar"] for r in rows)
     assert cells["late", "v̂ / v̄"].value == pytest.approx(ratio) and cells["late", "v̂"].note is None
     assert (cells["clamped", "clamped"].value, cells["late", "clamped"].value) == (1, 0)
-    assert "one variance for all" in cells["clamped", "r(v̂, v̄)"].note
+    assert "same variance for all" in cells["clamped", "r(v̂, v̄)"].note
 
 
 def test_without_a_late_start_there_is_no_table(paths):

@@ -1,4 +1,4 @@
-"""Files made elsewhere: declared in ``resources/assets.yaml``, fetched once, verified, kept under ``data/assets``."""
+"""External files: declared in ``resources/assets.yaml``, fetched once, verified, kept under ``data/assets``."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def _present(root: Path, name: str, file: str) -> Path:
 
 
 def vgg16(root: Path) -> Path:
-    """VGG-16's convolutions under ``root`` (data/assets): safetensors, ``features.N.weight`` and ``.bias``."""
+    """Return the path of VGG-16's convolutions: safetensors with ``features.N.weight`` and ``.bias``."""
     return _present(root, "vgg16", "vgg16.safetensors")
 
 
 def niqe(root: Path) -> Path:
-    """NIQE's model under ``root`` (data/assets): .mat with ``mu_prisparam`` (1, 36), ``cov_prisparam`` (36, 36)."""
+    """Return the path of NIQE's model: .mat with ``mu_prisparam`` (1, 36) and ``cov_prisparam`` (36, 36)."""
     return _present(root, "niqe", "niqe.mat")
 
 
 def anycost(root: Path) -> Path:
-    """AnyCost-GAN's attribute predictor under ``root`` (data/assets), as published."""
+    """Return the path of AnyCost-GAN's attribute predictor, as published."""
     return _present(root, "anycost", "attribute_predictor.pt")
 
 
 def inception(root: Path) -> Path | None:
-    """FID's Inception-v3 under ``root`` (data/assets), a file of tensors; None where it was not fetched."""
+    """Return the path of FID's Inception-v3, a file of tensors; None if it was not fetched."""
     path = Path(root) / "inception" / "pt_inception-2015-12-05-6726825d.pth"
     return _present(root, "inception", path.name) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Zip and tar archives, wheels among them, and folders that were unpacked. Nothing in them is imported."""
+"""Reads zip and tar archives (including wheels) and unpacked folders, without importing anything from them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from posterity.errors import PosterityError
 __all__ = ["LARGEST", "Archive", "extract", "opened"]
 
 LARGEST = 1 << 29
-"""Bytes of the largest member that is read into memory; larger ones are copied."""
+"""Size in bytes of the largest member that may be read into memory; larger ones must be copied."""
 _BLOCK = 1 << 20
 
 
 class Archive:
-    """An open archive or folder: the names of its files and their bytes.
+    """An open archive or folder with access to its files by name.
 
     Arguments:
-        path: for messages.
-        names: of the files, with "/" between folders.
-        member: a name to its open file; KeyError when there is none.
+        path: path of the archive, for messages.
+        names: names of the files, with "/" between folders.
+        member: opens a file by its name; raises KeyError if there is none.
     """
 
     def __init__(self, path: Path, names: list[str], member: Callable[[str], IO[bytes]]) -> None:
@@ -33,7 +33,7 @@ class Archive:
         self.names = names
 
     def read(self, name: str) -> bytes:
-        """Return the member's bytes (where an archive keeps a checksum, it is verified)."""
+        """Return the member's bytes, verifying the archive's checksum if it has one."""
         with self._opened(name) as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
@@ -41,7 +41,7 @@ class Archive:
         return content
 
     def copy(self, name: str, target: Path, size: int | None = None) -> None:
-        """Write the member to ``target``; refuse one that is longer than ``size`` bytes."""
+        """Write the member to ``target``; raise PosterityError if it is longer than ``size`` bytes."""
         done = 0
         with self._opened(name) as file, target.open("wb") as out:
             while block := file.read(_BLOCK):
@@ -59,9 +59,9 @@ class Archive:
             raise PosterityError(f"{self._path} has no member {name!r}") from None
         except PosterityError:
             raise
-        except (RuntimeError, NotImplementedError) as error:  # a password, a compression that Python lacks
+        except (RuntimeError, NotImplementedError) as error:  # it needs a password, or a compression that Python lacks
             raise PosterityError(f"{self._path}: {name} cannot be read ({error}); pack it in the usual way") from error
-        except Exception as error:  # a decompressor that is fed anything can raise anything
+        except Exception as error:  # a decompressor fed with arbitrary bytes can raise anything
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise _broken(self._path, f"{name}: {error}") from error
@@ -69,7 +69,7 @@ class Archive:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """A zip or tar archive, or a folder, for reading; a broken one raises PosterityError."""
+    """Open a zip or tar archive, or a folder, for reading; raise PosterityError if it is damaged."""
     with ExitStack() as stack:
         try:
             archive = _archive(path, stack)
@@ -106,9 +106,9 @@ def extract(archive: Path, member: str, target: Path, size: int | None = None) -
 
     Arguments:
         archive: the zip or tar file.
-        member: the name.
-        target: is overwritten.
-        size: in bytes, where it is known: a larger member is refused.
+        member: name of the member.
+        target: file to write; it is overwritten if it exists.
+        size: expected size in bytes, if known; a larger member is refused.
     """
     with opened(archive) as content:
         within = (name for name in content.names if name.partition("/")[2] == member)

@@ -1,6 +1,6 @@
-"""The SHA-256 of a fetched file in a hidden file beside it: what was verified on arrival can be verified again.
+"""Records the SHA-256 of a fetched file in a hidden file beside it, so that the file can be verified again later.
 
-The declared SHA-256 is of what a source brings; a file that was converted has another one.
+The declared SHA-256 is that of the downloaded bytes; a converted file has a different one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ __all__ = ["note", "noted", "verify"]
 
 
 def note(path: Path, digest: str | None = None) -> None:
-    """Record the file's present checksum."""
-    from posterity.artifacts.store import write_bytes  # brings pyarrow, which configurations do without
+    """Record the file's current checksum."""
+    from posterity.artifacts.store import write_bytes  # imports pyarrow, which configurations do without
 
     write_bytes(_beside(path), f"{digest or sha256(path)}\n".encode())
 
 
 def noted(path: Path) -> str:
-    """Return what :func:`note` wrote down; empty where it did not."""
+    """Return the checksum that :func:`note` recorded; empty if there is none."""
     beside = _beside(path)
     return beside.read_text(encoding="utf-8", errors="replace").strip() if beside.is_file() else ""
 
@@ -29,11 +29,13 @@ def noted(path: Path) -> str:
 def verify(path: Path, declared: str = "") -> None:
     """Raise PosterityError if the file has changed since it was fetched.
 
-    Nothing is known of a file without a note, unless it is kept as it was ``declared``.
+    A file without a recorded checksum is compared with ``declared``; without that either it passes.
     """
     expected = noted(path) or declared
     if expected and sha256(path) != expected:
-        raise PosterityError(f"{path} is damaged (its SHA-256 is not the one it came with); delete it, fetch it again")
+        raise PosterityError(
+            f"{path} is damaged (its SHA-256 has changed since it was fetched); delete it, fetch it again"
+        )
 
 
 def _beside(path: Path) -> Path:

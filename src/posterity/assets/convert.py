@@ -1,4 +1,4 @@
-"""Convert what a source brings to the form that the library reads; nothing foreign is executed."""
+"""Converts downloaded files to the formats that the library reads, without executing foreign code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VGG16 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Builds dicts, lists, numbers, texts and numpy arrays; refuses every other name."""
+    """An unpickler of dicts, lists, numbers, texts and numpy arrays; it refuses all other types."""
 
     def find_class(self, module: str, name: str) -> Any:
         import numpy as np
@@ -31,20 +31,20 @@ class _ArraysOnly(pickle.Unpickler):
         }
         short = module.removeprefix("numpy.core.").removeprefix("numpy._core.")
         if (short, name) not in admitted:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, and only numpy arrays are admitted")
+            raise pickle.UnpicklingError(f"it names {module}.{name}, and only numpy arrays are allowed")
         return admitted[short, name]
 
 
 def arrays(file: BinaryIO) -> Any:
-    """Unpickle nested dicts of numpy arrays; raises PosterityError for a pickle that holds anything else."""
+    """Unpickle nested dicts of numpy arrays; raise PosterityError if the pickle holds anything else."""
     try:
         return _ArraysOnly(file).load()
-    except Exception as error:  # a broken pickle can raise almost anything
+    except Exception as error:  # a damaged pickle can raise almost anything
         raise PosterityError(f"the pickle is refused: {error}") from error
 
 
 def vgg16(source: Path, target: Path) -> None:
-    """Kernels (kh, kw, in, out) in layer order → torchvision's ``features.N.weight`` (out, in, kh, kw)."""
+    """Convert kernels (kh, kw, in, out) in layer order to torchvision's ``features.N.weight`` (out, in, kh, kw)."""
     import numpy as np
     from safetensors.numpy import save_file
 
@@ -59,7 +59,7 @@ def vgg16(source: Path, target: Path) -> None:
 
 
 def niqe(source: Path, target: Path) -> None:
-    """Return the pristine mean and covariance under the names that MATLAB's release and `pyiqa` use."""
+    """Write the mean and covariance of pristine images under the names that MATLAB's release and `pyiqa` use."""
     import numpy as np
     from scipy.io import savemat
 
@@ -67,7 +67,7 @@ def niqe(source: Path, target: Path) -> None:
         content = {"mu_prisparam": found["mu_pris_param"], "cov_prisparam": found["cov_pris_param"]}
     with target.open("wb") as file:
         savemat(file, content)
-        file.seek(0)  # the header's free text holds the date, which would change the bytes from day to day
+        file.seek(0)  # the header's text contains the date, which would change the bytes from day to day
         file.write(b"MATLAB 5.0 MAT-file".ljust(116))
 
 
@@ -76,8 +76,8 @@ CONVERSIONS: dict[str, Callable[[Path, Path], None]] = {"vgg16": vgg16, "niqe": 
 
 
 def convert(rule: str, source: Path, target: Path) -> None:
-    """Apply a conversion by its name; ``target`` is written in place."""
+    """Apply a conversion by its name, writing ``target`` in place."""
     try:
         CONVERSIONS[rule](source, target)
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise PosterityError(f"conversion {rule!r} does not find what it expects ({error})") from error
+        raise PosterityError(f"conversion {rule!r} does not find the expected content ({error})") from error

@@ -27,24 +27,24 @@ _SOURCE = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """One file that is fetched, or that people bring by hand.
+    """One file that is fetched, or that users download by hand.
 
     Arguments:
         name: the folder under data/assets.
-        version: the version that the sources bring.
+        version: the version that the sources provide.
         file: the file's name in that folder.
         sources: tried in order: ``https://…``, ``hf:owner/repo/path@revision``, ``package==version``,
-            ``package==version#member``, ``npm:package@version#member``, ``file:path``; all bring the
+            ``package==version#member``, ``npm:package@version#member``, ``file:path``; all provide the
             same bytes.
-        sha256: of these bytes, before conversion.
-        size: of these bytes.
+        sha256: SHA-256 of these bytes, before conversion.
+        size: their number.
         license: SPDX identifier, or a sentence.
-        attribution: whom to name.
+        attribution: whom to credit.
         archives: SHA-256 of each package archive that a member is taken from, by ``package==version``.
-        convert: how ``file`` is made from these bytes; None keeps them.
-        by_hand: the page where people get it, when no SHA-256 of it is published or its terms must be
-            accepted; it then has no sources, and is verified only if there is a SHA-256.
-        terms: what they must agree to or have there, in words.
+        convert: the conversion from these bytes to ``file``; None keeps them.
+        by_hand: the web page to download it from if no SHA-256 of it is published or its terms must be
+            accepted; it then has no sources, and is verified only if a SHA-256 is given.
+        terms: what users must agree to or own to download it, in words.
     """
 
     name: str
@@ -65,11 +65,11 @@ class Asset:
         return root / self.name / self.file
 
     def place(self, root: Path) -> Path:
-        """Return the folder for files brought by hand: beside ``root``, where no job deletes them."""
+        """Return the folder for a file downloaded by hand: beside ``root``, where no job deletes it."""
         return root.parent / "by_hand" / self.file
 
     def instruction(self, root: Path) -> str:
-        """Return one line that says how to bring the file by hand."""
+        """Return a one-line instruction for downloading the file by hand."""
         terms = f" ({self.terms})" if self.terms else ""
         return f"get {self.file} at {self.by_hand}{terms} and put it at {self.place(root)}"
 
@@ -86,11 +86,11 @@ def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
         f"{key} is not a key; valid are {', '.join(sorted(keys))}" for key in sorted(set(entry) - keys - {"name"})
     ]
     if by_hand:
-        entry = {k: v for k, v in entry.items() if k not in _FETCHED or v}  # a job's settings carry the defaults
+        entry = {k: v for k, v in entry.items() if k not in _FETCHED or v}  # a job's settings include the defaults
         if not str(by_hand).startswith("https://"):
             wrong.append(f"by_hand is {by_hand!r}, expected the address of a page, https://…")
         if entry.get("sources"):
-            wrong.append(f"sources is {entry['sources']!r}, but what people bring by hand has none")
+            wrong.append(f"sources is {entry['sources']!r}, but an asset with by_hand has none")
     for key in ("version", "file", "license", "attribution"):
         if key in entry and not (isinstance(entry[key], str) and entry[key].strip()):
             wrong.append(f"{key} is {entry[key]!r}, expected a text")
@@ -101,7 +101,7 @@ def _mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
     if "size" in entry and not (type(entry["size"]) is int and entry["size"] > 0):
         wrong.append(f"size is {entry['size']!r}, expected a positive number of bytes")
     if not (entry.get("terms") is None or (isinstance(entry["terms"], str) and by_hand)):
-        wrong.append(f"terms is {entry['terms']!r}, expected a text, for what people bring by hand alone")
+        wrong.append(f"terms is {entry['terms']!r}, expected a text, and only together with by_hand")
     if entry.get("convert") not in (None, *CONVERSIONS):
         wrong.append(f"convert is {entry['convert']!r}, expected one of {', '.join(CONVERSIONS)}")
     archives = entry.get("archives") or {}
@@ -126,7 +126,7 @@ def _wrong_sources(sources: Any, archives: Mapping[str, str]) -> list[str]:
 
 
 def parse(entries: Mapping[str, Mapping[str, Any]], where: str = "assets") -> dict[str, Asset]:
-    """Validate all entries; report every mistake in its own line."""
+    """Validate all entries; report each mistake in its own line."""
     if not isinstance(entries, Mapping):
         raise PosterityError(f"{where} holds a {type(entries).__name__}, expected asset names with their entries")
     wrong: list[str] = []

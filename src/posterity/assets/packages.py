@@ -1,4 +1,4 @@
-"""Archives from package indexes, through pip or npm and their own configuration, without running what is in them."""
+"""Downloads archives from package indexes with the user's pip or npm, without running code from them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from posterity.errors import PosterityError
 
 __all__ = ["download", "npm"]
 
-# pip asks a source distribution for its metadata through the build backend, which would run the
-# package's setup.py. This backend, found before the real one, answers without looking inside.
+# pip asks the build backend for the metadata of a source distribution, which would run the
+# package's setup.py. This backend shadows the real one and answers without reading the package.
 _BACKEND = '''\
-"""Answers pip's question for metadata from the requirement alone."""
+"""Answers pip's request for metadata from the requirement alone."""
 import os, pathlib
 
 
@@ -39,9 +39,9 @@ def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], 
 
     Arguments:
         requirement: ``package==version``.
-        sha256: of the wheel or source distribution; pip refuses any other.
+        sha256: SHA-256 of the wheel or source distribution; pip refuses any other.
         folder: an empty folder.
-        told: receives the bytes present so far.
+        told: called with the number of bytes so far.
     """
     with tempfile.TemporaryDirectory() as work:
         backend = Path(work, "backend", "setuptools")
@@ -70,7 +70,7 @@ def download(requirement: str, sha256: str, folder: Path, told: Callable[[int], 
 
 
 def npm(requirement: str, folder: Path) -> Path:
-    """Download the tarball of ``package@version`` into ``folder``; what is taken from it is verified by the caller."""
+    """Download the tarball of ``package@version`` into ``folder``; the caller verifies the member that it takes."""
     command = ["npm", "pack", requirement, "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
@@ -84,13 +84,13 @@ def npm(requirement: str, folder: Path) -> Path:
 
 
 def _bar() -> str:
-    """Return the kind of progress that a program can read; pip has it since 24.1."""
+    """Return pip's machine-readable progress format, available since pip 24.1."""
     major, minor = (int(number) for number in metadata.version("pip").split(".")[:2])
     return "raw" if (major, minor) >= (24, 1) else "off"
 
 
 def _said(log: str, sha256: str) -> str:
-    """Return pip's last line of output."""
+    """Return the last line of pip's output, or a clearer message if the hash did not match."""
     lines = [line.strip() for line in log.splitlines() if line.strip()] or ["nothing"]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
     if any("DO NOT MATCH" in e for e in errors):

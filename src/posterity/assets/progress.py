@@ -1,4 +1,4 @@
-"""Progress of a download: a bar on a terminal, a line every tenth in a log."""
+"""Progress of a download: a bar in a terminal, a line per tenth in a log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads over HTTP that continue where they broke off."""
+"""Downloads over HTTP that resume after an interruption."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLOCK = 1 << 18
 
 
 def hub(source: str) -> tuple[str, dict[str, str]]:
-    """``owner/repo/path@revision`` → the file's address and the headers that the hub's client would send."""
+    """Return the URL of ``owner/repo/path@revision`` and the headers that the hub's client would send."""
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
@@ -30,19 +30,19 @@ def download(
     url: str, part: Path, size: int, told: Callable[[int], None], *,
     headers: Mapping[str, str] | None = None, attempts: int = 4, pause: float = 1.0, timeout: float = 60.0,
 ) -> None:  # fmt: skip
-    """Append to ``part`` until it has ``size`` bytes; what is there stays when the connection breaks.
+    """Append to ``part`` until it has ``size`` bytes; keep the partial file if the connection breaks.
 
-    What goes on after that is another content: it is refused there, and nothing of it stays.
+    If a source sends more than ``size`` bytes, its content is refused and none of it is kept.
 
     Arguments:
         url: http or https.
         part: the partial file; its bytes are taken as the beginning of the content.
-        size: the whole content, in bytes.
-        told: receives the bytes present so far.
-        headers: sent with every request, but not to where it is redirected.
-        attempts: connections in a row that bring nothing before this gives up.
+        size: size of the whole content in bytes.
+        told: called with the number of bytes so far.
+        headers: sent with every request, but not to the target of a redirect.
+        attempts: number of consecutive connections without data after which this gives up.
         pause: seconds before the second attempt, doubled for each further one.
-        timeout: seconds without an answer.
+        timeout: seconds to wait for an answer.
     """
     fruitless, reason = 0, "it ends early"
     while (done := part.stat().st_size if part.exists() else 0) < size:
@@ -52,7 +52,7 @@ def download(
             _append(url, part, done, size, told, headers or {}, timeout)
             reason = "it ends early"
         except urllib.error.HTTPError as error:
-            if error.code < 500 and error.code not in (408, 429):  # asking again will not help
+            if error.code < 500 and error.code not in (408, 429):  # retrying will not help
                 raise PosterityError(f"HTTP {error.code} {error.reason}") from error
             reason = f"HTTP {error.code} {error.reason}"
         except (OSError, HTTPException) as error:  # URLError is an OSError
@@ -67,7 +67,7 @@ def _append(
 ) -> None:
     request = urllib.request.Request(url)
     for name, value in headers.items():
-        request.add_unredirected_header(name, value)  # a token is for the first host alone
+        request.add_unredirected_header(name, value)  # a token is meant only for the first host
     if done:
         request.add_header("Range", f"bytes={done}-")
     with urllib.request.urlopen(request, timeout=wait) as answer:

@@ -1,4 +1,4 @@
-"""Two runs of an experiment, number by number: which differ, by how much, and whether more than their intervals."""
+"""Compares two runs of an experiment number by number: which differ, by how much, and whether significantly."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["VERDICTS", "Compared", "Difference", "compare", "counted", "render"]
 
 Record = Mapping[str, Any]
 VERDICTS = ("differs", "only in A", "only in B", "no interval", "within intervals", "same")
-"""The first are those that one looks for."""
+"""Verdicts, the most interesting first."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A number in both.
+    """One number in both archives.
 
     Arguments:
         table, row, column: where it stands.
         a, b: the values, None for N/A.
         by: b − a.
-        half: half of the interval of a difference of two independent values, None where one has no interval.
+        half: half width of the interval of the difference of two independent values; None if either has no interval.
         verdict: one of ``VERDICTS``.
     """
 
@@ -40,7 +40,7 @@ class Difference:
 
     @property
     def size(self) -> float:
-        """Return the difference in halves of its interval, infinite without one."""
+        """Return the difference in units of ``half``; infinite without an interval."""
         if self.by is None or not self.half:
             return math.inf
         return abs(self.by) / self.half
@@ -48,13 +48,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Compared:
-    """All that the page prints.
+    """The content of the page.
 
     Arguments:
-        names: of the two archives.
-        about: what else differs between them, in words.
-        differences: those that are shown.
-        counts: verdict → how many numbers.
+        names: names of the two archives.
+        about: other differences between them, in words.
+        differences: the differences shown.
+        counts: {verdict: number of numbers}.
     """
 
     names: tuple[str, str]
@@ -64,7 +64,7 @@ class Compared:
 
 
 def compare(a: Iterable[Record], b: Iterable[Record]) -> list[Difference]:
-    """Pair records of the artifact "tables" by table, row and column; those that differ most come first."""
+    """Pair records of the artifact "tables" by table, row and column; the largest differences come first."""
     ours, theirs = ({(r["table"], r["row"], r["column"]): r for r in records} for records in (a, b))
     found = [_difference(key, ours.get(key), theirs.get(key)) for key in dict.fromkeys([*ours, *theirs])]
     return sorted(found, key=lambda d: (VERDICTS.index(d.verdict), -d.size))
@@ -77,7 +77,7 @@ def counted(differences: Iterable[Difference]) -> dict[str, int]:
 
 
 def render(compared: Compared) -> str:
-    """Return the page as HTML; everything is inside it."""
+    """Return the page as self-contained HTML."""
     return rendered("compared.html", page=compared, number=number)
 
 
@@ -99,7 +99,7 @@ def _difference(key: tuple[str, str, str], a: Record | None, b: Record | None) -
 
 
 def _half(a: Record, b: Record, by: float) -> float | None:
-    """Half widths on the sides that face each other, added as those of independent values are."""
+    """Combine in quadrature the half widths of the two intervals on the sides that face each other."""
     if any(record[end] is None for record in (a, b) for end in ("low", "high")):
         return None
     up, down = (a, b) if by > 0 else (b, a)

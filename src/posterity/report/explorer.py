@@ -1,7 +1,7 @@
-"""The explorer: a page that measures a picture as its reader likes and shows the exact posterior at once.
+"""The explorer: a page whose reader chooses what is measured of a picture, and sees the exact posterior immediately.
 
 Under a kernel prior, p(x) = Σ w_k N(x; m_k, h² I), the posterior of hidden or averaged pixels is a softmax over the
-known pictures, which a browser computes while one paints. The page holds all it needs and works from a file.
+prior's pictures, which the browser computes while the reader paints. The page is self-contained and works offline.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from posterity.report.rendering import rendered
 __all__ = ["LARGEST", "page"]
 
 LARGEST = 48 * 2**20
-"""Most bytes of pictures in a page; a browser computes with all of them at every stroke."""
+"""Maximum bytes of pictures in a page; the browser computes with all of them at every stroke."""
 
 
 def page(title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: Mapping[int, str]) -> str:
-    """Return the page, as HTML that needs nothing else.
+    """Return the page as self-contained HTML.
 
     Arguments:
         title: the heading.
-        prior: of images of 1 or 3 channels, square, with a side that 4 divides.
-        shown: (name, image (C, H, W) in [-1, 1]) of those that can be measured.
-        names: by mode of the prior, which may be left out: what to call it.
+        prior: a prior of square images with 1 or 3 channels and a side that is a multiple of 4.
+        shown: (name, image (C, H, W) in [-1, 1]) of the pictures that can be measured.
+        names: {mode of the prior: its name}; modes may be omitted.
 
     Raises:
-        PosterityError: for images of another shape, nothing to show, or more than :data:`LARGEST` bytes.
+        PosterityError: for images of another shape, no pictures, or more than :data:`LARGEST` bytes.
     """
     shape = prior.signal_shape
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] % 4:
-        raise PosterityError(f"the explorer needs square images with a side that 4 divides, not {shape}")
+        raise PosterityError(f"the explorer needs square images whose side is a multiple of 4, not {shape}")
     if not shown:
         raise PosterityError("the explorer has no picture to show")
     (block,) = prior.blocks
@@ -57,11 +57,11 @@ def page(title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: 
 
 
 def _bytes(images: Tensor) -> str:
-    """Return pixels in [-1, 1] as base64 of one byte per value, which is what data sets hold."""
+    """Return pixels in [-1, 1] as base64 of one byte per value, the precision of the data sets."""
     levels = ((images.double() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return base64.b64encode(levels.numpy().tobytes()).decode()
 
 
 def _embedded(content: Mapping[str, Any]) -> str:
-    """Return JSON that can stand in a script element."""
+    """Return JSON that is safe inside a script element."""
     return json.dumps(content, allow_nan=False).replace("<", "\\u003c")

@@ -1,4 +1,4 @@
-"""What an experiment found, one sentence each, with intervals and the floor: made of its tables' records."""
+"""Findings of an experiment in one sentence each, with intervals and the floor, from the records of its tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DISTANCE, _RULED_OUT, _FIT = "sliced_wasserstein", "ruled out", "answers that f
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence about something, which stands in front of it."""
+    """A sentence and its subject, which is printed in front of it."""
 
     about: str
     text: str
@@ -30,7 +30,7 @@ class Finding:
 
 
 def names(frames: Frames) -> dict[str, str]:
-    """Samplers in words, by what their metrics say they were drawn with; by their own name where that is not unique."""
+    """Return {sampler: its method and wrappers in words}; samplers whose words are not unique keep their names."""
     if not frames.of("metrics"):
         return {}
     rows = frames.frame("metrics", ("sampler", "method", "wrappers")).drop_duplicates()
@@ -43,9 +43,9 @@ def names(frames: Frames) -> dict[str, str]:
 
 
 def findings(tables: Mapping[str, Sequence[Record]], words: Mapping[str, str]) -> list[Finding]:
-    """From the records of the tables answers and exact_posterior: how many answers fit, then a sentence a sampler.
+    """Return, from the tables answers and exact_posterior, how many answers fit, then one sentence per sampler.
 
-    A sampler's sentence is about the task on which it errs most; those that err most come first.
+    A sampler's sentence is about its worst task; the worst samplers come first.
     """
     cells = {
         (tuple(r["row"].split(SEPARATOR)), r["column"]): r
@@ -60,7 +60,7 @@ def findings(tables: Mapping[str, Sequence[Record]], words: Mapping[str, str]) -
 
 
 def _error(cells: Mapping[Any, Record], run: tuple[str, ...]) -> tuple[float, float]:
-    """Return what a run is sorted by: its share of draws that are ruled out, then its distance in floors."""
+    """Return the sort key of a run: its share of ruled-out draws, then its distance in units of the floor."""
     ruled, distance = cells.get((run, _RULED_OUT)), cells.get((run, _DISTANCE))
     floor = cells.get(((*run[:3], FLOOR), _DISTANCE))
     ratio = distance["value"] / floor["value"] if distance and floor and floor["value"] > 0 else 0.0
@@ -76,7 +76,7 @@ def _fit(cells: Mapping[Any, Record], runs: Sequence[tuple[str, ...]]) -> list[F
 
 
 def _sentence(cells: Mapping[Any, Record], run: tuple[str, ...]) -> str:
-    """Shares of what is ruled out, then the distance, each with its interval and its floor."""
+    """Return the share of ruled-out draws, then the distance, each with its interval and floor."""
     floor, places = (*run[:3], FLOOR), {row[:3] for row, _ in cells}
     parts = []
     if ruled := cells.get((run, _RULED_OUT)):
@@ -94,7 +94,7 @@ def _sentence(cells: Mapping[Any, Record], run: tuple[str, ...]) -> str:
 
 
 def _interval(record: Record, words: Any = number, more: str = "") -> str:
-    """In brackets, with what else belongs there."""
+    """Return the interval in brackets, with ``more`` behind it."""
     parts = [] if record["low"] is None else [f"{words(record['low'])} to {words(record['high'])}"]
     parts += [more] if more else []
     return f" ({'; '.join(parts)})" if parts else ""
@@ -105,7 +105,7 @@ def _percent(value: float) -> str:
 
 
 def _place(place: tuple[str, ...], places: Any) -> str:
-    """Return the task, and of the data set and the prior what differs between places."""
+    """Return the task, with the data set and the prior if they differ between places."""
     several = [len({p[k] for p in places}) > 1 for k in range(3)]
     more = [place[k] for k in (0, 2) if several[k]]
     return style.name(place[1]) + (f" ({', '.join(more)})" if more else "")

@@ -1,4 +1,4 @@
-"""A table's artifact as the page shows it: grouped rows, values with intervals, notes as footnotes."""
+"""Lays out a table's artifact for the page: grouped rows, values with intervals, notes as footnotes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Line", "Shown", "Value", "shown"]
 
 @dataclass(frozen=True)
 class Value:
-    """One cell in words; ``mark`` points to its footnote, ``number`` is what it is sorted by."""
+    """One cell as text; ``mark`` points to its footnote, ``number`` is its sort key."""
 
     text: str
     number: float | None = None
@@ -24,7 +24,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Line:
-    """A row: its name's parts with the rows that each spans (0: covered from above), its values, and its sampler."""
+    """A row: the parts of its name with the rows that each spans (0: covered from above), its values and its sampler."""
 
     heads: list[tuple[str, int]]
     values: list[Value]
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Shown:
-    """A table in words."""
+    """A table as text."""
 
     title: str
     caption: str
@@ -45,7 +45,7 @@ class Shown:
 
 
 def shown(records: Sequence[Mapping[str, Any]], origin: Mapping[str, Any]) -> Shown:
-    """Long records and what the table says about itself → the table for people."""
+    """Return the table for the page, from records in long form and the table's provenance."""
     rows, names, notes = grid(records), columns(records), list[str]()
     width = max(len(r) for r in rows)
     keys = [(*r, *[""] * (width - len(r))) for r in rows]
@@ -64,7 +64,7 @@ def shown(records: Sequence[Mapping[str, Any]], origin: Mapping[str, Any]) -> Sh
 
 
 def letter(index: int) -> str:
-    """a, b, …, z, aa, ab: marks that are not mistaken for exponents."""
+    """Return a footnote mark (a, b, …, z, aa, ab, …), a letter so that it is not mistaken for an exponent."""
     return (letter(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)
 
 
@@ -77,13 +77,13 @@ def _value(record: Mapping[str, Any] | None, notes: list[str]) -> Value:
             notes.append(record["note"])
         mark = letter(notes.index(record["note"]))
     ends = [number(record[k]) for k in ("low", "high")] if record["low"] is not None else []
-    interval = " to ".join(ends) if len(set(ends)) == 2 else ""  # no interval where all items agree
+    interval = " to ".join(ends) if len(set(ends)) == 2 else ""  # no interval if all items agree
     published = "" if record["published"] is None else f"{record['published']:g}"
     return Value(number(record["value"]), record["value"], interval, published, mark)
 
 
 def _spans(keys: Sequence[tuple[str, ...]]) -> list[list[tuple[str, int]]]:
-    """Count for every row and part the rows that share all parts up to it; 0 where an earlier row covers it."""
+    """Return for each row and part the number of rows that share all parts up to it; 0 if an earlier row covers it."""
     out = []
     for i, key in enumerate(keys):
         line = []

@@ -1,4 +1,4 @@
-"""A drawn SVG as a part of a page, so that the marks of a sampler in it can be found."""
+"""Embeds a drawn SVG in a page so that the marks of each sampler can be found."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _SAMPLER = re.compile(r'id="sampler\.([a-z0-9_-]+)\.[^"]*"')
 
 
 def inline(svg: str, prefix: str, label: str) -> str:
-    """Return the SVG without what belongs to a file; its ids begin with ``prefix``, marks of samplers have a name.
+    """Return the SVG element without the file header; its ids begin with ``prefix``, and samplers' marks are labelled.
 
     Arguments:
         svg: as :mod:`posterity.figures.style` saves it; group ids ``sampler.NAME.…`` become ``data-sampler="NAME"``.
-        prefix: keeps the ids of several figures of one page apart.
-        label: what a screen reader says, escaped for an attribute.
+        prefix: makes ids unique among the figures of a page.
+        label: text for screen readers, escaped for an attribute.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""The report's content, gathered from files, and its rendering into one self-contained page."""
+"""Gathers the report's content from files and renders it into one self-contained page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Experiment", "Page", "gather", "render"]
 
 _SECTIONS = ("gallery", "exact", "analysis", "study")
 _OPENING = ("answers", "error_cost")
-"""Figures that an experiment begins with."""
+"""Figures at the beginning of an experiment's part."""
 _PLACED = ("exact_posterior", "cost")
 """Tables with a section of their own."""
 
@@ -31,13 +31,13 @@ class Experiment:
     """The contents of one experiment's part.
 
     Arguments:
-        name: its key; title and about: what it asks, in words.
-        configuration: as YAML.
-        opening: figures that it begins with, and findings the sentences beside them.
-        figures: by section.
-        tables: by name.
-        answers: the analysed study, by kind of question.
-        study: whether there is a page for participants; explorer: whether there is one.
+        name: its key; title and about: the question it asks, in words.
+        configuration: its definition as YAML.
+        opening: figures at its beginning; findings: the sentences beside them.
+        figures: {section: figures}.
+        tables: {name: table}.
+        answers: results of the analysed study, by kind of question.
+        study: whether it has a page for participants; explorer: whether it has an explorer.
     """
 
     name: str
@@ -89,8 +89,8 @@ class Page:
 def gather(settings: Mapping[str, Any], inputs: Iterable[Path], page: Path) -> Page:
     """Sort files into experiments: tables and questions by their content, figures by their folder.
 
-    Tables and figures stand in the order of their packages' lists, others behind them. ``settings`` are those of
-    :func:`posterity.stages.report.run`, and ``page`` is where it goes: addresses are relative to that.
+    Tables and figures are in the order of their packages' lists, others behind them. ``settings`` are those of
+    :func:`posterity.stages.report.run`, and ``page`` is the output path, which addresses are relative to.
     """
     paths = [Path(p) for p in inputs]
     about, explorers = settings.get("about", {}), settings.get("explorers", ())
@@ -117,7 +117,7 @@ def gather(settings: Mapping[str, Any], inputs: Iterable[Path], page: Path) -> P
 
 
 def _tables(frames: Frames, experiments: Mapping[str, Experiment]) -> None:
-    """Fill in tables, and the sentences that are made of them."""
+    """Fill in the tables, and the findings derived from them."""
     words, found = names(frames), dict[str, dict[str, list[dict[str, Any]]]]()
     for artifact in frames.of("tables"):
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -137,12 +137,12 @@ def _place(name: str, names: Sequence[str]) -> int:
 
 
 def render(page: Page) -> str:
-    """Return the page as HTML; everything is inside it, so nothing is requested when it is opened."""
+    """Return the page as self-contained HTML, which requests nothing when it is opened."""
     return rendered("report.html", page=page)
 
 
 def _facts(frames: Frames) -> list[tuple[str, str]]:
-    """Versions and revisions that the inputs were made with, and which of them are out of date."""
+    """Return the versions and revisions that the inputs were made with, and which inputs are out of date."""
     revisions = sorted({a.about["revision"] for a in frames.artifacts if "revision" in a.about})
     versions: dict[str, set[str]] = {}
     for artifact in frames.artifacts:
@@ -177,6 +177,6 @@ def _runs(frames: Frames) -> list[dict[str, Any]]:
 
 
 def _licences(paths: Sequence[Path]) -> list[tuple[str, str, str]]:
-    """(data set, first paragraph, the rest) of the licence texts among the inputs; their folder names the data set."""
+    """Return (data set, first paragraph, rest) of the licence texts among the inputs, named by their folders."""
     texts = [(p.parent.name, p.read_text(encoding="utf-8").strip()) for p in sorted(paths) if p.suffix == ".txt"]
     return [(name, first, rest.strip()) for name, text in texts for first, _, rest in [text.partition("\n\n")]]

@@ -1,4 +1,4 @@
-"""Figures as the report shows them: inside the page, with their numbers and the files that they were drawn from."""
+"""Embeds figures in the report, with their numbers and links to the files that they were drawn from."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["Picture", "files", "picture"]
 _DUBLIN = "{http://purl.org/dc/elements/1.1/}"
 _IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
 _LARGEST = 400_000
-"""Bytes of an SVG that becomes a part of the page's own tree."""
+"""Largest size in bytes of an SVG that is embedded as markup, not as an image."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure inside the page.
+    """A figure embedded in the page.
 
     Arguments:
-        name, title, caption: its own words.
-        section: its place in the report.
-        uri: the image, "" where ``svg`` stands for it.
+        name, title, caption: its texts.
+        section: its section of the report.
+        uri: the image as a data URI, "" if ``svg`` is given.
         svg: markup in which samplers can be highlighted, or "".
         csv: its numbers as a data URI, or "".
-        drawing: the address of its file.
+        drawing: address of its file.
         sources: (name, address or "") of the Parquet files that it was drawn from.
         small: a small picture of it as a data URI, "" where it has no PNG.
     """
@@ -52,7 +52,7 @@ class Picture:
 
 
 def files(paths: Sequence[Path]) -> list[Path]:
-    """Return one file per figure, the vector form where there are both."""
+    """Return one file per figure, the SVG if there are both."""
     found: dict[tuple[str, str], Path] = {}
     for path in sorted(paths, key=lambda p: (p.parent.name, p.stem, p.suffix != ".svg")):
         if path.suffix in _IMAGES:
@@ -61,7 +61,7 @@ def files(paths: Sequence[Path]) -> list[Path]:
 
 
 def picture(path: Path, page: Path) -> Picture:
-    """Read a figure for ``page``, a file in a folder of the results; addresses are relative to it."""
+    """Read a figure for ``page``, a file in the folder of results; addresses are relative to it."""
     content = path.read_bytes()
     words = _words(path, content)
     title, caption = words.get("title") or path.stem, words.get("description", "")
@@ -86,7 +86,7 @@ def _uri(kind: str, content: bytes) -> str:
 
 
 def _address(path: Path, page: Path) -> str:
-    """Relative to the page, for what lies among the same results; "" for others and for what is not there."""
+    """Return the path relative to the page if it is among the same results and exists; else ""."""
     root = page.absolute().parents[1]
     if not path.absolute().is_relative_to(root) or not path.exists():
         return ""
@@ -94,7 +94,7 @@ def _address(path: Path, page: Path) -> str:
 
 
 def _words(path: Path, content: bytes) -> Mapping[str, str]:
-    """Title, description and source that the figure carries."""
+    """Return the title, description and source stored in the figure."""
     keys = ("title", "description", "source")
     if path.suffix == ".svg":
         try:

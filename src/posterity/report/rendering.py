@@ -1,4 +1,4 @@
-"""Renders the templates of this package to pages that hold all they show."""
+"""Renders the templates of this package to self-contained pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["rendered"]
 
 
 def rendered(template: str, **content: Any) -> str:
-    """Return a template of ``templates/`` filled with ``content``, as HTML that requests nothing when it is opened."""
+    """Return a template of ``templates/`` filled with ``content``, as self-contained HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("posterity.report", "templates")

@@ -12,7 +12,7 @@ __all__ = ["Page", "Sheet", "Tile", "render", "render_ecg"]
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture inside the page, with a word to it."""
+    """A picture embedded in the page, with its label."""
 
     name: str
     uri: str
@@ -20,7 +20,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the template prints.
+    """The content of the template.
 
     Arguments:
         title: what the picture is called.
@@ -49,16 +49,16 @@ class Page:
 
 @dataclass(frozen=True)
 class Sheet:
-    """All that the page of an ECG prints.
+    """The content of the page of an ECG.
 
     Arguments:
-        title: what was restored.
-        picture: the sheet.
-        notice: what it is not for.
-        remarks: what is odd about it.
+        title: name of the record.
+        picture: the drawn sheet.
+        notice: a warning against clinical use.
+        remarks: warnings about the record.
         facts: settings in words.
-        files: names of those beside the page.
-        command: what makes the page again, or "".
+        files: names of the files beside the page.
+        command: the command that makes the page again, or "".
     """
 
     title: str
@@ -71,10 +71,10 @@ class Sheet:
 
 
 def render(page: Page) -> str:
-    """Return the page of a picture as HTML; all is inside it, so that nothing is requested when it is opened."""
+    """Return the page of a picture as self-contained HTML."""
     return rendered("restored.html", page=page)
 
 
 def render_ecg(page: Sheet) -> str:
-    """Return the page of an ECG as HTML, likewise."""
+    """Return the page of an ECG as self-contained HTML."""
     return rendered("restored_ecg.html", page=page)

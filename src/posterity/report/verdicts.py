@@ -1,4 +1,4 @@
-"""Certificates for machines that know nothing of them: JUnit XML for a CI, a badge for a page."""
+"""Exports certificates for other tools: JUnit XML for CI, a badge for web pages."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def junit(certificates: Sequence[Certificate], failed: Collection[Certificate]) 
 
 
 def badge(certificates: Sequence[Certificate], failed: Collection[Certificate]) -> dict[str, Any]:
-    """Return it in the form that shields.io calls an endpoint."""
+    """Return the badge as JSON for a shields.io endpoint."""
     measured = sum(c.verdict != "n/a" for c in certificates)
     message = f"{measured} measured, {len(failed)} failed" if failed else f"{measured} measured, none regressed"
     return {"schemaVersion": 1, "label": _LABEL, "message": message, "color": "red" if failed else "brightgreen"}
 
 
 def badge_svg(content: dict[str, Any]) -> str:
-    """Return the same as a picture."""
+    """Return the badge as an SVG."""
     label, message = content["label"], content["message"]
     split, inner = (_PADDING + round(_CHARACTER * len(text)) for text in (label, message))
     return _BADGE.format(

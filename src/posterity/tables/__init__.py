@@ -1,4 +1,4 @@
-"""Tables: each one file, found by its name, that turns artifacts into cells."""
+"""Tables: one module each, found by its name, that turns artifacts into cells."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NAMES = (
     "guidance", "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash", "vipaint",
     "ecg_errors", "ecg_regression", "ecg_features", "ecg_diagnosis",
 )  # fmt: skip
-"""The order of tables in a report; those of further files come after them."""
+"""The order of tables in a report; other tables come after these."""
 
 
 class Table(Protocol):
-    """What a table's module holds: the names of a row's parts, words for people, and the cells.
+    """The contents of a table's module: names of the parts of a row's name, title and caption, and the cells.
 
-    ``NEEDS`` says what an experiment must make so that it has the table, see :mod:`posterity.configuration.products`.
+    ``NEEDS`` says what an experiment must make to have the table, see :mod:`posterity.configuration.products`.
     """
 
     ROWS: Sequence[str]
@@ -42,7 +42,7 @@ schema = REGISTRY.schema
 
 
 def names() -> list[str]:
-    """Return all names in the order of a report."""
+    """Return all names in the order of the report."""
     return sorted(REGISTRY.names(), key=lambda name: (NAMES.index(name) if name in NAMES else len(NAMES), name))
 
 

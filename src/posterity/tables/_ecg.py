@@ -1,4 +1,4 @@
-"""Restored ECGs of one run: draws, truths and masks, item by item."""
+"""Reads the restored ECGs of a run: draws, truths and masks, item by item."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Restored:
 
     Arguments:
         draws: (N, 8, time) in mV.
-        truth: (8, time).
+        truth: (8, time) in mV.
         missing: bool, (8, time).
         rate: samples per second.
     """
@@ -39,7 +39,7 @@ def runs(frames: Frames) -> list[Artifact]:
     """Return the samples of runs on ECGs, exact ones first within (dataset, task, prior).
 
     Raises:
-        PosterityError: where there are none.
+        PosterityError: if there are none.
     """
     known = {(a.key["dataset"], a.key["task"]) for a in frames.of("measurements") if _is_ecg(frames, a)}
     found = [a for a in frames.of("samples") if (a.key["dataset"], a.key["task"]) in known]
@@ -55,7 +55,7 @@ def _is_ecg(frames: Frames, artifact: Artifact) -> bool:
 
 
 def restored(frames: Frames, key: Mapping[str, str]) -> Iterator[tuple[str, Restored]]:
-    """Yield (item, its restorations) of one run, by item; items whose truth nobody knows are left out."""
+    """Yield (item, its restorations) of one run, by item; items without a known truth are omitted."""
     from safetensors.torch import load
 
     from posterity.artifacts import signals

@@ -1,4 +1,4 @@
-"""What the tables with one row a run share."""
+"""Shared by the tables with one row per run."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ NOT_RUN = "N/A: this sampler was not run on this task"
 
 
 def recipe(rows: pd.DataFrame) -> tuple[str, str]:
-    """Return (method, wrappers) of the rows of one run; it sorts a wrapped run behind its plain partner."""
+    """Return (method, wrappers) of the rows of one run, which sorts a wrapped run after its plain partner."""
     return rows["method"].iloc[0], rows["wrappers"].iloc[0]
 
 
 def shown(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return rows about the vanilla set (the first samples of each pool), not about a chosen subset."""
+    """Return the rows about the vanilla set, the first samples of each pool."""
     return metrics[metrics["subset"].isna()]
 
 
 def runs(metrics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """Return (dataset, task, prior, sampler) and its rows, wrapped behind plain."""
+    """Yield (dataset, task, prior, sampler) and the rows of each run, wrapped runs after plain ones."""
     groups = list(metrics.groupby(list(KEYS)))
     return iter(sorted(groups, key=lambda g: (*g[0][:3], *recipe(g[1]), g[0][3])))
 
 
 def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] | None = None) -> list[Cell]:
-    """Return one row per run of the tasks that fit; samplers that were not run on one of them are N/A.
+    """Return one row per run of the tasks that fit; a sampler that was not run on one of them is N/A there.
 
-    A sampler that was run with another prior has its row there alone: each published prior has samplers of its own.
+    A sampler is N/A only under priors that it was run with, since each published prior has its own samplers.
 
     Arguments:
         frames: metrics and measurements artifacts.
         columns: metrics.
-        fits: true for the definition of a task that belongs here; without it all do.
+        fits: true for the definition of a task that belongs in the table; by default all do.
     """
     rows = shown(frames.frame("metrics"))
     places = rows[["dataset", "task"]].drop_duplicates().itertuples(index=False, name=None)
@@ -56,7 +56,7 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] |
     settings = sorted({key[:3] for key in by_run})
     made = {sampler: recipe(own) for sampler, own in rows.groupby("sampler")}
     samplers = sorted(made, key=lambda sampler: (*made[sampler], sampler))
-    # of several runs of one method in the same wrappers, which is the paper's is not known but of the method's own
+    # of several runs of a method in the same wrappers, only the one with the method's own name is the paper's
     printed = {s for s in samplers if s == made[s][0] or [*made.values()].count(made[s]) == 1}
     ran = {(*key[:2], key[3]) for key in by_run}
     cells = []

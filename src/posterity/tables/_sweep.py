@@ -1,4 +1,4 @@
-"""What the two sweeps share: one of guidance's numbers varies, the other is fixed."""
+"""Shared by the two sweeps of guidance: either strength or reach varies, the other is fixed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMNS = ("diversity", "niqe", "lpips")
 
 @dataclass(frozen=True, order=True)
 class Reach:
-    """How far guidance pushes: the threshold D, an RMS difference, or without limit (infinite)."""
+    """The reach of guidance: a threshold D, an RMS difference, or unlimited (infinite)."""
 
     value: float
     unit: str = "D"
@@ -38,14 +38,14 @@ class Step:
 
 
 Group = tuple[tuple[str, ...], str, list[Step]]
-"""(dataset, task, prior, method), what is fixed in words, the steps in rising order."""
+"""(dataset, task, prior, method), the fixed setting in words, the steps in ascending order."""
 
 
 def groups(frames: Frames, vary: str) -> list[Group]:
-    """Runs that differ in ``vary`` ("eta" or "reach") alone, each with its vanilla run as 0.
+    """Return groups of runs that differ only in ``vary`` ("eta" or "reach"), with the vanilla run as 0.
 
     Raises:
-        PosterityError: when no sampler was run with two values of it.
+        PosterityError: if no sampler was run with two values of it.
     """
     vanilla: dict[tuple[str, ...], Artifact] = {}
     guided: dict[tuple[tuple[str, ...], Any], dict[Any, Step]] = defaultdict(dict)
@@ -85,7 +85,7 @@ def _reach(guidance: Mapping[str, Any]) -> Reach:
 def cells(
     frames: Frames, vary: str, label: Callable[[Step], str], paper: Callable[[Task, Step, str], float | None]
 ) -> list[Cell]:
-    """Return a row for every step of every sweep.
+    """Return one row per step of each sweep.
 
     Arguments:
         frames: samples, measurements and metrics.

@@ -1,4 +1,4 @@
-"""Distances on closed-form problems as frames: what was run once, and what was swept."""
+"""Distances on closed-form problems as frames: single runs, and sweeps of settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ORDER = ("exact", "exact_score")
 
 
 STATISTICS = {"sliced_wasserstein": "sliced Wasserstein distance", "w2": "W2 of the moments"}
-"""What was measured, for people."""
+"""{statistic: its name in words}."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Sweep:
 
     Arguments:
         prior, dim: the closed-form problem.
-        name: of the sweep.
-        method: whose settings vary.
-        vary: names of the settings that do, together.
-        statistic: what was measured.
-        rows: with the column ``at``, the setting's value.
+        name: name of the sweep.
+        method: the method.
+        vary: names of the settings that vary, together.
+        statistic: the distance measured.
+        rows: rows of the artifact with the column ``at``, the setting's value.
     """
 
     prior: str
@@ -50,10 +50,10 @@ class Sweep:
 
 
 def plain(frames: Frames) -> pd.DataFrame:
-    """Return rows of everything that was run with one set of settings.
+    """Return the rows of all jobs with a single set of settings.
 
     Raises:
-        PosterityError: when there is none.
+        PosterityError: if there are none.
     """
     found = [a for a in frames.of("distances") if len(_runs(a)) == 1]
     if not found:
@@ -65,7 +65,7 @@ def sweeps(frames: Frames) -> list[Sweep]:
     """Return all sweeps, by prior, dimension and name.
 
     Raises:
-        PosterityError: when there is none.
+        PosterityError: if there are none.
     """
     out = []
     for artifact in frames.of("distances"):
@@ -84,7 +84,7 @@ def sweeps(frames: Frames) -> list[Sweep]:
 
 
 def summary(rows: pd.DataFrame) -> tuple[float, float | None, float | None, float, int]:
-    """Return (mean, its 95 % interval, median, instances of which some draw diverged)."""
+    """Return (mean, low and high of its 95 % interval, median, number of instances with a diverged draw)."""
     values = rows.sort_values("instance")["value"].to_numpy()
     return float(values.mean()), *interval(values), float(rows["value"].median()), int((rows["diverged"] > 0).sum())
 

@@ -1,4 +1,4 @@
-"""How many answers fit a measurement, and how often a sampler draws one that the measurement rules out."""
+"""Number of answers that fit a measurement, and how often a sampler draws one that the measurement rules out."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NEEDS = ("closed_form",)
 ROWS = KEYS
 TITLE = "Answers that fit, and answers that are ruled out"
 LEAST = 1e-3
-"""An answer of smaller exact probability is ruled out by the measurement."""
+"""Exact probability below which an answer is ruled out by the measurement."""
 CAPTION = (
-    "Answers that fit: the exponential of the entropy of the exact posterior over the pictures that the prior knows. "
-    "Ruled out: the share of draws that show a picture of exact probability under 1 in 1000. exact_again, a second "
-    "exact sampler, is the floor, and the last column is the difference to it, paired by item."
+    "Answers that fit: the exponential of the entropy of the exact posterior over the prior's pictures. Ruled out: "
+    "the share of draws that show a picture of exact probability under 1 in 1000. exact_again, a second exact "
+    "sampler, is the floor, and the last column is the difference from it, paired by item."
 )
 
 
@@ -47,9 +47,9 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def probabilities(frames: Frames) -> pd.DataFrame:
-    """Every draw of a run with a known posterior, with the exact probability of the picture that it shows.
+    """Return the draws of all runs with a known posterior, each with the exact probability of the picture it shows.
 
-    Probabilities under 1e-4 are not recorded and count as 0.
+    Probabilities below 1e-4 are not recorded and count as 0.
     """
     exact = frames.frame("posterior", ("dataset", "task", "item", "prior", "mode", "probability"))
     columns = (*KEYS, "method", "wrappers", "item", "sample", "mode")
@@ -63,7 +63,7 @@ def probabilities(frames: Frames) -> pd.DataFrame:
 
 
 def effective(frames: Frames) -> pd.Series[float]:
-    """Effective number of answers by (dataset, task, prior, item)."""
+    """Return the effective number of answers by (dataset, task, prior, item)."""
     rows = frames.frame("posterior", ("dataset", "task", "prior", "item", "probability"))
     terms = -rows["probability"] * np.log(rows["probability"])
     entropy = terms.groupby([rows[k] for k in ("dataset", "task", "prior", "item")]).sum()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["SEPARATOR", "Cell", "interval", "item_means", "join", "mean_cell", "paired_cell", "reason"]
 
 SEPARATOR = " / "
-"""Between the parts of a row's name."""
+"""Separator of the parts of a row's name."""
 _REPLICATES = 10_000
 
 
@@ -38,23 +38,23 @@ class Cell:
 
 
 def interval(values: Sequence[float] | NDArray[np.floating[Any]]) -> tuple[float | None, float | None]:
-    """95 % percentile bootstrap interval of the mean; Nones for fewer than two values."""
+    """Return the 95 % percentile bootstrap interval of the mean; (None, None) for fewer than two values."""
     x = np.asarray(values, dtype=float)
     if len(x) < 2:
         return None, None
-    rng = np.random.default_rng(0)  # the same resampling for every cell, so a cell does not depend on the others
+    rng = np.random.default_rng(0)  # every cell uses the same seed, so that a cell does not depend on the others
     means = x[rng.integers(len(x), size=(_REPLICATES, len(x)))].mean(1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 
 def item_means(rows: pd.DataFrame) -> pd.Series[Any]:
-    """Metric rows of one run and metric → the mean over each item's samples, by item; N/A items left out."""
+    """Return {item: mean over its samples} of one run and metric, without N/A items."""
     return rows.dropna(subset=["value"]).groupby("item")["value"].mean()
 
 
 def reason(rows: pd.DataFrame) -> str:
-    """Why the rows hold no value."""
+    """Return why the rows hold no value."""
     told = [r for r in rows["reason"].dropna().unique() if r]
     return "; ".join(told) if told else "N/A: not measured"
 
@@ -62,7 +62,7 @@ def reason(rows: pd.DataFrame) -> str:
 def mean_cell(
     row: tuple[str, ...], column: str, rows: pd.DataFrame, published: float | None = None, note: str | None = None
 ) -> Cell:
-    """Return mean over items of each item's mean, with its interval, or N/A with the metric's own reason."""
+    """Return the mean over items of each item's mean, with its interval, or N/A with the metric's reason."""
     means = item_means(rows)
     if means.empty:
         return Cell(row, column, count=0, published=published, note=join(reason(rows), note))
@@ -73,7 +73,7 @@ def mean_cell(
 def paired_cell(
     row: tuple[str, ...], column: str, rows: pd.DataFrame, others: pd.DataFrame, published: float | None = None
 ) -> Cell:
-    """Return mean over the items that both have of the difference rows − others, with its interval."""
+    """Return the mean paired difference, rows − others, over the items of both, with its interval."""
     ours, theirs = item_means(rows), item_means(others)
     both = ours.index.intersection(theirs.index)
     if both.empty:
@@ -85,6 +85,6 @@ def paired_cell(
 
 
 def join(*notes: str | None) -> str | None:
-    """Notes in one line."""
+    """Join notes into one line; None if there are none."""
     told: Iterable[str] = dict.fromkeys(n for n in notes if n)
     return "; ".join(told) or None

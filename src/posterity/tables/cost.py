@@ -1,4 +1,4 @@
-"""What a sample costs."""
+"""Cost of a sample."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NEEDS = ("run",)
 ROWS = KEYS
 TITLE = "Cost"
 CAPTION = (
-    "Evaluations of the prior that were really made for a sample, forwards and backwards, its share of the batch's "
-    "seconds on the machine that ran it, the largest memory in MB, and evaluations (forwards and backwards) and "
-    "seconds relative to DDNM on the same task."
+    "Evaluations of the prior actually made for a sample, forward and backward, its share of the batch's seconds on "
+    "the machine that ran it, the largest memory in MB, and evaluations (forward and backward) and seconds relative "
+    "to DDNM on the same task."
 )
 _REFERENCE = "ddnm"
 

@@ -1,4 +1,4 @@
-"""Errors of restored ECGs in mV, of draws and of their mean, and how often 90 % intervals hold the truth."""
+"""Errors of restored ECGs in mV, of draws and of their mean, and coverage of 90 % intervals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Array = NDArray[np.floating[Any]]
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row a run, the exact ones first."""
+    """Return one row per run, exact ones first."""
     out = []
     for artifact in _ecg.runs(frames):
         found: dict[str, list[float]] = defaultdict(list)
@@ -48,13 +48,13 @@ def cells(frames: Frames) -> list[Cell]:
 def _cell(row: tuple[str, ...], column: str, values: Array) -> Cell:
     known = values[np.isfinite(values)]
     if not len(known):
-        return Cell(row, column, count=0, note="N/A: no record has such values that are missing")
+        return Cell(row, column, count=0, note="N/A: no record lacks such values")
     low, high = interval(known)
     return Cell(row, column, float(known.mean()), low, high, len(known))
 
 
 def _measured(one: _ecg.Restored) -> dict[str, float]:
-    """Return the value of every column for one record; NaN where nothing of the kind is missing."""
+    """Return the value of each column for one record; NaN if nothing of that kind is missing."""
     errors, missing = one.draws - one.truth, one.missing
     mean = errors.mean(0)
     qrs = _qrs(one) & missing
@@ -74,7 +74,7 @@ def _measured(one: _ecg.Restored) -> dict[str, float]:
 
 
 def _qrs(one: _ecg.Restored) -> NDArray[np.bool_]:
-    """Return True within 50 ms of an R peak of the truth, (8, time)."""
+    """Return a mask (8, time), True within 50 ms of an R peak of the truth."""
     inside = np.zeros(one.truth.shape[1], bool)
     reach = round(measurements.AROUND_R * one.rate)
     for peak in comparison.places(one.truth, one.rate):
@@ -83,5 +83,5 @@ def _qrs(one: _ecg.Restored) -> NDArray[np.bool_]:
 
 
 def _over(values: Array, where: NDArray[np.bool_]) -> float:
-    """Return the mean of values (..., leads, time) over the entries (leads, time) that are chosen."""
+    """Return the mean of values (..., leads, time) over the entries where ``where`` (leads, time) is True."""
     return float(values[..., where].mean()) if where.any() else float("nan")

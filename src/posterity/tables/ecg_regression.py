@@ -1,4 +1,4 @@
-"""Whether restored leads regress to the mean (Presacan et al. 2025): R amplitudes of draws beside the truth's."""
+"""Regression to the mean of restored leads (Presacan et al. 2025): R amplitudes of draws against the truth's."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ CAPTION = (
     "intervals are 95 % bootstrap intervals over records."
 )
 _LEAST = 3
-"""Records, of which a correlation says anything."""
+"""Minimum number of records for a meaningful correlation."""
 _REPLICATES = 400
 Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class _Lead:
-    """R amplitudes in mV of one restored lead: of the truth (records,), of a measured lead, of draws (records, N)."""
+    """R amplitudes in mV of one restored lead: truth (records,), a measured lead (records,), and draws (records, N)."""
 
     name: str
     truth: Array
@@ -48,10 +48,10 @@ class _Lead:
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row a run and restored lead, and one of the truths for each dataset and task.
+    """Return one row per run and restored lead, and one of the truths for each dataset and task.
 
     Raises:
-        PosterityError: where no run restores whole leads from measured ones.
+        PosterityError: if no run restores whole leads from measured ones.
     """
     out: list[Cell] = []
     told: set[tuple[str, ...]] = set()
@@ -68,7 +68,7 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def _leads(records: Sequence[_ecg.Restored]) -> Iterator[_Lead]:
-    """Yield the leads that are missing as a whole in every record, where another one is measured as a whole."""
+    """Yield the leads that are entirely missing in every record, if another lead is entirely measured."""
     if len(records) < _LEAST:
         return
     whole = np.all([one.missing.all(1) for one in records], axis=0)
@@ -87,7 +87,7 @@ def _leads(records: Sequence[_ecg.Restored]) -> Iterator[_Lead]:
 
 
 def _of_truth(row: tuple[str, ...], lead: _Lead) -> list[Cell]:
-    """Return what a sampler's numbers are to be compared with."""
+    """Return the row of the truth, the yardstick for the samplers' numbers."""
     own = _Lead(lead.name, lead.truth, lead.beside, lead.truth[:, None])
     made = [_cell(row, column, own, _STATISTICS[column]) for column in ("variance ratio", "inter-lead R²")]
     return made + [Cell(row, c, count=0, note="N/A: the truth has no error") for c in COLUMNS if c not in _OF_TRUTH]
@@ -119,7 +119,7 @@ _OF_TRUTH = ("variance ratio", "inter-lead R²")
 
 
 def _cell(row: tuple[str, ...], column: str, lead: _Lead, statistic: Statistic) -> Cell:
-    """Return the statistic over all records, with the interval of records drawn with replacement."""
+    """Return the statistic over all records, with a bootstrap interval over records."""
     parts = lead.truth, lead.beside, lead.draws
     value = float(statistic(*parts))
     count = len(lead.truth)

@@ -14,8 +14,8 @@ ROWS = ("dataset", "task", "prior", "method", "reach", "eta")
 TITLE = "Strength of guidance"
 CAPTION = (
     "LPIPS diversity of the shown set, NIQE, and LPIPS from the truth as the strength eta grows; eta 0 is the sampler "
-    "without guidance. Published (Table 6): face regions of CelebAMask-HQ at one fixed reach, the sampler is not named "
-    "but RePaint by the reach's size."
+    "without guidance. Published (Table 6): face regions of CelebAMask-HQ at one fixed reach; the paper does not name "
+    "the sampler, but the size of the reach is RePaint's."
 )
 
 

@@ -1,4 +1,4 @@
-"""How far each sampler is from the exact posterior."""
+"""Distance of each sampler to the exact posterior."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLOOR = "exact_again"
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row a run, the exact samplers first."""
+    """Return one row per run, the exact samplers first."""
     rows = frames.frame("metrics")
     rows = rows[rows["metric"].isin(METRICS) & rows["subset"].isna()]
     if rows["value"].isna().all():
@@ -45,7 +45,7 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def _over(run: tuple[str, ...], metric: str, own: pd.DataFrame, floor: pd.DataFrame | None) -> Cell:
-    """Return the paired difference to the floor."""
+    """Return the paired difference from the floor."""
     column = f"{metric} − floor"
     if run[3] in ("exact", FLOOR):
         return Cell(run, column, count=0, note="N/A: an exact sampler is the floor")

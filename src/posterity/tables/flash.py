@@ -18,13 +18,13 @@ __all__ = ["CAPTION", "NEEDS", "ROWS", "TITLE", "cells"]
 
 NEEDS = ("metrics", "late_start")
 ROWS = KEYS
-TITLE = "Where samplers begin, and what that saves"
+TITLE = "Late starts, and what they save"
 CAPTION = (
-    "Start index and calls of the network for a sample; start minus that which the exact posterior asks for on the "
-    "same levels; calls of the plain sampler over calls. v̂ is the predicted and v̄ the true variance of the estimate's "
+    "Start index and network calls per sample; start minus the one that the exact posterior implies on the same "
+    "levels; calls of the plain sampler over calls. v̂ is the predicted and v̄ the true variance of the estimate's "
     "error, both means over items; clamped is the share of items with cv̂ ≥ 1. Then LPIPS and PSNR, and their "
     "differences, paired by item, from the plain sampler and from the best fixed start of the same method (by LPIPS, "
-    "or by PSNR where that was not measured); fixed alike is the best of those fixed starts whose mean calls differ by "
+    "or by PSNR if LPIPS was not measured); fixed alike is the best of those fixed starts whose mean calls differ by "
     "at most a tenth, or half a call. A start of 0 makes no call: the first state itself is decoded."
 )
 _QUALITY = {"lpips": 1, "psnr": -1}
@@ -32,13 +32,13 @@ _QUALITY = {"lpips": 1, "psnr": -1}
 _NONE = {
     "plain": "N/A: the plain sampler was not run",
     "best fixed": "N/A: no fixed start was run",
-    "fixed alike": "N/A: no fixed start makes about as many calls",
+    "fixed alike": "N/A: no fixed start takes about as many calls",
 }
-"""Why there is nothing to compare with."""
+"""Reasons why there is no run to compare with."""
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row for every run that begins late."""
+    """Return one row per run with a late start."""
     runs = {tuple(a.key[k] for k in KEYS): a for a in frames.of("samples")}
     late = {key: found for key, a in runs.items() if (found := a.recipe.wrapper("flash")) is not None}
     if not late:
@@ -67,34 +67,34 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def _alike(one: Artifact, other: Artifact) -> bool:
-    """True if both walk along the same levels."""
+    """Return True if both runs use the same levels."""
     ours, theirs = json.loads(one.recipe.settings), json.loads(other.recipe.settings)
     return bool(ours["steps"] == theirs["steps"] if "steps" in {*ours} & {*theirs} else ours == theirs)
 
 
 def _walks(flash: Mapping[str, Any]) -> bool:
-    """True if levels are walked at all."""
+    """Return True if the run visits any levels after its start."""
     return flash["init"] != "added" and flash["multiplier"] > 0
 
 
 def _fixed(kind: str, flash: Mapping[str, Any]) -> bool:
-    """True if all items begin at one time."""
+    """Return True if all items have the same start."""
     return (kind == "fixed" or flash.get("time") is not None) and _walks(flash)
 
 
 def _asks(kind: str, flash: Mapping[str, Any]) -> bool:
-    """True if each item begins where the exact posterior asks for."""
+    """Return True if each item starts where the exact posterior implies."""
     return kind == "exact" and flash.get("time") is None and flash["multiplier"] == 1 and _walks(flash)
 
 
 def _alike_in_calls(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """True if two runs make about as many calls."""
+    """Return True if two runs make about equally many calls."""
     ours, theirs = float(_of_items(one, "forwards").mean()), float(_of_items(other, "forwards").mean())
     return abs(ours - theirs) <= max(0.1 * theirs, 0.5)
 
 
 def _best(keys: list[Any], measured: Mapping[Any, pd.DataFrame]) -> Any:
-    """Return the run with the best mean quality; None without any."""
+    """Return the run with the best mean quality; None if there are no runs."""
     for metric, sign in _QUALITY.items():
         means = {k: item_means(rows[rows["metric"] == metric]) for k in keys if (rows := measured.get(k)) is not None}
         means = {k: own for k, own in means.items() if not own.empty}
@@ -104,12 +104,12 @@ def _best(keys: list[Any], measured: Mapping[Any, pd.DataFrame]) -> Any:
 
 
 def _cost(key: Any, drawn: Mapping[Any, pd.DataFrame], plain: Any, exact: Any) -> Iterator[Cell]:
-    """Start, calls, and both against others."""
+    """Yield start and calls, and both relative to other runs."""
     starts, calls = (_of_items(drawn[key], column) for column in ("start", "forwards"))
     yield _mean(key, "start", starts)
     if exact is None:
         yield Cell(
-            key, "start − exact", note="N/A: no run of the same settings begins where the exact posterior asks for"
+            key, "start − exact", note="N/A: no run with the same settings starts where the exact posterior implies"
         )
     else:
         yield _mean(key, "start − exact", starts - _of_items(drawn[exact], "start"))
@@ -123,7 +123,7 @@ def _cost(key: Any, drawn: Mapping[Any, pd.DataFrame], plain: Any, exact: Any) -
 
 
 def _quality(key: Any, metric: str, measured: Mapping[Any, pd.DataFrame], against: Mapping[str, Any]) -> Iterator[Cell]:
-    """Return a metric, and its differences from other runs (None where there is none) of these names."""
+    """Yield a metric, and its differences from the runs ``against``, {name: run or None}."""
 
     def of(run: Any) -> pd.DataFrame:
         return measured[run][measured[run]["metric"] == metric]
@@ -145,7 +145,7 @@ def _of_items(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
 
 
 def _mean(key: Any, column: str, values: pd.Series[Any]) -> Cell:
-    """Return the mean over items with its interval."""
+    """Return the cell of the mean over items, with its interval."""
     values = values.dropna()
     low, high = interval(values.to_numpy())
     return Cell(key, column, float(values.mean()), low, high, len(values))
@@ -170,19 +170,19 @@ class _Severities:
         return self._kinds.get((*key[:3], flash["severity"]), "")
 
     def cells(self, key: Any, flash: Mapping[str, Any]) -> Iterator[Cell]:
-        """Predicted and true error, how they go together, and how often the first state was clamped."""
+        """Yield predicted and true error, their correlation, and how often the first state was clamped."""
         rows = self._rows.loc[[(*key[:3], flash["severity"])]].set_index("item")
-        # an encoder that was trained for something else: the mismatch may be what is asked about
+        # an encoder trained for another task, which may be the point of the experiment
         other = self._others.get((*key[:3], flash["severity"]))
         yield replace(_mean(key, "v̂", rows["v_hat"]), note=other)
         known = rows.dropna(subset=["v_bar"])
         if known.empty:
-            yield Cell(key, "v̄", count=0, note="N/A: nobody knows the truth")
+            yield Cell(key, "v̄", count=0, note="N/A: the truth is unknown")
             return
         yield _mean(key, "v̄", known["v_bar"])
         varied = len(known) > 2 and known["v_hat"].nunique() > 1 and known["v_bar"].nunique() > 1
         told = float(known["v_hat"].corr(known["v_bar"])) if varied else None
-        why = None if varied else "N/A: fewer than three items, or one variance for all"
+        why = None if varied else "N/A: fewer than three items, or the same variance for all"
         yield Cell(key, "r(v̂, v̄)", told, count=len(known) if varied else None, note=why)
         yield Cell(key, "v̂ / v̄", float(known["v_hat"].mean() / known["v_bar"].mean()), count=len(known))
         share = (flash["c"] or 0) * flash["multiplier"] * rows["v_hat"]

@@ -1,4 +1,4 @@
-"""Any artifacts, grouped by kind, as pandas frames; signals are read only when asked for."""
+"""Reads artifacts of any kind as pandas frames, grouped by kind; signals are read only on request."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["KEYS", "Artifact", "Frames"]
 
 KEYS = ("dataset", "task", "prior", "sampler")
-"""What names a run; artifacts of earlier stages have only the first of them."""
+"""The parts of a run's key; artifacts of earlier stages have only the first ones."""
 _LARGE = {"signal", "truth", "display", "mask", "y", "parameters"}
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file: its kind, the run it belongs to and where it came from."""
+    """One file: its kind, the run it belongs to and its provenance."""
 
     path: Path
     kind: str
@@ -37,14 +37,14 @@ class Artifact:
 
     @property
     def name(self) -> str:
-        """Where it is, without the folder of all results: samples/{dataset}/{task}/{prior}/{sampler}.parquet."""
+        """Return its path below the folder of results: samples/{dataset}/{task}/{prior}/{sampler}.parquet."""
         parts = self.path.parts
         first = max((n for n, part in enumerate(parts) if part == self.kind), default=len(parts) - 2)
         return "/".join(parts[max(0, first) :])
 
     @property
     def recipe(self) -> Recipe:
-        """By what samples were drawn."""
+        """Return the recipe of the sampler that drew the samples."""
         return Recipe.told(self.about)
 
     def fits(self, where: Mapping[str, Any]) -> bool:
@@ -61,30 +61,30 @@ class Frames:
 
     Arguments:
         paths: Parquet files of any kind.
-        wanted: who asks, for error messages: "table cost".
+        wanted: the table or figure, for error messages: "table cost".
         where: restricts dataset, task, prior and sampler, each to a name or a list of names.
 
-    ``used`` collects the names of all that was asked for.
+    ``used`` collects the names of all artifacts that were requested.
     """
 
     def __init__(self, paths: Iterable[Path], wanted: str, where: Mapping[str, Any] | None = None) -> None:
         self.wanted, self.where = wanted, {k: v for k, v in (where or {}).items() if k in KEYS}
         every = [_open(Path(p)) for p in dict.fromkeys(paths)]
-        # a run that is N/A has no samples; only its metrics are there, with the reason
+        # a run that is N/A has no samples; only its metrics exist, with the reason
         self.used: set[str] = set()
         self.artifacts = [a for a in every if a.fits(self.where) and (a.key or a.kind not in ("samples", "subsets"))]
 
     def of(self, kind: str, **where: Any) -> list[Artifact]:
-        """Artifacts of a kind that fit, by their run."""
+        """Return the artifacts of a kind that fit, sorted by run."""
         found = [a for a in self.artifacts if a.kind == kind and a.fits(where)]
         self.used |= {a.name for a in found}
         return sorted(found, key=lambda a: tuple(a.key.get(k, "") for k in KEYS))
 
     def pairs(self, *wrappers: str, **where: Any) -> list[tuple[Artifact, Artifact]]:
-        """Return samples of a plain run and of one that differs by its wrappers alone, by the wrapped run.
+        """Return (plain, wrapped) samples of runs that differ only in their wrappers, sorted by the wrapped run.
 
         Arguments:
-            wrappers: only runs in exactly these, where some are named.
+            wrappers: if given, only runs in exactly these wrappers.
             where: restricts the runs.
         """
         runs = {tuple(a.key[k] for k in KEYS): a for a in self.of("samples", **where)}
@@ -92,7 +92,7 @@ class Frames:
         return [(runs[plain], runs[wrapped]) for wrapped, plain in found.items()]
 
     def frame(self, kind: str, columns: Sequence[str] | None = None, **where: Any) -> pd.DataFrame:
-        """Return all rows of a kind, without signals unless ``columns`` names them; an error if there are none."""
+        """Return all rows of a kind, without signals unless ``columns`` names them; raise if there are none."""
         found = self.of(kind, **where)
         if not found:
             raise self.missing(kind, where)
@@ -114,7 +114,7 @@ class Frames:
         return task
 
     def missing(self, kind: str, where: Mapping[str, Any] | None = None, none: str = "") -> PosterityError:
-        """Return the error that says which artifacts are not among the inputs; ``none`` is what those there lack."""
+        """Return the error that names the artifacts missing in the inputs; ``none`` says what those present lack."""
         asked = {**self.where, **(where or {})}
         at = " with " + ", ".join(f"{k} {v}" for k, v in asked.items()) if asked else ""
         given = ", ".join(sorted({a.kind for a in self.artifacts})) or "nothing that fits"
@@ -134,7 +134,7 @@ def _open(path: Path) -> Artifact:
         raise PosterityError(f"{path} is not a readable Parquet file ({error}); delete it and run again") from error
     if kind not in SCHEMAS:
         raise PosterityError(f"{path} is not an artifact of posterity; its kind is {kind or 'not recorded'}")
-    # these name many runs in one file, so their rows' keys are no key of the file
+    # these hold many runs in one file, so a row's key is not the file's key
     many = kind in ("questions", "certificates")
     key = {} if row is None or not len(row) or many else row.to_pylist()[0]
     return Artifact(path, kind, {k: v for k, v in key.items() if v is not None}, about)

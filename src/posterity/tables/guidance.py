@@ -1,4 +1,4 @@
-"""What wrappers change, with the same noise: wrapped minus plain, item by item."""
+"""Effect of wrappers under the same noise: wrapped minus plain, item by item."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ROWS = KEYS
 TITLE = "What guidance and coupled noise change"
 CAPTION = (
     "Wrapped minus plain, paired by item and drawn with the same noise: LPIPS diversity and modes of the shown set, "
-    "then PSNR, LPIPS from the truth, NIQE and LR-PSNR of its samples. A note says where the interval leaves out 0. "
+    "then PSNR, LPIPS from the truth, NIQE and LR-PSNR of its samples. A note says where the interval excludes 0. "
     "Published, for guidance: differences of the entries of Tables 1 to 3."
 )
 _METRICS = ("diversity", "modes_shown", "psnr", "lpips", "niqe", "lr_psnr")
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row for every wrapped run whose plain partner is there, too."""
+    """Return one row per wrapped run that has a plain partner."""
     by_run = dict(_runs.runs(_runs.shown(frames.frame("metrics"))))
     both = [tuple(tuple(run.key[k] for k in KEYS) for run in pair) for pair in frames.pairs()]
     pairs = [(plain, wrapped) for plain, wrapped in both if plain in by_run and wrapped in by_run]
@@ -49,7 +49,7 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def signed(cell: Cell) -> str | None:
-    """Return the sign of the difference in words, None where there is no interval."""
+    """Return the sign of the difference in words; None if there is no interval."""
     if cell.low is None or cell.high is None:
         return None
     return "higher than plain" if cell.low > 0 else "lower than plain" if cell.high < 0 else "not separated from 0"

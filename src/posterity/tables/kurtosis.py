@@ -1,4 +1,4 @@
-"""How heavy the posterior's tails are (the paper's Sec. 3 and Fig. 3)."""
+"""Heaviness of the posterior's tails (Cohen et al. 2024, Sec. 3 and Fig. 3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Found = dict[tuple[str, ...], tuple[list[float], int, int]]
 
 
 def kurtoses(frames: Frames) -> Found:
-    """(run, features) → kurtosis of each pool (NaN left out), their samples, their dimension."""
+    """Return {(run, features): (kurtosis of each pool without NaN, pool size, dimension)}."""
     from posterity.features.kurtosis import kurtosis
 
     found = [a for a in frames.of("samples") if large(a)]
@@ -48,8 +48,8 @@ def kurtoses(frames: Frames) -> Found:
 def gaussians(samples: int, dimension: int) -> list[float]:
     """Kurtosis of standard normal pools.
 
-    The factor of a Wishart matrix stands for the pool: the same Gram matrix in law, at the cost of
-    (samples, samples) instead of (samples, dimension).
+    The factor of a Wishart matrix replaces the pool: its Gram matrix has the same distribution, at the cost of a
+    (samples, samples) instead of a (samples, dimension) matrix.
     """
     from posterity.features.kurtosis import gaussian_reference, kurtosis
 
@@ -65,7 +65,7 @@ def gaussians(samples: int, dimension: int) -> list[float]:
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row per run and kind of features, with Gaussians of its pools' shape beside it."""
+    """Return one row per run and kind of features, with Gaussian pools of the same shape for comparison."""
     out, known = [], dict[tuple[int, int, bool], list[Cell]]()
     for row, (values, samples, dimension) in kurtoses(frames).items():
         printed = row[3] == "repaint"

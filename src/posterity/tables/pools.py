@@ -1,4 +1,4 @@
-"""Pools of samples with the features that artifacts alone can give: hidden pixels, and named attributes."""
+"""Pools of samples with the features available from artifacts alone: hidden pixels and named attributes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["FEATURES", "LEAST", "Pool", "attributes", "large", "pools"]
 
 FEATURES = ("pixels", "attributes")
 LEAST = 20
-"""Fewer samples than this say little about a distribution's tail."""
+"""Minimum pool size; fewer samples say little about a distribution's tail."""
 Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Pool:
-    """All samples of one item: their pictures, and (N, d) features by kind."""
+    """All samples of one item: their pictures, and {kind: features (N, d)}."""
 
     item: str
     samples: list[int]
@@ -33,7 +33,7 @@ class Pool:
 
 
 def attributes(frames: Frames, dataset: str) -> Attributes | None:
-    """Return a predictor of the data set's attributes; None where items are not among the inputs or carry none."""
+    """Return a predictor of the data set's attributes; None if items are not among the inputs or have no attributes."""
     from posterity.artifacts import signals
     from posterity.features.attributes import fit
 
@@ -46,7 +46,7 @@ def attributes(frames: Frames, dataset: str) -> Attributes | None:
         return None
     try:
         return fit(signals.stack(list(rows["signal"])), names)
-    except ValueError:  # no attribute is common enough to be learnt
+    except ValueError:  # no attribute is frequent enough to be learnt
         return None
 
 
@@ -59,7 +59,7 @@ def large(artifact: Artifact) -> bool:
 
 
 def pools(frames: Frames, key: Mapping[str, str], model: Attributes | None) -> Iterator[Pool]:
-    """Return the pools of one run, item by item; pixels are the hidden ones where the task hides some."""
+    """Yield the pools of one run, item by item; pixels are only the hidden ones if the task hides some."""
     from posterity.artifacts import signals
     from posterity.features.patch import patch
 

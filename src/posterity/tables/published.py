@@ -1,4 +1,4 @@
-"""The papers' numbers, looked up by what is measured here."""
+"""Looks up the papers' published numbers by the names used here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def digest() -> str:
 
 @cache
 def _numbers() -> dict[tuple[str, str, str, str], float]:
-    """(paper, table, row, column) → value of resources/papers; empty where posterity was installed without them."""
+    """Return {(paper, table, row, column): value} of resources/papers; empty if these were not installed."""
     return {k: v for path in sorted(_FOLDER.glob("*.csv")) for k, v in _lines(path)}
 
 
@@ -39,18 +39,18 @@ def _lines(path: Path) -> Iterator[tuple[tuple[str, str, str, str], float]]:
 
 
 def label(method: str, wrappers: str) -> str:
-    """Return what the paper prints: ``DDRM + guidance`` of ddrm in diversity."""
+    """Return the label that the paper prints, e.g. ``DDRM + guidance`` for ddrm wrapped in diversity."""
     around = {"": "", "diversity": " + guidance"}
     return _LABELS.get(method, method) + around.get(wrappers, f" + {wrappers}")
 
 
 def value(table: str, row: str, column: str, paper: str = "cohen2024") -> float | None:
-    """Return one published number, None where there is none."""
+    """Return one published number; None if there is none."""
     return _numbers().get((paper, table, row, column))
 
 
 def per_run(task: Task, method: str, wrappers: str, metric: str) -> float | None:
-    """Return a number of Cohen et al.'s Tables 1-3: ×16 on faces, ×4 on natural images, regions of faces, boxes."""
+    """Return a number from Cohen et al.'s Tables 1-3: ×16 on faces, ×4 on natural images, regions of faces, boxes."""
     name = label(method, wrappers)
     if super_resolution(task) and task["factor"] in _SUPER_RESOLUTION:
         noise = "noisy" if noisy(task) else "noiseless"
@@ -62,9 +62,9 @@ def per_run(task: Task, method: str, wrappers: str, metric: str) -> float | None
 
 
 def restored(problem: str, method: str, metric: str, *, natural: bool) -> float | None:
-    """Janati et al. 2025, Tables 8 and 7: faces of FFHQ, or ``natural`` images of ImageNet (9 and 7).
+    """Return a number from Janati et al. 2025, Tables 8 and 7 (FFHQ), or 9 and 7 (ImageNet) if ``natural``.
 
-    ``problem`` is the paper's name of the task; MGPS is that with 300 steps, as in Table 2.
+    ``problem`` is the paper's name of the task; MGPS is the variant with 300 steps, as in Table 2.
     """
     if method not in _RESTORED:
         return None

@@ -1,4 +1,4 @@
-"""Distance of single restorations from the truth."""
+"""Distance of individual restorations from the truth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TITLE = "Quality"
 CAPTION = (
     "PSNR in dB and SSIM (higher is nearer to the truth; per channel on RGB, Gaussian window, data range 1), LPIPS "
     "(lower is nearer), of single samples. "
-    "A posterior sample is not meant to be the nearest: the posterior mean has the best PSNR."
+    "Posterior samples do not minimise this distance: the posterior mean has the best PSNR."
 )
 
 

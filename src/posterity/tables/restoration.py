@@ -1,4 +1,4 @@
-"""Janati et al.'s Tables 2, 8 and 9: ten inverse problems by every sampler."""
+"""Ten inverse problems with every sampler (Janati et al. 2025, Tables 2, 8 and 9)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CAPTION = (
     "Means over the items of each item's samples: LPIPS from the truth (VGG; lower is nearer), PSNR in dB, SSIM (per "
     "channel on RGB, Gaussian window, data range 1; `ssim_zeros`, the paper's, continues the image with zeros), RMS "
     "residual of the measurement over σ_y (1 where a restoration agrees with y, less where it fits the noise too), "
-    "FID. Of phase retrieval the best of an item's samples by LPIPS. Published: Janati et al. 2025, "
+    "FID. For phase retrieval, the best of an item's samples by LPIPS. Published: Janati et al. 2025, "
     "Table 8 (FFHQ) beside faces, Table 9 (ImageNet) beside photographs, 256×256, trained networks, AlexNet's LPIPS, "
     "MGPS with 300 steps as in Table 2; FID of 1000 images is Table 7's. Ours are other images under another "
     "prior: what can be compared is the order of methods."
@@ -32,7 +32,7 @@ SAMPLERS = (
     "exact", "exact_again", "mgps", "dps", "pgdm", "ddnm", "ddrm", "diffpir", "reddiff", "reddiff_v", "copaint",
     "copaint_tt",
 )  # fmt: skip
-"""Those that come first, in this order."""
+"""Methods that come first, in this order."""
 _PHASE, _NONLINEAR = "Phase retrieval", "Nonlinear deblur"
 _METRICS = ("lpips", "psnr", "ssim", "ssim_zeros", "residual / σ_y", "fid")
 _STAND_IN = (
@@ -42,7 +42,7 @@ _STAND_IN = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return metric by metric a row for every task, and a column for every sampler of the project."""
+    """Return, metric by metric, one row per task and one column per sampler."""
     rows = _runs.shown(frames.frame("metrics"))
     problems = _problems(frames, rows)
     if not problems:
@@ -70,14 +70,14 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def _problems(frames: Frames, rows: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return {(dataset, task): the paper's name} of those that are one of the ten problems."""
+    """Return {(dataset, task): the paper's name} of tasks that are one of the ten problems."""
     places = rows[["dataset", "task"]].drop_duplicates().itertuples(index=False, name=None)
     found = {(d, t): task_kinds.problem(frames.task({"dataset": d, "task": t})) for d, t in places}
     return {place: name for place, name in found.items() if name is not None}
 
 
 def _in_order(named: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return (task, the paper's name) in the paper's order; what is stood in for has a row of its own."""
+    """Return (task, the paper's name) in the paper's order; a problem that has a stand-in keeps its own row."""
     shown = dict(named)
     if task_kinds.STAND_IN in named.values() and _NONLINEAR not in named.values():
         shown[_NONLINEAR] = _NONLINEAR
@@ -86,7 +86,7 @@ def _in_order(named: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _published(problem: str, method: str, metric: str, measured: Collection[str], *, natural: bool) -> float | None:
-    """The paper's SSIM stands beside the definition that is its own, where we have measured that."""
+    """Return the published number; the paper's SSIM belongs to `ssim_zeros`, its definition, if that was measured."""
     if metric == "ssim" and "ssim_zeros" in measured:
         return None
     return published.restored(problem, method, metric.removesuffix("_zeros"), natural=natural)
@@ -112,18 +112,18 @@ def _cell(frames: Frames, row: tuple[str, ...], metric: str, rows: pd.DataFrame,
 
 
 def best(rows: pd.DataFrame, metric: str = "lpips") -> pd.DataFrame:
-    """Return (item, sample) with the least value of ``metric`` among an item's samples."""
+    """Return the (item, sample) with the smallest ``metric`` among each item's samples."""
     of = rows[(rows["metric"] == metric) & rows["value"].notna()]
     return of.loc[of.groupby("item")["value"].idxmin(), ["item", "sample"]]
 
 
 def _methods(frames: Frames) -> dict[str, str]:
-    """Sampler → its method."""
+    """Return {sampler: its method}."""
     return {a.key["sampler"]: _settings(a)["sampler"]["method"] for a in frames.of("samples")}
 
 
 def _columns(methods: Mapping[str, str]) -> list[str]:
-    """Return what was run in the house's order, then the methods that were not."""
+    """Return the samplers that were run in the project's order, then the methods that were not run."""
     from posterity import samplers
 
     known = [s for s in SAMPLERS if s in methods]
@@ -132,7 +132,7 @@ def _columns(methods: Mapping[str, str]) -> list[str]:
 
 
 def _lacking(frames: Frames) -> Any:
-    """(task, method) → why there is no run of it."""
+    """Return a function (task, method) → why there is no such run."""
     from posterity import samplers
     from posterity.operators.build import build
 
@@ -152,7 +152,7 @@ def _lacking(frames: Frames) -> Any:
 
 
 def _shapes(row: Any) -> tuple[tuple[int, ...], dict[str, Any]]:
-    """Return (shape of a signal, the operator's own parameters) of a measurement's row."""
+    """Return (signal shape, operator parameters) of a row of the measurements."""
     from safetensors.torch import load
 
     return tuple(row["signal_shape"]), load(row["parameters"]) if row["parameters"] else {}

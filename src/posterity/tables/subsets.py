@@ -1,4 +1,4 @@
-"""The rules that choose what is shown: variety against coverage of the pool."""
+"""Compares the rules that choose the shown samples: diversity against coverage of the pool."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def _judged(cell: Cell, frames: Frames) -> Cell:
-    """Add a note where a noiseless restoration does not agree with the measurement."""
+    """Add a note if a noiseless restoration is inconsistent with the measurement."""
     from posterity.metrics.lr_psnr import CONSISTENT_DB, consistent
 
     noiseless = cell.column == "lr_psnr" and not noisy(frames.task(dict(zip(KEYS, cell.row, strict=True))))

@@ -1,4 +1,4 @@
-"""Kinds of tasks by their definitions: what belongs in a table or figure, whatever a task is called."""
+"""Classifies tasks by their definitions, independent of their names, for tables and figures."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ _PARTS = {"eyes_large", "eyes_small", "mouth_large", "mouth_small"}
 
 
 def super_resolution(task: Task) -> bool:
-    """True for bicubic super-resolution."""
+    """Return True for bicubic super-resolution."""
     return task["operator"] == "sr"
 
 
 def inpainting(task: Task) -> bool:
-    """True if entries are hidden."""
+    """Return True if entries are hidden."""
     return task["operator"] == "inpaint"
 
 
 def of_a_face(task: Task) -> bool:
-    """True if the hidden entries are the eyes or the mouth of a face."""
+    """Return True if the hidden entries are the eyes or the mouth of a face."""
     regions = set(task.get("regions", ()))
     return inpainting(task) and bool(regions) and regions <= _PARTS
 
 
 def of_an_ecg(task: Task) -> bool:
-    """True if leads or a stretch of the time are hidden."""
+    """Return True if leads or a time interval are hidden."""
     return bool({"observed_leads", "missing_block", "missing_block_per_lead"} & set(task))
 
 
 def noisy(task: Task) -> bool:
-    """True if the measurement has noise."""
+    """Return True if the measurement is noisy."""
     return bool(task.get("sigma_y", 0.0) > 0)
 
 
 def _has(operator: str, **settings: Any) -> Callable[[Task], bool]:
-    """True for tasks of this operator with these settings; ... stands for any value."""
+    """Return a test for tasks with this operator and these settings; ``...`` matches any value."""
     wanted = {"operator": operator, **settings}
     return lambda task: all(key in task and value in (..., task[key]) for key, value in wanted.items())
 
 
 STAND_IN = "Spatially varying deblur"
-"""No problem of the paper: what stands in for its non-linear blur, which is a network that people bring."""
+"""Not a problem of the paper: the stand-in for its non-linear blur, a network that users must download."""
 TEN: Mapping[str, Callable[[Task], bool]] = {
     "SR (x4)": _has("pool", factor=4),
     "SR (x16)": _has("pool", factor=16),
@@ -66,7 +66,7 @@ _SIGMA_Y = 0.05
 
 
 def problem(task: Task) -> str | None:
-    """Return the paper's name of a task that is one of the ten problems, with the paper's σ_y of .05, else None."""
+    """Return the paper's name of a task that is one of the ten problems with the paper's σ_y = 0.05, else None."""
     if task.get("sigma_y", 0.0) != _SIGMA_Y:
         return None
     return next((name for name, fits in TEN.items() if fits(task)), None)

@@ -1,4 +1,4 @@
-"""A table's long rows as a grid of text, as CSV and as Markdown."""
+"""Formats a table's long-form rows as a grid, as CSV and as Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from posterity.tables.cells import SEPARATOR
 __all__ = ["Grid", "csv_text", "grid", "markdown", "number"]
 
 Grid = dict[tuple[str, ...], dict[str, dict[str, Any]]]
-"""Row → column → the record."""
+"""{row: {column: record}}."""
 
 
 def number(value: float | None) -> str:
@@ -23,12 +23,12 @@ def number(value: float | None) -> str:
     if value == int(value):
         return f"{value:.0f}"
     size = abs(value)
-    # z: what rounds to zero has no sign
+    # z: no minus sign on values that round to zero
     return f"{value:z.{4 if size < 0.01 else 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0}f}"
 
 
 def grid(records: Sequence[Mapping[str, Any]]) -> Grid:
-    """Long records pivoted, in their order."""
+    """Return the long-form records pivoted, in their order."""
     out: Grid = {}
     for r in records:
         out.setdefault(tuple(r["row"].split(SEPARATOR)), {})[r["column"]] = dict(r)
@@ -36,12 +36,12 @@ def grid(records: Sequence[Mapping[str, Any]]) -> Grid:
 
 
 def columns(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Column names in order of appearance."""
+    """Return the column names in order of appearance."""
     return list(dict.fromkeys(r["column"] for r in records))
 
 
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
-    """Return the long form, nulls empty."""
+    """Return the long form as CSV, with nulls empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, SCHEMAS["tables"].names, lineterminator="\n")
     writer.writeheader()
@@ -50,7 +50,7 @@ def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def markdown(records: Sequence[Mapping[str, Any]], rows: Sequence[str], title: str, caption: str) -> str:
-    """Return the pivoted form: value, interval, count; published numbers in own columns; reasons as footnotes."""
+    """Return the pivoted form: value, interval, count; published numbers in separate columns; reasons as footnotes."""
     names, notes = columns(records), list[str]()
     printed = {c for c in names if any(r["published"] is not None for r in records if r["column"] == c)}
     head = [*rows]

@@ -1,4 +1,4 @@
-"""How far every sampler is from the exact posterior of the closed-form problems."""
+"""Distance of every sampler to the exact posterior of the closed-form problems."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ NEEDS = ("problems",)
 ROWS = ("prior", "dim", "sampler")
 TITLE = "Distance to the exact posterior of the closed-form problems"
 CAPTION = (
-    "Sliced Wasserstein distance (mixture) or W2 of the moments (gaussian) to the exact posterior: mean over instances "
-    "with a 95 % bootstrap interval, and median. All samplers have the same instances, and the paired difference is "
-    "from MGPS. Row exact is the floor, what as many exact draws score; exact_score is the ancestral sampler with the "
-    "posterior's own denoiser; prior never looks at the measurement. Diverged draws are replaced by draws of the "
-    "prior, and the instances that have any are counted. No published numbers: the paper's table is not recoverable."
+    "Sliced Wasserstein distance (mixture) or W2 of the moments (gaussian) to the exact posterior: mean over "
+    "instances with a 95 % bootstrap interval, and median. All samplers have the same instances, and the paired "
+    "difference is from MGPS. Row exact is the floor, the score of equally many exact draws; exact_score is the "
+    "ancestral sampler with the posterior's own denoiser; prior ignores the measurement. Diverged draws are replaced "
+    "by draws from the prior, and the instances that have any are counted. No published numbers: the paper's table is "
+    "not recoverable."
 )
 _BASE = "mgps"
 

@@ -18,7 +18,7 @@ CAPTION = (
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row per value."""
+    """Return one row per value of the setting."""
     out = []
     for sweep in _toys.sweeps(frames):
         means = sweep.rows.groupby("at")["value"].mean()

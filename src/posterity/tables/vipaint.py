@@ -27,7 +27,7 @@ CAPTION = (
     "confirms the order of the paper, which has VIPaint before all others."
 )
 BETTER: Mapping[str, int] = {"tv": -1, "modes_shown": 1, "lpips": -1}
-"""Metrics, and the sign of a difference in favour of VIPaint."""
+"""{metric: sign of a difference in favour of VIPaint}."""
 METHOD = "vipaint"
 ALL = "all"
 
@@ -35,7 +35,7 @@ Run = tuple[str, ...]
 
 
 def cells(frames: Frames) -> list[Cell]:
-    """Return one row for every VIPaint run and every plain run of another method on the same task, and one over all."""
+    """Return one row per VIPaint run and plain run of another method on the same task, and one over all tasks."""
     measured = dict(_runs.runs(_runs.shown(frames.frame("metrics"))))
     columns = (*KEYS, "item", "forwards", "backwards")
     drawn: dict[Any, pd.DataFrame] = dict(iter(frames.frame("samples", columns).groupby(list(KEYS))))
@@ -51,7 +51,7 @@ def cells(frames: Frames) -> list[Cell]:
 
 
 def _rows(pairs: Sequence[tuple[Run, Run]]) -> Iterator[tuple[Run, list[tuple[Run, Run]]]]:
-    """(name, its pairs of runs): a row for each pair, and one over tasks where there are several."""
+    """Yield (row, its pairs of runs): one for each pair, and one over all tasks if there are several."""
     over: dict[Run, list[tuple[Run, Run]]] = {}
     for ours, theirs in pairs:
         yield (*ours, theirs[3]), [(ours, theirs)]
@@ -76,14 +76,14 @@ def _row(
     made, others = (rows.groupby("item")[["forwards", "backwards"]].mean().sum(axis=1) for rows in (ours, theirs))
     column = "evaluations, ratio"
     if not others.all():
-        yield Cell(row, column, count=0, note="N/A: the other sampler makes none")
+        yield Cell(row, column, count=0, note="N/A: the other sampler makes no evaluations")
         return
     ratio = (made / others).dropna()
     yield Cell(row, column, float(ratio.mean()), *interval(ratio.to_numpy()), len(ratio))
 
 
 def _order(cell: Cell, sign: int) -> str | None:
-    """Return what the interval says of the paper's order; None where there is no interval."""
+    """Return whether the interval confirms the paper's order, in words; None if there is no interval."""
     if cell.low is None or cell.high is None:
         return None
     if cell.low <= 0 <= cell.high:
