@@ -1,4 +1,4 @@
-"""Two exports beside each other: what differs, by how much, against their intervals."""
+"""Comparison of two exports: differences, their sizes, and whether they exceed the intervals."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def record(key, value, low, high):
 
 
 def archive(folder, name, cells, table="t", **about):
-    """What `posterity export` would have written of an experiment with one table."""
+    """An archive as `posterity export` writes it for an experiment with one table."""
     path = folder / f"{name}.parquet"
     store.write(path, "tables", [record(k, *v) | {"table": table} for k, v in cells.items()], {})
     files = {f"results/tables/e/{table}.parquet": path.read_bytes(), f"results/tables/e/{table}.csv": b"",

@@ -25,7 +25,7 @@ FOLDERS = ("src/posterity/samplers", "config/samplers", "tests/samplers")
 
 @pytest.fixture
 def tree(tmp_path):
-    """A copy of what a sampler touches and of what runs it."""
+    """A copy of the files that a sampler touches and of those that run it."""
     for name in ("src", "config", "rules", "profiles", "workflow", "resources", "Snakefile", "ruff.toml"):
         source, target = ROOT / name, tmp_path / name
         target.parent.mkdir(exist_ok=True)

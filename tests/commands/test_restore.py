@@ -18,7 +18,7 @@ RUN = CliRunner()
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A photograph of 40x30 that lies on its side, a mask of the size that people see, and a folder of pictures."""
+    """A 40x30 photograph with a rotating EXIF tag, a mask of its upright size, and a folder of pictures."""
     rng = np.random.default_rng(0)
     for number in range(6):
         levels = np.kron(rng.integers(0, 255, (6, 8, 3)), np.ones((5, 5, 1))).astype(np.uint8)
@@ -122,16 +122,19 @@ def test_a_task_degrades_the_picture_first_or_is_what_was_measured(here):
         (("me.png", "--mask", "mask.png", "--task", "sr4"), "give --mask FILE or --task NAME"),
         (("me.png", "--mask", "mask.png", "--measured"), "--measured goes with --task"),
         (("me.png", "--task", "sr5"), "task 'sr5' does not exist; did you mean 'sr4'"),
-        (("me.png", "--task", "inpaint_face"), "task inpaint_face hides regions that a data set knows; give a mask"),
+        (
+            ("me.png", "--task", "inpaint_face"),
+            "task inpaint_face hides regions that only a data set defines; give a mask",
+        ),
         (
             ("me.png", "--task", "sr4", "--measured"),
-            "but of a signal of shape (3, 16, 16) BicubicSR measures (3, 4, 4)",
+            "maps a signal of shape (3, 16, 16) to (3, 4, 4)",
         ),
         (("me.png", "--task", "jpeg2"), "sampler ddnm: needs a pseudo-inverse and a singular value decomposition"),
         (("me.png", "--mask", "mask.png", "--sampler", "dnm"), "sampler 'dnm' does not exist; did you mean 'ddnm'"),
         (("me.png", "--mask", "mask.png", "--subset", "best"), "--subset 'best' does not exist; choose one of fps"),
         (("me.png", "--mask", "mask.png", "--n", "9"), "--n 9 is more than --pool 4"),
-        (("me.png", "--mask", "mask.png", "--output", "known"), "known is there and holds something else"),
+        (("me.png", "--mask", "mask.png", "--output", "known"), "known exists and holds something else"),
         (("me.png", "--mask", "mask.png", "--output", "me.png/x"), "me.png/x cannot be a folder, since "),
         (("me.png", "--mask", "mask.png", "--sampler", "DDNM"), "'DDNM' does not exist; did you mean 'ddnm'"),
     ],
@@ -175,7 +178,7 @@ def test_a_full_disk_leaves_nothing(here, monkeypatch):
 
 
 def test_a_prior_that_knows_the_answer_is_told(here, caplog):
-    """The picture among the prior's own: whoever tries it on a folder sees the picture itself come back."""
+    """If the picture is one of the prior's own, the restoration just returns it."""
     Path("known/me.png").write_bytes(Path("me.png").read_bytes())
     given = ("--mask", "mask.png", *KERNEL, "--pool", 2, "--n", 1)
     assert restored("me.png", *given, "--output", "apart").exit_code == 0

@@ -70,7 +70,7 @@ def complex_numbers(denoise, A, y, sigma_y, noise):
     [
         ("{}/none.png", "cannot be read (No such file"), ("{}/folder.png", "cannot be read (Is a directory"),
         ("{}/text.png", "is not a readable image"), ("{}/empty.png", "is not a readable image"),
-        ("{}/half.png", "truncated"), ("a\0b", "is no name of a file"), (LONG, "cannot be read (File name too long"),
+        ("{}/half.png", "truncated"), ("a\0b", "is not a valid file name"), (LONG, "cannot be read (File name too long"),
         ("~no_such_person/x.png", "no such home folder"), (None, "is a NoneType"), (b"abc", "is a bytes"),
         (torch.tensor(1.0), "has shape ()"), (np.array([None]), "holds object"), (np.array(["a"]), "holds <U1"),
         (torch.zeros(3, 8, 8, dtype=torch.complex64), "complex64"), (PICTURES[0] * NAN, "not finite"),
@@ -129,7 +129,7 @@ def test_settings(kernel: Any, files: Path, change: dict[str, Any], said: str) -
     [
         ("", {}, "does not exist"), ("nope", {}, "does not exist"), (LONG, {}, "does not exist"),
         (None, {}, "does not exist"),
-        ("../x", {}, "neither a file or folder here nor a name on the hub"), ("a\0b", {}, "is no name of a file"),
+        ("../x", {}, "neither a local file or folder nor a name on the hub"), ("a\0b", {}, "is not a valid file name"),
         ("{}/folder.png", {}, "holds no network"), ("kernel", {"images": "{}/none"}, "does not exist"),
         ("kernel", {"images": "{}/folder.png"}, "holds no picture"), ("kernel", {"images": []}, "images is empty"),
         ("kernel", {"images": 3}, "is a int"), ("kernel", {"images": PICTURES[:0]}, "images is empty"),
@@ -188,7 +188,7 @@ def test_degrade(files: Path) -> None:
 def test_where_results_cannot_be_written(kernel: Any, files: Path) -> None:
     pool = po.restore(PICTURES[0], mask=HIDDEN, prior=kernel, sampler="exact", samples=2)
     for folder, said in (
-        (3, "folder is 3"), ("a\0b", "is no name of a file"), ("/tmp/" + "a" * 300, "File name too long"),
+        (3, "folder is 3"), ("a\0b", "is not a valid file name"), ("/tmp/" + "a" * 300, "File name too long"),
         (files / "picture.png", "holds something else"), (files / "picture.png" / "x", "is a file"), (files, "else"),
     ):  # fmt: skip
         assert said in told(lambda folder=folder: pool.save(folder))

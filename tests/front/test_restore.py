@@ -206,8 +206,8 @@ PICTURE = random_images(12, 16)[0]
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, "give a picture with a mask, or what an operator measured"),
-        ({"mask": HALF, "operator": "sr4"}, "give a picture with a mask, or what an operator measured"),
+        ({}, "give a picture with a mask, or a measurement with its operator"),
+        ({"mask": HALF, "operator": "sr4"}, "give a picture with a mask, or a measurement with its operator"),
         ({"mask": HALF[:8]}, "the mask has 16x8 pixels, picture has 16x16; a mask has the size of its picture"),
         ({"mask": HALF & False}, "the mask hides nothing of the square in the middle of picture"),
         ({"mask": HALF, "samples": 0}, "samples is 0, expected a whole number from 1 to 10000"),
@@ -217,10 +217,10 @@ PICTURE = random_images(12, 16)[0]
         ({"mask": HALF, "guidance": -1.0}, "sampler ddnm, diversity: eta = -1.0"),
         ({"mask": HALF, "coupled": True, "samples": 1}, "sampler ddnm, coupled_noise: group = 1"),
         ({"mask": HALF, "sampler": "psld"}, "sampler psld: needs a latent prior"),
-        ({"mask": HALF, "sampler": 3}, "a int is no sampler"),
+        ({"mask": HALF, "sampler": 3}, "a int is not a sampler"),
         ({"mask": HALF, "sampler": lambda x: x}, r"sampler: <lambda>\(x\) must be restore\(denoise, A, y"),
         ({"operator": "sr5"}, "task 'sr5' does not exist; did you mean 'sr4'"),
-        ({"operator": "sr4"}, r"picture has shape \(3, 16, 16\), but of a signal of shape \(3, 16, 16\) BicubicSR"),
+        ({"operator": "sr4"}, r"picture has shape \(3, 16, 16\), but BicubicSR"),
         ({"operator": "inpaint_box"}, "task inpaint_box: operator inpaint: 'keep' is missing"),
         ({"operator": {"operator": "jpeg", "quality": 5}}, "sampler ddnm: needs a pseudo-inverse and a singular value"),
     ],
@@ -292,7 +292,7 @@ def test_a_sheet_and_a_notebook_show_everything(found):
     page = shown.show()
     assert page.mode == "RGB" and page.width > 3 * 192
     assert shown._repr_html_().startswith('<img src="data:image/png;base64,') and "3 of 3×16×16 by exact" in repr(shown)
-    with pytest.raises(PosterityError, match="one sample tells of no uncertainty"):
+    with pytest.raises(PosterityError, match="a single sample has no uncertainty"):
         found.subset("random", 1).uncertainty()
     assert found.subset("random", 1).show().width > 0
 

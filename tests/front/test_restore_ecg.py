@@ -215,16 +215,16 @@ def bad(tmp_path_factory, dicom, real):
         (("patient.dcm", "--missing", "V9"), "there is no lead 'V9'; choose out of I, II, III"),
         (("patient.dcm",), "nothing is missing: all twelve leads are measured or follow exactly"),
         (("patient.dcm", "--missing", "III"), "nothing is missing: all twelve leads are measured or follow exactly"),
-        (("patient.dcm", "--missing", "8s-12s"), "--missing 8s-12s: expected a stretch within 0s-10s"),
-        (("patient.dcm", "--missing", "5s-2s"), "--missing 5s-2s: expected a stretch within 0s-10s"),
+        (("patient.dcm", "--missing", "8s-12s"), "--missing 8s-12s: expected an interval within 0s-10s"),
+        (("patient.dcm", "--missing", "5s-2s"), "--missing 5s-2s: expected an interval within 0s-10s"),
         (("patient.dcm", "--missing", "0s-10s"), "nothing of the eight leads I, II, V1 to V6 is left"),
-        (("absent.hea", "--missing", "V1"), "absent.hea is no file"),
+        (("absent.hea", "--missing", "V1"), "absent.hea is not a file"),
         (("short.csv", "--fs", "100"), "short.csv: it lasts 2 s, expected at least 2.56 s"),
         (("long.csv", "--fs", "100"), "it lasts 130 s, at most 120 s are restored"),
         (("long.csv",), "long.csv: a CSV file does not say its rate; give it with --fs"),
         (("watt.csv", "--fs", "100"), "no lead 'I [W]'"),
         (("lead.csv", "--fs", "100"), "there is no lead 'V9'"),
-        (("alone.csv", "--fs", "100"), "lead aVF is measured where no second limb lead is; hide it, too"),
+        (("alone.csv", "--fs", "100"), "lead aVF is measured where no second limb lead is; hide it as well"),
         (("cut.hea", "--missing", "V1"), "cut.dat has 1000 bytes, but its header says 240000; it is truncated"),
         (("lost.hea", "--missing", "V1"), "its header points to 'lost.dat', which does not exist"),
         (("away.hea", "--missing", "V1"), "which is not in its folder"),
@@ -257,14 +257,14 @@ def test_the_prior_must_be_what_its_card_says(tmp_path, monkeypatch):
 
     mine = replace(at.home(), folder=tmp_path)
     monkeypatch.setattr(prior, "home", lambda: mine)
-    with pytest.raises(PosterityError, match="does not hold the prior of ECGs; get the repository whole"):
+    with pytest.raises(PosterityError, match="does not hold the prior of ECGs; get the complete repository"):
         prior.shipped()
     source = Path(at.__file__).parents[3] / "resources/priors" / prior.NAME
     folder = tmp_path / "resources/priors" / prior.NAME
     folder.mkdir(parents=True)
     (folder / "card.json").write_bytes((source / "card.json").read_bytes())
     (folder / "weights.safetensors").write_bytes((source / "weights.safetensors").read_bytes()[:-1] + b"x")
-    with pytest.raises(PosterityError, match=r"the weights are not those of their card\.json"):
+    with pytest.raises(PosterityError, match=r"the weights do not match their card\.json"):
         prior.shipped()
 
 

@@ -67,9 +67,9 @@ def test_an_absent_signal_is_named():
 @pytest.mark.parametrize(
     ("x", "kind", "said"),
     [
-        (torch.zeros(3, 70), "ecg", "a signal of shape .* is no ECG"),
-        (torch.zeros(8, 70), "image", "a signal of shape .* is no image"),
-        (torch.zeros(2, 4, 4), "image", "a signal of shape .* is no image"),
+        (torch.zeros(3, 70), "ecg", "a signal of shape .* is not an ECG"),
+        (torch.zeros(8, 70), "image", "a signal of shape .* is not an image"),
+        (torch.zeros(2, 4, 4), "image", "a signal of shape .* is not an image"),
         (torch.full((8, 4), float("nan")), "ecg", "an ECG holds a value that is not finite"),
     ],
 )

@@ -74,7 +74,7 @@ def test_questions_bound_each_comparison_and_approaches_share_items(inputs, sett
     [
         ({"comparisons": []}, "comparisons"),
         ({"comparisons": [{"study": "taste", "approach": "fps"}]}, "'taste'"),
-        ({"comparisons": [{"study": "coverage", "approach": "fps", "against": "random"}]}, "leave 'against' out"),
+        ({"comparisons": [{"study": "coverage", "approach": "fps", "against": "random"}]}, "leave out 'against'"),
         ({"comparisons": [{"study": "paired_quality", "approach": "fps"}]}, "'guided'"),
         ({"comparisons": [{"study": "paired_diversity", "approach": "random"}]}, "'random'"),
         ({"comparisons": [{"study": "paired_diversity", "approach": "guided", "against": "fps"}]}, "'vanilla'"),

@@ -130,8 +130,8 @@ def test_what_no_ecg_was_restored_of_is_one_line(tmp_path: Path, paths: list[Pat
 
 
 def test_the_sheet_shows_measured_black_and_restored_blue(paths: list[Path], tmp_path: Path) -> None:
-    """The caption tells the record, and every restored lead has two single draws; a beat is no sheet."""
-    with pytest.raises(PosterityError, match="a beat is no sheet"):
+    """The caption names the record, and every restored lead has two single draws; a beat does not fill a sheet."""
+    with pytest.raises(PosterityError, match="a single beat does not fill a sheet"):
         figures.find("ecg_sheet").draw(Frames(paths, "figure ecg_sheet"), {})
     long = artifacts(tmp_path, beats=4)
     drawn = figures.find("ecg_sheet").draw(Frames(long, "figure ecg_sheet", {"sampler": "exact"}), {})

@@ -1,4 +1,4 @@
-"""Figures: each one file, found by its name, drawn from artifacts alone."""
+"""Figures: one module each, found by its name, drawn from artifacts alone."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ NAMES = (
     "diversity_coverage", "distance_similarity", "hierarchy", "exact_distance", "own_diversity", "time_quality",
     "severity_errors", "restorations", "fit_progress", "priors", "toy_samplers", "toy_sweeps", "ecg_sheet",
 )  # fmt: skip
-"""The order of figures in a report; those of further files come after them.
+"""The order of figures in the report; other figures come after these.
 
-resources/papers says which figure of a paper each stands for.
+resources/papers says which published figure each corresponds to.
 """
 BESIDE = ("cost_error", "certificate_matrix")
-"""Figures of what no experiment makes: certificates, from `posterity verify`."""
+"""Figures that no experiment has: those of certificates, from `posterity verify`."""
 
 
 class Drawing(Protocol):
     """The contents of a figure's module; ``SECTION`` is its place in the report: gallery, analysis, exact or study.
 
-    ``NEEDS`` says what an experiment must make so that it has the figure, see :mod:`posterity.configuration.products`.
+    ``NEEDS`` says what an experiment must make to have the figure, see :mod:`posterity.configuration.products`.
     """
 
     SECTION: str
     TITLE: str
 
     def draw(self, frames: Frames, settings: Mapping[str, Any]) -> Drawn:
-        """Return the figure and what it shows, in words."""
+        """Return the figure with its caption."""
 
 
 REGISTRY: Registry[Drawing] = Registry(
@@ -48,13 +48,13 @@ REGISTRY: Registry[Drawing] = Registry(
 
 
 def names() -> list[str]:
-    """Return the names that a configuration can have, in the order of a report."""
+    """Return the names that a configuration can use, in the order of the report."""
     found = [name for name in REGISTRY.names() if name not in BESIDE]
     return sorted(found, key=lambda name: (NAMES.index(name) if name in NAMES else len(NAMES), name))
 
 
 def schema(only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-    """Return {name: {doc (first line), needs}} of the figures that a configuration can have, or of some."""
+    """Return {name: {doc (first line), needs}} of the figures that a configuration can use, or of ``only``."""
     return REGISTRY.schema(names() if only is None else only)
 
 

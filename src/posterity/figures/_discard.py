@@ -1,4 +1,4 @@
-"""What discarding a part of the pool before choosing does (the paper's Figs. 11 to 13)."""
+"""Effect of discarding part of the pool before choosing (Cohen et al. 2024, Figs. 11 to 13)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["draw"]
 
 _COUNT = 5
 _PARTS = (1.0, 0.5, 0.2)
-"""Shares of the pool that farthest-point sampling keeps at random, and Uniformization by probability."""
+"""Fractions of the pool that are kept: at random for farthest-point sampling, by probability for Uniformization."""
 
 
 def draw(frames: Frames, settings: Mapping[str, Any], what: str, fits: Callable[[Task], bool]) -> style.Drawn:
-    """Draw for each item one row per rule and share of the pool that is kept.
+    """Draw for each item one row per rule and kept fraction of the pool.
 
     Arguments:
-        frames: samples and measurements, and items where features are to be attributes.
-        settings: the figure's.
-        what: kind of the runs, for the error when there is none.
-        fits: true for the definition of a task that belongs here.
+        frames: samples and measurements, and items if the features are attributes.
+        settings: settings of the figure.
+        what: kind of the runs, for the error message if there are none.
+        fits: true for the definition of a task that belongs in the figure.
     """
     run = choose.first(
         frames, f"of {what} with pools of at least {LEAST}", lambda a: fits(frames.task(a.key)) and large(a)

@@ -1,6 +1,6 @@
-"""Ten Gaussians in the plane, the middle one with 95 % of the mass (the paper's Figs. 4, 9 and 10).
+"""Ten Gaussians in the plane, the central one with 95 % of the mass (Cohen et al. 2024, Figs. 4, 9 and 10).
 
-Means and covariances are not published; here the nine others stand evenly on a circle of radius 10 and all
+Means and covariances are not published; here the other nine are evenly spaced on a circle of radius 10 and all
 covariances are the identity.
 """
 
@@ -30,7 +30,7 @@ class Chosen:
 
 
 def mixture() -> tuple[NDArray[np.floating[Any]], NDArray[np.integer[Any]]]:
-    """Return (1000, 2) points and the Gaussian that each comes from; 0 is the dominant one."""
+    """Return points (1000, 2) and the index (1000,) of the Gaussian that each comes from; 0 is the dominant one."""
     rng = np.random.default_rng(0)
     angle = 2 * np.pi * np.arange(_MODES - 1) / (_MODES - 1)
     means = np.concatenate([[[0.0, 0.0]], 10 * np.stack([np.cos(angle), np.sin(angle)], 1)])
@@ -39,7 +39,7 @@ def mixture() -> tuple[NDArray[np.floating[Any]], NDArray[np.integer[Any]]]:
 
 
 def choose(rule: str, **settings: Any) -> list[int]:
-    """20 of the toy's points by a rule of :mod:`posterity.subsets`."""
+    """Return the indices of 20 points of the toy, chosen by a rule of :mod:`posterity.subsets`."""
     from posterity import subsets
     from posterity.features.pca import distances
 
@@ -48,7 +48,7 @@ def choose(rule: str, **settings: Any) -> list[int]:
         settings = {"neighbour": NEIGHBOUR, "dimension": 2} | settings
     made = subsets.find(rule)(**settings)
     data = points if made.reads == "features" else distances(points)
-    return made.choose(data, COUNT, np.random.default_rng(1))  # not the mixture's own stream
+    return made.choose(data, COUNT, np.random.default_rng(1))  # a stream independent of the mixture's
 
 
 def draw(panels: Sequence[Chosen], caption: str) -> style.Drawn:

@@ -1,4 +1,4 @@
-"""Chosen subsets as pictures."""
+"""Collects chosen subsets as pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["chosen", "with_rules"]
 
 
 def with_rules(frames: Frames, *rules: str) -> Artifact:
-    """Return the first run whose subsets include the rules; the largest pools first, they have most to choose from."""
+    """Return the first run whose subsets include the rules, looking at the largest pools first."""
     sizes = {a.path: int(a.about.get("origin", {}).get("settings", {}).get("samples", 0)) for a in frames.of("samples")}
     names = {
         tuple(a.key.values()): set(frames.frame("subsets", ("subset",), **a.key)["subset"])
@@ -25,7 +25,7 @@ def with_rules(frames: Frames, *rules: str) -> Artifact:
 
 
 def chosen(frames: Frames, key: Mapping[str, str]) -> dict[tuple[str, str], list[Picture]]:
-    """(item, rule) → pictures in the order of choice."""
+    """Return {(item, rule): pictures in the order of choice}."""
     pool = {(r.item, r.sample): r.signal for r in choose.pool(frames, key).itertuples()}
     rows = frames.frame("subsets", ("item", "subset", "rank", "sample"), **key).sort_values("rank")
     out: dict[tuple[str, str], list[Picture]] = {}

@@ -1,4 +1,4 @@
-"""Galleries along a sweep of guidance (the paper's Figs. 15 and 16)."""
+"""Galleries along a sweep of guidance (Cohen et al. 2024, Figs. 15 and 16)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 5
 
 
 def draw(frames: Frames, settings: Mapping[str, Any], vary: str, label: Callable[[_sweep.Step], str]) -> style.Drawn:
-    """For each item a row for every step of the longest sweep."""
+    """Draw for each item one row per step of the longest sweep."""
     place, fixed, steps = max(_sweep.groups(frames, vary), key=lambda g: len(g[2]))
     pictures = choose.measured(frames, steps[0].artifact.key)
     pools = [choose.pool(frames, s.artifact.key) for s in steps]

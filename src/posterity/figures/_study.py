@@ -1,4 +1,4 @@
-"""Percentages of a user study for the figures: from answers, or from an analysis of them."""
+"""Percentages of a user study for the figures, computed from answers or read from their analysis."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Score:
 
 
 def answers(frames: Frames) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
-    """Return (questions, responses, whether simulated): people's answers if there are any, else simulated ones."""
+    """Return (questions, responses, whether simulated), with people's answers if there are any, else simulated ones."""
     from posterity.artifacts import store
     from posterity.study.responses import check
 
@@ -78,7 +78,7 @@ def scores(frames: Frames, fits: Callable[[Score], bool], what: str) -> list[Sco
 
 
 def label(figure: Figure, simulated: bool) -> str:
-    """Marks the figure where no person answered; returns the sentence for the caption."""
+    """Mark the figure if the answers are simulated, and return a sentence for the caption."""
     if not simulated:
         return "Bootstrap intervals over images and answers, 95 %."
     figure.suptitle("simulated respondent", fontsize=7, color=style.COLOURS["red"], x=0.995, ha="right")
@@ -86,7 +86,7 @@ def label(figure: Figure, simulated: bool) -> str:
 
 
 def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
-    """Percentages by approach, one colour a run; ``half`` draws the line of indifference."""
+    """Draw percentages by approach, with one colour per run; ``half`` adds the line of indifference."""
     runs = sorted({s.run for s in found})
     approaches = [
         a for a in ("random", "kmeans", "uniformization", "fps", "guided") if any(s.approach == a for s in found)
@@ -99,7 +99,7 @@ def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
             colour = colours[k % len(colours)]
             ax.plot([x, x], [s.low, s.high], color=colour, solid_capstyle="butt")
             first = s.approach == next(t.approach for t in found if t.run == run)
-            marker = "osD^v"[k // len(colours) % 5]  # another one where the colours begin again
+            marker = "osD^v"[k // len(colours) % 5]  # another marker when the colours repeat
             ax.plot(x, s.value, marker, color=colour, markersize=4, clip_on=False, label=text if first else None)
     if half:
         ax.axhline(50, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)))
@@ -108,7 +108,7 @@ def panel(ax: Axes, found: list[Score], title: str, half: bool) -> None:
 
 
 def legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """Return one legend below all panels, out of the way of what they show, in as many columns as there is room for."""
+    """Add one legend below all panels, in as many columns as fit."""
     found = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     for columns in range(min(len(found), 2 * len(axes)), 0, -1):
         drawn = figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)
@@ -118,7 +118,7 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
 
 
 def rows(ax: Axes, found: list[Score], runs: Sequence[str], title: str) -> None:
-    """Percentages of one approach, a line for each of ``runs``, with the line of indifference."""
+    """Draw percentages of one approach, one line per run, with the line of indifference."""
     for score in found:
         at, colour = runs.index(score.run), style.COLOURS["blue"]
         ax.plot([score.low, score.high], [at, at], color=colour, solid_capstyle="butt")
@@ -130,7 +130,7 @@ def rows(ax: Axes, found: list[Score], runs: Sequence[str], title: str) -> None:
 
 
 def labels(runs: Sequence[str]) -> list[str]:
-    """``dataset/task/prior/sampler`` → "task, sampler", with the dataset, and then the prior, where two are alike."""
+    """Return "task, sampler" for each "dataset/task/prior/sampler", with dataset and prior added if ambiguous."""
     named = list(runs)
     for kept in ([1], [0, 1], [0, 1, 2]):
         named = [_words(run.split("/"), kept) for run in runs]

@@ -1,4 +1,4 @@
-"""What was measured, answers that fit it with their exact probabilities, and what samplers drew instead."""
+"""A measurement, the answers that fit it with their exact probabilities, and draws of samplers."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ SECTION = "gallery"
 TITLE = "Answers that fit, and what samplers drew"
 _SHOWN = 5
 _CELL, _GAP, _MARGIN, _HEAD, _FOOT = 0.76, 0.06, 0.08, 0.2, 0.17
-"""In inches: a picture, between two, around all, the line over a row, the numbers under it."""
+"""In inches: a picture, the gap between two, the margin, the line above a row, the numbers below it."""
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """A picture with the exact probability of what it shows, None where that is no question."""
+    """A picture with the exact probability of what it shows; None if that does not apply."""
 
     picture: gallery.Picture
     probability: float | None
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """One item: exact draws of different answers, the most probable first; of every other sampler the first draws."""
+    """Draw one item: exact draws of distinct answers, most probable first, and the first draws of other samplers."""
     draws = answers.probabilities(frames)
     exact = draws[(draws["method"] == "exact") & (draws["wrappers"] == "")]
     if exact.empty:
@@ -54,8 +54,8 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         rows.append((words, _shown(frames, {**place, "sampler": sampler}, item, first)))
     truth, seen = pictures[item]
     caption = (
-        f"Item {item}, the first by name; {choose.described(place)}. Under each picture stands the exact probability "
-        f"of the known picture that it shows, given the measurement; crossed out: under {answers.LEAST:.1%}. Exact "
+        f"Item {item}, the first by name; {choose.described(place)}. Below each picture is the exact posterior "
+        f"probability of the prior's picture that it shows; crossed out: under {answers.LEAST:.1%}. Exact "
         "draws: one of each picture that was drawn, the most probable first. No draw of a sampler was chosen."
     )
     columns = [*KEYS, "item", "sample", "mode", "probability"]
@@ -63,20 +63,20 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
 
 
 def percent(probability: float) -> str:
-    """Two digits are enough: 34 %, 2.1 %, 0.25 %."""
+    """Format a probability to two digits: 34 %, 2.1 %, 0.25 %."""
     if probability < answers.LEAST:
         return "< 0.1 %"
     return f"{100 * probability:.{0 if probability >= 0.0995 else 1 if probability >= 0.00995 else 2}f} %"
 
 
 def _different(draws: pd.DataFrame, sampler: str) -> pd.DataFrame:
-    """Return one draw of each answer, the most probable first."""
+    """Return one draw per answer, the most probable first."""
     mine = draws[draws["sampler"] == sampler].sort_values(["probability", "sample"], ascending=[False, True])
     return mine.drop_duplicates("mode").head(_SHOWN)
 
 
 def _others(draws: pd.DataFrame, exact: str) -> list[str]:
-    """Samplers of the item that are none of exact draws; a wrapped one behind its plain partner."""
+    """Return the item's samplers other than exact ones; a wrapped one follows its plain partner."""
     found = draws[draws["method"] != "exact"].drop_duplicates("sampler")
     return [s for s in found.sort_values(["method", "wrappers", "sampler"])["sampler"] if s != exact]
 
@@ -88,7 +88,7 @@ def _shown(frames: Frames, run: Mapping[str, str], item: str, draws: pd.DataFram
 
 
 def _sheet(seen: gallery.Picture, truth: gallery.Picture, fit: float, rows: list[tuple[str, list[_Shown]]]) -> Figure:
-    """Return a row of what was measured, then one of each sampler; narrow enough for the width of a phone."""
+    """Draw the measurement in the first row, then one row per sampler; narrow enough for a phone."""
     every = [("", [_Shown(seen, None), _Shown(truth, None)]), *rows]
     row = _HEAD + _CELL + _FOOT
     width, height = 2 * _MARGIN + _SHOWN * _CELL + (_SHOWN - 1) * _GAP, len(every) * row + _MARGIN
@@ -114,7 +114,7 @@ def _amount(fit: float) -> str:
 
 
 def _picture(figure: Figure, box: tuple[float, float, float, float], one: _Shown, under: str | None) -> None:
-    """Return the picture with its number; what is ruled out has a broken frame and a cross, not a colour alone."""
+    """Draw a picture with its number; a ruled-out one gets a dashed frame and a cross, not only a colour."""
     ax = figure.add_axes(box)
     ax.imshow(np.asarray(one.picture), interpolation="nearest")
     ax.set(xticks=[], yticks=[])

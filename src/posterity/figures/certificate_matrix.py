@@ -1,4 +1,4 @@
-"""Which statistic tells which sampler from exact draws, as one picture."""
+"""A matrix of which statistic distinguishes which sampler from exact draws."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from posterity.tables.frames import Frames
 __all__ = ["SECTION", "TITLE", "draw", "matrix"]
 
 SECTION = "exact"
-TITLE = "What each statistic sees of each sampler"
+TITLE = "What each statistic detects in each sampler"
 _CAUGHT, _PASSED = ("approximate", "regressed", "improved"), ("exact", "open")
 _WORDS = {"sliced_wasserstein": "sliced W"}
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: ARG001 - all that is in the artifact
-    """From certificates: a statistic caught a sampler in a case if one of its deciding values is outside its margin."""
+    """Draw the matrix: a statistic catches a sampler in a case if one of its deciding values is outside its margin."""
     rows = frames.frame("certificates")
     rows = rows[rows["decides"].fillna(False).astype(bool) & rows["verdict"].isin([*_CAUGHT, *_PASSED])]
     cases = rows.assign(caught=rows["verdict"].isin(_CAUGHT))
@@ -32,14 +32,14 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
 
 
 def matrix(looks: Sequence[Look]) -> style.Drawn:
-    """Rows are samplers, exact draws first, those that are caught least next; columns are statistics."""
+    """Draw one row per sampler (exact draws first, then those caught least) and one column per statistic."""
     total: dict[str, list[Look]] = {}
     for one in looks:
         total.setdefault(one.sampler, []).append(one)
     samplers = sorted(total, key=lambda s: (s != "exact", _share(total[s]), s))
     statistics = list(dict.fromkeys(one.statistic for one in looks))
     figure, (ax,) = style.canvas(1.5 + 0.62 * len(statistics), 0.9 + 0.24 * len(samplers))
-    # at least one place, where no certificate decides anything
+    # at least one column, even if no certificate decides anything
     ax.set(xlim=(-0.5, max(len(statistics), 1) - 0.5), ylim=(max(len(samplers), 1) - 0.5, -0.5))
     ax.set_xticks(range(len(statistics)), [_WORDS.get(s, s) for s in statistics], rotation=35, ha="left")
     ax.xaxis.tick_top()
@@ -62,7 +62,7 @@ def _share(looks: Sequence[Look]) -> float:
 
 
 def _cell(ax: Any, x: int, y: int, one: Look) -> None:
-    """Return a sign for each answer, and a shade for how often; never the shade alone."""
+    """Draw a sign for the outcome and a shade for its frequency, so that nothing depends on the shade alone."""
     if not one.cases:
         ax.annotate("–", (x, y), ha="center", va="center", fontsize=8, color=style.GREY)
         return

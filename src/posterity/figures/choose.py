@@ -1,4 +1,4 @@
-"""Which run and which items a figure shows when its settings leave it open."""
+"""Chooses the run and the items that a figure shows if its settings do not name them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["described", "first", "items", "measured", "pool", "words"]
 
 
 def first(frames: Frames, what: str, fits: Callable[[Artifact], bool] = lambda _: True) -> Artifact:
-    """Return the first samples artifact that has what the figure needs; ``what`` says it in the error."""
+    """Return the first samples artifact that has what the figure needs, which ``what`` names in the error message."""
     for artifact in frames.of("samples"):
         if fits(artifact):
             return artifact
@@ -28,7 +28,7 @@ def pool(frames: Frames, key: Mapping[str, str]) -> pd.DataFrame:
 
 
 def measured(frames: Frames, key: Mapping[str, str]) -> dict[str, tuple[Picture, Picture]]:
-    """Item → (truth, measurement as people see it)."""
+    """Return {item: (truth, measurement as a picture)}."""
     where = {k: key[k] for k in ("dataset", "task")}
     rows = frames.frame("measurements", ("item", "truth", "display"), **where)
     return {r.item: (pixels(r.truth), pixels(r.display)) for r in rows.itertuples()}
@@ -45,5 +45,5 @@ def words(key: Mapping[str, str]) -> str:
 
 
 def described(key: Mapping[str, str]) -> str:
-    """Everything but the sampler, in words."""
+    """Return a run's key without the sampler in words."""
     return words({k: v for k, v in key.items() if k != "sampler"})

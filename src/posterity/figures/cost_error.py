@@ -1,4 +1,4 @@
-"""What accuracy costs: a sampler's distance from exact draws against its network evaluations."""
+"""Cost of accuracy: a sampler's distance from exact draws against its network evaluations."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SECTION = "exact"
 TITLE = "Error against cost"
 STATISTIC = "sliced_wasserstein"
 _WIDE = 0.35
-"""Of a name, in units of log cost."""
+"""Width of a name, in units of log cost."""
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: ARG001 - all that is in the artifact
-    """Draw one panel per (prior, task); log-log, with the Pareto front."""
+    """Draw one log-log panel per (prior, task) with the Pareto front."""
     points = _points(frames.frame("certificates"))
     samplers = sorted(set(points["sampler"]))
     looks = dict(zip(samplers, style.looks(len(samplers)), strict=True))
@@ -38,7 +38,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
         here = points[(points["prior"] == prior) & (points["task"] == task)]
         _panel(ax, here, looks)
         ax.set_title(f"{prior} · {task}", loc="left")
-    figure.supxlabel("network evaluations, forwards and backwards", fontsize=8)
+    figure.supxlabel("network evaluations, forward and backward", fontsize=8)
     figure.supylabel("sliced Wasserstein distance, in floors", fontsize=8)
     handles = [axes[0].plot([], [], linestyle="none", label=style.name(n), **look)[0] for n, look in looks.items()]
     if handles:
@@ -53,7 +53,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
 
 
 def _points(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return (sampler, prior, task, cost, error) of what has both."""
+    """Return (sampler, prior, task, cost, error) of certificates with both cost and error."""
     rows = rows[(rows["statistic"] == STATISTIC) & (rows["part"] == "") & (rows["overall"] != "diverged")]
     rows = rows[rows["value"].notna() & (rows["floor"] > 0)]
     out = rows[["sampler", "prior", "task"]].copy()
@@ -63,7 +63,7 @@ def _points(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _plain(axis: Axis) -> None:
-    """1, 2, 5, 10, … instead of powers."""
+    """Label the axis with 1, 2, 5, 10, … instead of powers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -91,14 +91,14 @@ def _panel(ax: Axes, points: pd.DataFrame, looks: Mapping[str, dict[str, Any]]) 
 
 
 def _front(points: pd.DataFrame) -> pd.DataFrame:
-    """Return what nothing beats in both, by cost."""
+    """Return the Pareto front, sorted by cost."""
     ordered = points.sort_values(["cost", "error"])
     best = ordered["error"].cummin()
     return ordered[(ordered["error"] == best) & ~best.duplicated()]
 
 
 def _apart(front: pd.DataFrame) -> pd.DataFrame:
-    """Return those whose names do not cover one another, the nearest first."""
+    """Return the points of the front that can be labelled without overlap, preferring the smallest errors."""
     kept: list[Any] = []
     for row in front[::-1].itertuples():
         if all(log(other.cost / row.cost) > _WIDE for other in kept):

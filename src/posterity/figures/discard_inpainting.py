@@ -18,6 +18,6 @@ TITLE = "Discarding before choosing: inpainting"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw one item of the first such run, of a face where there is one: ``discard_natural`` has the others."""
+    """Draw one item of the first such run, preferring faces; ``discard_natural`` shows the others."""
     faces = any(of_a_face(frames.task(a.key)) and large(a) for a in frames.of("samples"))
     return _discard.draw(frames, settings, "inpainting", of_a_face if faces else inpainting)

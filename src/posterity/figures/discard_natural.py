@@ -1,4 +1,4 @@
-"""Discarding before choosing, in inpainting of other images than faces."""
+"""Discarding before choosing, in inpainting of images other than faces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TITLE = "Discarding before choosing: other images"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw one item of the first inpainting run whose task is not about the regions of a face."""
+    """Draw one item of the first inpainting run whose task does not hide regions of a face."""
     return _discard.draw(
         frames, settings, "inpainting other than of faces", lambda task: inpainting(task) and not of_a_face(task)
     )

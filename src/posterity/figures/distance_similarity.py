@@ -1,4 +1,4 @@
-"""Does a distance of features say what respondents call similar?"""
+"""Feature distance against the similarity perceived by respondents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Points = dict[str, list[tuple[float, float]]]
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a panel for each kind of features, a point for each coverage question."""
+    """Draw one panel per kind of features and one point per coverage question."""
     from scipy.stats import pearsonr, spearmanr
 
     asked, given, simulated = _study.answers(frames)
@@ -37,14 +37,14 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         ax.set_title(f"{kind}\nPearson {pearson:.2f}, Spearman {spearman:.2f}", linespacing=1.4)
         ax.set(xlabel="distance to the nearest shown", ylim=(-4, 104))
     axes[0].set_ylabel("% who saw a similar image")
-    caption = "One point a coverage question; a good distance correlates strongly and negatively. " + _study.label(
+    caption = "One point per coverage question; a good distance correlates strongly and negatively. " + _study.label(
         figure, simulated
     )
     return style.Drawn(figure, caption)
 
 
 def _points(frames: Frames, asked: list[dict[str, Any]], given: list[dict[str, Any]]) -> Points:
-    """Kind of features → (distance from the target to the nearest shown image, % yes) of every question."""
+    """Return {kind of features: (distance from the target to the nearest shown image, % yes) per question}."""
     from posterity.features.pca import pca
 
     said = defaultdict(list)

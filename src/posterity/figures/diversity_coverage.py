@@ -1,4 +1,4 @@
-"""Where each rule stands between diversity and coverage."""
+"""Diversity against coverage of each rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BY_CONSTRUCTION = 50.0
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a panel for each run, a point with two intervals for each rule."""
+    """Draw one panel per run and one point with two intervals per rule."""
     found = _study.scores(frames, lambda s: s.approach in _COLOURS and s.study != "paired_quality", "chosen sets")
     by_place = {(s.run, s.approach, s.study): s for s in found}
     runs = sorted({s.run for s in found if s.study == "coverage"})

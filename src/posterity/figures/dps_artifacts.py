@@ -20,7 +20,7 @@ _SHOWN = 5
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw the items with most saturated entries, for one run each of noiseless inpainting and super-resolution."""
+    """Draw the items with the most saturated entries, for one run each of noiseless inpainting and super-resolution."""
     rows = []
     runs = [r for r in (_first(frames, inpainting), _first(frames, super_resolution)) if r]
     if not runs:

@@ -19,9 +19,9 @@ TITLE = "A restored ECG on paper"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """3×4 leads and a rhythm strip: measured black; of what was restored, two draws and a band that holds 90 % of them.
+    """Draw 3×4 leads and a rhythm strip: measured parts in black, restored ones as two draws and a 90 % band.
 
-    The record is the first of the first run that has some of 2.56 s, beats do not fill a sheet.
+    The record is the first of the first run with records of at least 2.56 s; single beats do not fill a sheet.
     """
     from posterity.ecg import comparison, paper
     from posterity.ecg.files.record import SHORTEST, Record
@@ -34,7 +34,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
         if one.truth.shape[1] >= SHORTEST * one.rate:
             break
     else:
-        raise frames.missing("samples", none=f"of records of {SHORTEST:g} s; a beat is no sheet")
+        raise frames.missing("samples", none=f"of records of {SHORTEST:g} s; a single beat does not fill a sheet")
     measured = comparison.twelve(one.truth).astype(np.float64)
     measured[comparison.twelve_missing(one.missing)] = np.nan
     draws = [Record(x.astype(np.float64), STANDARD, one.rate) for x in comparison.twelve(one.draws)]

@@ -1,4 +1,4 @@
-"""What accuracy costs in an experiment: a sampler's distance from exact draws against its evaluations."""
+"""Cost of accuracy in an experiment: a sampler's distance from exact draws against its evaluations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ACROSS = 2
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: ARG001 - `where` restricts the frames
-    """Draw a panel for every (dataset, task, prior): exact draws are a line, their floor a band, samplers points."""
+    """Draw one panel per (dataset, task, prior): exact draws as a line, their floor as a band, samplers as points."""
     cells = [c for c in exact_posterior.cells(frames) if c.column == _METRIC and c.value is not None]
     costs = _costs(frames)
     places = list(dict.fromkeys(c.row[:3] for c in cells if costs.get(c.row, 0) > 0))
@@ -43,7 +43,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
         ax.set_title(" · ".join(style.name(part) for part in place[:2]), loc="left")
     for ax in axes[len(places) :]:
         ax.axis("off")
-    figure.supxlabel("evaluations of the prior a draw, forwards and backwards", fontsize=8)
+    figure.supxlabel("evaluations of the prior per draw, forward and backward", fontsize=8)
     figure.supylabel("sliced Wasserstein distance", fontsize=8)
     caption = (
         "Distance from exact draws, mean over items with its 95 % bootstrap interval, against the evaluations of the "
@@ -60,7 +60,7 @@ def _record(cell: Cell, cost: float) -> dict[str, Any]:
 
 
 def _costs(frames: Frames) -> dict[tuple[str, ...], float]:
-    """Evaluations of a draw by run."""
+    """Return {run: evaluations per draw}."""
     rows = frames.frame("samples", (*KEYS, "forwards", "backwards"))
     means = (rows["forwards"] + rows["backwards"]).groupby([rows[k] for k in KEYS]).mean()
     return {tuple(map(str, key)): float(value) for key, value in means.items()}

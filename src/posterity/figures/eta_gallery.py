@@ -16,5 +16,5 @@ TITLE = "Strength of guidance"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a row for each eta."""
+    """Draw one row per eta."""
     return _steps.draw(frames, settings, "eta", lambda step: f"η = {step.eta:g}")

@@ -1,4 +1,4 @@
-"""How far each sampler is from the exact posterior, against the floor of a second exact sampler."""
+"""Distance of each sampler to the exact posterior, against the floor of a second exact sampler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ACROSS = 2  # settings side by side
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw two panels for every (dataset, task, prior): total variation and sliced Wasserstein distance."""
+    """Draw two panels per (dataset, task, prior): total variation and sliced Wasserstein distance."""
     cells = {(c.row, c.column): c for c in exact_posterior.cells(frames) if c.column in _METRICS}
     places = list(dict.fromkeys(row[:3] for row, _ in cells))
     samplers = [s for s in dict.fromkeys(row[3] for row, _ in cells) if s != "exact"]
@@ -54,5 +54,5 @@ def _record(cell: Cell) -> dict[str, Any]:
 
 
 def _guided(frames: Frames) -> set[tuple[str, ...]]:
-    """Runs that were drawn with guidance."""
+    """Return the runs drawn with guidance."""
     return {tuple(a.key.values()) for a in frames.of("samples") if a.recipe.wrapper("diversity")}

@@ -1,4 +1,4 @@
-"""Rows of pictures with labels: one composed picture, so that a gallery is drawn at once and kept sharp."""
+"""Draws labelled rows of pictures as one composed picture, which is fast and stays sharp."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "Row", "absent", "draw", "pixels"]
 
-_CELL = 0.64  # inches of a picture's height: 128 dots of the PNG, twice 64 pixels
-_GAP, _BLOCK = 1 / 16, 0.25  # between pictures and between blocks, in heights of a picture
+_CELL = 0.64  # height of a picture in inches: 128 dots of the PNG, twice 64 pixels
+_GAP, _BLOCK = 1 / 16, 0.25  # gaps between pictures and between blocks, in picture heights
 _LETTER, _LINE = 0.058, 0.125  # inches of a label's letter and of a heading's line
 
 
@@ -28,9 +28,9 @@ class Row:
     """Blocks of pictures, e.g. the truth, the measurement and a set; None leaves a place empty.
 
     Arguments:
-        label: stands to the left.
-        blocks: all rows have blocks of the same sizes.
-        apart: more room above this row.
+        label: text on the left.
+        blocks: pictures by block; all rows have blocks of the same sizes.
+        apart: adds space above this row.
     """
 
     label: str
@@ -39,12 +39,12 @@ class Row:
 
 
 def pixels(signal: dict[str, Any]) -> Picture:
-    """``SIGNAL`` struct → (H, W, 3) levels."""
+    """Return the picture of a ``SIGNAL`` struct, levels (H, W, 3)."""
     return signals.picture(signal, "a picture of the gallery")
 
 
 def absent(height: int, width: int) -> Picture:
-    """Return a pale picture with a stroke through it, for what cannot be: (height, width, 3)."""
+    """Return a pale, crossed-out placeholder (height, width, 3) for a picture that cannot exist."""
     y, x = np.mgrid[:height, :width]
     stroke = np.abs(y * width - (height - 1 - x * height / width) * width) <= width
     return np.where(stroke, 200, 244).astype(np.uint8)[..., None].repeat(3, 2)
@@ -54,13 +54,13 @@ def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> 
     """Draw the gallery with a heading over each block.
 
     Arguments:
-        rows: all with blocks of the same sizes, and pictures of one size.
-        headings: one per block.
-        room: between blocks, in heights of a picture.
+        rows: rows with blocks of the same sizes, and pictures of one size.
+        headings: one heading per block.
+        room: gap between blocks, in picture heights.
     """
     sizes = [len(b) for b in rows[0].blocks]
     own, across = next(p.shape[:2] for row in rows for block in row.blocks for p in block if p is not None)
-    grow = -(-64 // own)  # small pictures enlarged by whole pixels, so that gaps are even
+    grow = -(-64 // own)  # enlarge small pictures by an integer factor, so that gaps are even
     side, wide, aspect = own * grow, across * grow, across / own
     left, tops, width, height = _places(sizes, [r.apart for r in rows], room, aspect)
     sheet = np.zeros((round(height * side), round(width * side), 4), np.uint8)
@@ -71,7 +71,7 @@ def draw(rows: Sequence[Row], headings: Sequence[str], room: float = _BLOCK) -> 
                     y, x = round(top * side), round((start + k * (aspect + _GAP)) * side)
                     sheet[y : y + side, x : x + wide, :3] = picture.repeat(grow, 0).repeat(grow, 1)
                     sheet[y : y + side, x : x + wide, 3] = 255
-    # whole hundredths of an inch, so that at 200 dots an inch every picture is exactly as many dots
+    # whole hundredths of an inch, so that at 200 dpi each picture covers a whole number of dots
     margin = round(_LETTER * max(len(r.label) for r in rows) + 0.2, 2)
     wides = [size * aspect + (size - 1) * _GAP for size in sizes]
     heads = [_lines(h, int((one + room) * _CELL / _LETTER)) for h, one in zip(headings, wides, strict=True)]
@@ -104,7 +104,7 @@ def _lines(heading: str, letters: int) -> list[str]:
 def _places(
     sizes: Sequence[int], apart: Sequence[bool], room: float, aspect: float
 ) -> tuple[list[float], list[float], float, float]:
-    """Return left edges of blocks, top edges of rows, width and height, in heights of a picture."""
+    """Return left edges of blocks, top edges of rows, total width and height, in picture heights."""
     left, x = [], 0.0
     for size in sizes:
         left.append(x)

@@ -1,4 +1,4 @@
-"""Restorations without and with diversity guidance or another wrapper, by the same noise."""
+"""Restorations without and with diversity guidance or another wrapper, from the same noise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN = 5
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a row for every item and sampler that was run both ways on one task."""
+    """Draw one row per item and sampler that was run both ways on one task."""
     wrapped = {a.path for _, a in frames.pairs()}
     first = choose.first(frames, "is a wrapped run beside its plain partner", lambda a: a.path in wrapped)
     setting = {k: first.key[k] for k in ("dataset", "task", "prior")}

@@ -1,4 +1,4 @@
-"""A pool as a tree: each shown sample stands for those nearest to it (Cohen et al. 2024, App. G)."""
+"""A pool as a tree: each shown sample represents those nearest to it (Cohen et al. 2024, App. G)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _COUNT = 5
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a row for each of the first samples shown, with those that appear when it is opened."""
+    """Draw one row per top-level representative, with the samples that appear when it is expanded."""
     from posterity.subsets.hierarchical import brackets
 
     pooled = [a for a in frames.of("samples") if large(a)]
-    # hidden parts of faces leave many answers open, where other tasks may leave one
+    # prefer hidden parts of faces, which leave many answers open; other tasks may leave only one
     fits = [a for a in pooled if of_a_face(frames.task(a.key))] or pooled
     run = choose.first(frames, f"with pools of at least {LEAST}", lambda a: a in fits)
     model = attributes(frames, run.key["dataset"])

@@ -18,7 +18,7 @@ TITLE = "Tails of posteriors and of Gaussians"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a pane for each kind of features; a box for each sampler over all its pools."""
+    """Draw one panel per kind of features and one box per sampler over all its pools."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     found = kurtoses(frames)

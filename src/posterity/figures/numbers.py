@@ -1,4 +1,4 @@
-"""The numbers that a figure shows, as CSV."""
+"""Extracts the numbers that a figure shows as CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["csv_text"]
 
 
 def csv_text(drawn: Drawn, sources: Sequence[str]) -> str:
-    """Return what the figure says about its own numbers, else all that it plots, else the files of its pictures."""
+    """Return the figure's declared numbers, or else everything that it plots, or else the files of its pictures."""
     records = list(drawn.data) or [
         {"panel": _title(ax) or number, **row}
         for number, ax in enumerate(drawn.figure.axes, 1)
@@ -35,7 +35,7 @@ def _title(ax: Axes) -> str:
 
 
 def _plotted(ax: Axes) -> Iterator[Mapping[str, Any]]:
-    """Points of lines and clouds, and edges of bars, in the units of the axes."""
+    """Yield points of lines and scatter plots and edges of bars, in the units of the axes."""
     from matplotlib.collections import PathCollection
     from matplotlib.patches import Rectangle
 
@@ -54,6 +54,6 @@ def _plotted(ax: Axes) -> Iterator[Mapping[str, Any]]:
 
 
 def _series(artist: Any) -> str:
-    """Return what the legend calls it; matplotlib's own names begin with "_"."""
+    """Return the artist's legend label, "" for matplotlib's automatic ones, which begin with "_"."""
     label = str(artist.get_label())
     return "" if label.startswith("_") else label

@@ -1,4 +1,4 @@
-"""Farthest-point sampling of a part of the toy's pool."""
+"""Farthest-point sampling of part of the toy's pool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIRST = (30, 100, 300, 1000)
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw one panel for each number L of points that are kept first; needs no artifacts."""
+    """Draw one panel per number L of points kept first; needs no artifacts."""
     panels = [_plane.Chosen(f"FPS, L = {n}", _plane.choose("fps", first=n)) for n in _FIRST]
     return _plane.draw(
         panels,

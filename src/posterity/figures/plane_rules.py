@@ -15,7 +15,7 @@ TITLE = "Rules on an imbalanced mixture"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw the pool and what each rule shows of it; needs no artifacts."""
+    """Draw the pool and the subset of each rule; needs no artifacts."""
     panels = [_plane.Chosen(style.name(r), _plane.choose(r)) for r in ("random", "kmeans", "uniformization", "fps")]
     return _plane.draw(
         panels,

@@ -1,4 +1,4 @@
-"""Uniformization of a part of the toy's pool."""
+"""Uniformization of part of the toy's pool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT = (0.90, 0.95, 0.98, 1.0)
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw one panel for each share ρ of the pool that is kept; needs no artifacts."""
+    """Draw one panel per kept fraction ρ of the pool; needs no artifacts."""
     panels = [_plane.Chosen(f"ρ = {kept:.0%}", _plane.choose("uniformization", keep_fraction=kept)) for kept in _KEPT]
     return _plane.draw(
         panels,

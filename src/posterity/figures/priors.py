@@ -1,4 +1,4 @@
-"""The same measurements restored by the same sampler under several priors, beside one another."""
+"""The same measurements restored by the same sampler under several priors, side by side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 3
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Rows are measurements; blocks are the truth, what was measured, and samples under each prior."""
+    """Draw one row per measurement, with blocks for the truth, the measurement, and samples under each prior."""
     order = _problems(frames)
     columns = sorted({prior for _, priors in order for prior in priors})
     rows: list[gallery.Row] = []
@@ -39,7 +39,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
 
 
 def _problems(frames: Frames) -> list[tuple[tuple[str, str, str], list[str]]]:
-    """((dataset, task, sampler), priors) of what was restored under two priors or more; exact draws are no sampler."""
+    """Return ((dataset, task, sampler), priors) for samplers run under two or more priors, without exact ones."""
     found = defaultdict(set)
     for artifact in frames.of("samples"):
         key = artifact.key

@@ -20,7 +20,7 @@ TITLE = "Posterior samples along their first principal component"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """For each kind of features the item with the largest kurtosis."""
+    """Draw for each kind of features the item with the largest kurtosis."""
     from posterity.features.kurtosis import kurtosis
 
     run = choose.first(frames, f"with pools of at least {LEAST}", large)
@@ -49,12 +49,12 @@ def _projected(features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]
     from posterity.features.pca import pca
 
     x = pca(features, 1)[:, 0]
-    x = x * np.sign(x[np.abs(x).argmax()])  # the long tail to the right
+    x = x * np.sign(x[np.abs(x).argmax()])  # flip so that the long tail is on the right
     return x / max(x.std(), 1e-12)
 
 
 def _dominant(x: NDArray[np.floating[Any]], line: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Density of the heavier component of a fitted pair, times its weight."""
+    """Return the density on ``line`` of the heavier of two fitted Gaussians, times its weight."""
     from scipy.stats import norm
     from sklearn.mixture import GaussianMixture
 

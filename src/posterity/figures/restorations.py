@@ -1,4 +1,4 @@
-"""Contact sheet: every task of an experiment by every sampler that can do it, one restoration each."""
+"""Contact sheet: one restoration of every task of an experiment by every sampler that supports it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SKIPPED = ("exact_again",)  # looks like the first one
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Rows are tasks, a few items each; columns are the truth, the measurement and a sample of each sampler."""
+    """Draw a few rows per task, one per item; the columns are truth, measurement and one sample per sampler."""
     runs = {tuple(a.key[k] for k in ("dataset", "task", "prior", "sampler")): a for a in frames.of("samples")}
     if not runs:
         raise frames.missing("samples")
@@ -49,13 +49,13 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
 
 
 def _order(frames: Frames, place: tuple[str, ...]) -> int:
-    """Return a task's place in the paper's order of the ten problems, behind them for any other."""
+    """Return a task's rank in the paper's order of the ten problems; other tasks come last."""
     problem = task_kinds.problem(frames.task({"dataset": place[0], "task": place[1]}))
     return list(task_kinds.TEN).index(problem) if problem else len(task_kinds.TEN)
 
 
 def _pool(frames: Frames, key: Mapping[str, str]) -> dict[str, Any]:
-    """Item → the picture that is shown of it."""
+    """Return {item: the picture shown}."""
     rows = choose.pool(frames, key)
     if frames.task(key)["operator"] == "phase":
         rows = rows.merge(restoration.best(_metrics(frames, key)))

@@ -16,7 +16,7 @@ TITLE = "Perceived diversity and quality with guidance"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Left: the guided set is preferred for variety. Right: the guided image for quality."""
+    """Draw on the left how often the guided set is preferred for variety, on the right the guided image for quality."""
     found = _study.scores(frames, lambda s: s.approach == "guided", "guidance")
     runs = sorted({s.run for s in found})
     figure, axes = style.canvas(6.6, 1.0 + 0.2 * len(runs), 1, 2, sharey=True)

@@ -16,7 +16,7 @@ TITLE = "Perceived diversity and coverage of chosen sets"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Left: preferred over random samples for variety. Right: shows an image similar to a held-out sample."""
+    """Draw on the left how often a set is preferred over random samples for variety, on the right its coverage."""
     found = _study.scores(frames, lambda s: s.approach != "guided" and s.study != "paired_quality", "chosen sets")
     figure, (left, right) = style.canvas(6.6, 2.7, 1, 2)
     diversity, coverage = ([s for s in found if s.study == study] for study in ("paired_diversity", "coverage"))

@@ -1,4 +1,4 @@
-"""One look for all figures: colour-blind-safe hues, quiet axes, text as outlines."""
+"""The common style of all figures: colour-blind-safe hues, quiet axes, text as outlines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INK, GREY = "#222222", "#8a8a8a"
 COLOURS = {
     "blue": "#0072b2", "orange": "#e69f00", "green": "#009e73", "red": "#d55e00", "purple": "#cc79a7", "sky": "#56b4e9",
 }  # fmt: skip
-"""The Okabe-Ito set without its yellow, which is too light on white."""
+"""The Okabe-Ito palette without its yellow, which is too light on white."""
 _RULES: dict[str, Any] = {
     "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
     "legend.fontsize": 7, "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
@@ -56,7 +56,7 @@ _WRAPPERS = {"diversity": "guidance", "flash": "Flash"}
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure and what it shows, in words: which data, which samples; ``data``: its numbers, where it names them."""
+    """A figure and its caption (which data, which samples); ``data`` holds its numbers if the figure declares them."""
 
     figure: Figure
     caption: str
@@ -64,12 +64,12 @@ class Drawn:
 
 
 def name(key: str) -> str:
-    """Return a sampler's, subset's or task's name for people."""
+    """Return the display name of a sampler, subset or task."""
     return _WORDS.get(key, key)
 
 
 def sampler(frames: Frames, key: str) -> str:
-    """Return a run's sampler in words, with its wrappers; its name where that says which of several it is."""
+    """Return a run's sampler in words, with its wrappers, and its name if several have the same words."""
     made = {a.key["sampler"]: a.recipe for a in frames.of("samples")}
     if key not in made or not made[key].wrap:
         return name(key)
@@ -79,7 +79,7 @@ def sampler(frames: Frames, key: str) -> str:
 
 
 def looks(count: int) -> list[dict[str, Any]]:
-    """Markers of so many samplers, told apart by their shapes alone up to thirteen, and by colours beside."""
+    """Return ``count`` marker styles, distinguishable by shape alone up to thirteen, and also by colour."""
     colours = list(COLOURS.values())
     return [
         {"marker": _MARKERS[k % len(_MARKERS)], "color": colours[k % len(colours)], "markersize": 5,
@@ -89,7 +89,7 @@ def looks(count: int) -> list[dict[str, Any]]:
 
 
 def mark(key: str, *artists: Artist) -> None:
-    """Note in the drawing which sampler the artists show; the report highlights one of them."""
+    """Tag the artists with their sampler, so that the report can highlight it."""
     for artist in artists:
         figure = artist.get_figure(root=True)
         assert figure is not None
@@ -98,7 +98,7 @@ def mark(key: str, *artists: Artist) -> None:
 
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **how: Any) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure in inches and its axes, row by row; drawn on within :func:`look`."""
+    """Return a figure (size in inches) and its axes, row by row; draw on it within :func:`look`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -107,7 +107,7 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **how: 
 
 @contextmanager
 def look() -> Iterator[None]:
-    """The house's look; matplotlib reads it whenever something is drawn, so all drawing happens inside."""
+    """Apply the common style; matplotlib reads it at drawing time, so all drawing happens inside this context."""
     import matplotlib
 
     with matplotlib.rc_context(_RULES):
@@ -115,7 +115,7 @@ def look() -> Iterator[None]:
 
 
 def save(drawn: Drawn, title: str, sources: Sequence[str] = ()) -> tuple[bytes, bytes]:
-    """Return (SVG, PNG), the same bytes for the same figure; title, caption and the files it shows are inside."""
+    """Return (SVG, PNG), deterministic bytes with title, caption and source files embedded."""
     svg, png = io.BytesIO(), io.BytesIO()
     about = {"Title": title, "Description": drawn.caption, "Source": "\n".join(sources)}
     drawn.figure.savefig(svg, format="svg", metadata={**about, "Date": None, "Creator": None})

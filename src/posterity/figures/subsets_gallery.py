@@ -1,4 +1,4 @@
-"""What each rule shows of the same pool."""
+"""The subset that each rule chooses from the same pool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RULES = ("random", "kmeans", "uniformization", "fps")
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """For each item a row for every rule."""
+    """Draw for each item one row per rule."""
     run = _sets.with_rules(frames, *_RULES)
     pictures, sets = choose.measured(frames, run.key), _sets.chosen(frames, run.key)
     rows = []
@@ -27,5 +27,5 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
             apart = k == 0 and number > 0
             rows.append(gallery.Row(style.name(rule), [[truth], [seen], sets[item, rule]], apart))
     pool = int(choose.pool(frames, run.key).groupby("item").size().max())
-    caption = f"Every set is chosen out of the same {pool} samples of its item; {choose.words(run.key)}."
+    caption = f"Every set is chosen from the same {pool} samples of its item; {choose.words(run.key)}."
     return style.Drawn(gallery.draw(rows, ["truth", "measured", "shown"]), caption)

@@ -16,7 +16,7 @@ TITLE = "Posterior samples and a meaningfully diverse set"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a row for each item: random samples left, farthest-point sampling right."""
+    """Draw one row per item: random samples on the left, farthest-point sampling on the right."""
     run = _sets.with_rules(frames, "random", "fps")
     pictures, sets = choose.measured(frames, run.key), _sets.chosen(frames, run.key)
     rows = [

@@ -16,5 +16,5 @@ TITLE = "Reach of guidance"
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a row for each reach."""
+    """Draw one row per reach."""
     return _steps.draw(frames, settings, "reach", lambda s: "no guidance" if s.reach.value == 0 else str(s.reach))

@@ -22,7 +22,7 @@ _BOUNDS = {"exact": "green", "exact_score": "purple", "prior": "red"}
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a panel for every prior and dimension."""
+    """Draw one panel per prior and dimension."""
     groups = list(_toys.plain(frames).groupby(["prior", "dim"]))
     samplers = max(rows["sampler"].nunique() for _, rows in groups)
     figure, axes = style.canvas(3.4 * len(groups) + 0.4, 0.24 * samplers + 0.9, 1, len(groups))

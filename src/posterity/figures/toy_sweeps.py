@@ -1,4 +1,4 @@
-"""The distance to the exact posterior of the closed-form problems against midpoint, gradient steps or scale."""
+"""Distance to the exact posterior of the closed-form problems against midpoint, gradient steps or scale."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WORDS = {
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
-    """Draw a panel for every prior, dimension and setting; sweeps of one setting share it."""
+    """Draw one panel per prior, dimension and setting; sweeps of the same setting share a panel."""
     panels: dict[tuple[str, int, str], list[_toys.Sweep]] = {}
     for sweep in _toys.sweeps(frames):
         panels.setdefault((sweep.prior, sweep.dim, _words(sweep.vary)), []).append(sweep)
@@ -69,7 +69,7 @@ def _words(vary: str) -> str:
 
 
 def _floors(frames: Frames) -> dict[tuple[str, int], float]:
-    """Return mean distance of exact draws, where there are any."""
+    """Return {(prior, dimension): mean distance of exact draws} where there are any."""
     out: dict[tuple[str, int], float] = {}
     for artifact in frames.of("distances", sampler="exact"):
         rows = frames.frame("distances", prior=artifact.key["prior"], sampler="exact")

@@ -1,4 +1,4 @@
-"""Finds named tasks, samplers and shipped priors: in the working folder, or in the checkout that runs."""
+"""Finds named tasks, samplers and shipped priors in the working folder, or else in the checkout of the library."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Home:
     """The definitions of a configuration; empty if there is none.
 
     Arguments:
-        folder: what its paths begin from.
+        folder: the folder that its paths are relative to.
         tasks: {name: settings}.
         priors: {name: settings}.
-        samplers: {name: what it means}; a method that no file configures is there with its defaults.
+        samplers: {name: definition}; methods without a configuration file are included with their defaults.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class Home:
     samplers: Mapping[str, Named] = field(default_factory=dict)
 
     def task(self, name: str) -> dict[str, Any]:
-        """Return a task with its name in it.
+        """Return a task's settings, including its name.
 
         Raises:
             PosterityError: for an unknown one.
@@ -58,10 +58,10 @@ class Home:
 
 
 def home() -> Home:
-    """Return the configuration of the working folder, or, where it holds none, that of the checkout.
+    """Return the configuration of the working folder or, if it has none, that of the checkout.
 
     Raises:
-        ConfigurationError: a line for each file that cannot be read, and for each sampler with a mistake.
+        ConfigurationError: with one line for each unreadable file and each sampler with a mistake.
     """
     here, own = Path.cwd(), Path(str(posterity.__file__)).resolve().parents[2]
     folder = here if (here / _CONFIG).is_file() else own
@@ -83,5 +83,5 @@ def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> Home:
 
 
 def _choice(name: str, valid: Mapping[str, Any]) -> str:
-    """Return what could have been meant, and all that there is."""
+    """Return a suffix with the closest valid name, if any, and all valid names."""
     return f"{meant(name, valid)}; choose one of {', '.join(sorted(valid))}"

@@ -1,4 +1,4 @@
-"""Networks that diffusers saved, in a folder or on the hub: what is here first, and what is fetched by its hash."""
+"""Loads networks saved by diffusers, from a folder, the hub's local cache or the hub, verified by their hash."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def saved(folder: Path, device: torch.device | str = "cpu") -> Prior:
     """Return the network of a folder with config.json, scheduler_config.json and the weights.
 
-    The first two may lie in folders unet/ and scheduler/, as pipelines have them.
+    The first two may be in the subfolders unet/ and scheduler/, as in pipelines.
 
     Raises:
-        PosterityError: where a file is missing, or says what no prior here can be.
+        PosterityError: if a file is missing, or describes an unsupported network.
     """
     unet = folder / "unet" if (folder / "unet" / "config.json").is_file() else folder
     if not (unet / "config.json").is_file():
@@ -53,18 +53,18 @@ def saved(folder: Path, device: torch.device | str = "cpu") -> Prior:
 
 
 def fetched(name: str, device: torch.device | str = "cpu") -> Prior:
-    """Return a network of the hub, out of its cache on this machine, else from the web.
+    """Return a network of the hub, from its cache on this machine or else from the web.
 
     Raises:
-        PosterityError: where it is not in the cache and cannot be fetched, or is not what the hub says that it is.
+        PosterityError: if it is not cached and cannot be fetched, or its hash is wrong.
     """
     folder = _cached(name)
     if folder is None:
         folder = _download(name)
         for path in folder.rglob("diffusion_pytorch_model.*"):
-            blob = path.resolve().name  # the hub keeps large files under their SHA-256
+            blob = path.resolve().name  # the hub's cache names large files by their SHA-256
             if _SHA256.fullmatch(blob) and _digest(path) != blob:
-                raise PosterityError(f"{path} came with another SHA-256 than the hub tells; delete it and try again")
+                raise PosterityError(f"{path} does not have the SHA-256 given by the hub; delete it and try again")
     made = saved(folder, device)
     made.name = name
     made.about = f"{name} on the hub, revision {folder.name[:12]}, {made.about.partition(', ')[2]}"
@@ -72,7 +72,7 @@ def fetched(name: str, device: torch.device | str = "cpu") -> Prior:
 
 
 def _cached(name: str) -> Path | None:
-    """Return the folder of a network that was fetched before."""
+    """Return the folder of a network fetched earlier; None if it is not cached."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -101,21 +101,21 @@ def _download(name: str) -> Path:
                 break
         return folder
     except HFValidationError as error:
-        raise PosterityError(f"prior {name!r} is neither a file or folder here nor a name on the hub") from error
+        raise PosterityError(f"prior {name!r} is neither a local file or folder nor a name on the hub") from error
     except RepositoryNotFoundError as error:
         raise PosterityError(
-            f"prior {name!r} is neither a folder here nor on the hub (or is private there); check its name"
+            f"prior {name!r} is neither a local folder nor on the hub (or is private there); check its name"
         ) from error
-    except Exception as error:  # each layer between here and the web has errors of its own
+    except Exception as error:  # each network layer raises its own kind of errors
         reason = (" ".join(str(error).split()) or type(error).__name__)[:120]
         raise PosterityError(
             f"prior {name!r} is not on this machine and the hub cannot be reached ({reason}); on a machine with "
-            f"the web run `hf download {name} --local-dir FOLDER`, copy FOLDER here and name it in its place"
+            f"the web run `hf download {name} --local-dir FOLDER`, copy FOLDER here and give it instead of the name"
         ) from error
 
 
 def _schedule(path: Path) -> tuple[str, str]:
-    """Return the names of the schedule and of what the network predicts, as a card has them."""
+    """Return the names of the schedule and of the predicted quantity, as in a card."""
     told = _json(path)
     steps, rule = told.get("num_train_timesteps", 1000), told.get("beta_schedule", "linear")
     ends = (told.get("beta_start", _LINEAR[0]), told.get("beta_end", _LINEAR[1]))
@@ -124,7 +124,9 @@ def _schedule(path: Path) -> tuple[str, str]:
     known = {"linear": _LINEAR, "scaled_linear": (0.00085, 0.012), "cosine": ends}
     if steps != 1000 or known.get(schedule) != ends:
         said = f"beta_schedule {rule!r} from {ends[0]} to {ends[1]} in {steps} steps"
-        raise PosterityError(f"{path}: {said} is none that is known here, as linear from 0.0001 to 0.02 in 1000 steps")
+        raise PosterityError(
+            f"{path}: {said} is not supported; valid is, for example, linear from 0.0001 to 0.02 in 1000 steps"
+        )
     if kind not in ("epsilon", "v_prediction"):
         raise PosterityError(f"{path}: prediction_type {kind!r} is neither epsilon nor v_prediction")
     return schedule, {"v_prediction": "v"}.get(kind, kind)

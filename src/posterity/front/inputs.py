@@ -1,4 +1,4 @@
-"""Converts user input to the library's: pictures (C, H, W) in [-1, 1], masks that are 1 where a pixel is known."""
+"""Converts user input to tensors: pictures (C, H, W) in [-1, 1], masks that are 1 where a pixel is known."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ ROUNDING = 1e-3
 
 
 def opened(given: Given, called: str) -> Image.Image | Tensor:
-    """Return what is in levels as a picture, as people see it, and what is in floating point as a tensor.
+    """Return input in eight bits as a PIL image, upright RGB, and input in floating point as a tensor.
 
     Arguments:
         given: a path; a PIL image; eight bits as an array (H, W) or (H, W, 3), or as a tensor (C, H, W); floating
-            point in the units of the library.
-        called: for messages.
+            point (C, H, W) in [-1, 1].
+        called: name of the input in messages.
 
     Raises:
-        PosterityError: for what is no picture.
+        PosterityError: if it is not a picture.
     """
     if isinstance(given, str | Path):
         path = checked.path(given)
@@ -76,9 +76,9 @@ def size_of(picture: Image.Image | Tensor) -> tuple[int, int]:
 
 
 def signal(picture: Image.Image | Tensor, shape: Sequence[int], called: str) -> Tensor:
-    """Return what :func:`opened` gave as an image of ``shape`` (C, H, W) in [-1, 1], in double precision.
+    """Return the result of :func:`opened` as an image of ``shape`` (C, H, W) in [-1, 1], float64.
 
-    Of a picture the square in the middle is kept and resized, and a line says so; a tensor must have the shape.
+    A picture is cropped to its central square and resized, which is logged; a tensor must have the shape.
     """
     if isinstance(picture, Image.Image):
         side = _side(shape, called)
@@ -92,8 +92,8 @@ def signal(picture: Image.Image | Tensor, shape: Sequence[int], called: str) -> 
     found = picture[0] if picture.ndim == len(shape) + 1 and len(picture) == 1 else picture
     if tuple(found.shape) != tuple(shape):
         raise PosterityError(
-            f"{called} has shape {tuple(picture.shape)}, the prior's images {tuple(shape)}; floating point is taken "
-            "as it is, a file, a PIL image or eight bits are cropped and resized"
+            f"{called} has shape {tuple(picture.shape)}, the prior's images {tuple(shape)}; floating point is used "
+            "unchanged; a file, a PIL image or eight bits are cropped and resized"
         )
     low, high = float(found.min()), float(found.max())
     if low < -1 - ROUNDING or high > 1 + ROUNDING:
@@ -107,14 +107,14 @@ def signal(picture: Image.Image | Tensor, shape: Sequence[int], called: str) -> 
 
 
 def keep(mask: Given, picture: tuple[int, int], shape: Sequence[int], called: str) -> Tensor:
-    """Return 1 where pixels are known and 0 where the mask hides them, (1, 1, H, W).
+    """Return a mask (1, 1, H, W), 1 where pixels are known and 0 where they are hidden.
 
     Arguments:
-        mask: of the size of the picture; hidden is what is white in a file, a PIL image or eight bits, and true or
-            above 0.5 in an array or a tensor (H, W) or (1, H, W).
-        picture: width and height of the picture as it was handed in.
-        shape: (C, H, W) that it is cropped and resized to.
-        called: the picture's name for messages.
+        mask: of the picture's size; hidden are white pixels of a file, a PIL image or eight bits, and entries that are
+            true or above 0.5 in an array or a tensor (H, W) or (1, H, W).
+        picture: width and height of the picture as given.
+        shape: (C, H, W) that the mask is cropped and resized to.
+        called: name of the picture in messages.
     """
     where = f"mask {mask}" if isinstance(mask, str | Path) else "the mask"
     if isinstance(mask, np.ndarray | Tensor) and mask.dtype not in (np.uint8, torch.uint8):
@@ -132,7 +132,7 @@ def keep(mask: Given, picture: tuple[int, int], shape: Sequence[int], called: st
 
 
 def _side(shape: Sequence[int], called: str) -> int:
-    """Return pixels a side."""
+    """Return the pixels per side of square images."""
     if len(shape) != 3 or shape[1] != shape[2]:
-        raise PosterityError(f"{called}: the prior's signals have shape {tuple(shape)} and are no square images")
+        raise PosterityError(f"{called}: the prior's signals have shape {tuple(shape)} and are not square images")
     return int(shape[1])

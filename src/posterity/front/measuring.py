@@ -1,4 +1,4 @@
-"""Measurements of what people bring: with a mask, with an operator of theirs, or degraded by a task."""
+"""Measurements from user input: a picture and a mask, a measurement and its operator, or a picture and a task."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["NOISE", "OWN_MASK", "SIZES", "Measurement", "degrade", "measured"]
 NOISE = 1e6
 """The largest σ_y, in the units of x."""
 SIZES = (1, 2048)
-"""Pixels a side."""
+"""Largest size in pixels per side."""
 
 OWN_MASK = "inpaint_own"
-"""The task whose settings a mask of one's own has."""
+"""The task whose settings are used with a user's mask."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Measurement:
         y: (1, *measurement), in double precision.
         operator: A.
         sigma_y: noise level in the units of x.
-        task: name of the task, "" for an operator that has none.
-        item: name of the signal; another name draws other noise.
-        truth: (*signal) where it is known.
-        kind: of the signal.
+        task: name of the task, "" for an operator without one.
+        item: name of the signal, which seeds the noise.
+        truth: (*signal), None if unknown.
+        kind: kind of the signal.
     """
 
     y: Tensor
@@ -57,12 +57,12 @@ class Measurement:
 
     @property
     def keep(self) -> Tensor | None:
-        """1 where the operator's mask shows the signal, (1, …); None without a mask."""
+        """Return the operator's mask, (1, …), 1 where the signal is measured; None without a mask."""
         return self.operator.parameters().get("keep")
 
     @property
     def display(self) -> Tensor:
-        """y as a signal that people can look at, (*signal)."""
+        """Return y as a displayable signal, (*signal)."""
         return self.operator.display(self.y)[0]
 
 
@@ -70,18 +70,18 @@ def degrade(
     picture: Given, task: str | Mapping[str, Any], *, prior: Prior | None = None, size: int = 64, seed: int = 0,
     item: str = "",
 ) -> Measurement:  # fmt: skip
-    """Degrade a picture by a task, as the stage of this name does it.
+    """Degrade a picture by a task, as the stage "degrade" does.
 
     Arguments:
         picture: see :func:`posterity.restore`.
-        task: name of a task in the configuration, or its settings, as ``{"operator": "sr", "factor": 4}``.
-        prior: whose size of images the picture gets.
-        size: pixels a side where no prior says it.
-        seed: of a random mask or kernel, and of the noise.
-        item: the picture's name; by default that of its file.
+        task: name of a task in the configuration, or its settings, e.g. ``{"operator": "sr", "factor": 4}``.
+        prior: the prior that sets the image size.
+        size: pixels per side if no prior is given.
+        seed: seed of a random mask or kernel, and of the noise.
+        item: name of the picture; by default that of its file.
 
     Raises:
-        PosterityError: for what is no picture, an unknown task, or one that cannot be done on such images.
+        PosterityError: if it is not a picture, or the task is unknown or impossible on such images.
     """
     called = name_of(picture, item)
     if prior is not None and not isinstance(prior, Prior):
@@ -91,7 +91,9 @@ def degrade(
     checked.seed(seed)
     settings = _settings(task)
     if settings.get("regions") or settings.get("objects") or settings.get("face_parts"):
-        raise PosterityError(f"task {settings['name']} hides regions that a data set knows; give a mask of your own")
+        raise PosterityError(
+            f"task {settings['name']} hides regions that only a data set defines; give a mask of your own"
+        )
     x = inputs.signal(inputs.opened(picture, called), shape, called)
     _, _, operator, y = measure(settings, x[None], (seed, "", called, settings["name"]), {}, called)
     return Measurement(y.float().double(), operator, float(settings["sigma_y"]), str(settings["name"]), called, x)
@@ -101,13 +103,13 @@ def measured(
     given: Given | Measurement, mask: Given | None, operator: Operator | str | Mapping[str, Any] | None,
     shape: Sequence[int], sigma_y: float, item: str,
 ) -> Measurement:  # fmt: skip
-    """Return the measurement that the arguments of :func:`posterity.restore` tell of signals of ``shape``."""
+    """Return the measurement described by the arguments of :func:`posterity.restore`, for signals of ``shape``."""
     if isinstance(given, Measurement):
         if mask is not None or operator is not None:
-            raise PosterityError("a measurement comes with its operator; leave mask and operator out")
+            raise PosterityError("a measurement includes its operator; leave out mask and operator")
         return given
     if (mask is None) == (operator is None):
-        raise PosterityError("give a picture with a mask, or what an operator measured with that operator")
+        raise PosterityError("give a picture with a mask, or a measurement with its operator")
     called = name_of(given, item)
     if mask is not None:
         picture = inputs.opened(given, called)
@@ -121,14 +123,14 @@ def measured(
         made = build(settings, tuple(shape), {})
     except PosterityError as error:
         raise PosterityError(
-            f"task {settings['name']}: {error}; an operator whose mask or kernel is drawn is handed in built"
+            f"task {settings['name']}: {error}; build an operator with a random mask or kernel yourself and pass it"
         ) from error
     noise = settings["sigma_y"] or sigma_y
     return Measurement(_batched(given, made, shape, called), made, noise, str(settings["name"]), called)
 
 
 def _settings(task: Any) -> dict[str, Any]:
-    """Return the settings of a task that is told by its name or by them."""
+    """Return the settings of a task given by its name or by its settings."""
     if isinstance(task, str):
         return home().task(task)
     if not isinstance(task, Mapping):
@@ -140,20 +142,20 @@ def _settings(task: Any) -> dict[str, Any]:
 
 
 def _batched(given: Given, operator: Operator, shape: Sequence[int], called: str) -> Tensor:
-    """Return y as (1, *measurement), which must be what the operator makes of a signal."""
+    """Return y as (1, *measurement), the shape of the operator's output."""
     wanted = tuple(operator(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:])
     seen = inputs.opened(given, called)
     y = seen if isinstance(seen, Tensor) else _levels(seen, wanted)
     y = y[0] if y.ndim == len(wanted) + 1 and len(y) == 1 else y
     if tuple(y.shape) != wanted:
         raise PosterityError(
-            f"{called} has shape {tuple(y.shape)}, but of a signal of shape {tuple(shape)} {operator} measures {wanted}"
+            f"{called} has shape {tuple(y.shape)}, but {operator} maps a signal of shape {tuple(shape)} to {wanted}"
         )
     return y[None].double()
 
 
 def _levels(picture: Any, wanted: Sequence[int]) -> Tensor:
-    """Return a picture as it is, not resized: a measurement is what it is."""
+    """Return a measured picture (C, H, W) in [-1, 1] without resizing it."""
     import numpy as np
 
     grey = len(wanted) == 3 and wanted[0] == 1
@@ -162,5 +164,5 @@ def _levels(picture: Any, wanted: Sequence[int]) -> Tensor:
 
 
 def name_of(given: Any, item: str) -> str:
-    """Return what a picture is called: as it is told, else by its file."""
+    """Return the name of a picture: ``item`` if given, else its file's name."""
     return item or (Path(given).stem if isinstance(given, str | Path) else "picture")

@@ -1,4 +1,4 @@
-"""Priors by a word: made of pictures, shipped, in a file with its card, or on the hub."""
+"""Loads priors by name: built from pictures, shipped, from a weights file with its card, or from the hub."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from posterity.priors.base import Prior
 __all__ = ["CLOSED", "prior"]
 
 CLOSED = ("kernel", "gaussian", "mixture")
-"""Priors that are made of pictures, with a posterior in closed form."""
+"""Priors that are built from pictures and have a posterior in closed form."""
 _WEIGHTS = "weights.safetensors"
 _COMPONENTS = 8
 """Of a mixture, where it is not said."""
 _HUB_PAGE = "https://huggingface.co/"
 _LONGEST = 255
-"""Letters that a name of a file may have."""
+"""Maximum length of a file name."""
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 Images = Given | Sequence[Given]
 
@@ -45,10 +45,10 @@ def prior(
 
     Arguments:
         name: "kernel" (a narrow Gaussian around every image), "gaussian" (their mean and power spectrum) or "mixture"
-            (Gaussians around the means of their clusters), each made of ``images``; or a network: one of the
-            configuration, such as "openmoji64"; a file of weights beside its card.json; a folder that diffusers saved;
-            or a name on the hub, such as "google/ddpm-celebahq-256". A folder comes before the hub, and so does what
-            the hub's cache holds.
+            (Gaussians around the means of their clusters), each built from ``images``; or a network: a name in the
+            configuration, such as "openmoji64"; a weights file beside its card.json; a folder saved by diffusers;
+            or a name on the hub, such as "google/ddpm-celebahq-256". Local folders and the hub's cache are tried
+            before the hub.
         images: a folder of pictures, a list of pictures, an items.parquet, or a tensor (K, C, H, W) in [-1, 1].
         size: pixels a side that pictures are cropped and resized to.
         bandwidth: of a kernel prior, in the units of x.
@@ -56,7 +56,7 @@ def prior(
         label: the class that a class-conditional network restores.
 
     Raises:
-        PosterityError: for an unknown name, images that are missing or too large, or a network that cannot be had.
+        PosterityError: for an unknown name, images that are missing or too large, or an unavailable network.
     """
     text = str(name).removeprefix(_HUB_PAGE)
     checked.whole("size", size, *SIZES)
@@ -93,7 +93,7 @@ def _closed(name: str, images: Tensor, bandwidth: float, components: int | None)
 
 
 def _signals(images: Images, size: int) -> Tensor:
-    """Return images (K, C, H, W)."""
+    """Return images as (K, C, H, W) in [-1, 1]."""
     if isinstance(images, Tensor) or hasattr(images, "dtype"):
         seen = checked.array(images, "images")
         if not len(seen.shape) or not len(seen):
@@ -118,7 +118,7 @@ def _signals(images: Images, size: int) -> Tensor:
 
 
 def _stored(path: Path, size: int) -> Tensor:
-    """Return the pictures of a folder or of an archive, or the signals of an artifact."""
+    """Return the pictures of a folder or archive, or the signals of an artifact, as (K, C, H, W)."""
     from posterity.artifacts import signals, store
     from posterity.datasets import folder
 
@@ -134,7 +134,7 @@ def _stored(path: Path, size: int) -> Tensor:
 def _network(name: str, here: Home, label: int | None) -> Prior:
     from posterity.priors import loading
 
-    # a name too long for a file is no file
+    # a name too long for a file name is not a file
     path = checked.path(name) if 0 < len(name) < _LONGEST else Path("\0")
     if path.is_dir() and (path / _WEIGHTS).is_file():
         path /= _WEIGHTS
@@ -158,12 +158,12 @@ def _network(name: str, here: Home, label: int | None) -> Prior:
 
 
 def _weights(name: str, here: Home) -> Path:
-    """Return where the weights of a network of the configuration are."""
+    """Return the path of the weights of a network in the configuration."""
     settings = here.priors[name]
     if settings.get("kind") != "network":
         closed = f"; make one of pictures: prior({settings.get('kind')!r}, images=…)"
         said = closed if settings.get("kind") in CLOSED else ""
-        raise PosterityError(f"prior {name!r} is of kind {settings.get('kind')}, no network{said}")
+        raise PosterityError(f"prior {name!r} is of kind {settings.get('kind')}, not a network{said}")
     places = [here.folder / "data" / "priors" / name / _WEIGHTS]
     places += [here.folder / settings["weights"]] if "weights" in settings else []
     found = next((path for path in reversed(places) if path.is_file()), None)

@@ -26,10 +26,10 @@ class Restorations:
 
     Arguments:
         samples: (N, *signal), an image in [-1, 1] up to overshoot.
-        cost: of the whole pool.
-        measurement: what was restored.
-        about: prior, sampler with all settings, task, seed and the like.
-        numbers: of the samples in the pool that they were chosen from; empty for the pool itself.
+        cost: cost of the whole pool.
+        measurement: the measurement that was restored.
+        about: prior, sampler with all settings, task, seed, ….
+        numbers: the samples' numbers in the pool that they were chosen from; empty for the pool itself.
     """
 
     samples: Tensor
@@ -47,15 +47,15 @@ class Restorations:
 
     @property
     def shown(self) -> Tensor:
-        """The samples as people see them, (N, *signal): images in eight bits."""
+        """Return the samples as shown, (N, *signal): images clamped and rounded to eight bits."""
         return signals.stack([signals.encode(x, self.measurement.kind) for x in self.samples])
 
     def subset(self, rule: str = "fps", count: int = 5) -> Restorations:
-        """Return the few samples that a rule would show, in the order of its choice.
+        """Return the samples that a subset rule chooses, in the order of choice.
 
         Arguments:
             rule: "fps" (farthest points), "kmeans", "uniformization" or "random".
-            count: how many.
+            count: number of samples.
         """
         from posterity.stages import select
 
@@ -69,34 +69,34 @@ class Restorations:
         return self.samples.mean(0)
 
     def uncertainty(self) -> Tensor:
-        """Return how far samples are apart in every place: their standard deviation, over channels its RMS.
+        """Return the standard deviation of the samples at each place, RMS over colour channels.
 
-        It is (H, W) for images and (leads, time) for ECGs.
+        Its shape is (H, W) for images and (leads, time) for ECGs.
 
         Raises:
             PosterityError: for a single sample.
         """
         if len(self) < 2:
-            raise PosterityError("one sample tells of no uncertainty; draw two at least")
+            raise PosterityError("a single sample has no uncertainty; draw at least two")
         variance = self.samples.var(0)
         return (variance.mean(0) if variance.ndim == 3 else variance).sqrt()
 
     def show(self) -> Image.Image:
-        """Return one picture of the measurement, the samples, their mean and their uncertainty, with a word to each."""
+        """Return one labelled picture of the measurement, the samples, their mean and their uncertainty."""
         from posterity.front import sheets
 
         return sheets.sheet(self)
 
     def save(self, folder: str | Path) -> Path:
-        """Write pictures, a contact sheet and a page into a folder, which appears whole or not at all.
+        """Write pictures, a contact sheet and a page into a folder, atomically.
 
-        A folder that was written so before is replaced, any other is left alone.
+        A folder written by an earlier call is replaced; any other existing folder is refused.
 
         Returns:
-            The page.
+            The path of the page.
 
         Raises:
-            PosterityError: where the folder cannot be written.
+            PosterityError: if the folder cannot be written.
         """
         from posterity.front import checked, saving
 

@@ -1,4 +1,4 @@
-"""Restores one measurement: the same draws as the sampling stage's, for whoever has a picture in hand."""
+"""Restores one measurement from Python, with the same draws as the sampling stage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from posterity.samplers.base import Sampler
 __all__ = ["restore"]
 
 _MOST = 10_000
-"""Samples of one measurement."""
+"""Maximum number of samples of one measurement."""
 
 
 def restore(
@@ -42,25 +42,25 @@ def restore(
     """Draw plausible restorations of a picture with a hole, or of a measurement.
 
     A picture is a path, a PIL image, eight bits (an array (H, W) or (H, W, 3), or a tensor (C, H, W)), or floating
-    point (C, H, W) in [-1, 1]. All but the last are taken as people see them, and the square in the middle is resized
-    to the prior's size.
+    point (C, H, W) in [-1, 1]. All but the last are converted to upright RGB, and the central square is resized to the
+    prior's size.
 
     Arguments:
-        given: with ``mask``, the picture; with ``operator``, what it measured, y, as it is; or a measurement of
+        given: with ``mask``, the picture; with ``operator``, its measurement y; or a measurement of
             :func:`posterity.degrade`, which needs neither.
-        mask: of the picture's size; white in a picture, true in an array, is what is hidden and restored.
+        mask: of the picture's size; white (in a picture) or true (in an array) is hidden and restored.
         operator: an operator, a task of the configuration ("sr4"), or a task's settings.
-        prior: of :func:`posterity.prior`, or what that takes as a name.
-        sampler: a name of the configuration, a sampler, or a function or file of one's own.
-        samples: how many.
+        prior: a prior, or a name that :func:`posterity.prior` accepts.
+        sampler: a name in the configuration, a sampler, or a function or file of your own.
+        samples: number of samples.
         guidance: strength of diversity guidance, which pushes samples apart; its reach is the configuration's.
-        coupled: draws opposed noise for all samples, or for sets of so many.
-        seed: of all draws.
-        sigma_y: noise of the measurement in the units of x; a task may say its own.
-        item: name of the picture, by default that of its file: draws depend on it.
+        coupled: couples the noise negatively over all samples, or over sets of this many.
+        seed: seed of all draws.
+        sigma_y: noise level of the measurement in the units of x; a task may define its own.
+        item: name of the picture, by default that of its file; it seeds the draws.
 
     Raises:
-        PosterityError: in one line, for what cannot be.
+        PosterityError: with a one-line message, if the restoration is impossible.
     """
     checked.whole("samples", samples, 1, _MOST)
     checked.seed(seed)

@@ -1,4 +1,4 @@
-"""A sampler by a word, an object or a file, with the wrappers that were asked for around it."""
+"""Resolves a sampler given by a name, an object or a file, and wraps it as requested."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Guidance = float | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Chosen:
-    """A sampler, and what makes it again.
+    """A sampler, and the settings that reproduce it.
 
     Arguments:
-        sampler: with wrappers around it.
-        name: for people.
-        settings: {name, method, settings, wrap}, as the sampling stage has them; without settings of another's code.
+        sampler: the sampler, inside its wrappers.
+        name: display name.
+        settings: {name, method, settings, wrap}, as in the sampling stage; a user's own sampler has no settings.
     """
 
     sampler: Sampler
@@ -45,15 +45,15 @@ def chosen(
     given: str | Path | Sampler | type[Sampler] | Callable[..., Any], *, prior: str, task: str, samples: int,
     guidance: Guidance | None = None, coupled: bool | int = False,
 ) -> Chosen:  # fmt: skip
-    """Return the sampler that ``given`` stands for.
+    """Return the sampler that ``given`` denotes.
 
     Arguments:
-        given: a name of the configuration, with the settings that it has for this prior and task; a sampler or its
+        given: a name in the configuration, with its settings for this prior and task; a sampler or its
             class; a function ``restore(denoise, A, y, sigma_y, noise)``; a Python file with one of these.
         prior, task: names that settings may depend on.
-        samples: of the pool.
+        samples: pool size.
         guidance: strength of diversity guidance, or its settings; None leaves the sampler as it is.
-        coupled: draws opposed noise in sets of so many samples; True is one set of all.
+        coupled: couples the noise negatively in sets of this many samples; True for one set of all.
     """
     if isinstance(given, str) and not given.endswith(".py"):
         named = home().sampler(given)
@@ -71,10 +71,10 @@ def chosen(
 
 
 def own(given: Any) -> tuple[Sampler, str]:
-    """Return a person's own sampler and its name.
+    """Return a user's own sampler and its name.
 
     Raises:
-        PosterityError: for what is none.
+        PosterityError: if it is not a sampler.
     """
     if isinstance(given, str | Path):
         found, name = _user_file.load(Path(given).expanduser()), Path(given).stem
@@ -86,18 +86,18 @@ def own(given: Any) -> tuple[Sampler, str]:
             return given(), given.__name__.lower()
         except Exception as error:
             raise PosterityError(
-                f"sampler {given.__name__}: {' '.join(str(error).split())}; hand it in built"
+                f"sampler {given.__name__}: {' '.join(str(error).split())}; pass an instance"
             ) from error
     if inspect.isfunction(given):
         return _user_file.foreign(given, "sampler"), given.__name__
     raise PosterityError(
-        f"a {type(given).__name__} is no sampler; give a name, a Sampler, a function "
+        f"a {type(given).__name__} is not a sampler; give a name, a Sampler, a function "
         "restore(denoise, A, y, sigma_y, noise), or a Python file"
     )
 
 
 def lacking(sampler: Sampler, name: str, prior: Prior, measurement: Measurement) -> str | None:
-    """Return why a sampler cannot do a measurement, in one line; None when it can."""
+    """Return in one line why a sampler cannot restore a measurement; None if it can."""
     operator, sigma_y = measurement.operator, measurement.sigma_y
     of_prior = {"latent"} if prior.latent else set()
     if "posterior" in sampler.needs:
@@ -117,7 +117,7 @@ def _around(
     wrap: list[dict[str, Any]], guided: list[dict[str, Any]], guidance: Guidance | None, coupled: bool | int,
     samples: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return a sampler's wrappers with those that were asked for; ``guided`` are those of its guided partner."""
+    """Return a sampler's wrappers with the requested ones added; ``guided`` are those of its guided partner."""
     out = [one for one in wrap if "diversity" not in one] if guidance is not None else list(wrap)
     if guidance is not None:
         reach: dict[str, Any] = next((one["diversity"] for one in guided if "diversity" in one), {})

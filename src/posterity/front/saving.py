@@ -1,4 +1,4 @@
-"""Writes restorations into a folder that appears whole or not at all: pictures, a contact sheet, a page."""
+"""Writes restorations into a folder atomically: pictures, a contact sheet, a page."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from posterity.report import restored
 __all__ = ["MARK", "PAGE", "refuse", "save", "whole"]
 
 PAGE, MARK = "index.html", "settings.json"
-"""The page, and the file by which a folder is known to have been written here."""
+"""The page, and the file that marks a folder as written by :func:`save`."""
 
 
 def save(few: Restorations, pool: Restorations, folder: Path, command: str = "") -> Path:
-    """Write what was chosen, and the mean and the uncertainty of the pool that it was chosen from.
+    """Write the chosen samples, and the mean and uncertainty of the pool that they were chosen from.
 
     Arguments:
-        few: the samples that are shown.
+        few: the samples shown.
         pool: the samples that they were chosen from.
-        folder: to write; see :meth:`Restorations.save`.
-        command: what makes it again, "" where no command made it.
+        folder: folder to write; see :meth:`Restorations.save`.
+        command: the command that makes it again, "" if it was made from Python.
 
     Returns:
-        The page.
+        The path of the page.
     """
     kind = few.measurement.kind
     files = {f"{name.replace(' ', '_')}.png": sheets.png(levels) for name, levels in sheets.pictures(few)}
-    # the bytes that the workflow would keep, grey as grey
+    # the bytes that the workflow would store; grey stays grey
     files |= {f"sample_{number}.png": signals.png(signals.encode(x, kind))
               for number, x in zip(few.numbers or range(len(few)), few.samples, strict=True)}  # fmt: skip
     largest = None
@@ -71,12 +71,12 @@ def refuse(folder: Path) -> None:
     except OSError as error:
         raise PosterityError(f"{str(folder)[:100]} cannot be a folder ({error.strerror})") from error
     if taken and not empty:
-        raise PosterityError(f"{folder} is there and holds something else; name another folder")
+        raise PosterityError(f"{folder} exists and holds something else; name another folder")
 
 
 @contextmanager
 def whole(folder: Path) -> Iterator[Path]:
-    """Give a folder beside ``folder`` to write into; it takes that name when the block ends well, else vanishes."""
+    """Yield a temporary folder beside ``folder``, renamed to ``folder`` if the block succeeds, else deleted."""
     refuse(folder)
     beside = None
     try:

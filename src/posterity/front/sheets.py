@@ -1,4 +1,4 @@
-"""Restorations as pictures: one by one, and on one contact sheet."""
+"""Draws restorations as pictures, individually and on a contact sheet."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["HIDDEN", "measured", "pictures", "png", "sheet", "spread", "uri"]
 
 HIDDEN = (255, 0, 160)
-"""Colour of the stripes over hidden pixels, one that few photographs hold."""
+"""Colour of the stripes over hidden pixels, rare in photographs."""
 _TILE, _GAP, _TEXT = 192, 12, 15
-"""Least pixels a side of a tile, between tiles, and of a letter."""
+"""In pixels: minimum side of a tile, gap between tiles, and height of a letter."""
 _STRIPES = 24
-"""Stripes along a side."""
+"""Number of stripes along a side."""
 Levels = NDArray[np.uint8]
 
 
 def pictures(of: Restorations) -> list[tuple[str, Levels]]:
-    """Return every picture of restorations with its name: the measurement, the samples, their mean, their spread."""
+    """Return (name, picture) of the measurement, the original if known, and the samples."""
     kind, numbers = of.measurement.kind, of.numbers or range(len(of))
     found = [("measured", measured(of))]
     if of.measurement.truth is not None:
@@ -37,7 +37,7 @@ def pictures(of: Restorations) -> list[tuple[str, Levels]]:
 
 
 def measured(of: Restorations) -> Levels:
-    """Return what was measured, (H, W, 3), what a mask hides in stripes."""
+    """Return the measurement as a picture (H, W, 3), with stripes over masked pixels."""
     one = of.measurement
     shown = one.kind.picture(one.display).copy()
     if one.keep is not None and one.keep.shape[-2:] == shown.shape[:2]:
@@ -49,7 +49,7 @@ def measured(of: Restorations) -> Levels:
 
 
 def spread(values: Tensor) -> tuple[Levels, float]:
-    """Return a map (H, W) in the colours of magma, (H, W, 3), and the value of the brightest colour."""
+    """Return a map (H, W) in the colours of magma, (H, W, 3), and the value at the brightest colour."""
     from matplotlib import colormaps
 
     largest = float(values.max())
@@ -58,7 +58,7 @@ def spread(values: Tensor) -> tuple[Levels, float]:
 
 
 def sheet(of: Restorations) -> Image.Image:
-    """Return the contact sheet: about three tiles for two rows."""
+    """Return the contact sheet, about three columns to two rows."""
     tiles = pictures(of)
     if len(of) > 1:
         values, largest = spread(of.uncertainty())
@@ -89,12 +89,12 @@ def png(picture: Image.Image | Levels) -> bytes:
 
 
 def uri(content: bytes) -> str:
-    """Return a PNG as it stands inside a page."""
+    """Return a PNG as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def _grown(levels: Levels) -> Image.Image:
-    """Return a picture with whole pixels enlarged, so that small ones can be seen."""
+    """Return a small picture enlarged by an integer factor."""
     picture = Image.fromarray(levels)
     times = max(1, round(_TILE / max(picture.size)))
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)

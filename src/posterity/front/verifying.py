@@ -1,4 +1,4 @@
-"""Sets one's own sampler against exact posteriors, from Python."""
+"""Verifies a sampler against exact posteriors from Python."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def verify(
         prior: "mixture", "gaussian" or "kernel".
         task: one or several of the prior's tasks; all of them by default.
         tier: "quick" (seconds), "standard" or "full".
-        seed: of measurements and noise.
+        seed: seed of measurements and noise.
 
     Returns:
-        One row per statistic, with its value, its interval and its verdict; ``attrs["verdicts"]`` has that of each
+        One row per statistic, with its value, interval and verdict; ``attrs["verdicts"]`` holds the verdict of each
         task.
 
     Raises:
@@ -75,7 +75,7 @@ def verify(
 
 
 def _entry(sampler: Any) -> dict[str, Any]:
-    """Return what the stage calls a sampler."""
+    """Return the stage's entry for a sampler."""
     if isinstance(sampler, str) and not sampler.endswith(".py"):
         return {"method": sampler}
     if isinstance(sampler, str | Path):

@@ -24,7 +24,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Line:
-    """A row: the parts of its name with the rows that each spans (0: covered from above), its values and its sampler."""
+    """A row: the parts of its name with the rows that each spans (0: covered from above), its values, its sampler."""
 
     heads: list[tuple[str, int]]
     values: list[Value]

@@ -1,1 +1,1 @@
-"""The user study: which questions, the page that asks them, the answers and what they say."""
+"""The user study: its questions, the page that asks them, the answers and their analysis."""

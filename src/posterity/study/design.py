@@ -1,6 +1,6 @@
-"""Plans a study's questions: about which images, in which order and with which set on which side.
+"""Designs a study's questions: images, order, and the side of each set.
 
-Four studies of the paper (Secs. 4.1 and 6, App. E) in three forms:
+Four studies of Cohen et al. 2024 (Secs. 4.1 and 6, App. E) in three forms:
 
 * ``paired_diversity``: two sets of one measurement; which shows more variety?
 * ``coverage``: a set and a posterior draw that no compared set shows; is one image of the set very similar?
@@ -25,11 +25,11 @@ __all__ = [
 
 STUDIES = ("paired_diversity", "coverage", "paired_quality")
 ANSWERS = {"paired_diversity": ("left", "right"), "coverage": ("yes", "no"), "paired_quality": ("left", "right")}
-"""What can be answered in each study."""
+"""Valid answers in each study."""
 
 
 class Key(NamedTuple):
-    """One run: whose samples are shown."""
+    """A run whose samples are shown."""
 
     dataset: str
     task: str
@@ -38,11 +38,11 @@ class Key(NamedTuple):
 
 
 class Pools(dict[Key, Mapping[str, Mapping[int, bytes]]]):
-    """Run → item → sample number → PNG.
+    """Pools of samples: {run: {item: {sample number: PNG}}}.
 
     Arguments:
-        pools: of all runs.
-        guided: {plain run: the one that differs by diversity guidance alone}.
+        pools: pools of all runs.
+        guided: {plain run: the run that differs only by diversity guidance}.
     """
 
     def __init__(self, pools: Mapping[Key, Mapping[str, Mapping[int, bytes]]], guided: Mapping[Key, Key]) -> None:
@@ -51,15 +51,15 @@ class Pools(dict[Key, Mapping[str, Mapping[int, bytes]]]):
 
 
 Chosen = Mapping[Key, Mapping[str, Mapping[str, Sequence[int]]]]
-"""Run → subset → item → sample numbers in the order of choice."""
+"""{run: {subset: {item: sample numbers in the order of choice}}}."""
 
 
 class Comparison(BaseModel):
-    """A comparison and the runs it is made in; a run filter that is left out takes every run.
+    """A comparison and the runs it is made in; an omitted filter matches every run.
 
     Arguments:
         approach: the subset under test, or "guided": the sampler's guided set (its first ``count`` samples).
-        against: the other side. By default "random", or "vanilla" for "guided"; nothing for coverage.
+        against: the other side; by default "random", or "vanilla" for "guided"; None for coverage.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,36 +74,36 @@ class Comparison(BaseModel):
     @model_validator(mode="after")
     def _sensible(self) -> Comparison:
         if self.study == "coverage" and (self.against is not None or self.approach == "guided"):
-            raise ValueError("coverage shows one subset: name it as 'approach' and leave 'against' out")
+            raise ValueError("coverage shows one subset: name it as 'approach' and leave out 'against'")
         if self.study == "paired_quality" and self.approach != "guided":
             raise ValueError("paired_quality compares 'guided' with 'vanilla' only")
         if (self.approach == "guided") != (self.reference == "vanilla"):
             raise ValueError("'guided' goes with 'vanilla', a subset with a subset")
         if self.approach in (self.reference, "vanilla"):
-            raise ValueError(f"approach {self.approach!r} is not something to test; name a subset or 'guided'")
+            raise ValueError(f"approach {self.approach!r} cannot be tested; name a subset or 'guided'")
         return self
 
     @property
     def reference(self) -> str | None:
-        """The other side's name."""
+        """Return the other side's name; None for coverage."""
         if self.study == "coverage":
             return None
         return self.against or ("vanilla" if self.approach == "guided" else "random")
 
     def covers(self, key: Key) -> bool:
-        """True if the filters let this run through."""
+        """Return True if the filters match this run."""
         wanted = (self.dataset, self.task, self.prior, self.sampler)
         return all(w is None or w == k for w, k in zip(wanted, key, strict=True))
 
 
 class Design(BaseModel):
-    """The stage's settings.
+    """The settings of the stage "study".
 
     Arguments:
         count: images in a set.
-        questions: the most that one participant answers; also the most that one comparison asks, spread evenly
+        questions: maximum number of questions per participant, and also per comparison, spread evenly
             over the runs that it covers.
-        simulate: participants of the labelled simulated respondent, 0 for none.
+        simulate: number of simulated participants, labelled as such; 0 for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,7 +116,7 @@ class Design(BaseModel):
 
 
 def parse(settings: Mapping[str, Any]) -> Design:
-    """Return the validated settings; every mistake in one message."""
+    """Return the validated settings; raise PosterityError with all mistakes in one message."""
     try:
         return Design.model_validate(settings)
     except ValidationError as error:
@@ -125,7 +125,7 @@ def parse(settings: Mapping[str, Any]) -> Design:
 
 
 def questions(pools: Pools, chosen: Chosen, design: Design) -> list[dict[str, Any]]:
-    """Rows of the artifact "questions" without practice, shuffled; sides are balanced in each comparison and run."""
+    """Return shuffled rows of the artifact "questions" without practice; sides are balanced per comparison and run."""
     rows: list[dict[str, Any]] = []
     for number, comparison in enumerate(design.comparisons):
         runs = sorted(k for k in pools if comparison.covers(k) and _applies(comparison, k, pools, chosen))
@@ -163,7 +163,7 @@ def _compare(
     c: Comparison, key: Key, pools: Pools, chosen: Chosen, design: Design, share: int
 ) -> Iterable[dict[str, Any]]:
     items = sorted(i for i in pools[key] if c.approach != "guided" or i in pools[pools.guided[key]])
-    # the items do not depend on the comparison, so that approaches meet the same images
+    # the items do not depend on the comparison, so that all approaches see the same images
     items = sorted(_generator(design.seed, "items", *key).permutation(items)[:share].tolist())
     sides = _generator(design.seed, "sides", c.study, c.approach, str(c.reference), *key)
     first = sides.permutation(len(items)) % 2 == 0
@@ -182,11 +182,11 @@ def _compare(
 
 
 def _members(c: Comparison, name: str, key: Key, item: str, pools: Pools, chosen: Chosen, design: Design) -> list[int]:
-    """Sample numbers that are shown of the set ``name``, in an order that says nothing about their choice."""
+    """Return the sample numbers shown of the set ``name``, in an order that does not reveal how they were chosen."""
     rng = _generator(design.seed, "members", c.study, name, *key, item)
     if name in ("guided", "vanilla"):
         pool = sorted(pools[pools.guided[key] if name == "guided" else key][item])[: design.count]
-        if c.study == "paired_quality":  # the same sample number on both sides: the same noise
+        if c.study == "paired_quality":  # the same sample numbers on both sides, hence the same noise
             return [pool[int(_generator(design.seed, "quality", *key, item).integers(len(pool)))]]
     else:
         pool = list(chosen[key][name].get(item, []))[: design.count]
@@ -202,33 +202,33 @@ def _target(key: Key, item: str, pools: Pools, chosen: Chosen) -> int:
     free = [s for s in pools[key][item] if s not in shown]
     if not free:
         where = f"{'/'.join(key)}, item {item}"
-        raise PosterityError(f"coverage of {where}: its subsets show the whole pool, so no sample is left as target")
+        raise PosterityError(f"coverage of {where}: its subsets show the whole pool, so no sample is left as a target")
     return max(free)
 
 
 def about(row: Mapping[str, Any]) -> str:
-    """Name the study and item of a question; a participant meets each such pair at most once."""
+    """Return a name for a question's study and item; a participant sees each such pair at most once."""
     return "/".join(row[k] for k in ("study", "dataset", "task", "prior", "item"))
 
 
 def limit(about_questions: Mapping[str, Any]) -> int:
-    """Return the most questions that one participant is asked, by what questions.parquet says of itself."""
+    """Return the maximum number of questions per participant, from the provenance of questions.parquet."""
     default = Design.model_fields["questions"].default
     return int(about_questions.get("origin", {}).get("settings", {}).get("questions", default))
 
 
 def asked_of_each(rows: Iterable[Mapping[str, Any]], limit: int) -> int:
-    """Return how many of the questions, at most ``limit``, the page asks one participant."""
+    """Return the number of questions, at most ``limit``, that the page asks one participant."""
     return min(limit, len({about(r) for r in rows}))
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Name this set of questions, whatever their order: the version of the design that the page saves with answers."""
+    """Return a hash of the questions in any order: the version of the design that the page saves with answers."""
     return hashlib.sha256("\n".join(sorted(r["question"] for r in rows)).encode()).hexdigest()[:12]
 
 
 def images(row: Mapping[str, Any], pools: Pools) -> tuple[list[bytes], list[bytes], bytes | None]:
-    """PNGs of the left set, the right set and the target that a question shows."""
+    """Return the PNGs of a question's left set, right set and target."""
     key = Key(row["dataset"], row["task"], row["prior"], row["sampler"])
 
     def of(name: str | None, samples: Sequence[int] | None) -> list[bytes]:
@@ -241,7 +241,7 @@ def images(row: Mapping[str, Any], pools: Pools) -> tuple[list[bytes], list[byte
 
 
 def _identity(row: Mapping[str, Any], pools: Pools) -> str:
-    """Return a name that says nothing about the sides, and changes with whatever a participant would see."""
+    """Return a question's name, which does not reveal the sides and changes with anything that a participant sees."""
     left, right, target = images(row, pools)
     seen = hashlib.sha256(repr([sorted(row.items(), key=str), left, right, target]).encode())
     return "q" + seen.hexdigest()[:12]

@@ -1,10 +1,10 @@
-"""The share of answers for an approach by a mixed-effects model: participants and images differ.
+"""Estimates the share of answers for an approach by a mixed-effects model over participants and images.
 
-An answer of participant j to a question about image i is 1 where it counts for the approach and 0 where not:
-β + u_j + v_i + ε, with variances σ_u², σ_v² and σ². β is the share that new participants would have on new images.
-statsmodels fits the model by restricted maximum likelihood. It is linear: of the logistic models that statsmodels has
-for crossed effects, the Laplace approximation loses σ_u, and the intervals of the variational one are too narrow (13 of
-20 hold the truth in the test's simulation, 19 of 20 here).
+The answer of participant j to a question about image i is 1 if it counts for the approach, else 0. The model is
+β + u_j + v_i + ε with variances σ_u², σ_v² and σ²; β is the expected share for new participants and new images.
+statsmodels fits it by restricted maximum likelihood. The model is linear because neither of statsmodels' logistic
+models with crossed effects works: the Laplace approximation loses σ_u, and the intervals of the variational one are
+too narrow (13 of 20 contain the truth in the test's simulation, against 19 of 20 here).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Effects(NamedTuple):
 def fit(successes: Sequence[bool], people: Sequence[str], images: Sequence[str]) -> Effects | None:
     """Fit the model to answers, one entry each.
 
-    The interval takes the quantile of Student's t with as many degrees of freedom as the fewer of participants and
-    images allow.
+    The interval uses the quantile of Student's t, with degrees of freedom from the smaller of the numbers of
+    participants and images.
 
     Arguments:
         successes: whether an answer counts for the approach.
-        people: who gave it.
-        images: which image the question is about.
+        people: participant of each answer.
+        images: image of each answer's question.
 
     Returns:
-        None where nothing can be told of differences: one participant, one image, or answers that all agree.
+        None if variances cannot be estimated: one participant, one image, or answers that all agree.
     """
     from scipy import stats
     from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
@@ -54,7 +54,7 @@ def fit(successes: Sequence[bool], people: Sequence[str], images: Sequence[str])
     spec = VCSpec(["people", "images"], names, [[part] for part in parts])
     model = MixedLM(said, np.ones((len(said), 1)), np.zeros(len(said)), exog_vc=spec)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where people or images do not differ, the best σ is 0
+        warnings.simplefilter("ignore")  # if people or images do not differ, the best σ is 0
         found = model.fit(reml=True, method=["lbfgs", "powell"])
     value, error = 100 * float(found.fe_params[0]), 100 * float(found.bse_fe[0])
     half = float(stats.t.ppf(0.975, fewest - 1)) * error
@@ -65,6 +65,6 @@ def fit(successes: Sequence[bool], people: Sequence[str], images: Sequence[str])
 
 
 def _indicators(names: Sequence[Any]) -> NDArray[np.float64]:
-    """Return a column for each name, 1 where it stands."""
+    """Return indicator columns (answers, names), 1 where the answer has the name."""
     found, codes = np.unique(np.asarray(names, dtype=str), return_inverse=True)
     return np.eye(len(found))[codes]

@@ -1,8 +1,8 @@
-"""Builds the page: one HTML file that holds the program, the style and every picture, and asks no network.
+"""Builds the page: one self-contained HTML file with the program, the style and every picture.
 
-The page knows question names, pictures and the order of the sets; which set is which stays in questions.parquet.
-jsPsych runs the trials where its release has been fetched; a runner with the part of its interface that the page
-uses does where it has not. Trials, order and saved answers are the same under both.
+The page contains question names, pictures and the order of the sets; only questions.parquet says which set is which.
+jsPsych runs the trials if its release has been fetched, else a built-in runner with the part of its interface that
+the page uses. Trials, order and saved answers are the same with both.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ _README = """\
 User study {experiment}
 
 Open index.html in a web browser. It needs no network and no server: send the file, or put it on any web space.
-A participant number can be handed over in the address: index.html?participant=P07
+The participant number can be part of the address: index.html?participant=P07
 
 {listed}
 
-Every participant answers up to {limit} of them, each item at most once in a study. Keys: 1 and 2 (or the arrows),
-Y and N. Answers are kept in the browser while the study runs; a reload goes on where it stopped. At the end the
-page saves a file answers-{experiment}-PARTICIPANT.json (schema.json describes it). Collect these files in a
-folder responses here and analyse them:
+Every participant answers up to {limit} of them, each item at most once per study. Keys: 1 and 2 (or the arrows),
+Y and N. Answers are kept in the browser while the study runs; after a reload it continues where it stopped. At the
+end the page saves a file answers-{experiment}-PARTICIPANT.json (described by schema.json). Collect these files in a
+folder "responses" here and analyse them:
 
   posterity study analyse --settings '{{"seed":0,"replicates":10000}}' --questions questions.parquet \\
       --responses responses/*.json --output study.parquet
 
-A spreadsheet does as well, saved as CSV with a row an answer and the columns participant, question and answer; it may
-have the columns study, experiment, milliseconds, design and simulated, too. "P07" and "p07" are one participant. Set
-aside, and named, are answers to another version of these questions and participants who did not finish; those are
-analysed where the settings have "partial":true.
+A spreadsheet also works, saved as CSV with one row per answer and the columns participant, question and answer,
+optionally also study, experiment, milliseconds, design and simulated. "P07" and "p07" are the same participant.
+Answers to another version of these questions and participants who did not finish are excluded and listed; the
+latter are included if the settings have "partial":true.
 
-For more than a handful of people, `posterity study serve` asks them from this folder and keeps answers in one file
-(docs/study.md).
+For more than a handful of people, `posterity study serve` serves this folder on the web and keeps all answers in one
+file (docs/study.md).
 
-questions.parquet is the key: it says which set is which. Do not hand it out with the page.
-The trials are run by {ran_by}. The pictures derive from data sets with these licences; keep to them when you publish
+questions.parquet is the key: it says which set is which. Do not distribute it with the page.
+The trials are run by {ran_by}. The pictures derive from data sets with these licences; observe them when you publish
 the page:
 {licences}
 """
 
 
 class Album:
-    """Every picture once, in the order of first appearance, as base64."""
+    """The distinct pictures as base64, in the order of first appearance."""
 
     def __init__(self, pictures: Sequence[str] = ()) -> None:
         self.pictures = list(pictures)
@@ -72,7 +72,7 @@ class Album:
 def build(
     rows: Sequence[Mapping[str, Any]], practice: Sequence[Practice], pools: Pools, design: Design, program: str
 ) -> str:
-    """index.html.
+    """Return the text of index.html.
 
     Arguments:
         rows: questions without practice, in shuffled order.
@@ -98,12 +98,12 @@ def build(
 
 
 def assemble(content: Mapping[str, Any], program: str, served: bool = False) -> str:
-    """Return the page.
+    """Return the page as HTML.
 
     Arguments:
         content: what it asks.
         program: the JavaScript that runs the trials.
-        served: it sends answers to the server that it came from.
+        served: whether it sends answers to the server that it came from.
     """
     page = _template("page.html")
     policy = "default-src 'none';"
@@ -121,20 +121,20 @@ def assemble(content: Mapping[str, Any], program: str, served: bool = False) -> 
 
 
 def content_of(page: str) -> dict[str, Any]:
-    """Return what a page of :func:`build` asks.
+    """Return the ``content`` of a page made by :func:`build`.
 
     Raises:
-        ValueError: where it is no such page.
+        ValueError: if it is not such a page.
     """
     _, mark, rest = page.partition(_DESIGN)
     if not mark:
-        raise ValueError("is no page of a study")
+        raise ValueError("is not a page of a study")
     found: dict[str, Any] = json.loads(rest.partition("</script>")[0])
     return found
 
 
 def engine(assets: Path) -> tuple[str, str]:
-    """(what it is, JavaScript): jsPsych out of ``assets``, or the built-in runner where it has not been fetched."""
+    """Return (its name, JavaScript): jsPsych from ``assets``, or the built-in runner if it has not been fetched."""
     release = assets / "jspsych" / "index.browser.min.js"
     if release.is_file():
         checksum.verify(release)
@@ -144,12 +144,12 @@ def engine(assets: Path) -> tuple[str, str]:
 
 
 def schema() -> bytes:
-    """schema.json: what a saved file of answers looks like, as JSON Schema."""
+    """Return schema.json, the JSON Schema of a saved file of answers."""
     return _template("schema.json").encode()
 
 
 def readme(rows: Sequence[Mapping[str, Any]], design: Design, ran_by: str) -> str:
-    """README.txt: how to run the study and where the answers go."""
+    """Return README.txt: how to run the study and where the answers go."""
     counts = {s: sum(r["study"] == s for r in rows) for s in STUDIES}
     listed = "\n".join(f"  {study}: {n} questions" for study, n in counts.items() if n)
     limit = asked_of_each(rows, design.questions)

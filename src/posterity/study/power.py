@@ -1,8 +1,8 @@
-"""How many people a study needs: simulated studies, analysed as the real one will be.
+"""Estimates how many participants a study needs, from simulated studies analysed like real ones.
 
-Participants and images differ as in :mod:`posterity.study.effects`; β is set so that the share of answers for the
-approach, over all of them, is the one that is asked about. A simulated study succeeds where the 95 % bootstrap interval
-leaves out the share of chance.
+Participants and images vary as in :mod:`posterity.study.effects`; β is set so that the overall share of answers for
+the approach is the given one. A simulated study succeeds if its 95 % bootstrap interval excludes the share expected
+by chance.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from posterity.study.analyse import bootstrap
 __all__ = ["Power", "intercept", "power"]
 
 _REPLICATES = 400
-"""Of the bootstrap in each simulated study."""
+"""Bootstrap replicates in each simulated study."""
 _NODES = 40
 
 
 class Power(NamedTuple):
-    """Of ``people`` participants: the share of studies that succeed, its error, the mean width of intervals in %."""
+    """With ``people`` participants: the share of studies that succeed, its error, the mean width of intervals in %."""
 
     people: int
     power: float
@@ -46,14 +46,14 @@ def power(
     """Return the power for each number of participants.
 
     Arguments:
-        share: of answers for the approach that is to be told from chance, in (0, 1).
+        share: expected share of answers for the approach, in (0, 1).
         people: numbers of participants.
-        images: how many images the comparison asks about.
-        each: images that one participant is asked about; by default all.
-        person_sd, image_sd: how far people and images differ, in logits.
-        chance: the share that says nothing.
-        studies: simulated for each number.
-        seed: of the simulation.
+        images: number of images in the comparison.
+        each: images per participant; by default all.
+        person_sd, image_sd: standard deviation between people and between images, in logits.
+        chance: share of answers under the null hypothesis.
+        studies: simulated studies per number of participants.
+        seed: seed of the simulation.
     """
     beta = intercept(share, float(np.hypot(person_sd, image_sd)))
     out = []

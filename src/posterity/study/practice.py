@@ -1,4 +1,4 @@
-"""Two practice questions a study, on drawn faces, so that the right answer is beyond dispute."""
+"""Two practice questions per study, on drawn faces, so that the right answer is beyond dispute."""
 
 from __future__ import annotations
 

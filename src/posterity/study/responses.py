@@ -15,7 +15,7 @@ from posterity.study.design import ANSWERS, asked_of_each, fingerprint
 __all__ = ["Checked", "Named", "check", "from_page", "listed", "person"]
 
 Named = tuple[str, dict[str, Any]]
-"""(file, row of the artifact "responses"), perhaps with the ``design`` that it answers and its ``line`` in the file."""
+"""(file, row of the artifact "responses"); a row may also have the ``design`` that it answers and its ``line``."""
 _FIELDS = ("format", "version", "experiment", "design", "participant", "responses")
 _SHOWN = 5
 
@@ -25,9 +25,9 @@ class Checked:
     """The responses that are analysed, without practice.
 
     Arguments:
-        rows: of the artifact "responses"; ``participant`` is :func:`person`.
-        participants: how many people these are of.
-        aside: who is not among them, or with fewer answers, and why; a line each.
+        rows: rows of the artifact "responses"; ``participant`` is normalised by :func:`person`.
+        participants: number of people in the rows.
+        aside: excluded participants and answers with the reason, one line each.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Checked:
 
 @dataclass
 class _Person:
-    """Answers of one participant: ``where`` has the file and the name in it, by question."""
+    """Answers of one participant; ``where`` maps a question to the file and the name used there."""
 
     name: str
     file: str
@@ -48,12 +48,12 @@ class _Person:
 
 @lru_cache(1 << 16)
 def person(participant: str) -> str:
-    """Return the participant's number however it was typed: "P07", "P07 " and "p07" are one person."""
+    """Return a participant's number in normal form: "P07", "P07 " and "p07" are one person."""
     return " ".join(unicodedata.normalize("NFKC", participant).split()).casefold()
 
 
 def listed(lines: Sequence[str], what: str) -> list[str]:
-    """Return the first five lines, and how many more there are."""
+    """Return the first five lines, and a line with the number of the others."""
     return [*lines[:_SHOWN], *([f"… and {len(lines) - _SHOWN} more {what}"] if len(lines) > _SHOWN else [])]
 
 
@@ -78,19 +78,19 @@ def from_page(content: bytes, name: str) -> Iterator[Named]:
 
 
 def check(named: Iterable[Named], questions: Sequence[Mapping[str, Any]], limit: int, partial: bool = False) -> Checked:
-    """Sorts out what can be analysed.
+    """Return the responses that can be analysed.
 
-    Set aside are answers to another version of the design, and participants who answered fewer questions than the page
-    asks them.
+    Answers to another version of the design are excluded, and so are participants who answered fewer questions than
+    the page asks them.
 
     Arguments:
         named: all answers.
         questions: rows of the artifact "questions".
-        limit: the most questions that the page asks a participant.
-        partial: keeps participants who did not finish.
+        limit: maximum number of questions per participant.
+        partial: whether to include participants who did not finish.
 
     Raises:
-        PosterityError: tells every kind of mistake in every file, the first five in a line each.
+        PosterityError: with one line for each of the first five kinds of mistake per file.
     """
     asked = [q for q in questions if not q["practice"]]
     version, every = fingerprint(asked), asked_of_each(asked, limit)
@@ -119,7 +119,7 @@ def check(named: Iterable[Named], questions: Sequence[Mapping[str, Any]], limit:
         told = f"{one.file}: participant {one.name!r} answered"
         if one.other:
             out.aside.append(f"{told} {one.other} questions of another version of the design")
-        # on a server each participant is asked questions of their own
+        # on a server each participant gets individual questions
         wanted = next((r["asked"] for r in one.rows if "asked" in r), every)
         if len(answers) < wanted and (one.rows or not one.other):
             out.aside += [] if partial else [f"{told} {len(answers)} of {wanted} questions"]
@@ -130,7 +130,7 @@ def check(named: Iterable[Named], questions: Sequence[Mapping[str, Any]], limit:
 
 
 class _Mistakes:
-    """One line for each kind of mistake in a file, with how often it is made there."""
+    """Collects one line per kind of mistake in a file, with its count."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], list[Any]] = {}
@@ -156,7 +156,7 @@ def _twice(row: Mapping[str, Any], first: str, name: str, file: str) -> str:
 
 
 def _mistake(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], version: str) -> tuple[str, str] | None:
-    """Return (kind, what is wrong with a response)."""
+    """Return (kind of mistake, message) for an invalid response; None for a valid one."""
     who, name, answer = row.get("participant"), row.get("question"), row.get("answer")
     if None in (who, name, answer) or "" in (who, name, answer):
         missing = [f for f in ("participant", "question", "answer") if row.get(f) in (None, "")]

@@ -1,1 +1,1 @@
-"""Restores the leads and stretches that an ECG lacks. For research; not for diagnosis."""
+"""Restores missing leads and time intervals of an ECG. For research; not for diagnosis."""

@@ -1,4 +1,4 @@
-"""The stationary Gaussian of generated ECGs, at any length: mean and lagged covariances, from a file with its card."""
+"""Loads ECG priors: the shipped stationary Gaussian of generated ECGs at any length, or a network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["NAME", "NOISE", "Fit", "evidence", "gaussian", "network", "shipped"]
 
 NAME = "ecg-gaussian"
 NOISE = 0.05
-"""mV of what is measured that the prior need not explain: the published likelihood's."""
+"""Noise level in mV of the measured leads, as in the published likelihood."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Fit:
 
     Arguments:
         mean: of each lead in mV, (C,).
-        covariance: E[x_c(t + τ) x_d(t)] in mV², (C, C, lags), τ from 0 on; at long lags it fades as the records end.
+        covariance: E[x_c(t + τ) x_d(t)] in mV², (C, C, lags), τ ≥ 0; it tapers at long lags, where pairs become few.
         rate: samples per second.
     """
 
@@ -43,7 +43,7 @@ class Fit:
 
     @classmethod
     def of(cls, records: Tensor, rate: float) -> Fit:
-        """Fit records (K, C, T); the sums over pairs are divided by T, so that the spectrum is never negative."""
+        """Fit records (K, C, T) in mV; sums over pairs are divided by T, so that the spectrum is never negative."""
         time = records.shape[2]
         mean = records.double().mean(dim=(0, 2))
         f = torch.fft.rfft(records.double() - mean[:, None], n=2 * time)
@@ -60,7 +60,7 @@ class Fit:
         return torch.fft.rfft(around)[:, :, None]
 
     def prior(self, length: int) -> StationaryGaussian:
-        """Return the prior of signals (C, length); their end is followed by their beginning."""
+        """Return the prior of signals (C, length), which are periodic."""
         made = StationaryGaussian(self.mean, self.spectrum(length), (length,))
         made.name, made.bounds = NAME, None
         return made
@@ -74,20 +74,22 @@ def gaussian(fit: Fit, card: Mapping[str, Any], length: int) -> Prior:
 
 
 def network(name: str, length: int) -> Prior:
-    """Return a network of ECGs, by name or file, as a prior of signals (8, length).
+    """Return an ECG network, given by name or file, as a prior of signals (8, length).
 
     Raises:
-        PosterityError: where it does not exist, is a network of something else, or of longer signals.
+        PosterityError: if it does not exist, or is for other or longer signals.
     """
     found = priors.prior(name)
     if len(found.signal_shape) != 2 or found.signal_shape[0] != len(LEADS):
         shape = "×".join(map(str, found.signal_shape))
-        raise PosterityError(f"prior {name!r} is of signals {shape}, no network of ECGs with {len(LEADS)} leads")
+        raise PosterityError(
+            f"prior {name!r} is for signals of shape {shape}, not a network of ECGs with {len(LEADS)} leads"
+        )
     return Windows(found, length)
 
 
 def evidence(fit: Fit, records: Tensor) -> Tensor:
-    """Return log p of each lead alone, per sample and with noise of ``NOISE``, (K, C, T) → (K, C)."""
+    """Return each lead's marginal log p per sample under noise ``NOISE``, for records (K, C, T): (K, C)."""
     time = records.shape[2]
     variance = fit.spectrum(time)[:, :, 0].diagonal().real.T + NOISE**2
     f = torch.fft.rfft(records.double() - fit.mean[:, None], norm="ortho")
@@ -98,18 +100,20 @@ def evidence(fit: Fit, records: Tensor) -> Tensor:
 
 
 def shipped() -> tuple[Fit, Mapping[str, Any]]:
-    """Return the fit that posterity comes with, and its card.
+    """Return the fit shipped with posterity, and its card.
 
     Raises:
-        PosterityError: where it is not there, or is not what its card says.
+        PosterityError: if it is missing, or does not match its card.
     """
     folder = home().folder / "resources" / "priors" / NAME
     try:
         card = json_reader.read(folder / "card.json")
         content = (folder / "weights.safetensors").read_bytes()
     except (json_reader.Unreadable, OSError) as error:
-        raise PosterityError(f"{folder} does not hold the prior of ECGs; get the repository whole ({error})") from error
+        raise PosterityError(
+            f"{folder} does not hold the prior of ECGs; get the complete repository ({error})"
+        ) from error
     if hashlib.sha256(content).hexdigest() != card["weights"]["sha256"] or tuple(card["leads"]) != LEADS:
-        raise PosterityError(f"{folder}: the weights are not those of their card.json; get the repository whole")
+        raise PosterityError(f"{folder}: the weights do not match their card.json; get the complete repository")
     state = loading.read(folder / "weights.safetensors")
     return Fit(state["mean"].double(), state["covariance"].double(), float(card["rate"])), card

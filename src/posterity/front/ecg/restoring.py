@@ -32,9 +32,9 @@ __all__ = ["LONGEST", "Restored", "restore"]
 _log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 LONGEST = 120.0
-"""Seconds of a record that is restored."""
+"""Maximum length in seconds of a record."""
 _BESIDE = 1.5
-"""Samples of the prior's rate on either side of a gap that count as missing: resampling has mixed them with it."""
+"""Samples at the prior's rate beside a gap that count as missing, because resampling mixes them with the gap."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Restored:
     """An ECG and its restorations.
 
     Arguments:
-        record: what was measured, without what was hidden.
-        measured: the twelve leads as far as they are known, (12, time), NaN elsewhere.
+        record: the measured record, with hidden parts removed.
+        measured: the twelve leads where they are known, (12, time) in mV, NaN elsewhere.
         pool: draws of the eight leads at the prior's rate.
-        draws: the twelve leads of every draw in mV at the record's rate, (N, 12, time); what was measured is as it was.
-        remarks: in words, about what is odd.
+        draws: the twelve leads of every draw in mV at the record's rate, (N, 12, time); measured values are unchanged.
+        remarks: warnings about unusual records.
     """
 
     record: Record
@@ -57,22 +57,22 @@ class Restored:
 
     @property
     def gaps(self) -> NDArray[np.bool_]:
-        """Return True where a value was restored, (12, time)."""
+        """Return a mask (12, time), True where a value was restored."""
         absent: NDArray[np.bool_] = np.isnan(self.measured)
         return absent
 
     @property
     def leads(self) -> Sequence[str]:
-        """Return the leads of which a part or all was restored."""
+        """Return the leads that were restored in part or completely."""
         return [lead for lead, row in zip(STANDARD, self.gaps, strict=True) if row.any()]
 
     def drawn(self, number: int) -> Record:
-        """Return one draw as a record that says what it is."""
+        """Return one draw as a record that is labelled as restored."""
         return self._record(self.draws[number], f"sample {number} of {len(self.draws)}")
 
     @property
     def mean(self) -> Record:
-        """Return the mean of the draws, likewise."""
+        """Return the mean of the draws as a record that is labelled as restored."""
         return self._record(self.draws.mean(0), f"mean of {len(self.draws)} samples")
 
     def _record(self, values: Array, what: str) -> Record:
@@ -87,18 +87,18 @@ def restore(
     guidance: Guidance | None = None, coupled: bool | int = False, seed: int = 0, sigma_y: float = known.NOISE,
     item: str = "ecg",
 ) -> Restored:  # fmt: skip
-    """Draw what a record lacks.
+    """Draw the missing parts of a record.
 
     Arguments:
-        record: NaN where something is missing; leads that it does not have are missing, too.
-        prior: a network of ECGs by name or file, which sees the record in overlapping windows; by default the
-            stationary Gaussian, which alone has exact draws.
+        record: NaN where a value is missing; leads that it does not have are missing too.
+        prior: an ECG network by name or file, which sees the record in overlapping windows; by default the
+            stationary Gaussian, the only prior with exact draws.
         sampler, samples, guidance, coupled, seed: as in :func:`posterity.restore`.
-        sigma_y: noise of what was measured, in mV.
-        item: its name, on which draws depend.
+        sigma_y: noise level of the measurement in mV.
+        item: the record's name, which seeds the draws.
 
     Raises:
-        PosterityError: where nothing is missing, or the record is too long.
+        PosterityError: if nothing is missing, or the record is too long.
     """
     if record.seconds > LONGEST:
         raise PosterityError(f"it lasts {record.seconds:g} s, at most {LONGEST:g} s are restored; cut a part out of it")
@@ -121,7 +121,7 @@ def restore(
 
 
 def _slow(eight: Array, rate: float, wanted: float) -> tuple[Array, NDArray[np.bool_]]:
-    """Return leads (8, time) at the prior's rate, 0 where they are missing, and where they are known."""
+    """Return the leads (8, time) at the prior's rate, 0 where missing, and the mask (8, time) of known values."""
     seen = ~np.isnan(eight)
     times = np.arange(eight.shape[1])
     filled = np.stack(
@@ -136,13 +136,13 @@ def _slow(eight: Array, rate: float, wanted: float) -> tuple[Array, NDArray[np.b
     reach, ends = _BESIDE * rate / wanted, np.arange(slow.shape[1]) * rate / wanted
     first = np.clip(np.ceil(ends - reach), 0, None).astype(int)
     last = np.clip(np.floor(ends + reach), None, eight.shape[1] - 1).astype(int)
-    count = np.cumsum(np.pad(~seen, ((0, 0), (1, 0))), axis=1)  # of missing samples before each
+    count = np.cumsum(np.pad(~seen, ((0, 0), (1, 0))), axis=1)  # number of missing samples before each
     whole = count[:, last + 1] - count[:, np.minimum(first, last)] == 0
     return np.where(whole, slow, 0.0), whole
 
 
 def _whole(every: Array, draw: Array, record: Record, rate: float) -> Array:
-    """Return the twelve leads of a draw (8, n) at the record's rate; what is known stays as it was."""
+    """Return the twelve leads (12, time) of a draw (8, n) at the record's rate, with known values unchanged."""
     fast = beats.resampled(draw, rate, record.rate)[:, : every.shape[1]]
     eight = every[[STANDARD.index(lead) for lead in LEADS]]
     filled = np.where(np.isnan(eight), fast, eight)
@@ -150,15 +150,15 @@ def _whole(every: Array, draw: Array, record: Record, rate: float) -> Array:
 
 
 def _unlikely(fit: known.Fit, card: Mapping[str, Any], slow: Array, keep: NDArray[np.bool_]) -> list[str]:
-    """Return a line about the leads that are unlike those of the prior: filtered otherwise, paced, at another gain."""
+    """Return warnings about leads that are unlikely under the prior, e.g. paced, or with another filter or gain."""
     found = known.evidence(fit, torch.from_numpy(slow)[None])[0].tolist()
     low, high = [], []
     for lead, value, whole in zip(LEADS, found, np.all(keep, axis=1), strict=True):
         least, most = card["evidence"]["quantiles"][lead]
         low += [lead] if whole and value < least else []
         high += [lead] if whole and value > most else []
-    said = [(low, "less likely than 99.5 % of the records it was made of: paced, another gain, another filter?"),
-            (high, "calmer than 99.5 % of the records it was made of: another gain, a strong filter?")]  # fmt: skip
+    said = [(low, "less likely than 99.5 % of its training records: paced, another gain, another filter?"),
+            (high, "calmer than 99.5 % of its training records: another gain, a strong filter?")]  # fmt: skip
     return [f"to the prior {_are(leads)} {why}" for leads, why in said if leads]
 
 

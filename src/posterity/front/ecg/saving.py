@@ -1,4 +1,4 @@
-"""Writes a restored ECG into a folder that appears whole or not at all: WFDB records, a sheet, values, a page."""
+"""Writes a restored ECG into a folder atomically: WFDB records, a sheet, values, a page."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ __all__ = ["save"]
 
 _RANGE = (0.05, 0.95)
 _STEP = 1e-6
-"""mV to which values are written: a thousandth of a microvolt."""
+"""Precision of written values in mV: a thousandth of a microvolt."""
 
 
 def save(found: Restored, folder: Path, *, number: int, subset: str, command: str = "") -> Path:
-    """Write ``number`` draws that a rule chose, the mean of all, the sheet, the values and the page.
+    """Write ``number`` draws chosen by a rule, the mean of all draws, the sheet, the values and the page.
 
-    Nothing that a file says about a patient is written.
+    Patient information in the input file is not written.
 
     Arguments:
-        found: what was drawn.
-        folder: to write; see :func:`posterity.front.saving.save`.
-        number: of draws that become records.
+        found: the restored record.
+        folder: folder to write; see :func:`posterity.front.saving.save`.
+        number: number of draws written as records.
         subset: rule that chooses them.
-        command: what makes it again.
+        command: the command that makes the folder again.
 
     Returns:
-        The page.
+        The path of the page.
     """
     few = found.pool.subset(subset, number) if number < len(found.pool) else found.pool
     numbers = list(few.numbers) or list(range(len(few)))
-    # the sheet shows the first two singly
+    # the sheet shows the first two individually
     first = [*numbers, *(n for n in range(len(found.draws)) if n not in numbers)]
     title = f"{', '.join(found.leads)} restored from what was measured"
     sheet = paper.sheet(found.record, [found.drawn(n) for n in first], title=title)
@@ -67,7 +67,7 @@ def save(found: Restored, folder: Path, *, number: int, subset: str, command: st
 
 
 def _values(found: Restored) -> str:
-    """Return one line per sample: time, measured leads as they are, of restored ones mean and range of the draws."""
+    """Return CSV with one line per sample: time, measured values, and mean and range of the draws for restored ones."""
     columns: list[tuple[str, np.ndarray]] = [("time_s", np.arange(found.measured.shape[1]) / found.record.rate)]
     low, high = np.quantile(found.draws, _RANGE, axis=0)
     for row, (lead, mean) in enumerate(zip(STANDARD, found.draws.mean(0), strict=True)):
@@ -95,7 +95,7 @@ def _facts(found: Restored, numbers: Sequence[int], subset: str) -> list[tuple[s
     chosen += f", chosen by {subset}" if len(numbers) < len(found.draws) else ""
     facts = [("measured or exact", ", ".join(kept)), ("restored", ", ".join(wholly)),
              ("restored in part", ", ".join(partly)), ("samples", chosen), ("prior", about["prior"]),
-             ("about the prior", about["about"]), ("noise of what was measured", f"{about['sigma_y']:g} mV"),
+             ("about the prior", about["about"]), ("noise of the measurement", f"{about['sigma_y']:g} mV"),
              ("sampler", sampler["name"]), ("its settings", settings), ("seed", str(about["seed"])),
              ("rate", f"{found.record.rate:g} per second, restored at {found.pool.measurement.kind.rate:g}"),
              ("posterity", posterity.__version__)]  # fmt: skip

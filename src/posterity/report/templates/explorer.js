@@ -16,7 +16,7 @@ function decode(text) {
 const known = decode(given.pictures), N = known.length / D;
 const items = given.items.map((one) => ({ name: one.name, x: decode(one.picture) }));
 
-// Uniform numbers that are the same at every visit (mulberry32).
+// Uniform random numbers, the same at every visit (mulberry32).
 function uniform(seed) {
   let a = seed >>> 0;
   return () => {
@@ -52,7 +52,7 @@ function measure() {
   for (let k = 0; k < y.length; k++) {
     y[k] += state.sigma * n[k];
     const i = Math.floor(k / h) % h, j = k % h;
-    // an average is hidden with the square that its middle lies in
+    // an average is hidden with the square that contains its centre
     const row = Math.floor(((i + 0.5) * f) / SIDE), column = Math.floor(((j + 0.5) * f) / SIDE);
     if (state.hidden[row * ACROSS + column]) seen[k] = 0;
   }
@@ -117,7 +117,7 @@ function drawMeasured({ y, seen }) {
   canvas.width = canvas.height = H * scale;
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
-  // hatching, which is seen in any colour
+  // hatching, visible on any colour
   context.strokeStyle = "#888";
   for (let i = -H * scale; i < H * scale; i += 12) {
     context.beginPath();
@@ -169,7 +169,7 @@ function show() {
   const rest = 1 - parts.reduce((s, k) => s + p[k], 0);
   get("said").textContent =
     effective < 1.05
-      ? "One known picture fits; no other has a probability worth the name."
+      ? "One known picture fits; no other has a noticeable probability."
       : `About ${effective < 10 ? effective.toFixed(1) : Math.round(effective)} of ${N} known pictures fit. ` +
         (rest > 0.0005 ? `The ${parts.length} most probable have ${percent(1 - rest)} of the probability.` : "");
   showAverage();
@@ -178,7 +178,7 @@ function show() {
   showCompared();
 }
 
-// How often each answer is among the first n draws; its probability where all count.
+// Frequency of each answer among the first n draws; its probability for all answers.
 function shares(n) {
   const { p, order } = shown, out = new Float64Array(N), u = uniform(77 + state.item);
   if (n === Infinity) return p;
@@ -211,7 +211,7 @@ function showAverage() {
   draw(get("truth"), items[state.item].x, H, W);
 }
 
-// Painting: a stroke hides or shows, by what it begins on.
+// Painting: a stroke hides or shows, depending on where it begins.
 let stroke = null;
 function cell(event) {
   const box = get("measured").getBoundingClientRect();

@@ -1,6 +1,6 @@
 "use strict";
-// Tables that sort, filter and hide columns, one sampler highlighted everywhere, figures enlarged. Without this script
-// the page shows all the same.
+// Sorts and filters tables, hides columns, highlights a sampler everywhere, enlarges figures. Without this script the
+// page still shows everything.
 (() => {
   function make(tag, attributes, ...children) {
     const element = document.createElement(tag);
@@ -9,8 +9,8 @@
     return element;
   }
 
-  // Rows that share a cell get one each, so that they can be moved alone. From the right, since places are counted
-  // from a row's end, where nothing is missing.
+  // Split cells that span rows, so that each row can move on its own. Works from the right, since positions are
+  // counted from the end of a row, where no cell is missing.
   function flatten(table) {
     for (const cell of [...table.querySelectorAll("th[rowspan]")].reverse()) {
       let row = cell.parentElement;
@@ -26,7 +26,7 @@
     }
   }
 
-  // Numbers by their size, words by the alphabet; cells without a number come last both ways.
+  // Sort numbers by size and text alphabetically; cells without a number come last in both directions.
   function compare(one, other, sign) {
     const [a, b] = [one.dataset.value, other.dataset.value];
     if (a !== undefined && b !== undefined) return sign * (Number(a) - Number(b));

@@ -1,1 +1,1 @@
-"""The study on a server: who is asked what, one SQLite file of answers, and the requests that bring them."""
+"""The study on a server: assigns questions, handles requests and stores answers in one SQLite file."""

@@ -1,4 +1,4 @@
-"""The web application: the page of each study, and the messages that the page sends."""
+"""The web application: serves the page of each study and handles the messages that it sends."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["application"]
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 _WAIT = 15.0
-"""Seconds within which a message must have come."""
+"""Seconds within which a message must have arrived."""
 _REQUESTS = (20.0, 100.0)
-"""Requests of one address: a second, and at once. A laboratory behind one address stays far below."""
+"""Requests per address: rate per second, and burst. A laboratory behind one address stays far below."""
 _NEWCOMERS = (1 / 20, 60.0)
-"""The same of people who begin."""
+"""The same limits for new participants."""
 
 
 def application(desks: Sequence[Desk], requests: Bucket | None = None, newcomers: Bucket | None = None) -> Starlette:
-    """Return the application of some studies, each at ``/NAME/``.
+    """Return the application that serves the studies, each at ``/NAME/``.
 
     Arguments:
         desks: the studies.
-        requests, newcomers: how many messages and people one address may send.
+        requests, newcomers: limits of messages and of new participants per address.
     """
     many, new = requests or Bucket(*_REQUESTS), newcomers or Bucket(*_NEWCOMERS)
     mounts = [Mount(f"/{desk.name}", routes=_routes(desk, many, new)) for desk in desks]
@@ -80,7 +80,7 @@ def _post(name: str, act: Callable[[Mapping[str, Any]], dict[str, Any]], *bucket
         except Refused as refused:
             return _refusal(refused)
         except (TimeoutError, ClientDisconnect):
-            return _refusal(Refused(408, "this message did not come in time"))
+            return _refusal(Refused(408, "this message did not arrive in time"))
 
     handler: Callable[[Request], Awaitable[Response]] = endpoint
     return Route(f"/{name}", handler, methods=["POST"])

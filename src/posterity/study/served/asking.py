@@ -1,4 +1,4 @@
-"""Decides who is asked what: evenly over conditions, within the quotas, no item twice in a study."""
+"""Assigns questions to participants: evenly over conditions, within the quotas, no item twice per study."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RUN = ("dataset", "task", "prior", "sampler")
 
 
 def condition(row: Mapping[str, Any]) -> str:
-    """Name what an answer counts for: a comparison in one run."""
+    """Return the name of a question's condition: a comparison in one run."""
     against = row["left"] if row["approach"] == row["right"] else row["right"]
     return "/".join(str(part) for part in (row["study"], *(row[k] for k in _RUN), row["approach"], against))
 
@@ -25,15 +25,15 @@ def asked(
     rows: Sequence[Mapping[str, Any]], taken: Counter[str], limit: int, most: int | None, checks: Sequence[Check],
     seed: str,
 ) -> list[str]:  # fmt: skip
-    """Return the names of a new participant's questions in their order, with the attention checks among them.
+    """Return the names of a new participant's questions in order, including the attention checks.
 
     Arguments:
         rows: questions without practice.
-        taken: how often each question counts as answered so far.
-        limit: the most questions.
-        most: the most answers to one condition, None for any number.
-        checks: that the participant meets.
-        seed: of the order; another for each participant.
+        taken: number of answers that count for each question so far.
+        limit: maximum number of questions.
+        most: maximum number of answers per condition, None for no limit.
+        checks: attention checks of the participant.
+        seed: seed of the order, different for each participant.
     """
     draw = random.Random(seed)
     of = {row["question"]: condition(row) for row in rows}

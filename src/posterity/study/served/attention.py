@@ -1,4 +1,4 @@
-"""Attention checks: drawn faces with an answer beyond dispute, which look to the page like any other question."""
+"""Attention checks: questions on drawn faces with an indisputable answer, which the page treats like any other."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Check(NamedTuple):
 
 
 def checks(secret: str, studies: Sequence[str], count: int, shown: int) -> list[Check]:
-    """Return ``count`` checks, by turns in each study, with the right answers by chance.
+    """Return ``count`` checks, cycling through the studies, with randomised right answers.
 
     Arguments:
-        secret: of the file of answers; names, sides and looks follow from it and cannot be guessed.
-        studies: the forms of question that the study asks.
-        count: how many.
+        secret: secret of the file of answers, which seeds names, sides and faces so that they cannot be guessed.
+        studies: forms of question that the study asks.
+        count: number of checks.
         shown: pictures in a set.
     """
     rng = np.random.default_rng(list(hashlib.sha256(secret.encode()).digest()))
@@ -47,7 +47,7 @@ def _check(secret: str, study: str, number: int, shown: int, rng: np.random.Gene
     if study == "paired_diversity":
         sets: list[Any] = [varied, alike] if correct == first else [alike, varied]
     elif study == "coverage":
-        # one skin in the whole set; the target has it, with the very mouth, or has neither
+        # one skin in the whole set; the target either has it and a mouth of the set, or neither
         sets = [alike]
         target = alike[0] if correct == first else face(int(skins[1]), (number + 2) % 5)
     else:

@@ -1,7 +1,7 @@
-"""The file of answers: one SQLite file a study, written as answers come.
+"""The file of answers: one SQLite file per study, written as answers arrive.
 
-Every answer is on the disk before it is acknowledged, so a server that is killed loses none. Several servers and
-readers may have the file open.
+Every answer is on disk before it is acknowledged, so a killed server loses none. Several servers and readers may have
+the file open.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Person:
     """One participant.
 
     Arguments:
-        person: :func:`posterity.study.responses.person`.
-        name: as it was typed.
-        key: SHA-256 of the secret that their browser has.
-        code: by which they prove that they finished.
-        asked: names of their questions, attention checks among them, in order.
+        person: normalised name, see :func:`posterity.study.responses.person`.
+        name: name as typed.
+        key: SHA-256 of the secret in their browser.
+        code: completion code, which proves that they finished.
+        asked: names of their questions in order, including attention checks.
         checks: {attention check: right answer}.
-        begun, seen: seconds since 1970.
-        finished: the same, None as long as they have not.
+        begun, seen: times of the start and of the last message, in seconds since 1970.
+        finished: time of the end, None until then.
     """
 
     person: str
@@ -61,20 +61,20 @@ class Person:
 
 
 class Book:
-    """The open file.
+    """An open file of answers.
 
     Arguments:
-        path: of the file, made where it does not exist.
-        about: what it must be about, as {experiment, design}; None takes what it is.
+        path: path of the file, created if it does not exist.
+        about: required {experiment, design}; None accepts any.
 
     Raises:
-        PosterityError: where it is no such file, or about another study or version of it.
+        PosterityError: if it is not such a file, or belongs to another study or version of it.
     """
 
     def __init__(self, path: Path, about: Mapping[str, str] | None = None) -> None:
         self.path, self._lock = path, threading.RLock()
         if about is None and not path.is_file():
-            raise PosterityError(f"{path} is no file")
+            raise PosterityError(f"{path} is not a file")
         try:
             if about is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class Book:
 
     def _begin(self, about: Mapping[str, str] | None) -> None:
         if about is not None:
-            # a rollback journal: all that is committed is in the one file, which may be copied at any time
+            # a rollback journal keeps all committed data in the one file, which may be copied at any time
             self._base.execute("PRAGMA journal_mode = DELETE")
             self._base.execute("PRAGMA synchronous = FULL")
             with self.together():
@@ -104,7 +104,7 @@ class Book:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Make what is done inside one transaction: all of it is on the disk afterwards, or nothing."""
+        """Run the block as one transaction: afterwards all of it is on disk, or nothing."""
         with self._lock:
             self._base.execute("BEGIN IMMEDIATE")
             try:
@@ -120,15 +120,15 @@ class Book:
             self._base.close()
 
     def find(self, person: str) -> Person | None:
-        """Return a participant."""
+        """Return a participant; None if unknown."""
         return next(iter(self._people("WHERE person = ?", person)), None)
 
     def of_key(self, key: bytes) -> Person | None:
-        """Return who has a secret of this SHA-256."""
+        """Return the participant whose secret has this SHA-256; None if there is none."""
         return next(iter(self._people("WHERE key = ?", key)), None)
 
     def people(self) -> list[Person]:
-        """Return all participants, in the order in which they began."""
+        """Return all participants, in the order in which they started."""
         return self._people("ORDER BY begun, person")
 
     def _people(self, where: str, *values: Any) -> list[Person]:
@@ -137,14 +137,14 @@ class Book:
         return [_person(row) for row in rows]
 
     def add(self, one: Person) -> None:
-        """Write down a new participant, or a new secret of one who is known."""
+        """Store a new participant, or a new secret of a known one."""
         values = (one.person, one.name, one.key, one.code, json.dumps(one.asked), json.dumps(dict(one.checks)),
                   one.begun, one.seen, one.finished)  # fmt: skip
         with self._lock:
             self._base.execute(f"INSERT OR REPLACE INTO participants VALUES ({', '.join('?' * 9)})", values)
 
     def answer(self, one: Person, question: str, study: str, answer: str, milliseconds: int) -> str:
-        """Write down an answer, and return the one that counts: the first to this question."""
+        """Store an answer and return the one that counts, the first to this question."""
         now = time.time()
         with self.together():
             row = (one.person, question, study, answer, milliseconds, now)
@@ -156,14 +156,14 @@ class Book:
         return str(found[0])
 
     def finish(self, one: Person) -> None:
-        """Write down that a participant has finished; only the first time counts."""
+        """Record that a participant has finished; only the first call counts."""
         with self.together():
             self._base.execute(
                 "UPDATE participants SET finished = ? WHERE person = ? AND finished IS NULL", (time.time(), one.person)
             )
 
     def answers(self, person: str) -> list[dict[str, Any]]:
-        """Return a participant's answers in the order in which they came."""
+        """Return a participant's answers in the order of arrival."""
         with self._lock:
             rows = self._base.execute(
                 "SELECT question, study, answer, milliseconds FROM answers WHERE person = ? ORDER BY received, rowid",

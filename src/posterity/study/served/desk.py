@@ -1,4 +1,4 @@
-"""What a study answers to its page: begin, take an answer, finish. Knows no HTTP."""
+"""Handles the messages of a study's page (begin, answer, finish), independent of HTTP."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from posterity.study.served.terms import Terms
 __all__ = ["ANSWERS_FILE", "Desk", "questions_of"]
 
 ANSWERS_FILE = "answers.sqlite"
-"""Name of the file of answers in the folder of a study."""
+"""Name of the file of answers in a study's folder."""
 _KEY = re.compile(r"[0-9a-f]{32}")
 _DAY = 86_400_000
 """Milliseconds."""
 _BEGUN = 10_000
-"""People who may begin, finished or not, or ten for each that is wanted if these are more: guards the disk."""
+"""Maximum number of people who may begin, or ten per wanted participant if that is more; protects the disk."""
 
 
 class Desk:
-    """One study that is served.
+    """One served study.
 
     Arguments:
-        folder: that `posterity study package` wrote.
+        folder: a folder written by `posterity study package`.
         terms: quotas, checks, consent.
         answers: the file of answers; by default in the folder.
-        assets: where a fetched jsPsych is looked for.
+        assets: folder that a fetched jsPsych is looked for in.
 
     Raises:
-        PosterityError: for a folder that holds no study, or a file of answers to another.
+        PosterityError: if the folder holds no study, or the file of answers belongs to another one.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class Desk:
         return content | {"pictures": album.pictures, "served": {"consent": self.terms.consent}}
 
     def begin(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Let somebody in, or go on where they stopped.
+        """Admit a new participant, or resume one who has begun.
 
         Raises:
-            Refused: for no consent, another version of the page, a name in use, a study that is full.
+            Refused: without consent, for another version of the page, a name in use, or a full study.
         """
         name, key = told.get("participant"), _key(told)
         if not isinstance(name, str) or not 1 <= len(name.strip()) <= 64 or not person(name):
@@ -89,8 +89,8 @@ class Desk:
         with self._lock, self.book.together():
             one = self.book.find(person(name))
             if one is not None and not secrets.compare_digest(one.key, key) and one.key:
-                raise Refused(409, "this participant number has begun in another browser; go on there, or ask whoever "
-                                   "invited you")  # fmt: skip
+                raise Refused(409, "this participant number has begun in another browser; continue there, or ask the "
+                                   "person who invited you")  # fmt: skip
             one = self._newcomer(name.strip(), key) if one is None else replace(one, key=key)
             self.book.add(one)
         answered = self.book.answers(one.person)
@@ -99,7 +99,7 @@ class Desk:
     def _newcomer(self, name: str, key: bytes) -> Person:
         now, people = time.time(), self.book.people()
         if len(people) >= max(_BEGUN, 10 * self.terms.participants):
-            raise Refused(403, "this study takes nobody more")
+            raise Refused(403, "this study accepts no more participants")
         here = [one for one in people if one.finished is not None or now - one.seen < self.terms.away]
         taken = Counter(question for one in here for question in one.asked if question not in one.checks)
         right = {check.question: check.correct for check in self._checks}
@@ -111,11 +111,11 @@ class Desk:
                       {q: right[q] for q in mine if q in right}, now, now)  # fmt: skip
 
     def answer(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Take an answer; the same one twice is one, and another to the same question is refused."""
+        """Store an answer; repeating it is harmless, but a different answer to the same question is refused."""
         one = self._who(told)
         question, answer, took = told.get("question"), told.get("answer"), told.get("milliseconds")
         if not isinstance(question, str) or question not in {*one.asked, *self._practice}:
-            raise Refused(400, "this is none of the participant's questions")
+            raise Refused(400, "this is not one of the participant's questions")
         study = self._study.get(question, "")
         if answer not in ANSWERS.get(study, ()):
             raise Refused(400, f"an answer is one of {', '.join(ANSWERS.get(study, ()))}")
@@ -126,11 +126,11 @@ class Desk:
         else:
             kept = self.book.answer(one, question, study, str(answer), min(took, _DAY))
         if kept != answer:
-            raise Refused(409, "this question has been answered otherwise; the first answer counts")
+            raise Refused(409, "this question has a different answer already; the first one counts")
         return {"question": question}
 
     def finish(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Note that somebody has answered everything."""
+        """Record that a participant has answered everything, and return the completion code."""
         one = self._who(told)
         missing = set(one.asked) - {answer["question"] for answer in self.book.answers(one.person)}
         if missing:
@@ -141,12 +141,12 @@ class Desk:
     def _who(self, told: Mapping[str, Any]) -> Person:
         one = self.book.of_key(_key(told))
         if one is None:
-            raise Refused(401, "nobody has begun with this key; reload the page")
+            raise Refused(401, "no participant has this key; reload the page")
         return one
 
 
 def _key(told: Mapping[str, Any]) -> bytes:
-    """Return the SHA-256 of the secret that a browser made for itself."""
+    """Return the SHA-256 of the secret that a browser generated."""
     key = told.get("key")
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise Refused(400, "a key is 32 hexadecimal digits")
@@ -154,7 +154,7 @@ def _key(told: Mapping[str, Any]) -> bytes:
 
 
 def questions_of(folder: Path) -> tuple[str, int]:
-    """Return the name of a packaged study, and how many questions one participant is asked.
+    """Return the name of a packaged study and its number of questions per participant.
 
     Raises:
         PosterityError: for a folder that holds no study.

@@ -1,5 +1,5 @@
 
-/* ---- the page on a server: answers are sent as they come, and kept here until they have arrived ---- */
+/* ---- the page on a server: answers are sent immediately, and kept here until the server has them ---- */
 
 class Service {
   constructor() {
@@ -10,7 +10,7 @@ class Service {
     document.querySelector("header").after(this.note);
   }
 
-  /* What a participant agrees to. */
+  /* The consent text and its checkbox. */
   consent() {
     const paragraphs = design.served.consent.split(/\n\s*\n/).map((text) => make("p", {}, text));
     const box = make("input", { id: "consent", type: "checkbox", required: "" });
@@ -18,7 +18,7 @@ class Service {
     return [make("div", about, ...paragraphs), make("label", { class: "agree" }, box, " I agree to take part.")];
   }
 
-  /* Send a message until there is an answer; what the server refuses is told and ends the study. */
+  /* Send a message until it is answered; a refusal by the server is shown and ends the study. */
   async post(what, message) {
     for (let wait = 500; ; wait = Math.min(2 * wait, 8000)) {
       try {
@@ -49,7 +49,7 @@ class Service {
 
   stop(error) {
     document.querySelector(".progress").hidden = true;
-    stage.replaceChildren(make("section", { class: "card end", role: "alert" }, make("h1", {}, "This ends here"),
+    stage.replaceChildren(make("section", { class: "card end", role: "alert" }, make("h1", {}, "The study cannot continue"),
       make("p", {}, error.message)));
   }
 
@@ -78,7 +78,7 @@ class Service {
     return session.asked.filter((id) => known.has(id)).map((id) => known.get(id));
   }
 
-  /* Send what has not arrived yet, one after another. */
+  /* Send the answers that have not arrived yet, one after another. */
   async deliver(session) {
     if (this.sending) return;
     this.sending = true;

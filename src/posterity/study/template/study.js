@@ -2,7 +2,7 @@
 
 const design = JSON.parse(document.getElementById("design").textContent);
 const stage = document.getElementById("stage");
-/* What sends answers away, where the page came from a server: served.js. */
+/* Sends answers if the page came from a server: served.js. */
 let service = null;
 
 const WORDS = {
@@ -41,7 +41,7 @@ const YES_NO = [
 ];
 const choices = (study) => (study === "coverage" ? YES_NO : PAIRED);
 
-/* ---- pages out of small parts ---- */
+/* ---- page elements ---- */
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -192,7 +192,7 @@ class Choice {
   }
 }
 
-/* ---- who answers what, in which order ---- */
+/* ---- assignment and order of the questions ---- */
 
 /* "P07", "P07 " and "p07" are one person. */
 function person(participant) {
@@ -219,7 +219,7 @@ function shuffled(list, random) {
   return out;
 }
 
-/* Up to the limit, no item twice in a study, in an order of the participant's own. */
+/* Up to the limit, no item twice per study, in an order specific to the participant. */
 function drawn(participant) {
   const random = generator(`${design.seed}/${person(participant)}`);
   const every = design.blocks.flatMap((block) => block.questions.map((question) => ({ study: block.study, question })));
@@ -312,12 +312,12 @@ function welcome() {
     make("p", {}, `You will compare pictures and answer up to ${total} short questions. This takes about ` +
       `${Math.max(2, Math.ceil((total * 8) / 60))} minutes. There is no time limit; your first impression is fine.`),
     make("p", {}, service ? "Every answer is sent as you give it. If you have to stop, open this page again later in this " +
-      "browser and go on." : "Your answers stay in this browser until the end, where you save them as a file. " +
-      "If you have to stop, open this page again later and go on."),
+      "browser and continue." : "Your answers stay in this browser until the end, where you save them as a file. " +
+      "If you have to stop, open this page again later and continue."),
     ...(service ? service.consent() : []),
     make("label", { for: "participant" }, "Your participant number"),
     field,
-    make("div", { class: "actions" }, make("button", { class: "primary", type: "submit" }, kept(expected) ? "Go on" : "Start")));
+    make("div", { class: "actions" }, make("button", { class: "primary", type: "submit" }, kept(expected) ? "Continue" : "Start")));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const participant = field.value.trim();
