@@ -1,5 +1,5 @@
-# Run `snakemake` for everything that config/config.yaml names, `snakemake -n` to see what that would be,
-# and `posterity check` to see what is wrong with a configuration or out of date on disk.
+# Run `snakemake` to make everything that config/config.yaml names, `snakemake -n` for a dry run,
+# and `posterity check` for mistakes in the configuration and outdated files on disk.
 import shlex
 import shutil
 import sys
@@ -14,7 +14,7 @@ from posterity.errors import PosterityError
 min_version("9.27")
 
 
-# Not `configfile:`, which reads YAML in another way than `posterity check`; see configuration/loading.py.
+# Not `configfile:`, which parses YAML differently from `posterity check`; see configuration/loading.py.
 CONFIG = Path("config", "config.yaml")
 workflow.configfiles.append(str(CONFIG))
 
@@ -27,9 +27,9 @@ try:
 except PosterityError as error:
     raise WorkflowError(str(error)) from None
 
-# Jobs follow the process that starts their shell: jobs/parent_process.py.
+# Jobs end with the process that starts their shell: jobs/parent_process.py.
 before_jobs = f"export POSTERITY_JOBS_PER_GPU={plan.needs.jobs_per_gpu} POSTERITY_WORKFLOW=$PPID; "
-# The command must be the one of this environment, also when that is not activated.
+# Use this environment's command even if the environment is not activated.
 if shutil.which("posterity") is None:
     before_jobs += f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 # Snakemake formats it, as it does a command.
@@ -37,7 +37,7 @@ shell.prefix(before_jobs.replace("{", "{{").replace("}", "}}"))
 
 
 onstart:
-    # What only people can bring is asked for before any work, not when its turn comes after a day.
+    # Ask for files that users must download by hand before any work starts, not a day later.
     needed = [
         job.wildcards.asset
         for job in workflow.dag.needrun_jobs()
@@ -73,11 +73,11 @@ localrules:
     gather,
 
 
-# Snakemake makes the first rule of the file when nothing is asked for.
+# Snakemake's default target is the first rule of the file.
 rule all:
     input:
         f"{plan.results}/report/index.html",
-        # named here too: the report alone would not miss a figure that was deleted after it was written
+        # named here too: the report alone would not notice a figure deleted after it was written
         lambda wildcards: [p for e in plan.experiments for p in results_of(e)],
 
 

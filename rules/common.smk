@@ -1,4 +1,4 @@
-# What the rules share: a job's settings and code as text, and the paths of what it reads.
+# Shared by the rules: a job's settings and code as text, and the paths of its inputs.
 import re
 
 from snakemake.io import IOFile
@@ -8,14 +8,14 @@ from posterity.configuration.paths import PATHS, pattern
 from posterity.configuration.shapes import schema
 
 SINCE = {}
-"""{the first output of a job: what has changed since it was made, as the output itself tells}."""
+"""{first output of a job: changes since it was made, according to its own record}."""
 
 
 def current(stage, *names):
-    """Have a job run whose output is not what the configuration asks for now, as the output itself tells.
+    """Force a job if its output's own record differs from what the configuration asks for now.
 
-    Snakemake's own records are lost with its folder, and know inputs by their times. An input function is where the
-    graph can still be told; it adds no input. Nothing is asked for here that the targets do not need.
+    Snakemake's records are lost with its folder, and identify inputs by their times. An input function can still
+    change the graph; this one adds no input. It is only called for jobs that the targets need.
     """
 
     def ask(wildcards):
@@ -36,9 +36,9 @@ def settings_of(stage, *names):
 
 
 def code_of(stage, *names):
-    """Hash of the library modules that the job runs: Snakemake does not see edits in an imported package.
+    """Return the hash of the library modules that the job runs, since Snakemake does not see edits in a package.
 
-    Where edits are not followed it is that of the last run, as Snakemake has noted it.
+    If edits are not followed, it is the hash of the last run, as recorded by Snakemake.
     """
 
     def code(wildcards):
@@ -49,21 +49,21 @@ def code_of(stage, *names):
 
 
 def noted(stage, wildcards):
-    """Return the hash of the code that made a job's output last; None when there was no run."""
+    """Return the hash of the code that last made a job's output; None if there was no run."""
     output = IOFile(OUTPUTS[stage].format(**dict(wildcards.items())))
     found = [p.strip("'") for p in workflow.persistence.params(output) or []]
     return next((p for p in found if re.fullmatch("[0-9a-f]{16}", p)), None)
 
 
 def options_of(*names):
-    """Return the options for those inputs that the job has; with `:q` each stays one word of the command."""
+    """Return the options for the inputs that the job has; with `:q` each stays one word of the command."""
     return lambda wildcards, input: [
         word for n in names if input.get(n) for word in (f"--{n}", str(input[n]))
     ]
 
 
 def needs_of(stage, *names, mem_mb, runtime):
-    """Return what the job asks a scheduler for, by attempt: from the configuration, its last run, or these defaults."""
+    """Return the job's resources by attempt: from the configuration, its last run, or these defaults."""
 
     def key(wildcards):
         return [wildcards[n] for n in names]
@@ -87,7 +87,7 @@ def needs_of(stage, *names, mem_mb, runtime):
 RUN = ("dataset", "task", "prior", "sampler")
 
 OUTPUTS = {stage: pattern(stage, plan.data, plan.results) for stage in PATHS}
-"""{stage: where its first output is}."""
+"""{stage: path pattern of its first output}."""
 ITEMS = OUTPUTS["prepare"]
 REGIONS = f"{plan.data}/datasets/{{dataset}}/regions.parquet"
 LICENSE = f"{plan.data}/datasets/{{dataset}}/LICENSE.txt"
@@ -109,12 +109,12 @@ EXPLORER = OUTPUTS["explorer"]
 
 
 def paths_of(pattern, keys):
-    """Return the pattern's paths for those keys; a key may be longer than the pattern needs."""
+    """Return the pattern's paths for these keys; a key may be longer than the pattern needs."""
     return list(dict.fromkeys(pattern.format(**dict(zip(RUN, key))) for key in keys))
 
 
 def severity_of(run):
-    """Return the severity by which the samples of a run begin late; [] where they do not."""
+    """Return the severity file that sets a run's late start; [] if it has none."""
     wrap = plan.job("sample", *run).settings["sampler"]["wrap"]
     names = [one["flash"]["severity"] for one in wrap if "flash" in one]
     key = dict(zip(RUN[:3], run))
@@ -122,12 +122,12 @@ def severity_of(run):
 
 
 def severities_of(runs):
-    """Return the paths of several runs, each once."""
+    """Return the distinct paths of several runs."""
     return list(dict.fromkeys(path for run in runs for path in severity_of(run)))
 
 
 def artifacts_of(experiment):
-    """Return everything that was made for the runs of an experiment, without tables, figures and the study."""
+    """Return all artifacts of an experiment's runs, without tables, figures and the study."""
     runs = plan.runs[experiment]
     return [
         *paths_of(ITEMS, runs),
@@ -165,12 +165,12 @@ def listed(wildcards):
 
 
 def responses_of(experiment):
-    """Return the files of answers that the configuration names; without any, those of the simulated respondent."""
+    """Return the files of answers named in the configuration, or else those of the simulated respondent."""
     return plan.responses[experiment] or [SIMULATED.format(experiment=experiment)]
 
 
 def shown_of(wildcards):
-    """Return what a table or figure is made from: all artifacts, and the study where it has answers."""
+    """Return the inputs of a table or figure: all artifacts, and the study if it has answers."""
     experiment = wildcards.experiment
     study = (experiment,) in plan.keys("analyse")
     asked = (
@@ -185,12 +185,12 @@ def shown_of(wildcards):
 
 
 def one_of(names):
-    """Return a wildcard constraint: these names and no others."""
+    """Return a wildcard constraint that matches exactly these names."""
     return "|".join(names) or "(?!)"
 
 
 def network_of(dataset, task):
-    """Return the file of an operator that is a network; none for the others."""
+    """Return the weights file of an operator that is a network; none for other operators."""
     return plan.job("degrade", dataset, task).settings["task"].get("weights", [])
 
 
@@ -203,11 +203,11 @@ def sample_inputs(wildcards):
     found = {"dataset": ITEMS, "regions": REGIONS, "measurements": MEASUREMENTS}
     found["network"] = network_of(wildcards.dataset, wildcards.task)
     found["autoencoder"] = autoencoder_of(wildcards.prior)
-    # the rule "severity" reads what "sample" reads, but for its own output
+    # the rule "severity" reads the same inputs as "sample", except its own output
     if hasattr(wildcards, "sampler"):
         found["severity"] = severity_of([wildcards[n] for n in RUN])
     if wildcards.prior in plan.weights:
-        # a restorer without its file is N/A, everything else waits for its weights
+        # a restorer without its file is N/A; everything else waits for its weights
         lacking = plan.absent([a for a in [plan.optional.get(wildcards.prior)] if a])
         found["weights"] = [] if lacking else plan.weights[wildcards.prior]
     return found
@@ -232,19 +232,19 @@ def measure_inputs(wildcards):
         found["subsets"] = SUBSETS
     if plan.has("posterior", *key[:3]) and "posterior" in needs:
         found["posterior"] = POSTERIOR
-    # the exact sampler is what the others are compared with
+    # the exact sampler is the reference for the others
     exact = (*key[:3], "exact")
     if plan.has("sample", *exact) and key != exact and "reference" in needs:
         found["reference"] = paths_of(SAMPLES, [exact])
     files = {plan.asset(metric["asset"]) for metric in metrics if metric["asset"]}
-    # only where it was fetched: without it FID is N/A
+    # only if it was fetched: without it FID is N/A
     absent = {p for p in [plan.asset("inception")] if not Path(p).exists()}
     found["weights"] = sorted(files - absent)
     return found
 
 
 def results_of(experiment):
-    """Return what an experiment is made for: its tables, figures and study."""
+    """Return an experiment's final products: its tables, figures and study."""
     return [
         *[TABLE.format(experiment=e, table=t) for e, t in plan.of("table", experiment)],
         *[
@@ -258,7 +258,7 @@ def results_of(experiment):
 
 
 def report_inputs(wildcards):
-    # a page of its own, to which the report has a link
+    # a separate page that the report links to
     explorers = [EXPLORER.format(experiment=e) for e in plan.experiments]
     found = [p for e in plan.experiments for p in results_of(e) if p not in explorers]
     runs = [key for e in plan.experiments for key in plan.runs[e]]
@@ -282,13 +282,13 @@ def unrecorded(dag, job):
         return False
     if any(SINCE[path].stale for path in job.output if path in SINCE):
         return False
-    # Snakemake forces what is incomplete
+    # Snakemake forces incomplete outputs
     lacks = reason.incomplete_output or reason.missing_output or reason.forced
     return bool(dag.needrun(job) and lacks)
 
 
 def forget_parts(dag, keep=lambda dag, job: False):
-    """Delete the copies that finished jobs keep in case they are not recorded, except of jobs to ``keep``."""
+    """Delete the copies that finished jobs keep until they are recorded, except those of the jobs to ``keep``."""
     from posterity.jobs.resume import forget
 
     if workflow.is_main_process:

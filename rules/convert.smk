@@ -1,4 +1,4 @@
-# A published checkpoint, which lies where the configuration says, to the form that priors are loaded from.
+# Converts a published checkpoint, at the path in the configuration, to the format that priors load.
 rule convert_prior:
     input:
         lambda wildcards: plan.checkpoints[wildcards.prior],

@@ -1,4 +1,4 @@
-# Every experiment by its name, with "_" for "-": `snakemake mgps_images` makes its tables, figures and study.
+# One target per experiment, with "_" for "-": `snakemake mgps_images` makes its tables, figures and study.
 for experiment in [*plan.experiments, *plan.on_request]:
 
     rule:

@@ -1,4 +1,4 @@
-# Drawn from artifacts alone: deleting every figure and asking for them again touches no sampler.
+# Figures are drawn from artifacts alone: deleting and remaking them runs no sampler.
 rule figure:
     input:
         unpack(shown_of),

@@ -1,7 +1,7 @@
-# One list of what an experiment's products are made from. A product that named a thousand files itself would make the
-# graph slow and its command longer than the system takes. With sizes and times it changes when any of them does.
+# One list of the inputs of an experiment's products. A product with a thousand inputs of its own would slow down the
+# graph and exceed the system's maximum command length. The list holds sizes and times, so it changes with any input.
 rule gather:
-    # `run` and not a script, which would be newer than every result after a clone and make all products again
+    # `run`, not a script: after a clone a script would be newer than every result and remake all products
     input:
         listed,
     output:

@@ -1,4 +1,4 @@
-# One job draws all samples of one (dataset, task, prior, sampler), item by item, and continues where it was stopped.
+# One job draws all samples of one (dataset, task, prior, sampler), item by item, and resumes where it was stopped.
 rule sample:
     input:
         unpack(sample_inputs),
@@ -11,7 +11,7 @@ rule sample:
         f"{plan.results}/benchmarks/sample/{{dataset}}/{{task}}/{{prior}}/{{sampler}}.jsonl"
     conda:
         "../workflow/envs/posterity.yaml"
-    # a process for each of its GPUs
+    # one process per GPU
     threads: lambda wildcards: max(1, plan.needs.gpu("sample", [wildcards[n] for n in RUN]))
     resources:
         **needs_of("sample", *RUN, mem_mb=4000, runtime=240),

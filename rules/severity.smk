@@ -1,4 +1,4 @@
-# Where samplers begin late: an estimate of each measurement's state, and the variance of its error.
+# Severities for late starts: an estimate of each measurement's state, and the variance of its error.
 rule severity:
     input:
         unpack(sample_inputs),

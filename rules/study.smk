@@ -8,7 +8,7 @@ SIMULATING = [
 rule study:
     input:
         gathered=GATHERED,
-        # only where it was fetched: the page has a runner of its own
+        # only if it was fetched: the page also has a built-in runner
         engine=[p for p in [plan.asset("jspsych")] if Path(p).exists()],
         current=current("study", "experiment"),
     output:
@@ -33,7 +33,7 @@ rule study:
         " --assets {params.assets:q} --output {output.questions:q} > {log:q} 2>&1"
 
 
-# The same with answers of a simulated respondent, which are labelled as such.
+# The same with answers of a simulated respondent, labelled as such.
 use rule study as study_simulated with:
     output:
         questions=QUESTIONS,

@@ -1,5 +1,5 @@
-# The hash of the code is no parameter here: an edit of the library must not throw away hours of training.
-# The stage itself starts again when a step of training would give another result.
+# The hash of the code is not a parameter here: an edit of the library must not discard hours of training.
+# The stage itself starts over if a training step would compute something else.
 rule train_prior:
     input:
         lambda wildcards: expand(

@@ -1,4 +1,4 @@
-# As of networks, the hash of the code is no parameter here: an edit of the library must not throw a training away.
+# As for networks, the hash of the code is not a parameter here: an edit of the library must not discard a training.
 rule train_severity:
     input:
         lambda wildcards: expand(
