@@ -1,1 +1,1 @@
-"""What posterity costs, and what the same methods cost and give elsewhere; ``python -m benchmarks`` runs it."""
+"""Measures what posterity costs, and the cost and accuracy of the same methods in other libraries."""

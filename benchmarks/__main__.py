@@ -1,13 +1,13 @@
-"""What posterity costs on top of the mathematics that it cannot avoid, as ratios, which travel between machines.
+"""Measures posterity's overhead over the unavoidable mathematics, as ratios, which are comparable between machines.
 
     python -m benchmarks [overhead] [own] [guided] [kernel] [throughput] [precision] [peers] [planning] [stages]
                          [makespan] [mutants] [--quick]
 
-Without names all but the last of them run, in some minutes. Each prints a table and writes
-``benchmarks/results/NAME.parquet`` and a figure. ``peers`` compares accuracy, ``planning`` and ``stages``
+Without names all but the last run, which takes minutes. Each prints a table and writes
+``benchmarks/results/NAME.parquet`` and a figure. ``peers`` compares accuracy, ``planning`` and ``stages`` measure
 the workflow's own time and memory, ``makespan`` simulates all papers on a cluster, the others are ratios of time.
-``throughput`` and ``precision`` use a GPU where there is one, the others do not. ``mutants`` measures no time: it puts
-mistakes into samplers and says which test notices each.
+Only ``throughput`` and ``precision`` use a GPU if there is one. ``mutants`` inserts mistakes into samplers and
+reports which test catches each.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Row = dict[str, object]
 
 
 def runs(*, quick: bool) -> dict[str, Callable[[], Iterable[Row]]]:
-    """The benchmarks by name; quick ones show that they run, not what they measure."""
+    """Return {name: benchmark}; quick ones only check that the benchmarks run."""
     shape, rows, turns = ((3, 8, 8), 2, 1) if quick else ((3, 64, 64), 8, 5)
     few, many = (3, 3) if quick else (5, 50)
     batches = [2**n for n in range(10 if torch.cuda.is_available() else 5)]
@@ -55,13 +55,15 @@ def main(arguments: list[str]) -> None:
     known = runs(quick=False)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(known)}; all without one")
-    parser.add_argument("--quick", action="store_true", help="see that they run, on a tiny scale; writes nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="only check that they run, on a tiny scale; writes nothing"
+    )
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in known]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}: there are {', '.join(known)}")
     torch.set_num_threads(1)
-    memory.keep()  # as every stage does
+    memory.keep()  # as in every stage
     for name in given.names or [name for name in known if name != "mutants"]:
         try:
             rows = results.shown(name, runs(quick=given.quick)[name]())

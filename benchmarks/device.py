@@ -1,8 +1,8 @@
-"""What a batch and a precision are worth with a shipped network, where networks compute: on the GPU where there is one.
+"""Measures the effect of batch size and precision with a shipped network, on the GPU if there is one.
 
-* ``throughput``: restored rows a second against the rows of a batch, beside what the bare evaluations of the run would
-  give, and the memory that it takes of a GPU.
-* ``precision``: time, PSNR and LPIPS in bfloat16, and compiled, beside float32 as it is, with the same noise.
+* ``throughput``: restored rows per second against the batch size, compared with the bare evaluations of the run, and
+  the GPU memory used.
+* ``precision``: time, PSNR and LPIPS in bfloat16, and compiled, compared with plain float32 under the same noise.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ __all__ = ["precision", "throughput"]
 
 ROOT = Path(__file__).parents[1]
 METHODS = ("ddnm", "dps")
-"""One without a gradient through the network and one with."""
+"""A method without a gradient through the network and one with."""
 SIGMA_Y = 0.1
 
 
 def throughput(network: str, batches: Sequence[int], steps: int, turns: int) -> Iterator[Row]:
-    """Every batch size with every method; ``share`` is the sampler's throughput over that of the bare evaluations."""
+    """Yield every batch size with every method; ``share`` is the sampler's throughput over that of bare evaluations."""
     prior = load(_weights(network), device=devices.best())
     for name, rows in product(METHODS, batches):
         found = measure(Method(name, "posterity", ours(sampler(name, steps)), SIGMA_Y), prior, rows, turns)
@@ -53,7 +53,7 @@ def throughput(network: str, batches: Sequence[int], steps: int, turns: int) -> 
 
 
 def precision(network: str, dataset: str, items: int, steps: int, turns: int, *, compiled: bool) -> Iterator[Row]:
-    """Every precision, as it is and ``compiled``, which takes a CPU minutes."""
+    """Yield every precision, plain and ``compiled``, which takes minutes on a CPU."""
     truth, lpips = _truth(dataset, items), LPIPS(vgg16(ROOT / "data/assets"))
     for name in METHODS:
         method = ours(sampler(name, steps))
@@ -83,7 +83,7 @@ def _weights(network: str) -> Path:
 
 
 def _truth(dataset: str, items: int) -> Tensor:
-    """(items, C, H, W): images that the network was not trained on."""
+    """Return images (items, C, H, W) that the network was not trained on."""
     path = ROOT / "data/datasets" / dataset / "items.parquet"
     if not path.exists():
         raise PosterityError(f"{path} does not exist; run `snakemake {path.relative_to(ROOT)}` first")

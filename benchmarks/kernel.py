@@ -1,4 +1,4 @@
-"""The kernel prior against the two plain matrix products that its formula needs: 1 is nothing but the products."""
+"""Times the kernel prior relative to the two matrix products in its formula; 1 is no overhead."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["kernel"]
 
 
 def products(x: Tensor, images: Tensor) -> Tensor:
-    """What no evaluation can do without: distances to all images, and their weighted mean."""
+    """Compute the minimum of an evaluation: distances to all images, and their weighted mean, (B, d)."""
     return (x @ images.T).softmax(1) @ images
 
 
 def kernel(shape: tuple[int, ...], images: int, batches: list[int], turns: int) -> Iterator[dict[str, object]]:
-    """Throughput against the batch size, in float64."""
+    """Yield the throughput for each batch size, in float64."""
     generator = torch.Generator().manual_seed(0)
     data = torch.rand(images, *shape, generator=generator, dtype=torch.float64) * 2 - 1
     prior, flat = Kernel(data, torch.ones(images), 0.1), data.flatten(1)

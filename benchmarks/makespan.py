@@ -1,8 +1,9 @@
-"""How long all papers would take on so many GPUs: a simulation, for who chooses their number and how long jobs are.
+"""Simulates how long all papers would take on a number of GPUs, to help choose that number and the length of jobs.
 
-The work of a run is counted, not guessed: its sampler restores four pixels with its own settings, and how often it asks
-the network, with and without a gradient, times the run's samples is what a GPU has to do. What cannot be known without
-the GPU is assumed, below; makespans grow with ``PASS``, and where they stop to shrink does not depend on it.
+The work of a run is counted: its sampler restores four pixels with its own settings, and its number of network
+evaluations, with and without a gradient, times the run's samples is the work of a GPU. What cannot be known without
+the GPU is assumed below; makespans are proportional to ``PASS``, but the number of GPUs beyond which they stop
+shrinking does not depend on it.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ CONFIGS = (ROOT / "config/config.yaml", ROOT / "config/all_papers.yaml")
 PASS = 0.025
 """Seconds of one forward pass of one 256×256 image: assumed, about that of a large network in half precision."""
 GRADIENT = 0.85
-"""A gradient through a frozen network costs this share of a forward pass (`python -m benchmarks overhead`)."""
+"""Cost of a gradient through a frozen network relative to a forward pass (`python -m benchmarks overhead`)."""
 START = 60.0
 """Seconds from a job's start to its first pass: assumed, for the interpreter and a network's weights."""
 
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 NODE, LONG = 8, 8.0
-"""GPUs that one job may have (``gpu: 8``), and the hours from which a run gets more than one."""
+"""Maximum GPUs per job (``gpu: 8``), and the hours above which a run gets more than one."""
 
 
 class Cut(NamedTuple):
-    """How runs become jobs: each run one job on at most so many GPUs, or jobs of at most so many hours."""
+    """How runs are cut into jobs: one job per run on a maximum number of GPUs, or jobs of a maximum number of hours."""
 
     name: str
     gpus: int = 1
@@ -52,23 +53,23 @@ class Cut(NamedTuple):
 
 
 CUTS = (
-    Cut("one job a run"),
-    Cut(f"one job a run, gpu: {NODE}", NODE),
+    Cut("one job per run"),
+    Cut(f"one job per run, gpu: {NODE}", NODE),
     Cut("jobs of 2 h", hours=2.0),
     Cut("jobs of 30 min", hours=0.5),
 )
-"""The first two can be configured; what the others would bring tells whether a finer cut would be worth building."""
+"""The first two can be configured; the others show whether a finer cut would be worth implementing."""
 
 
 class Job(NamedTuple):
-    """Seconds on so many GPUs at a time."""
+    """A job: its seconds and its number of GPUs."""
 
     gpus: int
     seconds: float
 
 
 class Run(NamedTuple):
-    """What one sampler does with one data set, task and prior: items, and seconds on a GPU of each."""
+    """One sampler on one data set, task and prior: number of items, and GPU seconds per item."""
 
     items: int
     seconds: float
@@ -76,9 +77,9 @@ class Run(NamedTuple):
 
 @cache
 def passes(method: str, settings: str, noisy: bool) -> float:
-    """Forward passes that one restoration is worth; ``settings`` is JSON.
+    """Return the cost of one restoration in forward passes; ``settings`` is JSON.
 
-    Extra evaluations of line searches, which depend on the image, are not in it.
+    Extra evaluations of line searches, which depend on the image, are not included.
     """
     shape = (1, 2, 2)
     if "restorer" in samplers.find(method).needs:
@@ -94,7 +95,7 @@ def passes(method: str, settings: str, noisy: bool) -> float:
 
 
 def runs(plan: Plan) -> list[Run]:
-    """Those that need a GPU, in the order in which they are planned."""
+    """Return the runs that need a GPU, in planned order."""
     found = []
     for key in plan.keys("sample"):
         if not plan.needs.gpu("sample", key):
@@ -108,7 +109,7 @@ def runs(plan: Plan) -> list[Run]:
 
 
 def jobs(found: Iterable[Run], cut: Cut) -> list[Job]:
-    """The jobs of all runs; one that is cut by hours has at least one item."""
+    """Return the jobs of all runs; a job that is cut by hours has at least one item."""
     out = []
     for items, seconds in found:
         if cut.hours is None:
@@ -123,9 +124,9 @@ def jobs(found: Iterable[Run], cut: Cut) -> list[Job]:
 
 
 def simulate(queue: Sequence[Job], gpus: int) -> float:
-    """Seconds until the last job ends, when each starts as soon as its GPUs are free, in this order.
+    """Return the seconds until the last job ends, if each starts, in order, as soon as its GPUs are free.
 
-    A job that wants more GPUs than there are gets those, and lasts longer.
+    A job that wants more GPUs than exist gets all of them and takes longer.
     """
     free = [0.0] * gpus
     for wanted, seconds in queue:
@@ -136,9 +137,9 @@ def simulate(queue: Sequence[Job], gpus: int) -> float:
 
 
 def makespan(gpus: Sequence[int] = GPUS, cuts: Sequence[Cut] = CUTS) -> Iterator[Row]:
-    """Makespan and idle share of the GPUs for each cut of the runs, as planned and the longest job first.
+    """Yield makespan and idle share of the GPUs for each cut of the runs, in planned order and longest job first.
 
-    The knee is the number of GPUs from which more of them do not help: the whole work over the longest job.
+    The knee is the number of GPUs beyond which more do not help: total work divided by the longest job.
     """
     found = runs(resolve(load(CONFIGS), ROOT / "config"))
     for cut in cuts:

@@ -1,7 +1,7 @@
-"""Mistakes put into samplers on purpose, one at a time, and which test notices each.
+"""Inserts deliberate mistakes into samplers, one at a time, and reports which test catches each.
 
-``mutants.toml`` lists them: a file of ``src/posterity``, what is wrong then, the lines before and after, and the tests
-that are asked. A mistake that no test notices is a line of a paper that could go wrong unseen.
+``mutants.toml`` lists them: a file of ``src/posterity``, a description, the lines before and after, and the tests to
+run. A mistake that no test catches is a line of a paper that could break unnoticed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "posterity"
 LIST = Path(__file__).with_name("mutants.toml")
 _SECONDS = 600.0
-"""How long the tests of one mutant may take."""
+"""Maximum seconds for the tests of one mutant."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Mutant:
     """A mistake.
 
     Arguments:
-        file: below ``src/posterity``.
-        says: what is wrong.
-        old: lines of the file, which stand there once.
-        new: what takes their place.
-        tests: files and folders below ``tests``, in the order in which they are asked.
+        file: path below ``src/posterity``.
+        says: description of the mistake.
+        old: lines of the file, which must occur exactly once.
+        new: their replacement.
+        tests: files and folders below ``tests``, in the order in which they are run.
     """
 
     file: str
@@ -48,14 +48,14 @@ class Mutant:
 
     @property
     def module(self) -> str:
-        """Name of the file's module."""
+        """Return the name of the file's module."""
         return "posterity." + self.file.removesuffix(".py").replace("/", ".")
 
     def source(self) -> str:
-        """Return the file with the mistake.
+        """Return the text of the file with the mistake.
 
         Raises:
-            PosterityError: when the lines do not stand there exactly once.
+            PosterityError: if the old lines do not occur exactly once.
         """
         text = (SOURCES / self.file).read_text(encoding="utf-8")
         if text.count(self.old) != 1:
@@ -78,13 +78,13 @@ def mutants(*, few: bool = False) -> Iterator[dict[str, object]]:
     """Yield one row per mistake: the file, the mistake, and the first test that fails, or "survived".
 
     Arguments:
-        few: the first mistake of every file alone.
+        few: whether to try only the first mistake of each file.
     """
     every = read()
     chosen = list({one.file: one for one in reversed(every)}.values()) if few else every
     for one in chosen:
         one.source()
-    # Forked from here, so that each has torch and pytest already, and nothing of the library.
+    # Forked from here, so that each process has torch and pytest imported, but not the library.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "pytest", "scipy.stats", "pydantic"])
     for one in chosen:
@@ -92,7 +92,7 @@ def mutants(*, few: bool = False) -> Iterator[dict[str, object]]:
 
 
 def _asked(context: multiprocessing.context.ForkServerContext, mutant: Mutant) -> str:
-    """Return the test that notices, in a process of its own."""
+    """Run the mutant's tests in a separate process and return the test that catches it."""
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_ask, args=(mutant, theirs))
     process.start()
@@ -119,7 +119,7 @@ def _ask(mutant: Mutant, answer: multiprocessing.connection.Connection) -> None:
 
 
 def _loaded(mutant: Mutant) -> ModuleType:
-    """Put the module with the mistake in the place of the right one, before anything has imported that."""
+    """Install the mutated module in place of the original before anything imports it."""
     spec = importlib.util.spec_from_file_location(mutant.module, SOURCES / mutant.file)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -132,7 +132,7 @@ def _loaded(mutant: Mutant) -> ModuleType:
 
 
 class _First:
-    """The first failure, as a plug-in of pytest."""
+    """A pytest plug-in that records the first failure."""
 
     test = "survived"
 

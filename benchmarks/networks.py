@@ -1,6 +1,6 @@
-"""Priors for measuring speed: a small U-Net, a stand-in that costs almost nothing, and one that remembers its calls.
+"""Priors for measuring speed: a small U-Net, a stand-in that costs almost nothing, and one that records its calls.
 
-The U-Net's weights are random: speed does not depend on them, and nothing here looks at its pictures.
+The U-Net's weights are random, because speed does not depend on them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class UNet(Prior):
 
     @property
     def parameters(self) -> int:
-        """Number of weights."""
+        """Return the number of weights."""
         return sum(p.numel() for p in self.network.parameters())
 
     def predict(self, x_t: Tensor, level: Level) -> Prediction:
@@ -49,7 +49,7 @@ class UNet(Prior):
 
 
 class StandIn(Prior):
-    """tanh(0.7 x_t): two operations in place of a network, so that all time is the sampler's own."""
+    """tanh(0.7 x_t): two operations instead of a network, so that all the time is the sampler's."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.schedule, self.signal_shape, self.dtype = Schedule.linear(), shape, torch.float32
@@ -69,7 +69,7 @@ class Call:
 
 
 class Recorded(Around):
-    """A prior that remembers every question it was asked."""
+    """A prior that records all its evaluations."""
 
     def __init__(self, prior: Prior) -> None:
         super().__init__(prior)
@@ -89,10 +89,10 @@ class Recorded(Around):
 
 
 def replay(prior: Prior, calls: list[Call]) -> None:
-    """The same evaluations, with a gradient where there was one, and nothing else; at normal points."""
+    """Repeat only the recorded evaluations, with a gradient where there was one, at normally distributed points."""
     points = {call.shape: torch.randn(call.shape, dtype=prior.dtype, device=prior.device) for call in calls}
     for call in calls:
-        # torch.func, which a peer uses, differentiates without a flag on its input.
+        # torch.func, used by a peer, differentiates without requires_grad on its input.
         graph = call.graph or call.backwards > 0
         with torch.set_grad_enabled(graph):
             x_t = points[call.shape].detach().requires_grad_(graph)

@@ -1,11 +1,11 @@
-"""A sampler's time over a replay of exactly the network calls it made, and what a step costs of its own.
+"""Measures a sampler's time relative to a replay of its network calls, and the overhead per step.
 
-* With a U-Net: run / replay, 1 is no overhead; the target is at most 1.03.
+* With a U-Net: run / replay; 1 is no overhead, and the target is at most 1.03.
 * With a stand-in of two operations: (run - replay) / evaluations; the target is at most 1 ms for
   DPS, PGDM, DDNM, DDRM and DiffPIR.
 
-One thread, both sides by turns in one process. What is compared is compared within a turn, whose sides meet the
-machine in the same state, and the median is taken over the turns. The peers run in the same script.
+Both sides alternate in one process with one thread. They are compared within a turn, where the machine is in the same
+state for both, and the median is taken over the turns. The peers run in the same script.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Row = dict[str, object]
 
 
 def measure(method: Method, prior: Prior, rows: int, turns: int) -> Row:
-    """One run's calls, the medians of the run and of a replay of these calls, and of how they compare in a turn."""
+    """Return a run's calls, median times of run and replay, and medians of their ratio and difference per turn."""
     problem, recorded = half(prior, rows, method.sigma_y), Recorded(prior)
     method.run(replace(problem, prior=recorded))
     calls = recorded.calls
@@ -52,23 +52,23 @@ def measure(method: Method, prior: Prior, rows: int, turns: int) -> Row:
 
 
 def overhead(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterator[Row]:
-    """Every sampler with a U-Net of about a million random, frozen weights."""
+    """Measure every sampler with a U-Net of about a million random, frozen weights."""
     prior = UNet(shape)
     for method in [*methods(steps), *peers(steps)]:
         yield measure(method, prior, rows, turns)
 
 
 def own(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterator[Row]:
-    """Every sampler with a stand-in for the network."""
+    """Measure every sampler with the stand-in for the network."""
     prior = StandIn(shape)
     for method in [*methods(steps), *peers(steps)]:
         yield measure(method, prior, rows, turns)
 
 
 def guided(shape: tuple[int, ...], steps: int, rows: int, turns: int) -> Iterator[Row]:
-    """What guidance adds to a step, of which the network takes ``network ms``.
+    """Measure the time that guidance adds to a step, of which the network takes ``network ms``.
 
-    The difference of two runs with the stand-in: with a network the runs' own scatter is larger.
+    It is the difference of two runs with the stand-in, because with a network their scatter is larger.
     """
     stand_in, network = StandIn(shape), UNet(shape)
     around: Any = TypeAdapter(Diversity).validate_python({"eta": 0.5})

@@ -1,4 +1,4 @@
-"""Rows of a benchmark as a table in the terminal, a Parquet file and a figure."""
+"""Writes a benchmark's rows as a table in the terminal, a Parquet file and a figure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FOLDER = Path(__file__).parent / "results"
 
 TARGETS = {"overhead": ("ratio", 1.03), "own": ("own ms", 1.0), "guided": ("share", 0.01), "kernel": ("ratio", None),
            "stages": ("cpu s", 3.0), "precision": ("time", None)}  # fmt: skip
-"""What a figure draws, and the line that it should stay below."""
+"""{benchmark: (column that the figure draws, target that it should stay below)}."""
 
 
 def shown(name: str, rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
-    """The rows, printed as they come and as a table at the end."""
+    """Print the rows as they come and as a table at the end, and return them."""
     console, found = Console(width=120), []
     for row in rows:
         found.append(row)
@@ -35,7 +35,7 @@ def shown(name: str, rows: Iterable[dict[str, object]]) -> list[dict[str, object
 
 
 def written(name: str, rows: list[dict[str, object]]) -> None:
-    """``NAME.parquet``, with what it was measured on, and a bar for every row."""
+    """Write ``NAME.parquet``, which records the hardware, and a figure with one bar per row."""
     FOLDER.mkdir(exist_ok=True)
     frame = pd.DataFrame(rows)
     measured = {"torch": torch.__version__, "threads": torch.get_num_threads(), "machine": platform.processor()}
@@ -59,7 +59,7 @@ def written(name: str, rows: list[dict[str, object]]) -> None:
 
 
 def _planning(frame: pd.DataFrame) -> None:
-    """CPU seconds and memory by the number of jobs; all papers are points of their own."""
+    """Draw CPU seconds and memory against the number of jobs, with separate points for all papers."""
     figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     for plan, target, colour in (("from nothing", 10, "C0"), ("nothing to do", 6, "C1")):
         rows = frame[frame["plan"] == plan]
@@ -77,7 +77,7 @@ def _planning(frame: pd.DataFrame) -> None:
 
 
 def _makespan(frame: pd.DataFrame) -> None:
-    """Hours until all is done, and how much of the GPUs is not used, by their number and how runs are cut."""
+    """Draw the makespan in hours and the idle share of the GPUs against their number, for each cut."""
     figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     planned = frame[frame["order"] == "as planned"]
     for cut, rows in planned.groupby("cut", sort=False):
@@ -91,7 +91,7 @@ def _makespan(frame: pd.DataFrame) -> None:
 
 
 def _throughput(frame: pd.DataFrame) -> None:
-    """Restored rows a second by the rows of a batch, and what the bare evaluations would give."""
+    """Draw restored rows per second against the batch size, beside the bare evaluations."""
     figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
     for number, (method, rows) in enumerate(frame.groupby("method", sort=False)):
         axes.plot(rows["rows"], rows["rows/s"], "o-", color=f"C{number}", label=method)
@@ -103,4 +103,4 @@ def _throughput(frame: pd.DataFrame) -> None:
 
 
 PICTURES = {"planning": _planning, "makespan": _makespan, "throughput": _throughput}
-"""What draws those that are no bars."""
+"""Drawing functions of the figures that are not bar charts."""

@@ -1,4 +1,4 @@
-"""The problem that speed is measured on, our samplers on it and the peers' beside them."""
+"""The problem that speed is measured on, with our samplers and the peers'."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from posterity.samplers.base import Problem, Sampler
 __all__ = ["Method", "half", "masked", "methods", "ours", "peers", "sampler"]
 
 _FEW = {"copaint_tt": {"jump_length": 4}, "repaint": {"jump_length": 4, "jump_repeat": 2}}
-"""Settings that make as few levels as are asked for possible."""
+"""Settings that allow as few levels as requested."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """Something to time: a sampler of ours or a peer's, on a problem that may have any prior."""
+    """A sampler to time, ours or a peer's, on a problem with any prior."""
 
     name: str
     implementation: str
@@ -35,13 +35,13 @@ class Method:
 
 
 def half(prior: Prior, rows: int, sigma_y: float) -> Problem:
-    """The right half is missing; every four rows are samples of one item."""
+    """Return a problem whose right half is missing; every four rows are samples of one item."""
     x = torch.rand(rows, *prior.signal_shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
     return masked(prior, x, sigma_y, torch.arange(rows) // 4)
 
 
 def masked(prior: Prior, x: Tensor, sigma_y: float, items: Tensor) -> Problem:
-    """The right half of x (B, C, H, W) is missing; nothing is added to what is seen."""
+    """Return the problem of x (B, C, H, W) with its right half missing; no noise is added to the rest."""
     shape = prior.signal_shape
     keep = torch.ones(1, 1, *shape[1:])
     keep[..., shape[-1] // 2 :] = 0
@@ -50,7 +50,7 @@ def masked(prior: Prior, x: Tensor, sigma_y: float, items: Tensor) -> Problem:
 
 
 def ours(sampler: Sampler) -> Callable[[Problem], Tensor]:
-    """A run with our own noise, a row at a time."""
+    """Return a run of the sampler with our per-row noise."""
 
     def run(problem: Problem) -> Tensor:
         rows = range(len(problem))
@@ -62,13 +62,13 @@ def ours(sampler: Sampler) -> Callable[[Problem], Tensor]:
 
 
 def sampler(name: str, steps: int) -> Sampler:
-    """The sampler with ``steps`` steps or levels."""
+    """Return the sampler with ``steps`` steps or levels."""
     kind: Any = samplers.find(name)
     return kind(steps=steps, **_FEW.get(name, {}))
 
 
 def methods(steps: int) -> Iterator[Method]:
-    """Every sampler that a denoiser and a mask are enough for, with ``steps`` steps or levels."""
+    """Yield every sampler that needs only a denoiser and a mask, with ``steps`` steps or levels."""
     for name in samplers.names():
         needs = samplers.find(name).needs
         if needs <= Inpainting.has | {"noise", "noiseless"}:
@@ -76,7 +76,7 @@ def methods(steps: int) -> Iterator[Method]:
 
 
 def peers(steps: int) -> Iterator[Method]:
-    """The peers' samplers over the same times."""
+    """Yield the peers' samplers over the same times."""
     even, low = [*reversed(spaced(steps)), -1], [*reversed(strided(steps)), -1]
     azula, deepinv = through_azula, through_deepinv
     yield Method("dps", "azula", lambda p: azula.dps(p, even), 0.1)

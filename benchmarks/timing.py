@@ -1,4 +1,4 @@
-"""Seconds of things that are compared, measured by turns so that other work on the machine meets them all."""
+"""Times functions in alternation, so that other work on the machine affects all of them equally."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["medians", "turn_by_turn"]
 def turn_by_turn(
     turns: int, *sides: Callable[[], object], device: torch.device | None = None
 ) -> list[tuple[float, ...]]:
-    """Seconds of each side in each of ``turns`` turns, after one that does not count.
+    """Return the seconds of each side in each of ``turns`` turns, after a warm-up turn.
 
-    Seconds of this process on a processor: with one thread that is the time on the clock, less what
-    other work takes of the machine meanwhile. On a GPU, seconds on the clock until it has done all.
+    On a CPU these are process times: with one thread, wall-clock time without the time taken by other
+    processes. On a GPU they are wall-clock seconds until its work is done.
     """
     clock = _on_gpu if device is not None and device.type == "cuda" else time.process_time
     return [tuple(_taken(side, clock) for side in sides) for _ in range(turns + 1)][1:]
 
 
 def medians(turns: int, *sides: Callable[[], object], device: torch.device | None = None) -> list[float]:
-    """Each side's median over the turns."""
+    """Return each side's median over the turns."""
     return [median(taken) for taken in zip(*turn_by_turn(turns, *sides, device=device), strict=True)]
 
 

@@ -1,8 +1,8 @@
-"""What the workflow itself costs: planning and a run with nothing to do, by the number of jobs, and a job's start.
+"""Measures the workflow's overhead: planning and a run with nothing to do, by number of jobs, and a job's start.
 
 * ``planning``: ``snakemake -n`` from nothing and on finished results, which should stay under 10 s and 6 s
   and under 0.5 GiB for all papers together; the results are empty files with the records of a real run.
-* ``stages``: CPU seconds of every stage's command on next to no data, which should stay under 3 s.
+* ``stages``: CPU seconds of every stage's command on minimal data, which should stay under 3 s.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PAPERS = ROOT / "config/experiments/all_papers.yaml"
 
 
 def planning(sizes: Sequence[int], turns: int) -> Iterator[Row]:
-    """A generated experiment of about each size, then all papers; the least of ``turns`` runs."""
+    """Yield the minimum over ``turns`` runs for a generated experiment of about each size, then for all papers."""
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             yield from _planned(Path(folder), f"{size} jobs", _generated(size), turns)
@@ -45,7 +45,7 @@ def planning(sizes: Sequence[int], turns: int) -> Iterator[Row]:
 
 
 def _generated(size: int) -> dict[str, Any]:
-    """About ``size`` jobs: tasks by variants of one sampler, each sampled and measured."""
+    """Return an experiment of about ``size`` jobs: tasks times variants of one sampler, each sampled and measured."""
     tasks = max(1, round(size**0.5 / 4))
     variants = max(1, round((size - 2 * tasks) / (2 * tasks)))
     names = [f"ddnm_v{i}" for i in range(variants)]
@@ -74,7 +74,7 @@ def _planned(folder: Path, name: str, experiment: dict[str, Any], turns: int) ->
 
 
 def finish(folder: Path, configs: Sequence[Path] = ()) -> int:
-    """Makes every output as an empty file with Snakemake's record of a run; the number of jobs."""
+    """Make every output as an empty file with Snakemake's record of a run; return the number of jobs."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
 
@@ -107,12 +107,12 @@ if done.returncode:
     sys.exit(done.stdout[-1000:])
 print(json.dumps([time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
 """
-"""Starts a command from a process that is itself small: a child is charged for the memory of what started it."""
+"""Starts a command from a small process, because a child's peak memory includes that of its parent."""
 
 
 def _used(command: Sequence[str], folder: Path) -> tuple[float, float, float]:
-    """(seconds, CPU seconds, MiB of memory at most) of a command."""
-    # as in an environment of a user, where modules are compiled once
+    """Return (seconds, CPU seconds, peak memory in MiB) of a command."""
+    # as in a user's environment, where modules are compiled once
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     launch = [sys.executable, "-S", "-c", _LAUNCH, *command]
     done = subprocess.run(launch, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -123,7 +123,7 @@ def _used(command: Sequence[str], folder: Path) -> tuple[float, float, float]:
 
 
 def stages(side: int) -> Iterator[Row]:
-    """Every stage of a tiny experiment in a process of its own, as the workflow runs it."""
+    """Yield the cost of every stage of a tiny experiment, each in its own process, as the workflow runs it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         todo = _tiny(folder, side)
@@ -140,7 +140,7 @@ def stages(side: int) -> Iterator[Row]:
 
 
 def _tiny(folder: Path, side: int) -> list[Any]:
-    """A workspace with a data set of six pictures, and one job of every stage after it, in order."""
+    """Make a workspace with a data set of six pictures; return one job of every later stage, in order."""
     from posterity.artifacts import images, signals, store
     from posterity.commands.dry_run import dry_run
     from posterity.signals import find

@@ -19,7 +19,7 @@ from posterity.signals.ecg import LEADS
 
 FOLDER = Path("resources", "priors", "ecg-gaussian")
 COUNT, SIZE = 600, 960
-"""Records, and samples of each: 9.6 s at 100 Hz, all that the generator is good for."""
+"""Number of records, and samples of each: 9.6 s at 100 Hz, the usable length of the generator's output."""
 
 
 def main(source: Path) -> None:

@@ -1,12 +1,12 @@
-"""Tunes plain samplers and their late starts on one grid, and compares what was chosen on other faces.
+"""Tunes plain samplers and their late starts on one grid, and compares the chosen settings on other faces.
 
     python tools/late_starts.py > grid.csv
     python tools/late_starts.py --compare
 
-The first writes a row for each setting: calls, LPIPS and PSNR, means over faces that experiment `flash` does not
-restore, the next ones of the test split in the order in which the experiment takes its first. The second restores those
-first, as the experiment does and with its settings, and writes differences paired by face, without the exact posterior
-of every run, which costs the experiment most of its time. Prior, task and severities are those of the configuration.
+The first call writes one row per setting: calls, LPIPS and PSNR, averaged over faces that the experiment `flash` does
+not restore, the ones after its faces in the order of the test split. The second restores the experiment's own faces
+with its settings and writes differences paired by face, without the exact posterior of every run, which takes most of
+the experiment's time. Prior, task and severities are those of the configuration.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SCALES = (0.3, 1.0, 3.0, 10.0, 30.0)
 SPREADS = (0.0, 40.0, 400.0, 4000.0)
 """ω of ReSample, which has no η."""
 FIXED = 60
-"""Time of a fixed start that makes about as many calls as starts of their own."""
+"""Time of a fixed start that makes about as many calls as individual starts."""
 STARTS: dict[str, list[dict[str, Any]]] = {
     "plain": [],
     "paper c 0.8": [{"flash": {"severity": "encoder", "c": 0.8}}],
@@ -49,18 +49,18 @@ STARTS: dict[str, list[dict[str, Any]]] = {
     "fixed calibrated": [{"flash": {"severity": "encoder", "init": "calibrated", "time": FIXED}}],
     "fixed noised": [{"flash": {"severity": "encoder", "init": "noised", "time": FIXED}}],
 }
-"""Where a run begins, and from which state."""
+"""Wrapper settings by name: the start of a run, and its initial state."""
 SOLVERS: dict[str, tuple[str, tuple[float, ...], dict[str, Any]]] = {
     "dps": ("scale", SCALES, {"steps": 100}),
     "psld": ("scale", SCALES, {"steps": 100, "gluing": 0.1}),
     "gml_dps": ("scale", SCALES, {"steps": 100, "gluing": 0.1}),
     "resample": ("spread", SPREADS, {"steps": 100, "iterations": 20}),
 }
-"""The setting that is tuned, its values, and what is given."""
+"""The setting that is tuned, its values, and the fixed settings."""
 
 
 class Bench:
-    """Measurements of some faces, their severities, and how restorations of them are judged."""
+    """Measurements of some faces with their severities, and the metrics of their restorations."""
 
     def __init__(self, task: str, encoder: str, first: int, count: int, samples: int) -> None:
         plan = resolve(load([Path("config/config.yaml")]), Path("config"))
@@ -94,7 +94,7 @@ class Bench:
         self.severities["exact"] = severities.find("exact")().estimate(problem)
 
     def drawn(self, method: str, settings: dict[str, Any], wrap: list[dict[str, Any]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return calls, LPIPS and PSNR of every face, means over its samples, (N,) each."""
+        """Return calls, LPIPS and PSNR of every face, averaged over its samples, (N,) each."""
         sampler = built_sampler({"name": method, "method": method, "settings": settings, "wrap": wrap})
         given = self.prior, self.operator, self.y, self.sigma_y, self.items
         done = pool.draw(sampler, *given, count=self.samples, seed=0, called=method, severities=self.severities)
@@ -103,19 +103,19 @@ class Bench:
         halves = [layer.chunk(2) for layer in maps]
         lpips = sum(((a - b).square().sum(1) for a, b in halves), torch.zeros(len(truth)))
         psnr = -10 * torch.log10((done.x - truth).square().flatten(1).mean(1) / 4)
-        # who begins late walks as many levels as its start says, the others all
+        # a late start visits as many levels as its start index says, the others all
         calls = torch.tensor([float(settings["steps"] if s is None else s) for s in done.starts])
         calls, lpips, psnr = (v.double().view(len(self.items), -1).mean(1) for v in (calls, lpips, psnr))
         return calls, lpips, psnr
 
     def judged(self, method: str, settings: dict[str, Any], wrap: list[dict[str, Any]]) -> tuple[float, float, float]:
-        """Return calls, LPIPS and PSNR, means over faces and samples."""
+        """Return calls, LPIPS and PSNR, averaged over faces and samples."""
         calls, lpips, psnr = (float(v.mean()) for v in self.drawn(method, settings, wrap))
         return calls, lpips, psnr
 
 
 def grid(bench: Bench) -> Iterator[dict[str, Any]]:
-    """Yield every setting with what it gives."""
+    """Yield every setting with its results."""
     for solver, (name, values, fixed) in SOLVERS.items():
         for start, value in itertools.product(STARTS, values):
             calls, lpips, psnr = bench.judged(solver, {**fixed, name: value}, STARTS[start])
@@ -126,7 +126,7 @@ def grid(bench: Bench) -> Iterator[dict[str, Any]]:
 
 
 def compared(bench: Bench) -> Iterator[dict[str, Any]]:
-    """Yield the experiment's runs, each against its plain solver and the same estimates with one start for all."""
+    """Yield the experiment's runs, each compared with its plain solver and with the best fixed start."""
     config = load([Path("config/config.yaml")])
     plan = resolve(config, Path("config"))
     found: dict[str, tuple[str, tuple[Tensor, Tensor, Tensor]]] = {}
@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", default="blur_varying")
     parser.add_argument("--encoder", default="encoder_blur")
-    parser.add_argument("--first", type=int, default=12, help="items of the test split that are left to the experiment")
+    parser.add_argument("--first", type=int, default=12, help="items of the test split reserved for the experiment")
     parser.add_argument("--items", type=int, default=6)
     parser.add_argument("--samples", type=int, default=2)
     parser.add_argument("--compare", action="store_true", help="the experiment's runs on its own faces")

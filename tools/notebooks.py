@@ -1,7 +1,7 @@
-"""Runs the tutorials, and makes pages of the site out of them.
+"""Runs the tutorials, and turns them into pages of the site.
 
 ``python tools/notebooks.py docs/tutorials/*.ipynb`` runs each notebook from its first cell to its last, in its folder,
-and stores what the cells show. While the site is built, mkdocs calls the functions ``on_…``; pages show what is stored.
+and stores the cells' outputs. While the site is built, mkdocs calls the functions ``on_…``; pages show stored outputs.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import nbformat
 from mkdocs.structure.files import File
 
 _SHOWN = {"text/html": "_repr_html_", "image/png": "_repr_png_"}
-"""Rich forms of a value, the preferred one first."""
+"""Rich representations of a value, the preferred one first."""
 _BOX = '<div class="output" style="overflow-x: auto">'
-"""A wide table scrolls in it."""
+"""A container in which a wide table scrolls."""
 _ADDRESS = re.compile(r" at 0x[0-9A-F]+", re.IGNORECASE)
-"""Of an object in memory, which is another in each run."""
+"""The address of an object in memory, which differs between runs."""
 
 
 class Notebook(File):
     """A notebook that becomes a page."""
 
     def is_documentation_page(self) -> bool:
-        """Return True: mkdocs asks the ending of the name."""
+        """Return True; mkdocs itself would decide by the file ending."""
         return True
 
 
@@ -72,7 +72,7 @@ def run(path: Path) -> Any:
     """Run every cell of a notebook in one namespace.
 
     Returns:
-        The notebook with what its cells show; the file stays as it is.
+        The notebook with its outputs; the file is not changed.
 
     Raises:
         Exception: whatever a cell raises.
@@ -87,7 +87,7 @@ def run(path: Path) -> Any:
 
 
 def _outputs(source: str, names: dict[str, Any], called: str) -> Iterator[Any]:
-    """Run a cell; what it prints comes before the value of its last line."""
+    """Run a cell and yield its outputs: printed text first, then the value of its last line."""
     program, value, said = ast.parse(source, called), None, io.StringIO()
     last = program.body.pop() if program.body and isinstance(program.body[-1], ast.Expr) else None
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -101,7 +101,7 @@ def _outputs(source: str, names: dict[str, Any], called: str) -> Iterator[Any]:
 
 
 def _forms(value: Any) -> dict[str, str]:
-    """Return a value as text, and in the richest form that it has."""
+    """Return a value as text and in its richest representation."""
     forms = {"text/plain": _ADDRESS.sub("", repr(value))}
     for kind, method in _SHOWN.items():
         rich = getattr(value, method, lambda: None)()

@@ -20,7 +20,7 @@ dependencies:
 """
 
 _RULES = """\
-# What a rule runs in, for `snakemake --sdm conda`. Made by `make lock`.
+# The environment of the rules, for `snakemake --sdm conda`. Made by `make lock`.
 # Without that flag, rules run in the environment that Snakemake itself runs in.
 channels: [conda-forge, nodefaults]
 dependencies:
@@ -31,18 +31,18 @@ dependencies:
 
 
 def normalised(requirement: str) -> str:
-    """The bare package name of a requirement, as package indexes spell it."""
+    """Return the bare package name of a requirement, normalised as in package indexes."""
     name = re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0]
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pins(text: str) -> dict[str, str]:
-    """Package name → pinned version, from the text of requirements.txt."""
+    """Return {package name: pinned version} from the text of requirements.txt."""
     return {normalised(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
 
 
 def environments(root: Path = ROOT) -> dict[Path, str]:
-    """Every generated file with its content."""
+    """Return {generated file: its content}."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     version = pins((root / "requirements.txt").read_text())
 

@@ -1,11 +1,11 @@
 """Fills the tables of the configuration reference from the schemas while the site is built.
 
 A line ``<!-- reference: parts/config -->`` in a page becomes a table of that schema's keys;
-``<!-- reference: samplers -->`` becomes a section for every sampler; tasks and priors have a section a kind.
-``operators`` becomes the table of what each operator has and who can use it, ``priors`` that of what each kind of
-prior is and can, ``published`` that of the settings which ``config/samplers`` keeps for particular priors, tasks and
-data sets. ``certificates`` becomes the picture of what each statistic sees, and ``which/TASK`` the order of samplers on
-a task, both from the stored certificates.
+``<!-- reference: samplers -->`` becomes one section per sampler; tasks and priors have one section per kind.
+``operators`` becomes a table of the capabilities of each operator and the samplers that support it, ``priors`` a table
+of the kinds of prior, ``published`` one of the settings in ``config/samplers`` for particular priors, tasks and
+data sets. ``certificates`` becomes the picture of what each statistic detects, and ``which/TASK`` the ranking of
+samplers on a task, both from the stored certificates.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 
 def on_files(files: Any, config: Any, **_: object) -> Any:
-    """Add pictures that are drawn while the site is built."""
+    """Called by mkdocs: add pictures that are drawn while the site is built."""
     from mkdocs.structure.files import File
 
     from posterity.figures import certificate_matrix, style
@@ -48,7 +48,7 @@ def on_files(files: Any, config: Any, **_: object) -> Any:
 
 
 def fill(what: str) -> str:
-    """The Markdown that stands for a mark."""
+    """Return the Markdown that replaces a marker."""
     if what in ("samplers", "subsets"):
         return "\n".join(_methods(schema(what)))
     if what == "operators":
@@ -72,7 +72,7 @@ def fill(what: str) -> str:
 
 
 def keys(shape: Mapping[str, Any]) -> str:
-    """A table of the keys of a mapping; a key that must be given has no default."""
+    """Return a table of the keys of a mapping; a required key has no default."""
     required = shape.get("required", ())
     rows = ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
     for key, value in shape.get("properties", {}).items():
@@ -84,7 +84,7 @@ def keys(shape: Mapping[str, Any]) -> str:
 
 
 def kind(value: Mapping[str, Any]) -> str:
-    """What a value may be, in words."""
+    """Return the valid values of a setting in words."""
     if "anyOf" in value:
         return " or ".join(dict.fromkeys(kind(one) for one in value["anyOf"]))
     if "const" in value or "enum" in value:
@@ -109,7 +109,7 @@ def _methods(methods: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _operators() -> Iterator[str]:
-    """What each family of operators has, the priors that have its posterior, and the samplers that can use it."""
+    """Yield a table of each operator's capabilities, the priors with an exact posterior, and its samplers."""
     parts = ("linear", "adjoint", "pinv", "svd", "mask")
     yield f"| operator | {' | '.join(parts)} | exact posterior under | samplers |"
     yield f"| --- |{' :-: |' * len(parts)} --- | --- |"
@@ -120,17 +120,17 @@ def _operators() -> Iterator[str]:
                     schema("samplers") if m in noisy or m in clean]  # fmt: skip
         marks = ("•" if part in has(name) else "" for part in parts)
         yield f"| `{name}` | {' | '.join(marks)} | {_list(exact)} | {', '.join(samplers)} |"
-    yield "\n¹ with noise alone, ² without noise alone; `exact` where the prior has the posterior."
+    yield "\n¹ only with noise, ² only without noise; `exact` if the prior has an exact posterior."
 
 
 def _lead(shape: Mapping[str, Any]) -> str:
-    """A kind's description as a paragraph of its own, where it has one."""
+    """Return a kind's description as a paragraph, if it has one."""
     about = str(shape.get("description", ""))
     return f"{about[:1].upper()}{about[1:]}.\n\n" if about else ""
 
 
 def _priors() -> Iterator[str]:
-    """List the kinds of priors with the operators under which their posterior is exact."""
+    """Yield a table of the kinds of prior with the operators for which their posterior is exact."""
     yield "| kind | is | exact posterior for |\n| --- | --- | --- |"
     linear = {name for name in schema("operators") if "linear" in has(name)}
     for name, shape in priors().items():
@@ -145,7 +145,7 @@ def _stored() -> dict[Any, Any]:
 
 
 def _which(task: str) -> Iterator[str]:
-    """The order of samplers on a task: first with priors of signals, then of states."""
+    """Yield the ranking of samplers on a task: first with priors of signals, then of latent states."""
     for names in (_PIXELS, _LATENT):
         found = overview.standings(_stored(), task, names)
         if len(found) > 1:
@@ -163,19 +163,19 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _range(values: Mapping[str, float]) -> str:
-    """The least and the largest of the priors."""
+    """Return the range of values over the priors."""
     low, high = (_number(f(values.values(), default=None), 2) for f in (min, max))
     return low if low == high else f"{low} to {high}"
 
 
 def _able(operator: str, exact: list[str], sigma_y: float) -> list[str]:
-    """Methods that lack nothing for this operator, under a prior of known posterior where there is one."""
+    """Return the methods that support this operator, under a prior with a known posterior if there is one."""
     task, prior = {"operator": operator, "sigma_y": sigma_y}, {"kind": exact[0] if exact else "network"}
     return [m for m, about in schema("samplers").items() if lacking(about["needs"], task, prior) is None]
 
 
 def _published() -> Iterator[str]:
-    """One row an entry of ``overrides``, in the order in which they are laid over each other."""
+    """Yield one row per entry of ``overrides``, in the order in which they are applied."""
     yield "| sampler | prior, task, data set | settings | source |\n| --- | --- | --- | --- |"
     for path in sorted((_ROOT / "config" / "samplers").glob("*.yaml")):
         for override in yaml.safe_load(path.read_text(encoding="utf-8")).get("overrides", []):

@@ -1,6 +1,5 @@
-"""The same prior and the same measurement behind the interfaces of the peers, azula and deepinv.
+"""Adapters that pass our priors and measurements to the samplers of two peers, azula and deepinv.
 
-Both are installed for development only. The adapters hand our prior to their samplers on our time
-grid; nothing of theirs is changed. The tests in ``tests/peers`` and the ratios of ``benchmarks``
-use the same adapters.
+Both are installed for development only. The adapters run the peers' unchanged samplers with our prior on our time
+grid. The tests in ``tests/peers`` and the ratios of ``benchmarks`` use the same adapters.
 """

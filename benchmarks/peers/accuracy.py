@@ -1,7 +1,7 @@
-"""Who is right: ours and the peers' on Gaussian priors, against the exact posterior.
+"""Compares the accuracy of our samplers and the peers' on Gaussian priors against the exact posterior.
 
-For every method the mean's error, in posterior standard deviations (root mean square over the pixels),
-and the variance over the exact one, of measured and of missing pixels. 1 is right. Both sides run the
+For each method it reports the error of the mean in posterior standard deviations (RMS over the pixels),
+and the variance relative to the exact one (1 is exact), for measured and missing pixels. Both sides run the
 same number of steps over the same times; the standard error of a variance ratio is below 0.02.
 """
 
@@ -24,8 +24,8 @@ from posterity.samplers.diffpir import _quadratic as quadratic
 __all__ = ["compare"]
 
 SKIPPED = {"dps": ["deepinv"], "diffpir": ["deepinv", "posterity", "azula"], "repaint": ["posterity", "azula"]}
-"""Not asked about the white prior: a third of it lies outside [-1, 1], where deepinv cuts predictions off, and
-RePaint has nothing to carry over between independent pixels."""
+"""Not run under the white prior: a third of its mass lies outside [-1, 1], where deepinv clips predictions, and
+RePaint has nothing to propagate between independent pixels."""
 
 Method = Callable[[Problem], Tensor]
 
@@ -36,7 +36,7 @@ def _ours(name: str, **settings: object) -> Method:
 
 
 def _methods(steps: int) -> list[tuple[str, str, str, Method]]:
-    """(method, implementation, settings, run)."""
+    """Return (method, implementation, settings, run)."""
     even, low = [*reversed(spaced(steps)), -1], [*reversed(strided(steps)), -1]
     azula, deepinv = through_azula, through_deepinv
     uncut = {"steps": steps, "clamp": False}
@@ -60,7 +60,7 @@ def _methods(steps: int) -> list[tuple[str, str, str, Method]]:
 
 
 def compare(steps: int = 100, count: int = 512) -> list[dict[str, object]]:
-    """One row for each prior, method and implementation, over ``count`` draws in one batch."""
+    """Return one row per prior, method and implementation, over ``count`` draws in one batch."""
     found = []
     priors: dict[str, tuple[Gaussian, float]] = {"white": (white(), 0.1), "correlated": (correlated(), 0.05)}
     for prior, (model, sigma_y) in priors.items():
@@ -87,7 +87,7 @@ def _figures(asked: Problem, x: Tensor) -> dict[str, float]:
 
 
 def _exact(asked: Problem) -> tuple[Tensor, Tensor]:
-    """Mean and pixelwise variance of the exact posterior of the first row."""
+    """Return mean and pixelwise variance of the first row's exact posterior, (*signal) each."""
     prior = asked.prior
     assert isinstance(prior, Gaussian)
     keep = (asked.operator.where_measured(asked.y)[0] > 0).flatten()

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="import-untyped"
-"""azula's samplers on one of our problems: DPS, PGDM, DiffPIR and RePaint.
+"""Runs azula's samplers on one of our problems: DPS, PGDM, DiffPIR and RePaint.
 
 azula's samplers go from time 1 to time 0 in equal steps and ask a schedule for the scales
-α = √ᾱ and σ = √(1-ᾱ). Here the k-th of those times stands for the k-th time of our walk. Noise
+α = √ᾱ and σ = √(1-ᾱ). Here the k-th of those times is mapped to the k-th time of our walk. Noise
 comes from torch's global generator, the start first.
 """
 
@@ -36,7 +36,7 @@ class _Walk(Schedule):
         self.alphas, self.sigmas = alpha_bars.sqrt().to(prior.dtype), (1 - alpha_bars).sqrt().to(prior.dtype)
 
     def position(self, t: Tensor) -> int:
-        """Which time of the walk azula's ``t`` is."""
+        """Return the position in the walk of azula's ``t``."""
         return round((1 - float(t)) * (len(self.walk) - 1))
 
     def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,7 +45,7 @@ class _Walk(Schedule):
 
 
 class _Denoiser(Denoiser):
-    """Our prior as azula's denoiser."""
+    """Adapts our prior to azula's denoiser interface."""
 
     def __init__(self, prior: Prior, walk: Sequence[int]) -> None:
         super().__init__()
@@ -68,14 +68,14 @@ def dps(problem: Problem, walk: Sequence[int], zeta: float = 1.0) -> Tensor:
 
 
 def pgdm(problem: Problem, walk: Sequence[int], eta: float = 1.0) -> Tensor:
-    """``PGDMSampler``; ``eta`` is ours, a share of the standard deviation, where azula's is one of the variance."""
+    """Run ``PGDMSampler``; ``eta`` is ours, a fraction of the standard deviation, while azula's is of the variance."""
     denoiser, operator = _Denoiser(problem.prior, walk), problem.operator
     sampler = PGDMSampler(denoiser, problem.y, operator, operator.pinv, eta=eta**2, **denoiser.arguments)
     return sampler(_noise(problem))
 
 
 def diffpir(problem: Problem, walk: Sequence[int], lmbda: float = 1.0) -> Tensor:
-    """``DiffPIRDenoiser`` in deterministic DDIM steps, started like our DiffPIR."""
+    """Run ``DiffPIRDenoiser`` with deterministic DDIM steps, started like our DiffPIR."""
     denoiser = _Denoiser(problem.prior, walk)
     a_t = problem.schedule.alpha_bar(walk[0])
     x_t = math.sqrt(a_t) * problem.operator.pinv(problem.y) + math.sqrt(1 - a_t) * _noise(problem)
@@ -84,7 +84,7 @@ def diffpir(problem: Problem, walk: Sequence[int], lmbda: float = 1.0) -> Tensor
 
 
 def repaint(problem: Problem, walk: Sequence[int], iterations: int = 3) -> Tensor:
-    """``RePaintSampler`` in DDPM steps."""
+    """Run ``RePaintSampler`` with DDPM steps."""
     denoiser, known = _Denoiser(problem.prior, walk), problem.operator.where_measured(problem.y) > 0
     sampler = RePaintSampler(denoiser, problem.y, known, iterations, eta=1.0, **denoiser.arguments)
     return sampler(_noise(problem))

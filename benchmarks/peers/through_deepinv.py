@@ -1,9 +1,9 @@
 # mypy: disable-error-code="import-untyped"
-"""deepinv's samplers on one of our inpainting problems: DPS, PGDM, DDRM and DiffPIR.
+"""Runs deepinv's samplers on one of our inpainting problems: DPS, PGDM, DDRM and DiffPIR.
 
 deepinv's denoisers take x_0 + σ z, that is x_t/√ᾱ_t at σ = √((1-ᾱ_t)/ᾱ_t), and by convention images
-in [0, 1]. Its reverse-time solvers take times of a continuous schedule, of which those are chosen
-that have our ᾱ. Noise comes from torch's global generator, the start first.
+in [0, 1]. Its reverse-time solvers take times of a continuous schedule; those with our ᾱ are chosen.
+Noise comes from torch's global generator, the start first.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from posterity.samplers.base import Problem
 __all__ = ["ddrm", "diffpir", "dps", "pgdm"]
 
 _BETA = 0.1, 20.0
-"""Ends of the continuous linear schedule, deepinv's defaults."""
+"""End points of the continuous linear schedule, deepinv's defaults."""
 
 
 class _Denoiser(Denoiser):
-    """Our prior as deepinv's denoiser, at the time whose noise level is nearest to the one asked for.
+    """Adapts our prior to deepinv's denoiser interface, at the time with the nearest noise level.
 
     With ``unit_range`` it takes and returns images in [0, 1].
     """
@@ -49,7 +49,7 @@ class _Denoiser(Denoiser):
 
 
 def _times(prior: Prior, walk: Sequence[int]) -> Tensor:
-    """Times of deepinv's variance-preserving schedule that have the ᾱ of ``walk``'s, float64; 0 for -1."""
+    """Return the times of deepinv's variance-preserving schedule with the ᾱ of ``walk``, float64; 0 for -1."""
     low, high = _BETA
     integrals = [-math.log(prior.schedule.alpha_bar(t)) for t in walk]
     slope = high - low
@@ -57,13 +57,13 @@ def _times(prior: Prior, walk: Sequence[int]) -> Tensor:
 
 
 def _physics(problem: Problem, sigma_y: float) -> Inpainting:
-    """The problem's mask, (1, 1, H, W), with Gaussian noise of level ``sigma_y``."""
+    """Return the problem's mask (1, 1, H, W) as deepinv's physics, with Gaussian noise of level ``sigma_y``."""
     keep = problem.operator.parameters()["keep"].expand(1, *problem.shape).clone()
     return Inpainting(problem.shape, mask=keep, noise_model=GaussianNoise(sigma_y)).to(problem.prior.dtype)
 
 
 def _posterior(problem: Problem, fidelity: sampling.NoisyDataFidelity, walk: Sequence[int], eta: float) -> Tensor:
-    """``PosteriorDiffusion`` with ancestral steps along ``walk``, in the range [-1, 1]."""
+    """Run ``PosteriorDiffusion`` with ancestral steps along ``walk``, in the range [-1, 1]."""
     solver = sampling.AncestralSolver(_times(problem.prior, walk), eta=eta)
     sde, denoiser = sampling.VariancePreservingDiffusion(alpha=1.0), _Denoiser(problem.prior)
     method = sampling.PosteriorDiffusion(fidelity, denoiser, sde, solver, minus_one_one=False)
@@ -72,25 +72,25 @@ def _posterior(problem: Problem, fidelity: sampling.NoisyDataFidelity, walk: Seq
 
 
 def dps(problem: Problem, walk: Sequence[int], weight: float = 1.0) -> Tensor:
-    """What ``DPS`` is made of: ``PosteriorDiffusion`` with ``DPSDataFidelity`` in DDPM steps."""
+    """Run the parts of ``DPS``: ``PosteriorDiffusion`` with ``DPSDataFidelity`` and DDPM steps."""
     return _posterior(problem, sampling.DPSDataFidelity(clip=(-1.0, 1.0), weight=weight), walk, 1.0)
 
 
 def pgdm(problem: Problem, walk: Sequence[int], eta: float = 1.0) -> Tensor:
-    """``PosteriorDiffusion`` with ``PiGDMDataFidelity``; ``eta`` as ours."""
+    """Run ``PosteriorDiffusion`` with ``PiGDMDataFidelity``; ``eta`` is defined like ours."""
     return _posterior(problem, sampling.PiGDMDataFidelity(), walk, eta)
 
 
 def ddrm(problem: Problem, walk: Sequence[int]) -> Tensor:
-    """``DDRM`` at the noise levels of ``walk``, which ends at -1, where deepinv makes no step."""
+    """Run ``DDRM`` at the noise levels of ``walk``, which ends at -1, where deepinv makes no step."""
     levels = [problem.prior.schedule.level(t).sigma for t in walk[:-1]]
     return sampling.DDRM(_Denoiser(problem.prior), sigmas=levels)(problem.y, _physics(problem, problem.sigma_y))
 
 
 def diffpir(problem: Problem, levels: int, lambda_: float = 7.0, zeta: float = 0.1) -> Tensor:
-    """``DiffPIR`` on its own grid, in its range [0, 1], started from A⁺y like ours."""
+    """Run ``DiffPIR`` on its own grid, in its range [0, 1], started from A⁺y like ours."""
     y, physics = problem.operator((problem.y + 1) / 2), _physics(problem, problem.sigma_y / 2)
-    # sigma = 0: else the start's noise is smaller by four times its square.
+    # sigma = 0: otherwise the start's noise is smaller by four times its square.
     settings = {"sigma": 0.0, "max_iter": levels, "zeta": zeta, "lambda_": lambda_}
     method = sampling.DiffPIR(_Denoiser(problem.prior, unit_range=True), L2(), **settings)
     return 2 * method(y, physics, x_init=(problem.operator.pinv(problem.y) + 1) / 2) - 1
