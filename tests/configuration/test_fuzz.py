@@ -1,4 +1,4 @@
-"""Configurations that are wrong in a random way: every one is told in one line, or is planned whole.
+"""Randomly mutated configurations: each is refused with one line per mistake, or is planned completely.
 
 Seeded: mutation 17 is the same on every machine. A mutation changes one thing in one file of config/.
 """
@@ -71,7 +71,7 @@ def replace(tree, path, value, dice):
 
 
 def unknown(tree, path, value, dice):
-    """A reference to a name that nothing has, or a key that nothing knows."""
+    """A reference to an undefined name, or an unknown key."""
     at = holder(tree, path)
     if isinstance(at, dict):
         at["nosuch"] = dice.choice(VALUES)
@@ -92,14 +92,14 @@ def twice(tree, path, value, dice):
 
 
 def swap(tree, path, value, dice):
-    """With another one in the same mapping or list."""
+    """Swap a value with another one in the same mapping or list."""
     at = holder(tree, path)
     other = dice.choice(list(at) if isinstance(at, dict) else range(len(at)))
     at[path[-1]], at[other] = at[other], value
 
 
 def scale(tree, path, value, dice):
-    """Numbers far from where they were; other things are replaced."""
+    """Move numbers far from their values; replace other values."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return replace(tree, path, value, dice)
     holder(tree, path)[path[-1]] = dice.choice([-value, value * 1000, value / 3, value + 1, str(value), value * 10**9])

@@ -1,4 +1,4 @@
-"""What the configuration believes about the library is what the library says."""
+"""What the configuration knows about the library matches the library."""
 
 import numpy as np
 import pytest
@@ -149,7 +149,7 @@ def test_a_latent_prior_has_a_closed_form_for_every_linear_operator(kind):
 
 @pytest.mark.parametrize("sigma_y", [0.0, 0.1])
 def test_what_a_latent_prior_lacks_is_what_samplers_refuse(sigma_y):
-    """Each sampler is run for two steps; `check` says of it what the run says."""
+    """Each sampler runs for two steps; `check` refuses exactly those whose run fails."""
     from posterity import priors, samplers
     from posterity.diffusion.noise import Noise
     from posterity.samplers.base import Problem

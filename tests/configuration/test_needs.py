@@ -1,4 +1,4 @@
-"""What jobs ask a scheduler for: as configured, as recorded, or by default; more after every death."""
+"""Resources that jobs request: as configured, as recorded, or by default; more after every failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job's settings are, and what changes them."""
+"""A job's settings, and what changes them."""
 
 import json
 import shutil
@@ -92,7 +92,7 @@ def test_a_reach_without_limit_is_null(folder, given, resolved):
 
 
 def settled(name, prior, task):
-    """What a shipped sampler comes to under a prior on a task."""
+    """The resolved settings of a shipped sampler under a prior on a task."""
     from posterity.configuration.samplers import catalogue, settle
 
     samplers = {p.stem: yaml.safe_load(p.read_text()) for p in (ROOT / "config" / "samplers").glob("*.yaml")}
@@ -151,7 +151,7 @@ def test_an_overlay_replaces_lists_and_merges_mappings():
 
 
 def test_reading_a_configuration_imports_no_heavy_library():
-    """After what it asks for was tried once: torch is needed for that alone."""
+    """Torch is imported only to try a configuration for the first time."""
     code = (
         "import sys, pathlib; from posterity import configuration as c; "
         "c.resolve({'experiments': ['diversity', 'followup', 'ci']}); "

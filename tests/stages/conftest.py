@@ -1,4 +1,4 @@
-"""What the tests of this folder share lies beside them."""
+"""Makes this folder's shared modules importable."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A sampling job on random images, to see what becomes of its processes; closed-form, so that it starts quickly."""
+"""A sampling job on random images for tests of its processes, with a closed-form prior so that it starts quickly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TASK = {"name": "half", "operator": "sr", "factor": 2, "sigma_y": 0.0}
 
 
 def settings(steps: int, samples: int = 1) -> dict[str, Any]:
-    """Of a job whose items take the longer, the more steps there are."""
+    """Settings of a job whose items take longer with more steps."""
     return {
         "dataset": "d",
         "task": "half",
@@ -48,14 +48,14 @@ def inputs(folder: Path, items: Sequence[str], size: int) -> Path:
 
 
 def command(folder: Path, name: str, asked: dict[str, Any], *more: str) -> list[str]:
-    """What draws the samples, an item at a time."""
+    """The command that draws the samples, one item at a time."""
     given = [w for n in INPUTS for w in (f"--{n}", str(folder / f"{n}.parquet"))]
     words = ["--settings", json.dumps(asked), "--batch", "1", *more, "--output", str(folder / f"{name}.parquet")]
     return [sys.executable, "-m", "posterity", "sample", *given, *words]
 
 
 def parts(folder: Path, name: str) -> dict[str, int]:
-    """{item: when it was made} of what the job has kept so far."""
+    """{item: time at which it was made} of the parts so far."""
     return {p.stem: p.stat().st_mtime_ns for p in folder.glob(f".{name}.parts/*/[!.]*.parquet")}
 
 

@@ -1,4 +1,4 @@
-"""Several processes make the items of one output: each item once, whoever of them dies, and the same result.
+"""Several processes make the items of one output: each item once, even if a process dies, with the same result.
 
 The devices are declared ones; locks, claims, processes and signals are real.
 """
@@ -44,7 +44,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Start]:
-    """Starts the command; what a test leaves running is killed."""
+    """Start the command; processes left running by a test are killed."""
     started = []
 
     def run(name: str, gpus: int, asked: dict[str, Any] = SETTINGS) -> subprocess.Popen[str]:
@@ -68,7 +68,7 @@ def rows(folder: Path, name: str) -> pa.Table:
 
 
 def helpers(parent: int) -> list[int]:
-    """Processes that the parent has started to help it; what multiprocessing starts for itself is none."""
+    """The helper processes of the parent, without those that multiprocessing starts for itself."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -89,7 +89,7 @@ def alone(folder: Path) -> pa.Table:
 
 
 def together(job: subprocess.Popen[str], folder: Path, name: str) -> list[int]:
-    """Lets the first process wait until its helpers have made two items; the helpers."""
+    """Hold the first process until its helpers have made two items, and return the helpers."""
     until(lambda: len(parts(folder, name)) > 0)
     job.send_signal(signal.SIGSTOP)
     time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Who gets which GPU on one machine, with declared devices: locks are real, and released by any death."""
+"""Assignment of GPUs on one machine, with declared devices: real locks, released however a process dies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posterity.jobs.devices import lend, share
 
 
 class Job:
-    """A process of its own that takes a device, tells which, and keeps it until it is ended."""
+    """A process that takes a device, reports it, and keeps it until it is ended."""
 
     def __init__(self, folder: Path, devices: list[str], jobs: int = 1) -> None:
         reader, writer = os.pipe()
@@ -35,7 +35,7 @@ class Job:
         self._reader, self._device = reader, ""
 
     def device(self, seconds: float = 0.6) -> str:
-        """The one that it has; empty while it waits."""
+        """The job's device; empty while it waits."""
         if not self._device and select.select([self._reader], [], [], seconds)[0]:
             self._device = os.read(self._reader, 100).decode()
         return self._device
@@ -107,14 +107,14 @@ def test_a_program_that_a_job_starts_does_not_keep_its_device(jobs: Start, tmp_p
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "two", ""])
-def test_a_wrong_number_of_jobs_is_told(given: str) -> None:
+def test_an_invalid_number_of_jobs_is_reported(given: str) -> None:
     with pytest.raises(PosterityError, match="POSTERITY_JOBS_PER_GPU is"):
         share({"POSTERITY_JOBS_PER_GPU": given})
 
 
 @pytest.mark.parametrize("slurm", [False, True])
-def test_who_helps_chooses_from_what_the_first_process_was_given(monkeypatch, tmp_path, slurm):
-    """Having taken a device, a process sees that one alone; its helpers must not inherit that."""
+def test_a_helper_chooses_from_the_devices_of_the_first_process(monkeypatch, tmp_path, slurm):
+    """A process sees only the device that it has taken; its helpers must not inherit that restriction."""
     names = [f"GPU-{tmp_path.parent.parent.name}-{os.getpid()}-{k}" for k in "abc"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(names))
     monkeypatch.delenv("POSTERITY_GPUS", raising=False)

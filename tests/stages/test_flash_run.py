@@ -1,4 +1,4 @@
-"""Runs that begin late, from the severity of measurements to rows with their start and their own cost."""
+"""Runs with late starts, from the severity of measurements to rows with their start and cost."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def estimated(folder, kind, prior=None, name="own", **settings):
 
 
 def varied(folder):
-    """A severity whose items are spoilt the more, the later they stand."""
+    """A severity that grows from item to item."""
     rows = store.read(estimated(folder, "exact"), "severity").to_pylist()
     rows = [row | {"v_hat": 0.03 * (k // 2) ** 2} for k, row in enumerate(rows)]
     store.write(folder / "varied.parquet", "severity", rows, {"settings": {}})
@@ -148,7 +148,7 @@ ENCODER = {
 
 @pytest.fixture(scope="module")
 def encoder(folder, tmp_path_factory):
-    """A few steps of a training on the same images; every other one is held out from it."""
+    """An encoder trained for a few steps on half of the images, with the others held out."""
     rows = store.read(folder / "items.parquet", "items").to_pylist()
     for k, row in enumerate(rows):
         row |= {"split": "prior" if k % 2 else "test", "dataset": "faces"}

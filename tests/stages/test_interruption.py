@@ -1,4 +1,4 @@
-"""SIGTERM lets the item in hand be finished, SIGKILL loses no finished one, damage is made good: same result."""
+"""SIGTERM finishes the current item, SIGKILL loses no finished item, damaged parts are remade: same result."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def far(folder: Path, name: str = "distances") -> Path:
 
 
 def content(path: Path) -> list[dict[str, Any]]:
-    """All rows without the one thing that differs from run to run."""
+    """All rows without the seconds, which differ between runs."""
     table = store.read(path, store.provenance(path)["kind"])
     return table.drop_columns([c for c in ("seconds",) if c in table.column_names]).to_pylist()
 
@@ -83,7 +83,7 @@ def parts(output: Path) -> list[Path]:
 
 
 def wait_for(output: Path, so_many: int) -> None:
-    """Until so many parts are there."""
+    """Wait until this many parts exist."""
     until = time.monotonic() + 60
     while len(parts(output)) < so_many and time.monotonic() < until:
         time.sleep(0.001)
@@ -108,7 +108,7 @@ def after_two(request: pytest.FixtureRequest) -> Iterator[Callable[[Path, int], 
 
 
 @pytest.mark.parametrize("stage", [draw, fitted, gauge, far])
-def test_sigterm_finishes_the_item_in_hand_and_the_next_run_the_rest(
+def test_sigterm_finishes_the_current_item_and_the_next_run_the_rest(
     folder: Path, stage: Callable[..., Path], after_two: Callable[[Path, int], None]
 ) -> None:
     whole = content(stage(folder, "whole"))
@@ -132,7 +132,7 @@ def test_items_that_are_fitted_together_are_fitted_as_alone(folder: Path) -> Non
     assert [row["signal"] for row in alone] == [row["signal"] for row in together]
 
 
-def test_sigkill_loses_the_item_in_hand_alone(folder: Path) -> None:
+def test_sigkill_loses_only_the_current_item(folder: Path) -> None:
     whole = content(draw(folder, "whole"))
     output, seen = folder / "killed.parquet", dict[Path, int]()
     for so_many in (1, 3, 5):
@@ -177,8 +177,8 @@ def test_a_second_process_waits_for_the_first_and_makes_nothing_twice(folder: Pa
 
 
 @pytest.mark.parametrize("stage", [draw, far])
-def test_what_nobody_heard_of_is_put_back(folder: Path, stage: Callable[..., Path]) -> None:
-    """A workflow that is killed between a job's end and its note deletes the output, and asks for it again."""
+def test_an_unrecorded_output_is_restored(folder: Path, stage: Callable[..., Path]) -> None:
+    """A workflow killed before it records the end of a job deletes the output later and asks for it again."""
 
     def again(delete: bool) -> tuple[int, int]:
         if delete:
@@ -199,7 +199,7 @@ def test_what_nobody_heard_of_is_put_back(folder: Path, stage: Callable[..., Pat
     held.close()
 
 
-def test_what_was_kept_and_is_damaged_is_made_again(folder: Path) -> None:
+def test_a_damaged_copy_is_made_again(folder: Path) -> None:
     whole = content(draw(folder, "spoilt"))
     (folder / "spoilt.parquet").unlink()
     (kept,) = folder.glob(".spoilt.parts/*/.whole.parquet")
@@ -219,8 +219,8 @@ def test_parts_of_a_job_that_has_not_ended_are_not_forgotten(
     assert before and parts(output) == before
 
 
-def test_what_nobody_waits_for_gets_no_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workflow would note neither its settings nor its end."""
+def test_an_orphaned_job_does_not_publish_its_output(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No workflow would record its settings or its end."""
     whole, output = content(draw(folder, "whole")), folder / "orphaned.parquet"
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -241,8 +241,8 @@ def test_what_nobody_waits_for_gets_no_name(folder: Path, monkeypatch: pytest.Mo
     assert content(draw(folder, "orphaned")) == whole
 
 
-def test_what_was_put_back_leaves_no_parts(folder: Path) -> None:
-    """A job may die among the parts that it deletes."""
+def test_a_restored_output_leaves_no_parts(folder: Path) -> None:
+    """A job may die while it deletes its parts."""
     output = draw(folder, "half")
     (kept,) = folder.glob(".half.parts/*/.whole.parquet")
     shutil.copy(kept, kept.with_name("item3.parquet"))
@@ -325,7 +325,7 @@ def test_sigterm_may_come_more_than_once() -> None:
 
 
 def test_a_killed_process_keeps_no_lock_that_others_need() -> None:
-    """tqdm's lock is shared with forked processes; who samples into a log does not ask for it."""
+    """tqdm's lock is shared with forked processes; a job that writes a log must not take it."""
     program = """if True:
         import os, signal
         from tqdm import tqdm

@@ -1,4 +1,4 @@
-"""A stage that is run by hand checks its settings, and that its inputs are what the settings say."""
+"""A stage run by hand checks its settings, and that its inputs match them."""
 
 import json
 from pathlib import Path
@@ -149,7 +149,7 @@ def test_the_settings_of_the_commands_examples_are_valid():
 
 
 def test_the_settings_that_the_configuration_plans_are_valid():
-    """Whatever a rule hands to a stage, the stage takes: a key that only one of them knows stops the workflow."""
+    """Every stage accepts the settings that the rules pass: a key known to only one side would stop the workflow."""
     from posterity.configuration import load, resolve
 
     root = Path(__file__).parents[2] / "config"

@@ -1,4 +1,4 @@
-"""A job ends when the workflow that asked for it has died, and a command that a person gave does not."""
+"""A job ends when the workflow that started it has died, but a command run by hand does not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def jobs() -> Iterator[list[int]]:
-    """Process ids of jobs; what a test leaves running is killed."""
+    """Process ids of jobs; those left running by a test are killed."""
     started: list[int] = []
     yield started
     for job in started:
@@ -94,7 +94,7 @@ def test_a_person_may_close_the_terminal(folder: Path, jobs: list[int]) -> None:
 
 
 def test_every_rule_lets_the_command_take_the_place_of_its_shell() -> None:
-    """A shell in between may die alone: the workflow hears of a failure, and the command writes all the same."""
+    """A shell in between may die on its own: the workflow would see a failure while the command still writes."""
     commands = [
         line
         for path in (ROOT / "rules").glob("*.smk")

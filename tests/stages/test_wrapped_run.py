@@ -1,4 +1,4 @@
-"""A job whose sampler has wrappers around it: its rows say so, and no batch changes its samples."""
+"""A job with a wrapped sampler: its rows name the wrappers, and its samples do not depend on the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets the tests of the workflow import what they share."""
+"""Makes this folder's shared modules importable, and provides results of a small experiment."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""All papers as one experiment: how many jobs, and that one number of one sampler plans that sampler's alone."""
+"""All papers as one experiment: the number of jobs, and that changing one sampler's setting replans only its jobs."""
 
 import contextlib
 import shutil
@@ -21,7 +21,7 @@ CONFIGS = [Path("config/config.yaml"), Path("config/all_papers.yaml")]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Every output is there, with Snakemake's record of a run with today's settings."""
+    """All outputs exist, with Snakemake's records of runs with the current settings."""
     folder = tmp_path_factory.mktemp("papers")
     shutil.copytree(ROOT / "config", folder / "config")
     return folder, finish(folder, CONFIGS)

@@ -1,4 +1,4 @@
-"""``--resources gpu=N`` on one machine, with declared devices: who runs beside whom.
+"""``--resources gpu=N`` on one machine, with declared devices: which jobs run concurrently.
 
 The command is a stand-in that takes its device as stages do and then sleeps: what is tested is who computes
 where and when, and that needs no computing.
@@ -50,7 +50,7 @@ EXPERIMENT = {
 
 
 def uses(folder: Path, gpus: int, **config: Any) -> list[dict[str, Any]]:
-    """What every job did, in a run with so many GPUs to count and two devices, "a" and "b"."""
+    """What every job did in a run with ``gpu=N`` and two devices, "a" and "b"."""
     shutil.copytree(ROOT / "config", folder / "config")
     # trained here, so that there is a training to lend a device to
     trained = folder / "config" / "priors" / "openmoji32.yaml"
@@ -74,7 +74,7 @@ def uses(folder: Path, gpus: int, **config: Any) -> list[dict[str, Any]]:
 
 
 def together(some: list[dict[str, Any]]) -> int:
-    """The most that ran at one time."""
+    """The maximum number of concurrent jobs."""
     return max(sum(u["from"] <= one["from"] < u["to"] for u in some) for one in some)
 
 

@@ -1,4 +1,4 @@
-"""What `posterity plan` and `posterity why` tell after edits of the configuration and of the code."""
+"""The output of `posterity plan` and `posterity why` after edits of the configuration and of the code."""
 
 import contextlib
 import importlib.util

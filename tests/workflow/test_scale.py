@@ -32,7 +32,7 @@ def test_a_generated_workflow_has_about_as_many_jobs_as_it_says(tmp_path, size):
 
 
 def test_finished_results_need_no_run(tmp_path):
-    """What the records and times say is that nothing is to do, and one setting later that something is."""
+    """Nothing is planned on the generated records and times, and a changed setting plans its jobs."""
     from posterity.commands.dry_run import dry_run
 
     (tmp_path / "config" / "experiments").mkdir(parents=True)
@@ -58,7 +58,7 @@ def test_finished_results_need_no_run(tmp_path):
     ],
 )
 def test_the_work_of_a_run_is_what_its_sampler_asks_of_the_network(method, settings, expected):
-    """Counted by running it: a number of a published step count is no guess."""
+    """The work of a run is counted by running its sampler on a tiny problem."""
     found = makespan.passes(method, json.dumps(settings), noisy=False)
     assert found == pytest.approx(expected) if expected else found > settings["steps"]
 

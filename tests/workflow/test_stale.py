@@ -1,4 +1,4 @@
-"""What is no longer what the configuration asks for, and who says so: `check`, `plan`, `why`, `export`, `snakemake`.
+"""Outdated files are found by `check`, `plan`, `why`, `export` and `snakemake`.
 
 The results were made without Snakemake, so that it has no record of them: as after ``rm -rf .snakemake``.
 """
@@ -67,7 +67,7 @@ def stale():
 
 
 def replace(path, kind):
-    """Another content under the old times, as a copy with ``cp -p`` brings it."""
+    """Replace a file's content but keep its times, as ``cp -p`` does."""
     path, times = Path(path), os.stat(path)
     rows, about = store.read(path, kind).to_pylist(), store.provenance(path)
     token = store.code.set(about["code"])
@@ -164,7 +164,7 @@ def test_inputs_that_are_replaced_under_their_old_times_are_seen(results):
 
 
 def test_weights_and_card_replaced_together_are_seen(results):
-    """The network's file is one that a person brought; what was sampled with it says which it was."""
+    """The network is a user's file; samples record the digest of the weights that they were drawn with."""
     prior = {"kind": "network", "weights": "own/weights.safetensors"}
     edit("config.yaml", lambda c: c.update(priors={"own": prior}))
     edit("experiments/tiny.yaml", lambda c: c["runs"][0].update(prior="own", samplers=["ddnm"]))
@@ -222,7 +222,7 @@ def test_packages_that_are_others_are_told_and_followed_only_when_asked(results,
 
 
 def test_what_was_damaged_and_deleted_is_made_again(results):
-    """An intermediate that no product misses, and the next run makes all of it anew."""
+    """A damaged intermediate file that no product needs is remade by the next run."""
     content, times = bytearray(Path(SAMPLES).read_bytes()), os.stat(SAMPLES)
     content[content.index(b"PAR1") + 40] ^= 1
     Path(SAMPLES).write_bytes(content)
@@ -256,7 +256,7 @@ def test_other_damaged_files_are_made_again(results):
 
 
 def test_a_damaged_asset_is_fetched_when_it_is_needed(results):
-    """What was made from it was made when it was whole; it is not made again because of it."""
+    """Files made from the asset before it was damaged are not remade."""
     (asset,) = (path for path in Path("data/assets/openmoji").iterdir() if path.name[0] != ".")
     asset.write_bytes(b"other")
     assert posterity("check", "--delete-damaged")[0].startswith(f"damaged: {asset}: ") and not asset.exists()

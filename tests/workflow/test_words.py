@@ -1,4 +1,4 @@
-"""Text of the configuration, and where the clone is, reach a job's command as the words that they are."""
+"""Names with special characters in the configuration or the clone's path reach a job's command unchanged."""
 
 import importlib.util
 import os
@@ -21,7 +21,7 @@ HOSTILE = 'it\'s $(touch pwned) `touch pwned`; touch pwned & "ünd" * > pwned'
 
 
 def workspace(folder):
-    """Whose stand-in for the command also notes the words that it was called with."""
+    """A stand-in for the command that records the words it was called with."""
     dag.workspace(folder)
     noting = "#!/bin/sh\nfor word; do printf '%s\\n' \"$word\"; done >> words.txt; printf '\\n' >> words.txt\n"
     (folder / "bin" / "posterity").write_text(dag.STAND_IN.replace("#!/bin/sh\n", noting))

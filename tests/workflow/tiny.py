@@ -1,4 +1,4 @@
-"""A small experiment that is really run, for tests of what is done with results."""
+"""A small experiment that is actually run, for tests that need results."""
 
 import contextlib
 import os
@@ -77,7 +77,7 @@ def experiment(folder):
 
 
 def carried_out(folder):
-    """Do what Snakemake would do, and return (stage, name) of every job."""
+    """Run the jobs that Snakemake would run, and return (stage, name) of each."""
     with contextlib.chdir(folder):
         todo = sorted(dry_run(["tiny"], [], SNAKEFILE).running, key=lambda job: (ORDER.index(job.stage), job.name))
     for job in todo:
