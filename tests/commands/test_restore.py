@@ -120,7 +120,7 @@ def test_a_task_degrades_the_picture_first_or_is_what_was_measured(here):
         (("me.png", "--mask", "small.png"), "mask small.png has 20x30 pixels, me has 40x30; a mask has the size"),
         (("me.png",), "give --mask FILE or --task NAME"),
         (("me.png", "--mask", "mask.png", "--task", "sr4"), "give --mask FILE or --task NAME"),
-        (("me.png", "--mask", "mask.png", "--measured"), "--measured goes with --task"),
+        (("me.png", "--mask", "mask.png", "--measured"), "--measured needs --task"),
         (("me.png", "--task", "sr5"), "task 'sr5' does not exist; did you mean 'sr4'"),
         (
             ("me.png", "--task", "inpaint_face"),
@@ -182,6 +182,6 @@ def test_a_prior_that_knows_the_answer_is_told(here, caplog):
     Path("known/me.png").write_bytes(Path("me.png").read_bytes())
     given = ("--mask", "mask.png", *KERNEL, "--pool", 2, "--n", 1)
     assert restored("me.png", *given, "--output", "apart").exit_code == 0
-    assert "knows the answer" not in caplog.text
+    assert "contains the answer" not in caplog.text
     assert restored("known/me.png", *given, "--output", "within").exit_code == 0
     assert "known/me.png is one of the pictures of --images: the prior contains the answer" in caplog.text

@@ -88,7 +88,7 @@ def test_notes_tell_whether_the_papers_order_holds(cells):
 def test_evaluations_are_ratios_of_both_directions(cells):
     assert cells["box", "vipaint4", "dps", "evaluations, ratio"].value == 1.5
     assert cells["box", "vipaint4", "copaint", "evaluations, ratio"].value == 0.5
-    assert "makes none" in cells["box", "vipaint4", "exact", "evaluations, ratio"].note
+    assert "makes no evaluations" in cells["box", "vipaint4", "exact", "evaluations, ratio"].note
 
 
 def test_over_tasks_an_item_counts_once(cells):
