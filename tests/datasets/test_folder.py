@@ -259,7 +259,9 @@ def test_check_knows_the_folder(tmp_path):
     mine = {"kind": "folder", "size": 16, "path": str(source)}
     assert lines(tmp_path, mine) == []
     assert lines(tmp_path, {"kind": "folder", "size": 16}) == ["datasets.mine: 'path' is missing"]
-    assert lines(tmp_path, mine | {"asset": "openmoji"})[0].startswith("datasets.mine.asset = 'openmoji': a dataset of kind")
+    assert lines(tmp_path, mine | {"asset": "openmoji"})[0].startswith(
+        "datasets.mine.asset = 'openmoji': a dataset of kind"
+    )
     assert lines(tmp_path, mine | {"select": "all"}) == [
         "datasets.mine: select is 'all', but a folder of pictures is prepared whole; leave it out"
     ]
