@@ -114,8 +114,8 @@ def test_a_task_degrades_the_picture_first_or_is_what_was_measured(here):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("absent.png", "--mask", "mask.png"), "absent.png is no file"),
-        (("me.png", "--mask", "absent.png"), "absent.png is no file"),
+        (("absent.png", "--mask", "mask.png"), "absent.png is not a file"),
+        (("me.png", "--mask", "absent.png"), "absent.png is not a file"),
         (("broken.png", "--mask", "mask.png"), "broken.png is not a readable image"),
         (("me.png", "--mask", "small.png"), "mask small.png has 20x30 pixels, me has 40x30; a mask has the size"),
         (("me.png",), "give --mask FILE or --task NAME"),

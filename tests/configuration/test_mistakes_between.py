@@ -69,7 +69,7 @@ def test_an_experiment_cannot_have_the_name_of_a_rule_or_of_another_target(folde
 def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder):
     where = {"priors": {"imagenet": {"checkpoint": {"file": "net.pt"}}}}
     found = lines(folder, where, {"runs": [RUN | {"prior": "imagenet"}, RUN | {"prior": "imagenet", "tasks": ["sr4"]}]})
-    assert len(found) == 1 and "runs[0].prior = 'imagenet': needs 'net.pt': is not there (Im" in found[0]
+    assert len(found) == 1 and "runs[0].prior = 'imagenet': needs 'net.pt': does not exist (Im" in found[0]
     found = lines(folder, where | {"experiments": ["ci"]}, {"runs": [RUN | {"prior": "imagenet"}]})
     assert not found
 
@@ -84,25 +84,25 @@ def test_files_that_are_read_are_there(folder):
     task = {"operator": "nonlinear_blur", "weights": "none.pth"}
     large = {"datasets": {"openmoji-smileys": {"size": 128}}}
     (line,) = lines(folder, large | {"tasks": {"new": task}}, run(tasks=["new"], samplers=["dps"]))
-    assert line == "config: experiments.mine.runs[0].tasks[0] = 'new': needs 'none.pth': is not there"
+    assert line == "config: experiments.mine.runs[0].tasks[0] = 'new': needs 'none.pth': does not exist"
     fetched = {"tasks": {"new": task | {"weights": "data/assets/blur_encoder/GOPRO_wVAE.pth"}}}
     assert not lines(folder, large | fetched, run(tasks=["new"], samplers=["dps"]))
     study = {"comparisons": [{"study": "coverage", "approach": "fps"}], "responses": ["none.json"]}
     (line,) = lines(folder, {}, run(subsets=["fps"]) | {"study": study})
-    assert line == "config: experiments.mine.study.responses[0] = 'none.json': is not there"
+    assert line == "config: experiments.mine.study.responses[0] = 'none.json': does not exist"
 
 
 def test_figures_of_answers_need_answers(folder):
     found = lines(folder, {}, {"figures": ["plane_rules", "study_guidance"]})
-    where = "config: experiments.mine.figures = 'study_guidance': is drawn of answers; give `study.responses` or"
+    where = "config: experiments.mine.figures = 'study_guidance': is drawn from answers; give `study.responses` or"
     assert len(found) == 1 and found[0].startswith(where)
     (line,) = lines(folder, {}, {"figures": "all"})
-    assert "= 'study_subsets', 'study_guidance'," in line and "are drawn of answers" in line
+    assert "= 'study_subsets', 'study_guidance'," in line and "are drawn from answers" in line
 
 
 def test_a_dataset_that_is_said_to_be_there_is(folder):
     found = lines(folder, {"datasets": {"imagenet": {"path": "/nowhere/val"}}})
-    assert found == ["config: datasets.imagenet.path = '/nowhere/val': is not there"]
+    assert found == ["config: datasets.imagenet.path = '/nowhere/val': does not exist"]
 
 
 def test_an_experiment_laid_over_the_configuration_is_one_of_the_files(folder):
@@ -123,10 +123,10 @@ def test_runs_that_share_measurements_agree_on_their_number(folder):
 @pytest.mark.parametrize(
     ("prior", "expected"),
     [
-        ({"weights": "none.safetensors"}, "runs[0].prior = 'net': needs 'none.safetensors': is not there"),
+        ({"weights": "none.safetensors"}, "runs[0].prior = 'net': needs 'none.safetensors': does not exist"),
         (
             {"checkpoint": {"family": "adm", "file": "none.pt"}, "about": "from the authors' page"},
-            "runs[0].prior = 'net': needs 'none.pt': is not there (from the authors' page)",
+            "runs[0].prior = 'net': needs 'none.pt': does not exist (from the authors' page)",
         ),
         (
             {"checkpoint": {"family": "adm", "asset": "nonet"}},

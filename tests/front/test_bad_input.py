@@ -70,7 +70,8 @@ def complex_numbers(denoise, A, y, sigma_y, noise):
     [
         ("{}/none.png", "cannot be read (No such file"), ("{}/folder.png", "cannot be read (Is a directory"),
         ("{}/text.png", "is not a readable image"), ("{}/empty.png", "is not a readable image"),
-        ("{}/half.png", "truncated"), ("a\0b", "is not a valid file name"), (LONG, "cannot be read (File name too long"),
+        ("{}/half.png", "truncated"), ("a\0b", "is not a valid file name"),
+        (LONG, "cannot be read (File name too long"),
         ("~no_such_person/x.png", "no such home folder"), (None, "is a NoneType"), (b"abc", "is a bytes"),
         (torch.tensor(1.0), "has shape ()"), (np.array([None]), "holds object"), (np.array(["a"]), "holds <U1"),
         (torch.zeros(3, 8, 8, dtype=torch.complex64), "complex64"), (PICTURES[0] * NAN, "not finite"),
@@ -105,7 +106,7 @@ def test_masks(kernel: Any, files: Path, mask: Any, said: str) -> None:
         ({"samples": 0}, "samples is 0"), ({"samples": 2.5}, "samples is 2.5"), ({"seed": -1}, "seed is -1"),
         ({"seed": "a"}, "seed is 'a'"), ({"seed": 2**70}, "below 2**63"), ({"sigma_y": -1}, "sigma_y is -1"),
         ({"sigma_y": NAN}, "sigma_y is nan"), ({"sigma_y": "x"}, "sigma_y is 'x'"), ({"item": 3}, "item is 3"),
-        ({"sampler": "nope"}, "sampler 'nope' does not exist"), ({"sampler": 3}, "a int is no sampler"),
+        ({"sampler": "nope"}, "sampler 'nope' does not exist"), ({"sampler": 3}, "a int is not a sampler"),
         ({"sampler": "{}/none.py"}, "there is no such file"), ({"sampler": "{}/leaves.py"}, "SystemExit"),
         ({"sampler": "{}/takes_two.py"}, "must be restore("), ({"sampler": raising}, "ValueError: two lines"),
         ({"sampler": nothing}, "returned NoneType"), ({"sampler": narrow}, "returned torch.float64 (8, 3, 8, 1)"),
@@ -167,7 +168,7 @@ def test_a_name_of_the_hub_without_web_says_what_to_do(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("sampler", "change", "said"),
     [
-        ("nope", {}, "sampler 'nope' does not exist"), (None, {}, "is no sampler"), (int, {}, "is no sampler"),
+        ("nope", {}, "sampler 'nope' does not exist"), (None, {}, "is not a sampler"), (int, {}, "is not a sampler"),
         ("ddrm", {"prior": 3}, "is not one that verify knows"), ("ddrm", {"task": 3}, "task is 3"),
         ("ddrm", {"task": [3]}, "task 3 is not one"), ("ddrm", {"tier": "x"}, "tier 'x' is not one"),
         ("ddrm", {"seed": -1}, "seed is -1"), ("{}/leaves.py", {}, "SystemExit"),

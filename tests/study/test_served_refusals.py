@@ -164,5 +164,5 @@ def test_a_file_that_holds_no_answers_is_told(packaged, tmp_path):
     (tmp_path / "x.sqlite").write_bytes(b"no database at all, but long enough to look like one" * 40)
     with pytest.raises(PosterityError, match="cannot be used as a file of answers"):
         scores(packaged, tmp_path / "x.sqlite", tmp_path)
-    with pytest.raises(PosterityError, match="is no file"):
+    with pytest.raises(PosterityError, match="is not a file"):
         scores(packaged, tmp_path / "none.sqlite", tmp_path)

@@ -50,9 +50,9 @@ def prior(
             or a name on the hub, such as "google/ddpm-celebahq-256". Local folders and the hub's cache are tried
             before the hub.
         images: a folder of pictures, a list of pictures, an items.parquet, or a tensor (K, C, H, W) in [-1, 1].
-        size: pixels a side that pictures are cropped and resized to.
-        bandwidth: of a kernel prior, in the units of x.
-        components: of a mixture, by default eight, or half as many as there are images where that is less.
+        size: pixels per side that pictures are cropped and resized to.
+        bandwidth: standard deviation of a kernel prior's Gaussians, in the units of x.
+        components: number of components of a mixture; by default eight, or half the number of images if less.
         label: the class that a class-conditional network restores.
 
     Raises:

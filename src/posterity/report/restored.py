@@ -23,16 +23,16 @@ class Page:
     """The content of the template.
 
     Arguments:
-        title: what the picture is called.
-        measured: what was measured and, where it is known, the original.
-        samples: the answers that are shown.
+        title: name of the picture.
+        measured: the measurement and, if known, the original.
+        samples: the restorations shown.
         summary: mean and uncertainty of the pool; empty for one sample.
         largest: standard deviation of the brightest colour.
-        chosen: whether the answers were chosen from more.
+        chosen: whether the restorations were chosen from more samples.
         facts: settings in words.
-        knows: of what the prior is, a sentence.
-        command: what makes the page again, or "".
-        program: the call that draws the same in Python.
+        knows: a sentence on what the prior was built from.
+        command: the command that makes the page again, or "".
+        program: the equivalent Python call.
     """
 
     title: str
