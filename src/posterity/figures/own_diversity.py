@@ -34,7 +34,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
     cells = {(run, _METRIC): mean_cell(run, _METRIC, own) for run, own in found.items() if run[:3] in places}
     cells |= {
         (run, "apart"): _apart(run, own, found[*run[:3], _EXACT])
-        for run, own in found.items() if run[:3] in places and run[3] != _EXACT
+        for run, own in found.items() if run[:3] in places
     }  # fmt: skip
     samplers = sorted({run[3] for run, _ in cells}, key=lambda name: (name not in (_EXACT, FLOOR), name))
     guided = {tuple(a.key.values()) for a in frames.of("samples") if a.recipe.wrapper("diversity")}
