@@ -25,6 +25,7 @@ class Denoiser:
     problem: Problem
 
     def __call__(self, x_t: Tensor, t: int) -> Tensor:
+        """Return E[x0 | x_t] at time t, (B, *signal) → (B, *signal)."""
         return self.problem.predict(x_t, self.problem.schedule.level(t)).x0
 
     @property

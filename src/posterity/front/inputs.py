@@ -71,7 +71,7 @@ def opened(given: Given, called: str) -> Image.Image | Tensor:
 
 
 def size_of(picture: Image.Image | Tensor) -> tuple[int, int]:
-    """Return width and height."""
+    """Return (width, height) in pixels; a tensor is (…, H, W)."""
     return picture.size if isinstance(picture, Image.Image) else (picture.shape[-1], picture.shape[-2])
 
 

@@ -55,6 +55,7 @@ class Operator(ABC):
         """Return A(x): (B, *signal) in [-1, 1] → (B, *measurement)."""
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return A(x): (B, *signal) → (B, *measurement)."""
         return self.forward(x)
 
     def __str__(self) -> str:

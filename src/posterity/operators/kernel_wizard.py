@@ -76,6 +76,7 @@ class Encoder(nn.Module):
         self.recon_trunk = nn.Sequential(*(_Residual() for _ in range(20)), *tail)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """Return the blurred image, (B, 3, H, W)."""
         return x + self.recon_trunk(self.adapter["model"](self.feature_extractor(x), code))
 
 

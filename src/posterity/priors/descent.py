@@ -100,7 +100,7 @@ class Descent:
         return out | {"step": torch.tensor(self.step)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Restore the tensors returned by :meth:`state`."""
+        """Restore a state {name: tensor} returned by :meth:`state`."""
         self.step = int(state["step"])
         with torch.no_grad():
             for name, p in self._parameters.items():

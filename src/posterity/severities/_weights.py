@@ -55,7 +55,7 @@ class Trained:
 
 
 def packed(network: nn.Module, autoencoder: PatchPCA | None) -> dict[str, Tensor]:
-    """Return the tensors to store by name: the network in half precision, and the autoencoder of its states."""
+    """Return {name: tensor} to store: the network in half precision, and the autoencoder of its states."""
     out = {name: p.detach().half().contiguous() for name, p in network.state_dict().items()}
     if autoencoder is None:
         return out

@@ -29,7 +29,7 @@ class Dense:
         self._pull = torch.from_numpy(np.einsum("mn,mN->Nn", self._h, y / sigma_y))
 
     def columns(self, index: NDArray[np.intp]) -> Dense:
-        """Return the model of columns ``index`` (which may repeat)."""
+        """Return the model of columns ``index`` ((k,), may repeat)."""
         return type(self)(self.matrix, self.y[:, index], self.sigma_y)
 
     def _factor(self, q: Array) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ class Diagonal:
         self._seen = np.isfinite(noise).tolist()
 
     def columns(self, index: NDArray[np.intp]) -> Diagonal:
-        """Return the model of columns ``index`` (which may repeat)."""
+        """Return the model of columns ``index`` ((k,), may repeat)."""
         return type(self)(self.y[:, index], self.noise)
 
     def _filter(self, q: Array) -> tuple[Array, Array, Array, Array]:

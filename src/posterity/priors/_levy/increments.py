@@ -178,7 +178,10 @@ class BernoulliLaplace(Increments):
         return np.stack(drawn)
 
     def variances(self, u: Array, randomness: Array, model: Model) -> tuple[Array, Array | None]:
-        """Partially collapsed step: w is conditioned on u, indicators are not, so u must be drawn directly after."""
+        """Return (q, P(u ≠ 0 | all but u)), (n, N) each, by a partially collapsed step.
+
+        w is conditioned on u, the indicators are not, so u must be drawn directly after.
+        """
         normal, uniform, exponential, decision = randomness
         present = u != 0
         w = np.where(present, Laplace(self.b).given(u, normal, uniform), 2 * self.b**2 * exponential)

@@ -29,7 +29,7 @@ _CHAINS = 16
 
 
 def digest(row: Array) -> bytes:
-    """Return the key of a row's stream: its values to three decimals, so that rounding errors don't change it."""
+    """Return the key of a row's (n,) stream: its values to three decimals, so that rounding errors don't change it."""
     return (np.round(row, 3) + 0.0).tobytes()
 
 

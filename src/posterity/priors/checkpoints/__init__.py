@@ -26,7 +26,7 @@ AUTOENCODERS = (*PRESETS, "hub")
 
 
 def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return (weights under the names of ``UNet2DModel``, float32; their description for a card).
+    """Return ({name: tensor} under the names of ``UNet2DModel``, float32; their description for a card).
 
     Arguments:
         family: a key of ``FAMILIES``.
@@ -51,7 +51,7 @@ def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dic
 def convert_autoencoder(
     family: str, settings: Mapping[str, Any], source: Path
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return (weights under the names of ``AutoencoderKL`` or ``VQModel``, float32; what they are, for a card).
+    """Return ({name: tensor} under the names of ``AutoencoderKL`` or ``VQModel``, float32; a card's entries).
 
     Arguments:
         family: one of ``AUTOENCODERS``.

@@ -35,7 +35,7 @@ class Renaming:
                 self.out[f"{new}{after}.{part}"] = self.take(f"{old}{before}.{part}")
 
     def finish(self) -> dict[str, Tensor]:
-        """Return all tensors under their new names; refuse a checkpoint with unexpected keys."""
+        """Return {name: tensor} under the new names; refuse a checkpoint with unexpected keys."""
         if self._left:
             first, more = min(self._left), len(self._left) - 1
             also = f" and {more} more" if more else ""
