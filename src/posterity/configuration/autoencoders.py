@@ -93,7 +93,7 @@ def _fitting(
 
 
 def _card(weights: Path) -> dict[str, Any]:
-    """Return the card beside weights; empty where there is none to be read, which the job tells in one line."""
+    """Return the card beside weights; empty if it cannot be read, which the job will report in one line."""
     try:
         card = json_reader.read(weights.with_name("card.json")) if weights.name else None
     except json_reader.Unreadable:

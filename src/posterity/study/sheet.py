@@ -1,4 +1,4 @@
-"""Answers as a spreadsheet: a row an answer, with the names of the columns above."""
+"""Reads answers from a spreadsheet: one row per answer, below a row with the column names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["COLUMNS", "from_csv"]
 
 _NEEDED = ("participant", "question", "answer")
 COLUMNS = (*_NEEDED, "study", "experiment", "milliseconds", "design", "simulated")
-"""The columns that may be there; the first three must."""
+"""Valid columns; the first three are required."""
 _SIMULATED = {"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True}
 _WHOLE = re.compile(r"\d{1,15}(?:\.0*)?")
 
@@ -24,8 +24,7 @@ _WHOLE = re.compile(r"\d{1,15}(?:\.0*)?")
 def from_csv(content: bytes, name: str) -> Iterator[Named]:
     """Return the answers in a file of comma-, semicolon- or tab-separated values.
 
-    A column that is left out, and a cell that is empty, says nothing. Case does not matter in names of columns and in
-    answers.
+    Omitted columns and empty cells are ignored. Column names and answers are case-insensitive.
     """
     if len(content) > json_reader.MOST_BYTES:
         raise PosterityError(

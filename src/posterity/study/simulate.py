@@ -1,7 +1,7 @@
-"""A respondent made of distances: exercises the analysis and the figures before people have answered.
+"""A simulated respondent based on image distances, to exercise analysis and figures before people have answered.
 
-Its answers are computed from the pictures that the questions show, and every one is marked as simulated. It is no
-substitute for people: it knows pixels (or LPIPS), not meaning.
+Its answers are computed from the questions' pictures, and each is marked as simulated. It is no substitute for
+people: it compares pixels (or LPIPS), not meaning.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["Pairs", "pixels", "respond"]
 
 Distances = NDArray[np.floating[Any]]
 Pairs = Callable[["Tensor"], Distances]
-"""(N, C, H, W) in [-1, 1] → (N, N) distances."""
+"""Maps images (N, C, H, W) in [-1, 1] to pairwise distances (N, N)."""
 
 _SIMILAR = 10
-"""Percentile of the pool's pairwise distances under which two pictures count as very similar."""
+"""Percentile of the pool's pairwise distances below which two pictures count as very similar."""
 
 
 def pixels(x: Tensor) -> Distances:
-    """Root-mean-square difference of every two images, in units of x."""
+    """Return pairwise RMS differences of images x (N, C, H, W), (N, N), in the units of x."""
     flat = x.flatten(1).double().numpy()
     squares = (flat**2).sum(1)
     squared = squares[:, None] + squares[None] - 2 * flat @ flat.T
@@ -71,7 +71,7 @@ def respond(
 
 
 def _lean(question: Mapping[str, Any], pools: Pools, pairs: Pairs) -> float:
-    """Above 0: towards "left" or "yes"."""
+    """Return the tendency of the answer: above 0 towards "left" or "yes"."""
     left, right, target = images(question, pools)
     if question["study"] == "paired_diversity":
         return _ratio(_spread(pairs(_tensor(left))), _spread(pairs(_tensor(right))))
@@ -100,7 +100,7 @@ def _spread(distances: Distances) -> float:
 
 
 def _ratio(a: float, b: float) -> float:
-    """log(a / b), finite."""
+    """Return log(a / b), kept finite."""
     floor = 1e-6
     return float(np.log((a + floor) / (b + floor)))
 
@@ -113,7 +113,7 @@ def _tensor(pngs: Sequence[bytes]) -> Tensor:
 
 @lru_cache(256)
 def _decoded(png: bytes) -> Tensor:
-    """Questions of one pool show the same pictures again and again; at 256×256 these take 200 MB at most."""
+    """Decode a PNG once, since questions of a pool repeat pictures; at 256×256 the cache takes at most 200 MB."""
     from posterity.artifacts.images import decode
 
     return decode({"bytes": png})

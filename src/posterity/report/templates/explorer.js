@@ -284,7 +284,7 @@ items.forEach((item, at) => {
   get("items").append(button);
 });
 get("known").textContent = String(N);
-// When the parts below are there, too; what the page computes is for whoever wants to check it.
+// Set up once the elements below exist; exposes what the page computes, for tests.
 function begin() {
   window.explorer = { state, measure, posterior, answer, show, branches, regionModes, region: () => [...region, PATCH] };
   setNoise();

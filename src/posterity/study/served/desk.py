@@ -157,14 +157,14 @@ def questions_of(folder: Path) -> tuple[str, int]:
     """Return the name of a packaged study and its number of questions per participant.
 
     Raises:
-        PosterityError: for a folder that holds no study.
+        PosterityError: if the folder holds no study.
     """
     content, rows, most = _packaged(folder)
     return str(content["experiment"]), asked_of_each([row for row in rows if not row["practice"]], most)
 
 
 def _packaged(folder: Path) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]], int]:
-    """Return what the page asks, the questions, and the most that one participant is asked."""
+    """Return the page's content, the questions, and the maximum number of questions per participant."""
     key, html = folder / "questions.parquet", folder / "index.html"
     if not key.is_file() or not html.is_file():
         raise PosterityError(f"{folder} holds no study; name a folder that `posterity study package` wrote, "
@@ -173,7 +173,7 @@ def _packaged(folder: Path) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]
     try:
         content = page.content_of(html.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PosterityError(f"{html} is no page of a study; make it again") from error
+        raise PosterityError(f"{html} is not a page of a study; make it again") from error
     if content.get("fingerprint") != fingerprint([row for row in rows if not row["practice"]]):
         raise PosterityError(f"{html} asks other questions than {key.name} beside it; make them again")
     return content, rows, limit(store.provenance(key))

@@ -1,4 +1,4 @@
-"""Turns away what no browser of a participant sends: floods of requests, long messages, messages of other sites."""
+"""Refuses requests that no participant's browser sends: floods, long messages, messages from other sites."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from starlette.requests import Request
 __all__ = ["MOST_BYTES", "Bucket", "Refused", "message"]
 
 MOST_BYTES = 4096
-"""Of one message; the page sends a few hundred."""
+"""Maximum bytes of a message; the page sends a few hundred."""
 _ADDRESSES = 10_000
-"""Addresses that are remembered."""
+"""Maximum number of addresses remembered."""
 _TEXT = 200
-"""Letters of any one text in a message."""
+"""Maximum number of letters of a text in a message."""
 
 
 class Refused(Exception):
-    """A request that is turned away.
+    """A refused request.
 
     Arguments:
-        status: of HTTP.
-        reason: in one line, for whoever sent it.
+        status: HTTP status code.
+        reason: one line for the sender.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 @dataclass
 class Bucket:
-    """How many requests an address may still make: ``burst`` at once, and ``rate`` a second after that."""
+    """A token bucket per address: ``burst`` requests at once, and ``rate`` per second after that."""
 
     rate: float
     burst: float
@@ -46,7 +46,7 @@ class Bucket:
         """Count a request.
 
         Raises:
-            Refused: with 429 where there have been too many.
+            Refused: with status 429 if there have been too many.
         """
         now = self.clock()
         left, then = self._left.pop(address, (self.burst, now))
@@ -59,10 +59,10 @@ class Bucket:
 
 
 async def message(request: Request) -> dict[str, object]:
-    """Return the JSON object that a request brings.
+    """Return the JSON object in a request.
 
     Raises:
-        Refused: for another site's, a long or a malformed one.
+        Refused: if it is from another site, too long or malformed.
     """
     origin = request.headers.get("origin")
     if origin is not None and origin.partition("://")[2] != request.headers.get("host"):

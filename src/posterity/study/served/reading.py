@@ -1,4 +1,4 @@
-"""Reads a file of answers for the analysis, and tells how a study stands."""
+"""Reads a file of answers for the analysis, and reports a study's progress."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["from_book", "standing"]
 
 
 def from_book(path: Path, failures: int = 0) -> tuple[list[Named], list[str]]:
-    """Return the answers, and who is set aside for what they answered to attention checks.
+    """Return the answers, and a line for each participant excluded because of failed attention checks.
 
-    Each row says by ``asked`` how many questions its participant had.
+    Each row holds in ``asked`` the number of its participant's questions.
 
     Arguments:
         path: the file of answers.
-        failures: how many attention checks a participant may fail.
+        failures: maximum number of attention checks that a participant may fail.
 
     Raises:
-        PosterityError: where it is no such file.
+        PosterityError: if it is not such a file.
     """
     book, rows, aside = Book(path), list[Named](), list[str]()
     try:
@@ -42,7 +42,7 @@ def from_book(path: Path, failures: int = 0) -> tuple[list[Named], list[str]]:
 
 
 def standing(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each participant: name, code, questions, answers, failed checks, state."""
+    """Yield one row per participant: name, code, questions, answers, failed checks, state."""
     book = Book(path)
     try:
         for one in book.people():

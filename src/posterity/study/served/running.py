@@ -12,14 +12,14 @@ from posterity.study.served.desk import Desk
 __all__ = ["listen", "run"]
 
 _AT_ONCE = 500
-"""Connections; more are told to come again."""
+"""Maximum number of connections; further ones are asked to retry."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that holds an address.
+    """Return a socket bound to an address.
 
     Raises:
-        PosterityError: where it cannot be had, for example since another program listens there.
+        PosterityError: if it is unavailable, for example because another program listens there.
     """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

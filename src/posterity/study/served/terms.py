@@ -1,4 +1,4 @@
-"""On what terms a study is served: quotas, attention checks, consent, and where participants go afterwards."""
+"""The terms on which a study is served: quotas, attention checks, consent, and where participants go afterwards."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ CONSENT = (
     "You take part of your own free will and may stop at any time by closing this page. What is kept is the number or "
     "name that you give, your answers, and how long each took. Nothing else about you is recorded."
 )
-"""What participants agree to where the study says nothing else."""
+"""The default consent text."""
 
 
 class Terms(BaseModel):
     """Terms of one study.
 
     Arguments:
-        participants: the most people who take part.
-        per_condition: the most answers to one condition, a comparison in one run; a condition that has them is asked no
-            more.
-        checks: attention checks that each participant meets between questions.
-        consent: what they agree to before the first question; blank lines part paragraphs.
-        completion_url: where the last page leads, as Prolific asks for.
-        away: seconds without an answer after which the place of somebody who has not finished is given to others.
-        seed: of the order of questions.
+        participants: maximum number of participants.
+        per_condition: maximum number of answers per condition (a comparison in one run); a full condition is not asked
+            again.
+        checks: attention checks per participant, between the questions.
+        consent: text that they agree to before the first question; blank lines separate paragraphs.
+        completion_url: where the last page leads, e.g. Prolific's completion URL.
+        away: seconds without an answer after which an unfinished participant's place is given to others.
+        seed: seed of the order of questions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,7 +53,7 @@ def parse(given: Mapping[str, Any]) -> Terms:
     """Return validated terms.
 
     Raises:
-        PosterityError: a line with every mistake.
+        PosterityError: with all mistakes in one line.
     """
     try:
         return Terms.model_validate(given)

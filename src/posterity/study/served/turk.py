@@ -1,4 +1,4 @@
-"""What Mechanical Turk needs to send people to a served study: an HTMLQuestion, and a CSV with its variables.
+"""Files for Mechanical Turk, to send people to a served study: an HTMLQuestion, and a CSV with its variables.
 
 The HIT asks for the completion code that the study's last page shows; `posterity study people` lists the right ones.
 """
@@ -16,11 +16,11 @@ __all__ = ["COLUMNS", "question", "row", "table"]
 COLUMNS = ("study", "url", "questions", "minutes", "reward")
 """Variables of the HTMLQuestion."""
 _SECONDS = 8
-"""For one question."""
+"""Seconds per question."""
 
 
 def question() -> str:
-    """Return the HTMLQuestion, an XML document in which ``${url}`` and the like are still open."""
+    """Return the HTMLQuestion, an XML document with placeholders such as ``${url}``."""
     page = (resources.files("posterity.study") / "template" / "hit.html").read_text(encoding="utf-8")
     space = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2011-11-11/HTMLQuestion.xsd"
     return (
@@ -34,9 +34,9 @@ def row(experiment: str, asked: int, url: str, reward: float) -> dict[str, Any]:
 
     Arguments:
         experiment: its name.
-        asked: questions of one participant.
-        url: of the server.
-        reward: in US dollars.
+        asked: questions per participant.
+        url: address of the server.
+        reward: reward in US dollars.
     """
     minutes = max(2, -(-asked * _SECONDS // 60))
     address = f"{url.rstrip('/')}/{experiment}/"
@@ -44,7 +44,7 @@ def row(experiment: str, asked: int, url: str, reward: float) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as the CSV that Mechanical Turk takes."""
+    """Return the rows as CSV for Mechanical Turk."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
