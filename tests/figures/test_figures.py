@@ -62,9 +62,12 @@ def test_toy_rules():
     assert set(mode[_plane.choose("uniformization", keep_fraction=0.9)]) == {0}
 
 
-def test_the_same_artifacts_give_the_same_bytes(everything, tmp_path):
+@pytest.mark.parametrize("name", ["answers", "error_cost", "guidance_gallery"])
+def test_the_same_artifacts_give_the_same_bytes(everything, tmp_path, name):
+    """Those that a report begins with, too: Parquet is all that a figure needs to be drawn again."""
+    assert {path.suffix for path in everything} == {".parquet"}
     for out in (tmp_path / "a.svg", tmp_path / "b.svg"):
-        figure.run({"experiment": "e", "figure": "guidance_gallery", "items": 1}, inputs=everything, output=out)
+        figure.run({"experiment": "e", "figure": name, "items": 1}, inputs=everything, output=out)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
