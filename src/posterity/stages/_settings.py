@@ -212,6 +212,7 @@ class Report(_Settings):
     experiments: list[Name]
     about: dict[Name, dict[str, Any]] = {}
     explorers: list[Name] = []
+    further: dict[Name, str] = {}
 
 
 class Analyse(_Settings):
