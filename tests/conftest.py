@@ -11,6 +11,10 @@ import pytest
 os.environ.setdefault("MPLBACKEND", "Agg")
 # pytest's workers share the cores; a thread pool in each would only make them wait for one another
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# who asks torch for the kernels of an older processor asks oneDNN for them, too: it looks at the processor itself, and
+# attention in bfloat16 then fails between the two
+if capability := os.environ.get("ATEN_CPU_CAPABILITY"):
+    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", {"default": "SSE41", "avx2": "AVX2"}.get(capability, "DEFAULT"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -115,7 +115,7 @@ def test_without_web_one_line_says_what_to_do(offline):
     [
         ({"config": CONFIG | {"_class_name": "UNet2DConditionModel"}}, "describes a UNet2DConditionModel"),
         ({"config": CONFIG | {"block_out_channels": [8, 24]}}, "is of another architecture"),
-        ({"scheduler": SCHEDULER | {"beta_end": 0.03}}, "'linear' from 0.0001 to 0.03 in 1000 steps is none"),
+        ({"scheduler": SCHEDULER | {"beta_end": 0.03}}, "'linear' from 0.0001 to 0.03 in 1000 steps is not supported"),
         ({"scheduler": SCHEDULER | {"prediction_type": "sample"}}, "prediction_type 'sample' is neither"),
     ],
 )

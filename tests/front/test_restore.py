@@ -256,13 +256,13 @@ def test_what_is_no_picture_is_one_line(kernel, picture, told):
         ("openmoji32", {"images": PICTURE[None]}, "prior 'openmoji32' is not made of images"),
         ("openmoji46", {}, "prior 'openmoji46' does not exist; name a file or folder"),
         ("celebahq", {}, "prior 'celebahq' has no weights yet: snakemake data/priors/celebahq/weights.safetensors"),
-        ("kernel_unseen", {}, "prior 'kernel_unseen' is of kind kernel, no network; make one of pictures"),
+        ("kernel_unseen", {}, "prior 'kernel_unseen' is of kind kernel, not a network; make one of pictures"),
         ("mixture", {"images": PICTURE[None].repeat(4, 1, 1, 1), "components": 9}, "components: 9 is not between 1"),
         ("mixture", {"images": torch.zeros(2, 3, 64, 64)}, "covariance of signals of 12288 entries is too large"),
         ("kernel", {"images": "nowhere"}, "images: nowhere does not exist"),
         ("kernel", {"images": []}, "images is empty"),
         ("kernel", {"images": PICTURE.long()}, "images is a torch.int64 of shape"),
-        ("kernel", {"images": PICTURE[None], "bandwidth": 0}, "prior bandwidth 0 is not a positive number"),
+        ("kernel", {"images": PICTURE[None], "bandwidth": -1}, "bandwidth is -1, expected a number from 0 to"),
     ],
 )
 def test_priors_that_cannot_be_had(name, given, told):

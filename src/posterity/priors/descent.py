@@ -32,7 +32,10 @@ class Rate(Protocol):
 
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Return True if the device has matrix units for bfloat16: a GPU, or a processor with AMX (.7 of a step's time)."""
-    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_amx_tile_supported())
+    if device.type != "cpu":
+        return device.type == "cuda"
+    # torch can be told to use the kernels of an older processor, whose attention has no bfloat16
+    return torch.cpu._is_amx_tile_supported() and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def warm_cosine(how: Rate, step: int) -> float:
