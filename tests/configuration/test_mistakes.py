@@ -90,7 +90,7 @@ def test_the_shipped_configurations_are_valid(folder):
             "config: tasks.inpaint_half: a task of operator inpaint takes exactly one of regions, observed_leads",
         ),
         ({"tasks": {"sr16": 3}}, "config: tasks.sr16 = 3: must be a mapping of names to values"),
-        ({"priors": {"kernel": {"bandwidth": 0}}}, "config: priors.kernel.bandwidth = 0: must be greater than 0"),
+        ({"priors": {"kernel": {"bandwidth": -1}}}, "config: priors.kernel.bandwidth = -1: must be at least 0"),
         (
             {"priors": {"kernel": {"bandwith": 0.1}}},
             "config: priors.kernel.bandwith = 0.1: unknown key; did you mean 'bandwidth'?",

@@ -213,13 +213,23 @@ def test_settings_that_a_folder_does_not_have(tmp_path):
     source = own(tmp_path / "x", files=A)
     for settings in ({"select": "all"}, {"count": 3}):
         with pytest.raises(PosterityError, match="but a folder of pictures is prepared whole; leave it out"):
-            prepare.run({"kind": "folder", "size": 16, **settings}, asset=source, output=tmp_path / "items.parquet")
+            prepare.run(
+                {"dataset": "own", "kind": "folder", "size": 16, **settings},
+                asset=source,
+                output=tmp_path / "items.parquet",
+            )
     with pytest.raises(PosterityError, match=r"nowhere does not exist$"):
-        prepare.run({"kind": "folder", "size": 16}, asset=tmp_path / "nowhere", output=tmp_path / "items.parquet")
+        prepare.run(
+            {"dataset": "own", "kind": "folder", "size": 16},
+            asset=tmp_path / "nowhere",
+            output=tmp_path / "items.parquet",
+        )
     one = own(tmp_path, files={"one.png": picture(), "cut.zip": b"PK\3\4 and no more"})
     for name in ("one.png", "cut.zip"):
         with pytest.raises(PosterityError, match=f"{name} is neither a folder of pictures nor a whole zip or tar"):
-            prepare.run({"kind": "folder", "size": 16}, asset=one / name, output=tmp_path / "items.parquet")
+            prepare.run(
+                {"dataset": "own", "kind": "folder", "size": 16}, asset=one / name, output=tmp_path / "items.parquet"
+            )
 
 
 def test_a_folder_is_known_by_what_its_files_hold(tmp_path):
@@ -256,9 +266,9 @@ def lines(tmp_path, dataset, **run):
 
 def test_check_knows_the_folder(tmp_path):
     source = own(tmp_path / "x", files=A | {"b.png": picture(), "labels.csv": b"item,split\na,test\nb,prior\n"})
-    mine = {"kind": "folder", "size": 16, "path": str(source)}
+    mine = {"dataset": "own", "kind": "folder", "size": 16, "path": str(source)}
     assert lines(tmp_path, mine) == []
-    assert lines(tmp_path, {"kind": "folder", "size": 16}) == ["datasets.mine: 'path' is missing"]
+    assert lines(tmp_path, {"dataset": "own", "kind": "folder", "size": 16}) == ["datasets.mine: 'path' is missing"]
     assert lines(tmp_path, mine | {"asset": "openmoji"})[0].startswith(
         "datasets.mine.asset = 'openmoji': a dataset of kind"
     )

@@ -347,7 +347,7 @@ def _brought(c: Checked, path: str, name: str, given: Mapping[str, Any], at: str
     """Check that the file that a definition names exists, and that its asset is declared."""
     if "file" in given and given["file"] not in c.fetched and (wrong := no_file(given["file"])):
         about = given.get("about", "")
-        problems.add(path, name, f"needs {given['file']!r}: {wrong}{about and f' ({about})'}")
+        problems.share(path, name, f"needs {given['file']!r}: {wrong}{about and f' ({about})'}")
     if "asset" in given:
         problems.known(f"{at}.asset", given["asset"], c.assets, "asset")
 

@@ -26,6 +26,7 @@ class Problems:
         self._unknown: dict[tuple[str, str], tuple[str, list[str]]] = {}
         self._unread: set[str] = set()
         self._faulty: set[tuple[str, str]] = set()
+        self._reported: dict[int, Any] = {}
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -52,14 +53,25 @@ class Problems:
             return True
         if noun in self._unread or (isinstance(value, str) and (noun, value) in self._faulty):
             return False
-        said = f"unknown {noun}{meant(value, valid)} (valid: {', '.join(valid) or 'none is defined'})"
+        self.share(path, value, f"unknown {noun}{meant(value, valid)} (valid: {', '.join(valid) or 'none is defined'})")
+        return False
+
+    def share(self, path: str, value: Any, said: str) -> None:
+        """Add a line like :meth:`add`, shared by all places with this value and message."""
         first, others = self._unknown.setdefault((_short(value), said), (path, []))
         if first == path:
             where = f"{_brief(path)} = {_short(value)}"
             self._lines[_line(where, said)] = others
         elif path not in others:
             others.append(path)
-        return False
+
+    def reported(self, thing: Any) -> bool:
+        """Return True if mistakes of this very object were reported: what a YAML alias repeats is one mistake."""
+        return id(thing) in self._reported
+
+    def report(self, thing: Any) -> None:
+        """Record that mistakes of this object were reported; it is kept, so that its identity is no other's."""
+        self._reported[id(thing)] = thing
 
     def stop(self) -> None:
         """Raise ConfigurationError if there is any mistake."""

@@ -68,7 +68,12 @@ def defined(samplers: Mapping[str, Any]) -> set[str]:
 
 def _valid(name: str, definition: Any, where: Mapping[str, Collection[str]], problems: Problems) -> bool:
     path = f"samplers.{name}"
-    if not check(definition, schema("parts")["sampler"], path, problems):
+    shape = schema("parts")["sampler"]
+    if not check(definition, shape, path, problems):
+        # names that cannot be read are not told as unknown where they are used
+        variants = definition.get("variants", {}) if isinstance(definition, Mapping) else {}
+        if not check(variants, shape["properties"]["variants"], path, Problems()):
+            problems.unread("samplers")
         return False
     methods = schema("samplers")
     if not problems.known(f"{path}.method", definition["method"], list(methods), "method"):

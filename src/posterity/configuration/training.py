@@ -17,7 +17,7 @@ __all__ = ["of_autoencoder", "of_severity", "settings", "trained", "valid", "val
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
     """Check the training settings in a definition's ``train``, which already has the right shape."""
     given = train.get("settings", {})
-    if not check(given, schema("training"), f"{path}.settings", problems):
+    if not _fits(given, "training", path, problems):
         return False
     # a constraint between settings, which the schema cannot express; the library checks it too
     if given.get("learned_variance") and given.get("prediction") == "edm":
@@ -28,7 +28,17 @@ def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
 
 def valid_other(what: str, path: str, train: Mapping[str, Any], problems: Problems) -> bool:
     """Check the training settings of a "severity" or an "autoencoder" in ``train``, which has the right shape."""
-    return check(train.get("settings", {}), schema(f"{what}_training"), f"{path}.settings", problems)
+    return _fits(train.get("settings", {}), f"{what}_training", path, problems)
+
+
+def _fits(given: Mapping[str, Any], name: str, path: str, problems: Problems) -> bool:
+    """Check settings against a schema, those that several definitions share by a YAML alias once."""
+    if problems.reported(given):
+        return False
+    if check(given, schema(name), f"{path}.settings", problems):
+        return True
+    problems.report(given)
+    return False
 
 
 def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
