@@ -13,36 +13,34 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from posterity import priors
+from posterity import priors, samplers
 from posterity.artifacts import signals, store
 from posterity.diffusion.noise import Noise
 from posterity.operators.build import build
-from posterity.samplers.base import Problem, Sampler
-from posterity.samplers.dps import DPS
-from posterity.samplers.exact import Exact
-from posterity.samplers.gml_dps import GMLDPS
-from posterity.samplers.mgps import MGPS
-from posterity.samplers.psld import PSLD
-from posterity.samplers.reddiff import REDDiff
-from posterity.samplers.resample import ReSample
+from posterity.samplers.base import Problem
 
 WEIGHTS = Path("resources/autoencoders/openmoji64/weights.safetensors")
-TASK = {"operator": "sr", "factor": 16, "sigma_y": 0.1}
-SOLVERS: dict[str, Sampler] = {
-    "exact": Exact(),
-    "dps, never reads y": DPS(steps=50, scale=0.0),
-    "dps, scale 3": DPS(steps=50, scale=3.0),
-    "dps, scale 10": DPS(steps=50, scale=10.0),
-    "dps, scale 30": DPS(steps=50, scale=30.0),
-    "gml_dps, scale 30": GMLDPS(steps=50, scale=30.0, gluing=0.1),
-    "psld, scale 30": PSLD(steps=50, scale=30.0, gluing=0.1),
-    "resample": ReSample(steps=50, iterations=20, spread=400),
-    "mgps": MGPS(steps=50, eta=0.9, late_eta=0.9, warm_level=2000, rate=0.1, last=10, first=10),
-    "reddiff": REDDiff(steps=50),
-}
+SIGMA_Y = 0.1
+TASK = {"operator": "sr", "factor": 16, "sigma_y": SIGMA_Y}
+SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "exact": ("exact", {}),
+    "dps, never reads y": ("dps", {"steps": 50, "scale": 0.0}),
+    "dps, scale 3": ("dps", {"steps": 50, "scale": 3.0}),
+    "dps, scale 10": ("dps", {"steps": 50, "scale": 10.0}),
+    "dps, scale 30": ("dps", {"steps": 50, "scale": 30.0}),
+    "gml_dps, scale 30": ("gml_dps", {"steps": 50, "scale": 30.0, "gluing": 0.1}),
+    "psld, scale 30": ("psld", {"steps": 50, "scale": 30.0, "gluing": 0.1}),
+    "resample": ("resample", {"steps": 50, "iterations": 20, "spread": 400}),
+    "mgps": (
+        "mgps", {"steps": 50, "eta": 0.9, "late_eta": 0.9, "warm_level": 2000, "rate": 0.1, "last": 10, "first": 10},
+    ),
+    "reddiff": ("reddiff", {"steps": 50}),
+}  # fmt: skip
+"""{row: (method, settings)}."""
 
 
 def main() -> None:
@@ -61,20 +59,21 @@ def main() -> None:
     operator = build(TASK, shape, {})
     truths = images[[i for i, row in enumerate(rows) if row["split"] == "test"][: given.items]]
     clean = operator(truths)
-    y = clean + TASK["sigma_y"] * Noise(0, ["y"] * len(truths), range(len(truths))).normal("y", 0, clean.shape[1:])
+    y = clean + SIGMA_Y * Noise(0, ["y"] * len(truths), range(len(truths))).normal("y", 0, clean.shape[1:])
     index = torch.arange(given.items).repeat_interleave(given.samples)
-    posterior = prior.posterior(operator, y, TASK["sigma_y"])
+    posterior = prior.posterior(operator, y, SIGMA_Y)
     known = posterior.mode_probabilities
     print("| solver | residual / σ | PSNR | exact probability of the nearest | TV | decodes, encodes | seconds |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, sampler in SOLVERS.items():
-        problem = Problem(prior, operator, y[index], TASK["sigma_y"], index)
+    for name, (method, settings) in SOLVERS.items():
+        sampler = samplers.find(method)(**settings)
+        problem = Problem(prior, operator, y[index], SIGMA_Y, index)
         noise = Noise(0, [f"{i}" for i in index.tolist()], [*range(given.samples)] * given.items)
         began = time.process_time()
         drawn = sampler.sample(problem, noise)
         seconds = time.process_time() - began
         x = drawn.x.double()
-        residual = float((y[index] - operator(x)).square().mean().sqrt()) / TASK["sigma_y"]
+        residual = float((y[index] - operator(x)).square().mean().sqrt()) / SIGMA_Y
         error = (x.clamp(-1, 1) - truths[index]).square().flatten(1).mean(1)
         modes = posterior.mode_of(x)
         found = torch.zeros_like(known).index_put_((index, modes), torch.tensor(1 / given.samples).double(), True)
