@@ -6,6 +6,7 @@ keeps the standard error of a mean over records under .003 mV.
 
 from __future__ import annotations
 
+import fcntl
 from typing import NamedTuple
 
 import numpy as np
@@ -39,15 +40,20 @@ class Known(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def whole(fetched, declared) -> Known:
-    """Records of 9.6 s."""
-    path = declared["deepfake-ecg"].path(fetched("deepfake-ecg"))
+def whole(fetched, declared, tmp_path_factory, worker_id) -> Known:
+    """Records of 9.6 s; the workers of one run share them, since making them takes half a minute."""
     numbers: dict[str, list[int]] = {"prior": [], "test": []}
     for number in range(COUNT):
         numbers[split(f"g{number:05d}")].append(number)
     seen, unseen = numbers["prior"], numbers["test"][:UNSEEN]
-    records = ecg_generated.records(path, [*seen, *unseen])
-    made = torch.from_numpy(np.stack([record.round(3) for record in records]))
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "ecg-records.npy"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            path = declared["deepfake-ecg"].path(fetched("deepfake-ecg"))
+            np.save(shared, np.stack([x.round(3) for x in ecg_generated.records(path, [*seen, *unseen])]))
+    made = torch.from_numpy(np.load(shared))
     return Known(made[: len(seen)], made[len(seen) :])
 
 
