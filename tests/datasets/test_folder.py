@@ -266,9 +266,9 @@ def lines(tmp_path, dataset, **run):
 
 def test_check_knows_the_folder(tmp_path):
     source = own(tmp_path / "x", files=A | {"b.png": picture(), "labels.csv": b"item,split\na,test\nb,prior\n"})
-    mine = {"dataset": "own", "kind": "folder", "size": 16, "path": str(source)}
+    mine = {"kind": "folder", "size": 16, "path": str(source)}
     assert lines(tmp_path, mine) == []
-    assert lines(tmp_path, {"dataset": "own", "kind": "folder", "size": 16}) == ["datasets.mine: 'path' is missing"]
+    assert lines(tmp_path, {"kind": "folder", "size": 16}) == ["datasets.mine: 'path' is missing"]
     assert lines(tmp_path, mine | {"asset": "openmoji"})[0].startswith(
         "datasets.mine.asset = 'openmoji': a dataset of kind"
     )
