@@ -1,4 +1,4 @@
-"""What a prior, an operator and a noise level offer together, and which of a sampler's needs they lack.
+"""Capabilities of a prior, an operator and a noise level together, and the sampler's needs that they lack.
 
 Shared by the configuration, which knows the three only by their settings, and by stages, certificates and tables,
 which have the objects.

@@ -22,7 +22,7 @@ _OF_NAMES = (errno.EACCES, errno.EEXIST, errno.EIO, errno.EISDIR, errno.ELOOP, e
 
 
 _Usage: type[Exception] = typer.BadParameter.__bases__[0]
-"""What is raised for words that a command cannot take; its class has no public name."""
+"""Exception for arguments that a command cannot parse; its class has no public name."""
 
 
 class _Group(TyperGroup):

@@ -1,4 +1,4 @@
-"""What the library can do, known without importing it (torch takes seconds); tests keep it equal to the code."""
+"""Capabilities of the library, readable without importing torch; tests keep them equal to the code."""
 
 from __future__ import annotations
 

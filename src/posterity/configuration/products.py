@@ -26,7 +26,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Made:
-    """What an experiment makes.
+    """The products of an experiment.
 
     Arguments:
         samplers: {(dataset, task, prior, sampler): the sampler resolved for this run}.

@@ -55,9 +55,9 @@ class Plan:
     """
 
     follow_code: bool = field(default=True, kw_only=True)
-    """Whether an edit of the library reruns the jobs that it affects."""
+    """True if an edit of the library reruns the jobs that it affects."""
     follow_versions: bool = field(default=False, kw_only=True)
-    """Whether a new version of a package reruns the jobs that depend on it."""
+    """True if a new version of a package reruns the jobs that depend on it."""
     titles: dict[str, str] = field(default_factory=dict, kw_only=True)
     """Those of the experiments."""
     data: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from posterity.figures import style
@@ -10,9 +12,11 @@ from posterity.tables.cells import Cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["Point", "beside", "panel"]
+__all__ = ["Point", "beside", "grid", "panel"]
 
+_ACROSS = 2
 _STEP = 1.12
 """Between points of the same cost, as a factor."""
 _NEAR = 2.5
@@ -39,6 +43,18 @@ class Point:
     def value(self) -> float:
         """Height of its marker."""
         return self.cell.value or 0.0
+
+
+def grid(places: Sequence[tuple[str, ...]]) -> tuple[Figure, list[Axes]]:
+    """Return a figure with one titled panel per (dataset, task, …), two in a row."""
+    across = min(_ACROSS, len(places))
+    down = ceil(len(places) / across)
+    figure, axes = style.canvas(3.4 * across + 0.3, 2.35 * down, down, across)
+    for ax, place in zip(axes, places, strict=False):
+        ax.set_title(" · ".join(style.name(part) for part in place[:2]), loc="left")
+    for ax in axes[len(places) :]:
+        ax.axis("off")
+    return figure, list(axes[: len(places)])
 
 
 def panel(ax: Axes, points: list[Point], floor: Cell | None, called: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from typing import Any
 
 from posterity.figures import _cost, style
@@ -17,7 +16,6 @@ NEEDS = ("reference",)
 SECTION = "exact"
 TITLE = "Error against cost"
 _METRIC = "sliced_wasserstein"
-_ACROSS = 2
 
 
 def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: ARG001 - `where` restricts the frames
@@ -29,10 +27,8 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
         raise frames.missing("samples", none="of a sampler that takes evaluations, with its distance to exact draws")
     samplers = sorted({c.row[3] for c in cells if costs.get(c.row, 0) > 0})
     looks = dict(zip(samplers, style.looks(len(samplers)), strict=True))
-    across = min(_ACROSS, len(places))
-    down = ceil(len(places) / across)
-    figure, axes = style.canvas(3.4 * across + 0.3, 2.35 * down, down, across)
-    for ax, place in zip(axes, places, strict=False):
+    figure, panels = _cost.grid(places)
+    for ax, place in zip(panels, places, strict=True):
         here = [c for c in cells if c.row[:3] == place]
         points = [
             _cost.Point(c, costs[c.row], style.sampler(frames, c.row[3]), looks[c.row[3]])
@@ -40,9 +36,6 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
         ]  # fmt: skip
         floor = next((c for c in here if c.row[3] == exact_posterior.FLOOR), None)
         _cost.panel(ax, _cost.beside(points), floor, "floor")
-        ax.set_title(" · ".join(style.name(part) for part in place[:2]), loc="left")
-    for ax in axes[len(places) :]:
-        ax.axis("off")
     figure.supxlabel("evaluations of the prior per draw, forward and backward", fontsize=8)
     figure.supylabel("sliced Wasserstein distance", fontsize=8)
     caption = (

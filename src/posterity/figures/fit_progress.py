@@ -1,4 +1,4 @@
-"""What VIPaint draws after a fit of so many iterations (Agarwal et al. 2025, Fig. 4)."""
+"""Samples of VIPaint after fits of increasing length (Agarwal et al. 2025, Fig. 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How diverse samplers are beside the exact posterior itself, whose diversity is the yardstick."""
+"""Diversity of each sampler relative to that of the exact posterior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What severities say of their own error, and where samplers begin for it (Fabian et al. 2024, Figs. 4 and 9)."""
+"""Estimated against true error of severities, and the start times that follow (Fabian et al. 2024, Figs. 4 and 9)."""
 
 from __future__ import annotations
 

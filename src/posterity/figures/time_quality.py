@@ -1,9 +1,8 @@
-"""What time buys: LPIPS from the truth against the seconds that a draw takes (Agarwal et al. 2025, Fig. 10)."""
+"""LPIPS from the truth against seconds per draw (Agarwal et al. 2025, Fig. 10)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from posterity.figures import _cost, _fits, style
@@ -20,7 +19,6 @@ NEEDS = ("lpips",)
 SECTION = "analysis"
 TITLE = "Time against quality"
 _METRIC = "lpips"
-_ACROSS = 2
 _EXACT = "exact"
 
 Run = tuple[str, ...]
@@ -43,18 +41,13 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
     for one in _fits.fits(frames):
         words |= {tuple(a.key[k] for k in KEYS): f"{one.words} ({n})" for n, a in one.runs.items()}
     places = list(dict.fromkeys(run[:3] for run in runs))
-    across = min(_ACROSS, len(places))
-    down = ceil(len(places) / across)
-    figure, axes = style.canvas(3.4 * across + 0.3, 2.35 * down, down, across)
-    for ax, place in zip(axes, places, strict=False):
+    figure, panels = _cost.grid(places)
+    for ax, place in zip(panels, places, strict=True):
         points = {r: _cost.Point(cells[r], seconds[r], words[r], looks[r[3]]) for r in runs if r[:3] == place}
         _cost.panel(ax, [*points.values()], cells.get((*place, _EXACT)), "exact draws")
         for line in lines:
             _join(ax, [points[run] for run in line if run in points])
-        ax.set_title(" · ".join(style.name(part) for part in place[:2]), loc="left")
-    for ax in axes[len(places) :]:
-        ax.axis("off")
-    figure.supxlabel("seconds a draw, on the machine that made it", fontsize=8)
+    figure.supxlabel("seconds per draw, on the machine that made it", fontsize=8)
     figure.supylabel("LPIPS from the truth", fontsize=8)
     caption = (
         "LPIPS of samples from the truth, mean over items with its 95 % bootstrap interval, against a draw's share of "

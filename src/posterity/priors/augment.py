@@ -1,4 +1,4 @@
-"""How images are seen in training: what small data sets lack is made of what they have."""
+"""Augmentation of training images, for small data sets."""
 
 from __future__ import annotations
 

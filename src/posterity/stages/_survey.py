@@ -27,7 +27,7 @@ __all__ = ["Found", "Name", "Work", "places", "subjects", "survey", "work"]
 
 Known = Mapping[Key, Expectation]
 Found = tuple[Key, list[Certificate]]
-"""What was examined, and its certificate for every seed."""
+"""The subject that was examined, and its certificate for every seed."""
 Name = tuple[str, str, str, str]
 """(sampler, settings as canonical JSON, prior, task)."""
 _LOOK = 1.0

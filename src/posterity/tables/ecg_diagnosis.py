@@ -1,4 +1,4 @@
-"""Whether labels by formula survive restoration: balanced accuracy with thresholds chosen on other records."""
+"""Balanced accuracy of formula labels after restoration, with thresholds chosen on other records."""
 
 from __future__ import annotations
 

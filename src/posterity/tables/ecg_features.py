@@ -1,4 +1,4 @@
-"""What is read off restored ECGs, beside what is read off the truth: rate, R amplitudes, frontal axis, voltage."""
+"""Heart rate, R amplitudes, frontal axis and voltage of restored ECGs, beside those of the truth."""
 
 from __future__ import annotations
 

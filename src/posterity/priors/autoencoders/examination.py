@@ -1,4 +1,4 @@
-"""How near images come back, and how near they would through patch PCA with states of the same shape."""
+"""Reconstruction error of images, beside that of patch PCA with states of the same shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both of `diffusers`' autoencoders are told of their resolutions."""
+"""Arguments for the resolution levels of both `diffusers` autoencoders."""
 
 from __future__ import annotations
 
