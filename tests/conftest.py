@@ -1,12 +1,20 @@
-"""What a test may need beyond the package index: time (slow), a GPU (gpu), the open web (web)."""
+"""What tests share: marks for time (slow), a GPU (gpu) and the open web (web), and real assets (fetched)."""
 
 from __future__ import annotations
 
 import os
 import sys
 import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from posterity.assets import Asset
+
+ROOT = Path(__file__).parents[1]
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # pytest's workers share the cores; a thread pool in each would only make them wait for one another
@@ -34,6 +42,31 @@ def seeded(request: pytest.FixtureRequest) -> None:
     """The same random numbers for a test whichever tests its worker ran before."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def declared() -> dict[str, Asset]:
+    """The assets that the repository declares."""
+    from posterity.assets import load
+
+    return load(ROOT / "resources/assets.yaml")
+
+
+@pytest.fixture(scope="session")
+def fetched(declared: dict[str, Asset], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the folder that holds an asset: data/assets if it is there, else one fetched into once per worker."""
+    from posterity.assets.obtain import obtain
+
+    made = tmp_path_factory.mktemp("assets")
+
+    def root(name: str) -> Path:
+        for folder in (ROOT / "data/assets", made):
+            if declared[name].path(folder).is_file():
+                return folder
+        obtain(declared[name], declared[name].path(made))
+        return made
+
+    return root
 
 
 def _has_gpu() -> bool:

@@ -1,30 +1,32 @@
-"""Real assets: from data/assets where they are, else fetched once a session."""
+"""Data sets of the configuration, prepared from the real assets once per worker."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
-from posterity.assets import load
-from posterity.assets.obtain import obtain
+from posterity.stages import prepare
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def declared():
-    return load(ROOT / "resources/assets.yaml")
+def made_into(fetched, declared):
+    """A function that prepares a data set of pictures below a folder and returns its items.parquet."""
+
+    def make(name, folder):
+        about = yaml.safe_load((ROOT / f"config/datasets/{name}.yaml").read_text())
+        settings = {"dataset": name, **{k: about[k] for k in ("kind", "select", "size")}}
+        output = folder / name / "items.parquet"
+        prepare.run(settings, asset=declared[about["asset"]].path(fetched(about["asset"])), output=output)
+        return output
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def fetched(declared, tmp_path_factory):
-    """A function from an asset's name to the folder that plays data/assets and holds it."""
-    made = tmp_path_factory.mktemp("assets")
-
-    def root(name):
-        for folder in (ROOT / "data/assets", made):
-            if declared[name].path(folder).is_file():
-                return folder
-        obtain(declared[name], declared[name].path(made))
-        return made
-
-    return root
+def prepared(made_into, tmp_path_factory):
+    """A function from the name of a data set of pictures to its items.parquet, which a test must not change."""
+    folder = tmp_path_factory.mktemp("datasets")
+    return cache(lambda name: made_into(name, folder))

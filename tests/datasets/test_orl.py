@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from posterity import picture_reader, priors
@@ -15,19 +14,15 @@ from posterity.artifacts import signals, store
 from posterity.assets.archives import opened
 from posterity.datasets import orl
 from posterity.errors import PosterityError
-from posterity.stages import degrade, measure, posterior, prepare, sample, select
+from posterity.stages import degrade, measure, posterior, sample, select
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def faces(fetched, declared, tmp_path_factory):
+def faces(prepared):
     """items.parquet of the photographs at 64x64."""
-    output = tmp_path_factory.mktemp("faces") / "items.parquet"
-    about = yaml.safe_load((ROOT / "config/datasets/faces.yaml").read_text())
-    settings = {"dataset": "faces", **{k: about[k] for k in ("kind", "select", "size")}}
-    prepare.run(settings, asset=declared[about["asset"]].path(fetched(about["asset"])), output=output)
-    return output
+    return prepared("faces")
 
 
 def test_photographs_of_forty_people(faces):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 from posterity.artifacts import images, signals, store
@@ -19,19 +18,9 @@ ROOT = Path(__file__).parents[2]
 PEOPLE_GROUPS = {"yellow", "light", "medium-light", "medium", "medium-dark", "dark", "other"}
 
 
-def make(name, fetched, declared, folder):
-    about = yaml.safe_load((ROOT / f"config/datasets/{name}.yaml").read_text())
-    settings = {"dataset": name, **{k: about[k] for k in ("kind", "select", "size")}}
-    output = folder / name / "items.parquet"
-    prepare.run(settings, asset=declared[about["asset"]].path(fetched(about["asset"])), output=output)
-    return output
-
-
 @pytest.fixture(scope="module")
-def made(fetched, declared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("datasets")
-    names = ("openmoji-smileys", "openmoji-people", "photos")
-    return {name: make(name, fetched, declared, folder) for name in names}
+def made(prepared):
+    return {name: prepared(name) for name in ("openmoji-smileys", "openmoji-people", "photos")}
 
 
 def rows(path):
@@ -138,9 +127,9 @@ def test_regions_hold_what_differs(made):
     assert share("1F641", "1F612", "eyes_large") < 0.9  # another mouth, too
 
 
-def test_twice_is_the_same(made, fetched, declared, tmp_path):
+def test_twice_is_the_same(made, made_into, tmp_path):
     for name in ("openmoji-smileys", "photos"):
-        again = make(name, fetched, declared, tmp_path)
+        again = made_into(name, tmp_path)
         assert rows(again) == rows(made[name])
         for beside in ("sheet.png", "LICENSE.txt"):
             assert again.with_name(beside).read_bytes() == made[name].with_name(beside).read_bytes()

@@ -10,7 +10,6 @@ import yaml
 from posterity.artifacts import signals, store
 from posterity.priors.autoencoders.examination import examine
 from posterity.priors.autoencoders.network import load
-from posterity.stages import prepare
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("openmoji64",)
@@ -18,13 +17,9 @@ FACES = "openmoji-smileys"
 
 
 @pytest.fixture(scope="module")
-def faces(fetched, declared, tmp_path_factory):
+def faces(prepared):
     """Both splits of the smileys, which share no name."""
-    about = yaml.safe_load((ROOT / f"config/datasets/{FACES}.yaml").read_text())
-    output = tmp_path_factory.mktemp("faces") / "items.parquet"
-    settings = {"dataset": FACES, **{k: about[k] for k in ("kind", "select", "size")}}
-    prepare.run(settings, asset=declared["openmoji"].path(fetched("openmoji")), output=output)
-    rows = store.read(output, "items").to_pylist()
+    rows = store.read(prepared(FACES), "items").to_pylist()
     split = {name: [r for r in rows if r["split"] == name] for name in ("prior", "test")}
     assert not {r["name"] for r in split["test"]} & {r["name"] for r in split["prior"]}
     return {name: signals.stack([r["signal"] for r in own]).float() for name, own in split.items()}

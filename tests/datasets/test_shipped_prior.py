@@ -10,7 +10,6 @@ import yaml
 from posterity.artifacts import signals, store
 from posterity.priors.kernel import Kernel
 from posterity.priors.loading import load
-from posterity.stages import prepare
 
 
 def denoised(prior, x_t, t):
@@ -30,12 +29,8 @@ def name(request):
 
 
 @pytest.fixture(scope="module")
-def people(name, fetched, declared, tmp_path_factory):
-    about = yaml.safe_load((ROOT / f"config/datasets/{PEOPLE[name]}.yaml").read_text())
-    output = tmp_path_factory.mktemp("people") / "items.parquet"
-    settings = {"dataset": PEOPLE[name], **{k: about[k] for k in ("kind", "select", "size")}}
-    prepare.run(settings, asset=declared["openmoji"].path(fetched("openmoji")), output=output)
-    return store.read(output, "items").to_pylist()
+def people(name, prepared):
+    return store.read(prepared(PEOPLE[name]), "items").to_pylist()
 
 
 def test_it_is_what_the_configuration_trains(name):

@@ -9,7 +9,6 @@ import yaml
 from posterity.artifacts import signals, store
 from posterity.severities._weights import load
 from posterity.severities.examination import examine
-from posterity.stages import prepare
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "resources/severities"
@@ -18,13 +17,9 @@ FACES = "openmoji-smileys-32"
 
 
 @pytest.fixture(scope="module")
-def faces(fetched, declared, tmp_path_factory):
+def faces(prepared):
     """The test split, of which no name is in the other."""
-    about = yaml.safe_load((ROOT / f"config/datasets/{FACES}.yaml").read_text())
-    output = tmp_path_factory.mktemp("faces") / "items.parquet"
-    settings = {"dataset": FACES, **{k: about[k] for k in ("kind", "select", "size")}}
-    prepare.run(settings, asset=declared["openmoji"].path(fetched("openmoji")), output=output)
-    rows = store.read(output, "items").to_pylist()
+    rows = store.read(prepared(FACES), "items").to_pylist()
     assert not {r["name"] for r in rows if r["split"] == "test"} & {r["name"] for r in rows if r["split"] == "prior"}
     return signals.stack([r["signal"] for r in rows if r["split"] == "test"]).float()
 
