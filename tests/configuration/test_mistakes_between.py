@@ -140,7 +140,8 @@ def test_runs_that_share_measurements_agree_on_their_number(folder):
         ({}, "runs[0].prior = 'net': it has neither `weights` nor `train` nor `checkpoint`"),
         (
             {"checkpoint": {"family": "adn", "file": "none.pt"}},
-            "priors.net.checkpoint.family = 'adn': must be one of adm, ddpm, edm, hub; did you mean 'adm'?",
+            "priors.net.checkpoint.family = 'adn': must be one of adm, ddpm, edm, ldm, ldm-churches, ldm-cin256-v2, "
+            "ldm-cin256, hub; did you mean 'adm'?",
         ),
     ],
 )

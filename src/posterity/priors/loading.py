@@ -22,7 +22,7 @@ from posterity.registry import Registry
 
 __all__ = ["SCHEDULES", "build", "fill", "load", "prior", "read"]
 
-SCHEDULES: dict[str, Callable[[], Schedule]] = {
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "linear": Schedule.linear,
     "cosine": Schedule.cosine,
     "scaled_linear": Schedule.scaled_linear,
@@ -81,7 +81,7 @@ def prior(
     made = Network(
         # the fastest layout for convolutions, also on a CPU
         network.to(memory_format=torch.channels_last),
-        SCHEDULES[card["schedule"]](),
+        SCHEDULES[card["schedule"]](*card.get("betas", ())),
         tuple(card["signal_shape"]),
         card["prediction"],
         card.get("sigma_data", 0.5),
@@ -120,7 +120,9 @@ def _card(weights: Path) -> dict[str, Any]:
     for key, valid in (("prediction", PREDICTIONS), ("schedule", tuple(SCHEDULES))):
         if card[key] not in valid:
             raise PosterityError(f"{path}: {key} {card[key]!r} is none of {', '.join(valid)}")
-    shape = card["signal_shape"]
+    shape, betas = card["signal_shape"], card.get("betas")
+    if betas is not None and (card["schedule"] != "scaled_linear" or not _increments(betas)):
+        raise PosterityError(f"{path}: betas is {betas!r:.60}, expected two from 0 to 1, of a scaled_linear schedule")
     for key, fits, expected in (
         ("architecture", isinstance(card["architecture"], dict), "settings"),
         ("weights", isinstance(card["weights"], dict), "their SHA-256"),
@@ -129,6 +131,11 @@ def _card(weights: Path) -> dict[str, Any]:
         if not fits:
             raise PosterityError(f"{path}: {key} is {card[key]!r:.60}, expected {expected}")
     return card
+
+
+def _increments(betas: Any) -> bool:
+    """Return whether these are the first and the last β of a schedule."""
+    return isinstance(betas, list) and len(betas) == 2 and all(type(b) is float and 0 < b < 1 for b in betas)
 
 
 def read(path: Path) -> dict[str, Tensor]:

@@ -5,34 +5,43 @@ A test checks every conversion: the original forward pass against ours on the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from posterity.errors import PosterityError
+from posterity.priors.checkpoints import ldm
 from posterity.priors.checkpoints.adm import Adm
 from posterity.priors.checkpoints.ddpm import Ddpm
 from posterity.priors.checkpoints.edm import Edm
 from posterity.priors.checkpoints.first_stage import PRESETS, FirstStage
 from posterity.priors.checkpoints.hub import Hub, HubAutoencoder
+from posterity.priors.checkpoints.ldm import Ldm
 
 __all__ = ["AUTOENCODERS", "FAMILIES", "convert", "convert_autoencoder", "read"]
 
-FAMILIES: dict[str, type[Adm] | type[Ddpm] | type[Edm] | type[Hub]] = {"adm": Adm, "ddpm": Ddpm, "edm": Edm, "hub": Hub}
+FAMILIES: dict[str, Callable[..., Adm | Ddpm | Edm | Hub | Ldm]] = {
+    "adm": Adm, "ddpm": Ddpm, "edm": Edm, **{name: partial(Ldm, **preset) for name, preset in ldm.PRESETS.items()},
+    "hub": Hub,
+}  # fmt: skip
+"""Families of networks: the class that describes each, with what its name tells."""
 AUTOENCODERS = (*PRESETS, "hub")
 """Families of autoencoders: first stages of latent diffusion by name, and what `diffusers` saved."""
 
 
 def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return ({name: tensor} under the names of ``UNet2DModel``, float32; their description for a card).
+    """Return ({name: tensor} under the names of our network, float32; their description for a card).
 
     Arguments:
         family: a key of ``FAMILIES``.
         settings: arguments of the family's class.
         source: the published file, a state dict.
     """
+    from posterity.priors import networks
     from posterity.priors.loading import build, fill
 
     if family not in FAMILIES:
@@ -42,7 +51,7 @@ def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dic
     except TypeError as error:
         raise PosterityError(f"checkpoint family {family}: {error}") from error
     card = layout.card()
-    network = build(card["architecture"], str(source))
+    network = build(card["architecture"], str(source), card.get("family", networks.DEFAULT))
     state = layout.convert(read(source), str(source))
     fill(network, state, str(source))
     return {key: value.contiguous() for key, value in network.state_dict().items()}, card
@@ -78,7 +87,8 @@ def read(path: Path) -> dict[str, Tensor]:
     """Read a state dict: safetensors, a ``torch.save`` file of tensors only, or EDM's and MAT's .pkl; {name: tensor}.
 
     The state dict may be under "params" or "params_ema", as BasicSR saves it, or under "state_dict", as Lightning does;
-    Lightning also stores callback classes, of which only the names are accepted.
+    Lightning also stores callback classes, of which only the names are accepted. A .zip holds one .ckpt, as latent
+    diffusion's authors packed theirs.
     """
     import pickle
     import zipfile
@@ -93,8 +103,8 @@ def read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".pkl":
         return _pickled.read(path)
     try:
-        with torch.serialization.safe_globals(_pickled.CALLBACKS):
-            state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_pickled.CALLBACKS), _unpacked(path) as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # only the first line: torch goes on to explain how to disable the protection
         first = str(error).strip().splitlines()[0]
@@ -108,3 +118,19 @@ def read(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise PosterityError(f"{path} does not hold a state dict, a mapping of names to tensors")
     return state
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    """Yield the checkpoint: the only .ckpt of a .zip, in a folder that is deleted afterwards, or ``path`` itself."""
+    import tempfile
+    import zipfile
+
+    if path.suffix != ".zip":
+        yield path
+        return
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        inside = [name for name in archive.namelist() if name.endswith(".ckpt")]
+        if len(inside) != 1:
+            raise PosterityError(f"{path} holds {len(inside)} files .ckpt, expected one")
+        yield Path(archive.extract(inside[0], folder))

@@ -34,6 +34,11 @@ class Renaming:
             for part in ("weight", "bias"):
                 self.out[f"{new}{after}.{part}"] = self.take(f"{old}{before}.{part}")
 
+    def move_all(self, old: str, new: str) -> None:
+        """Rename every tensor whose name begins with ``old``, which ``new`` replaces."""
+        for key in [key for key in self._left if key.startswith(old)]:
+            self.out[new + key.removeprefix(old)] = self._left.pop(key)
+
     def finish(self) -> dict[str, Tensor]:
         """Return {name: tensor} under the new names; refuse a checkpoint with unexpected keys."""
         if self._left:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from posterity.priors.checkpoints._renaming import Renaming
 
-__all__ = ["Adm", "attention", "levels"]
+__all__ = ["Adm", "attention", "levels", "residual"]
 
 _RESIDUAL = {"in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj", "out_layers.0": "norm2",
              "out_layers.3": "conv2"}  # fmt: skip
@@ -88,30 +88,25 @@ class Adm:
                 self._pair(r, f"input_blocks.{place}", f"down_blocks.{level}", block, attends)
                 place += 1
             if level != last:
-                self._residual(r, f"input_blocks.{place}.0", f"down_blocks.{level}.downsamplers.0")
+                residual(r, f"input_blocks.{place}.0", f"down_blocks.{level}.downsamplers.0")
                 place += 1
-        self._residual(r, "middle_block.0", "mid_block.resnets.0")
+        residual(r, "middle_block.0", "mid_block.resnets.0")
         self._attention(r, "middle_block.1", "mid_block.attentions.0")
-        self._residual(r, "middle_block.2", "mid_block.resnets.1")
+        residual(r, "middle_block.2", "mid_block.resnets.1")
         place = 0
         for level, attends in enumerate(reversed(self.attends)):
             for block in range(self.blocks + 1):
                 self._pair(r, f"output_blocks.{place}", f"up_blocks.{level}", block, attends)
                 if block == self.blocks and level != last:
                     # the last module of the level's last block
-                    self._residual(r, f"output_blocks.{place}.{1 + attends}", f"up_blocks.{level}.upsamplers.0")
+                    residual(r, f"output_blocks.{place}.{1 + attends}", f"up_blocks.{level}.upsamplers.0")
                 place += 1
         return r.finish()
 
     def _pair(self, r: Renaming, old: str, new: str, block: int, attends: bool) -> None:
-        self._residual(r, f"{old}.0", f"{new}.resnets.{block}")
+        residual(r, f"{old}.0", f"{new}.resnets.{block}")
         if attends:
             self._attention(r, f"{old}.1", f"{new}.attentions.{block}")
-
-    def _residual(self, r: Renaming, old: str, new: str) -> None:
-        r.move(_RESIDUAL, f"{old}.", f"{new}.")
-        if r.has(f"{old}.skip_connection.weight"):
-            r.move({f"{old}.skip_connection": f"{new}.conv_shortcut"})
 
     def _attention(self, r: Renaming, old: str, new: str) -> None:
         order = "qkv, head, channel" if self.new_attention_order else "head, qkv, channel"
@@ -123,6 +118,13 @@ def levels(attends: Sequence[bool], blocks: tuple[str, str]) -> dict[str, list[s
     """Return the names of the down and up blocks; ``blocks`` is (without, with) attention, {} is the direction."""
     down = [blocks[a].format("Down") for a in attends]
     return {"down_block_types": down, "up_block_types": [blocks[a].format("Up") for a in reversed(attends)]}
+
+
+def residual(r: Renaming, old: str, new: str) -> None:
+    """Move a residual block."""
+    r.move(_RESIDUAL, f"{old}.", f"{new}.")
+    if r.has(f"{old}.skip_connection.weight"):
+        r.move({f"{old}.skip_connection": f"{new}.conv_shortcut"})
 
 
 def attention(r: Renaming, qkv: str, projection: str, new: str, head: int, order: str) -> None:

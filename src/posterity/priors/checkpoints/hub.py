@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,16 @@ class Hub:
 
     Arguments:
         config: the content of config.json.
-        schedule: that of scheduler_config.json: "linear" (1e-4 to 0.02) or "cosine" ("squaredcos_cap_v2").
+        schedule: that of scheduler_config.json: "linear" (1e-4 to 0.02), "cosine" ("squaredcos_cap_v2") or
+            "scaled_linear".
+        betas: its ``beta_start`` and ``beta_end``, for "scaled_linear"; 0.00085 and 0.012 unless given.
         prediction: its ``prediction_type``: "epsilon" or "v".
     """
 
     config: Mapping[str, Any]
     schedule: str = "linear"
     prediction: str = "epsilon"
+    betas: Sequence[float] | None = None
 
     def card(self) -> dict[str, Any]:
         """Return the network's card: its architecture and parametrisation."""
@@ -46,6 +49,7 @@ class Hub:
             "prediction": self.prediction,
             "schedule": self.schedule,
             "learned_variance": outputs == 2 * inputs,
+            **({} if self.betas is None else {"betas": list(self.betas)}),
         }
 
     def convert(self, state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:  # noqa: ARG002

@@ -1,8 +1,8 @@
 """Network families, one file each.
 
-A family's module has ``CALLED``, the name of the network's class; ``architecture(how, channels, size)``, which returns
-the arguments that a card stores; and ``build(**arguments)``, which returns the network. It is called as
-``network(x, label, return_dict=False)[0]``.
+A family's module has ``CALLED``, the name of the network's class, and ``build(**arguments)``, which returns the network
+from the arguments that a card stores. It is called as ``network(x, label, return_dict=False)[0]``, with classes also
+``class_labels=``. Where it can be trained, ``architecture(how, channels, size)`` returns these arguments.
 """
 
 from __future__ import annotations

@@ -39,9 +39,25 @@ def architecture(how: Training, channels: int, size: int) -> dict[str, Any]:
     }
 
 
-def build(**arguments: Any) -> nn.Module:
+def build(num_heads: int | None = None, **arguments: Any) -> nn.Module:
+    """Return the network with fresh weights.
+
+    Arguments:
+        num_heads: heads of every attention layer, whatever its width; ``UNet2DModel`` itself knows a width of heads.
+        arguments: of ``diffusers.UNet2DModel``.
+
+    Raises:
+        ValueError: if a layer's width is no multiple of ``num_heads``.
+    """
     with lean((), NETWORKS):
+        from diffusers.models.attention_processor import Attention
         from diffusers.models.unets.unet_2d import UNet2DModel
 
     made: nn.Module = UNet2DModel(**arguments)
+    if num_heads is None:
+        return made
+    for layer in (layer for layer in made.modules() if isinstance(layer, Attention)):
+        if layer.inner_dim % num_heads:
+            raise ValueError(f"{layer.inner_dim} channels cannot be divided among num_heads = {num_heads}")
+        layer.heads, layer.scale = num_heads, (layer.inner_dim // num_heads) ** -0.5
     return made
