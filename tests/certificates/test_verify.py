@@ -313,6 +313,9 @@ def test_a_tier_is_a_word_and_a_setting_goes_to_all_that_have_it(monkeypatch, tm
     assert asked["tier"] == "standard" and chosen["exact"] == {}
     assert chosen["dps"] == {"steps": 9, "scale": 0.1} and chosen["ddnm"] == {"steps": 9}
     assert set(asked["priors"]) >= {"gaussian", "mixture", "kernel"} and len(asked["tasks"]) >= 4
+    assert {"psld", "gml_dps", "resample"} <= {*chosen} and "mat" not in chosen
+    assert call("--all", "--prior", "mixture", "--output", tmp_path).exit_code == 0
+    assert not {"psld", "gml_dps", "resample"} & {e["method"] for e in asked["samplers"]}, "no prior is latent"
 
 
 def test_a_variant_is_measured_with_its_settings_under_its_name(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ from posterity.priors.levy import problems
 from posterity.priors.mixture import Mixture
 from posterity.signals.ecg import LEADS
 
-__all__ = ["PRIORS", "PROCESSES", "SLOW", "TASKS", "Case", "Instance", "Source", "make", "seen", "tasks"]
+__all__ = ["LATENT", "PRIORS", "PROCESSES", "SLOW", "TASKS", "Case", "Instance", "Source", "make", "seen", "tasks"]
 
 TASKS: dict[str, dict[str, Any]] = {
     "inpaint": {"operator": "inpaint", "sigma_y": 0.0},

@@ -30,7 +30,7 @@ def verify(
     samplers: Annotated[
         list[str] | None, typer.Argument(help="Methods (with their default settings) or variants.")
     ] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="All methods.")] = False,
+    everyone: Annotated[bool, typer.Option("--all", help="All methods that a prior suits.")] = False,
     file: Annotated[
         Path | None, typer.Option("--sampler", metavar="FILE", help="Your own sampler, a Python file.")
     ] = None,
@@ -84,16 +84,19 @@ def verify(
         raise PosterityError("name samplers, or give --all, or a file of your own with --sampler")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     from posterity.artifacts import store
-    from posterity.certificates.cases import PRIORS, PROCESSES, SLOW, TOYS, tasks
+    from posterity.certificates.cases import tasks
     from posterity.commands import verdict_table
     from posterity.configuration.fingerprint import fingerprint
     from posterity.stages import verify as stage
 
+    if dim is not None and task:
+        raise PosterityError("--dim has its own task; leave out --task")
     tier = tier or ("quick" if dim is None else "standard")
+    priors = prior or _priors(tier, dim)
     entries = []
     for number in dict.fromkeys(steps) if steps else (None,):
         chosen = _parse(given or []) | ({} if number is None else {"steps": number})
-        entries += _everyone(chosen) if everyone else []
+        entries += _everyone(chosen, priors) if everyone else []
         entries += [_entry(n, chosen) for n in dict.fromkeys(samplers or []) if not everyone]
         entries += [{"file": str(file), "settings": chosen}] if file else []
     if wrap:
@@ -101,11 +104,6 @@ def verify(
         if file:
             raise PosterityError("--wrap goes around methods; leave out --sampler, whose file may wrap its own")
         entries = [{**entry, "wrap": around} for entry in entries]
-    if dim is not None and task:
-        raise PosterityError("--dim has its own task; leave out --task")
-    every = [*(p for p in PRIORS if tier != "quick" or p not in SLOW), *([] if tier == "quick" else PROCESSES)]
-    every = every if dim is None else [*TOYS]
-    priors = prior or every
     known = dict.fromkeys(t for p in priors for t in tasks(p))
     settings = {"samplers": entries, "priors": priors, "tasks": task or list(known)}
     settings |= {"dim": dim, "tier": tier, "seed": seed}
@@ -180,16 +178,26 @@ def _entry(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
     return {"method": name, "settings": chosen}  # the stage reports an unknown method
 
 
-def _everyone(chosen: dict[str, Any]) -> list[dict[str, Any]]:
+def _priors(tier: str, dim: int | None) -> list[str]:
+    """Return the priors of a run that names none: all but the slow ones, or the toys of dimension ``dim``."""
+    from posterity.certificates.cases import PRIORS, PROCESSES, SLOW, TOYS
+
+    if dim is not None:
+        return [*TOYS]
+    return [p for p in PRIORS if p not in SLOW] if tier == "quick" else [*PRIORS, *PROCESSES]
+
+
+def _everyone(chosen: dict[str, Any], priors: list[str]) -> list[dict[str, Any]]:
     """Return an entry for every method, with those of the ``chosen`` settings that it has.
 
-    Restorers and methods for latent priors are omitted: a restorer has no prior, and no case has a latent one.
+    Restorers are omitted, since they have no prior, and so are latent solvers where none of ``priors`` is latent.
     """
     from posterity import samplers
+    from posterity.certificates.cases import LATENT
 
-    methods = samplers.schema().items()
-    diffusion = {name: entry for name, entry in methods if not {"restorer", "latent"} & {*entry["needs"]}}
-    properties = {name: entry["settings"].get("properties", {}) for name, entry in diffusion.items()}
+    lacking = {"restorer"} | (set() if {*LATENT} & {*priors} else {"latent"})
+    methods = {name: entry for name, entry in samplers.schema().items() if not lacking & {*entry["needs"]}}
+    properties = {name: entry["settings"].get("properties", {}) for name, entry in methods.items()}
     unknown = [key for key in chosen if not any(key in has for has in properties.values())]
     if unknown:
         raise PosterityError(f"no sampler has a setting {unknown[0]!r}")
