@@ -2,9 +2,10 @@
 # The stage itself starts over if a training step would compute something else.
 rule train_prior:
     input:
-        lambda wildcards: expand(
+        dataset=lambda wildcards: expand(
             ITEMS, dataset=plan.job("train", wildcards.prior).settings["datasets"]
         ),
+        autoencoder=lambda wildcards: autoencoder_of(wildcards.prior),
         current=current("train", "prior"),
     output:
         multiext(
@@ -27,5 +28,7 @@ rule train_prior:
         **needs_of("train", "prior", mem_mb=4000, runtime=480),
     params:
         settings=settings_of("train", "prior"),
+        options=options_of("autoencoder"),
     shell:
-        "exec posterity train --settings {params.settings:q} --inputs {input:q} --output {output.weights:q} > {log:q} 2>&1"
+        "exec posterity train --settings {params.settings:q} --inputs {input.dataset:q} {params.options:q}"
+        " --output {output.weights:q} > {log:q} 2>&1"

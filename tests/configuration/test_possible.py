@@ -256,6 +256,8 @@ def test_a_late_start_that_cannot_be(folder, changes, experiment, said):
 
 NETWORK = {"kind": "network", "train": {"datasets": {"openmoji-smileys": 1}}}
 POINTS = {"kind": "kernel", "bandwidth": 0, "autoencoder": "mine"}
+BEHIND = NETWORK | {"autoencoder": "mine"}
+"""A network that is trained on states."""
 
 
 def stored_card(folder, signals, states):
@@ -295,6 +297,18 @@ def stored_card(folder, signals, states):
         ({"kind": "patch_pca", "patch": 4, "components": 4},
          {"kind": "network", "train": {"datasets": {"openmoji-smileys": 1}}, "autoencoder": "mine"}, {},
          "priors.mine.autoencoder = 'mine': is fitted to images, which a network prior does not read"),
+        ({"kind": "patch_pca", "patch": 4, "components": 4}, BEHIND, None,
+         "priors.mine.autoencoder = 'mine': is fitted to images, which a network prior does not read"),
+        ({"kind": "network"}, BEHIND, None,
+         "autoencoders.mine: priors.mine is trained on its states, and it has neither `weights` nor `train` nor "),
+        ({"kind": "network", "weights": "absent/weights.safetensors"}, BEHIND, None,
+         "autoencoders.mine.weights = 'absent/weights.safetensors': does not exist"),
+        ({"kind": "network", "weights": "resources/autoencoders/openmoji64/weights.safetensors"},
+         BEHIND | {"train": {"datasets": {"openmoji-people-32": 1}}}, None,
+         "priors.mine.train.datasets = 'openmoji-people-32': autoencoder 'mine' is of signals of shape [3, 64, 64], "
+         "not of images of dataset 'openmoji-people-32', 32×32"),
+        (NETWORK, BEHIND | {"train": {"datasets": {"openmoji-people-32": 1}}}, None,
+         "priors.mine.train.datasets = 'openmoji-people-32': autoencoder 'mine' is of signals of shape [3, 64, 64], "),
     ],
 )  # fmt: skip
 def test_a_network_as_an_autoencoder_that_cannot_be(folder, autoencoder, prior, experiment, said):

@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_told_in_one_line(tmp_path):
         priors.build(settings, images, labels, {}, SHAPE)
     path = stored(tmp_path / "a", made("kl"), "kl")
     small = images[..., :8, :8]
-    told = r"is an autoencoder of images of shape \(3, 16, 16\), the measurements need \(3, 8, 8\)"
+    told = r"is an autoencoder of images of shape \(3, 16, 16\), these have shape \(3, 8, 8\)"
     with pytest.raises(PosterityError, match=told):
         priors.build(settings, small, labels, {}, (3, 8, 8), autoencoder=path)
     with pytest.raises(PosterityError, match="a network knows states of an autoencoder of kind 'network' alone"):

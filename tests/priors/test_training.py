@@ -153,6 +153,20 @@ def test_mirroring_is_of_columns_and_can_be_switched_off() -> None:
         assert (seen[0].float()[:, :, :1] == seen[0].float()).all()
 
 
+def test_a_mirror_image_may_be_another_row_than_the_flipped_one() -> None:
+    """States of mirrored images are no mirrored states: each image has its own."""
+    x0 = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 8, 8)
+    how, seen = Training(**(SMALL | {"batch": 64})), list[Tensor]()
+
+    class Spy(Trainer):
+        def _loss(self, network: nn.Module, x0: Tensor, rng: np.random.Generator) -> Tensor:
+            seen.append(x0)
+            return super()._loss(network, x0, rng)
+
+    Spy(Perfect(x0[:1], how), x0, torch.tensor([0.0, 1.0, 1.0, 0.0]), how, mirrored=x0 + 10).advance()
+    assert seen[0][:, 0, 0, 0].unique().tolist() == [1, 2, 11, 12]
+
+
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     how = Training(**(SMALL | {"steps": 100, "warm_up": 10}))
     rates = [warm_cosine(how, step) for step in range(100)]

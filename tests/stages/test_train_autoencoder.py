@@ -5,12 +5,16 @@ import json
 import pytest
 import sampling_job
 import torch
+from PIL import Image
 
 from posterity.artifacts import images, store
 from posterity.errors import Again, PosterityError
 from posterity.jobs import interruption
 from posterity.priors.autoencoders.network import load
-from posterity.stages import degrade, posterior, sample, train_autoencoder
+from posterity.stages import degrade, posterior, sample, train, train_autoencoder
+from posterity.stages._settings import Train
+from posterity.stages._states import States
+from posterity.stages._training_data import Data
 
 TRAINING = {"steps": 8, "batch": 2, "warm_up": 2, "width": 8, "encoder_blocks": 0, "decoder_blocks": 1}
 SETTINGS = {"autoencoder": "mine", "datasets": {"d": 1}, "split": "prior", "training": TRAINING}
@@ -109,6 +113,69 @@ def test_points_behind_it_are_restored_by_latent_solvers(folder):
     with pytest.raises(PosterityError, match="autoencoder 'mine' is a network: name the file of its weights"):
         sample.run(about | {"sampler": sampler, "samples": 1, "seed": 0},
                    **files | {"autoencoder": None}, output=folder / "none.parquet")  # fmt: skip
+
+
+NETWORK = {"steps": 6, "batch": 4, "channels": [8, 16], "layers": 1, "attention": [2], "head": 8, "groups": 4,
+           "prediction": "edm", "sigma_data": 1.0, "warm_up": 2}  # fmt: skip
+CODER = {"kind": "network", "name": "mine", "quantise_in_guidance": True}
+STATES = {"prior": "net", "datasets": {"d": 1}, "split": "prior", "training": NETWORK, "autoencoder": CODER}
+
+
+def behind(folder, coder, name="net", **changes):
+    out = folder / name / "weights.safetensors"
+    train.run(STATES | changes, inputs=[folder / "items.parquet"], output=out, autoencoder=coder)
+    return out
+
+
+def test_a_network_is_trained_on_its_states_and_restores_through_it(folder):
+    coder = trained(folder)
+    weights = behind(folder, coder)
+    card = json.loads(weights.with_name("card.json").read_text())
+    assert card["signal_shape"] == [4, 4, 4] and card["training"]["flip"] is True
+    digest = json.loads(coder.with_name("card.json").read_text())["weights"]["sha256"]
+    assert card["autoencoder"] == {"name": "mine", "sha256": digest}
+    assert card["losses"]["held-out items"] > 0
+    # eight columns of pairs of 32 pixels, with margins of four
+    assert Image.open(weights.with_name("nearest.png")).size == (16 * 36 + 4, 8 * 36 + 4), "decoded, not states"
+    prior = {"name": "net", "kind": "network", "autoencoder": CODER}
+    files = {n: folder / f"{n}.parquet" for n in sampling_job.INPUTS} | {"weights": weights, "autoencoder": coder}
+    sampler = {"name": "dps", "method": "dps", "settings": {"steps": 3}, "wrap": []}
+    about = {"dataset": "d", "task": "half", "prior": prior, "sampler": sampler, "samples": 2, "seed": 0}
+    sample.run(about, **files, output=folder / "net.parquet")
+    found = store.read(folder / "net.parquet", "samples").to_pylist()
+    assert {(r["forwards"], r["backwards"], r["decodes"]) for r in found} == {(3, 3, 4)}
+    before = weights.stat().st_mtime_ns
+    assert behind(folder, coder).stat().st_mtime_ns == before, "finished weights are left alone"
+    other = folder / "other" / "weights.safetensors"
+    train_autoencoder.run(SETTINGS | {"training": TRAINING | {"seed": 1}}, inputs=[folder / "items.parquet"],
+                          output=other)  # fmt: skip
+    with pytest.raises(PosterityError, match=rf"is trained on states of an autoencoder with SHA-256 {digest[:9]}"):
+        sample.run(about, **files | {"autoencoder": other}, output=folder / "none.parquet")
+    assert behind(folder, other).stat().st_mtime_ns > before, "another autoencoder, another training"
+
+
+def test_its_states_are_those_of_the_images_and_of_their_mirror_images(folder):
+    path = trained(folder)
+    data = Data(Train.of(STATES), [folder / "items.parquet"])
+    states, coder = States.of(data, True, CODER, path), load(path)
+    torch.testing.assert_close(states.seen, coder.encode(data.seen))
+    torch.testing.assert_close(states.unseen, coder.encode(data.unseen))
+    torch.testing.assert_close(states.mirrored, coder.encode(data.seen.flip(-1)))
+    assert (states.mirrored - states.seen.flip(-1)).abs().max() > 0.1, "flipped states are of no image"
+    assert States.of(data, False, CODER, path).mirrored is None
+
+
+@pytest.mark.parametrize(
+    ("coder", "given", "said"),
+    [
+        ({"kind": "patch_pca", "name": "mine"}, True, "trained on states of kind 'network', not 'patch_pca'"),
+        (CODER, False, r"autoencoder 'mine' is a network: name the file of its weights \(--autoencoder\)"),
+    ],
+)
+def test_states_that_a_network_cannot_be_trained_on(folder, coder, given, said):
+    with pytest.raises(PosterityError, match=said):
+        behind(folder, trained(folder) if given else None, "none", autoencoder=coder)
+    assert not (folder / "none").exists()
 
 
 def test_signals_that_are_no_images_and_settings_that_are_none_are_refused(folder):

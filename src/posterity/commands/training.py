@@ -13,7 +13,7 @@ import typer
 
 from posterity.commands.datasets import prepared
 from posterity.commands.plan import Workflow
-from posterity.commands.stages import run
+from posterity.commands.stages import Coder, run
 from posterity.errors import PosterityError
 
 __all__ = ["TRAININGS", "train", "train_autoencoder", "train_severity"]
@@ -64,7 +64,8 @@ class _Given:
 
 def train(
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A file of config/priors; replaces --settings.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A file of config/priors, or the configuration; replaces --settings."),
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Which prior of the file.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Try another number of steps; stored separately.")] = None,
@@ -73,16 +74,23 @@ def train(
     inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="Default: data/priors/NAME/weights.safetensors.")]
     = None,
+    autoencoder: Coder = None,
     snakefile: Workflow = Path("Snakefile"),
 ) -> None:  # fmt: skip
     """Train a network prior; resumes where it was stopped. Missing datasets are prepared first.
 
+    A prior that names an autoencoder is found in a whole configuration, and --autoencoder is the autoencoder's weights.
+
     Example: posterity train --config config/priors/openmoji32.yaml --steps 200
     """
+    from posterity.configuration import load
     from posterity.configuration.training import trained
 
+    whole = config is not None and "experiments" in load([config])
     given = _Given(config, settings, name, steps, data, inputs, output, snakefile)
-    given.train("train", "prior", "priors", trained)
+    given.train(
+        "train", "prior", "priors", partial(_planned, "train", "priors") if whole else trained, autoencoder=autoencoder
+    )
 
 
 def train_severity(
@@ -131,7 +139,7 @@ def _planned(stage: str, part: str, config: Path, name: str | None) -> dict[str,
 
     Arguments:
         stage: the stage that trains the ``part`` of a configuration.
-        part: "severities" or "autoencoders".
+        part: "priors", "severities" or "autoencoders".
         config: the configuration.
         name: name of the thing to train.
     """
@@ -144,7 +152,8 @@ def _planned(stage: str, part: str, config: Path, name: str | None) -> dict[str,
         raise PosterityError(f"{config} has {len(names)} {part} with `train`; {told}")
     if (name or names[0],) not in able:
         told = ", ".join(names) or "none"
-        raise PosterityError(f"{config} has no {stage.removeprefix('train_')} {name!r} with `train` (it has {told})")
+        what = {"train": "prior"}.get(stage, stage.removeprefix("train_"))
+        raise PosterityError(f"{config} has no {what} {name!r} with `train` (it has {told})")
     return dict(able[name or names[0],].settings)
 
 

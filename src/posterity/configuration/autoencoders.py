@@ -10,13 +10,14 @@ from posterity import json_reader
 from posterity.configuration import training
 from posterity.configuration.places import no_file
 from posterity.configuration.problems import Problems
+from posterity.priors.card import other_states
 
 if TYPE_CHECKING:
     from posterity.configuration.checks import Checked
     from posterity.configuration.resolve import Plan
     from posterity.datasets.items import Outline
 
-__all__ = ["check", "plan_all", "settled", "used"]
+__all__ = ["behind_training", "check", "plan_all", "settled", "used"]
 
 _NOT_TOLD = ("weights", "train", "checkpoint", "about")
 
@@ -53,29 +54,65 @@ def used(c: Checked, path: str, run: Mapping[str, Any], outlines: Mapping[str, O
     prior = c.priors.get(run["prior"], {})
     name = prior.get("autoencoder", "")
     about = c.autoencoders.get(name, {})
-    if prior.get("kind") == "network" and about.get("kind") == "patch_pca":
-        said = "is fitted to images, which a network prior does not read; it takes one of kind network"
-        problems.add(f"priors.{run['prior']}.autoencoder", name, said)
-    if about.get("kind") != "network":
+    if prior.get("kind") == "network" and not _of_file(run["prior"], name, about, problems):
         return
-    at, dataset = f"autoencoders.{name}", c.datasets[run["dataset"]]
+    if about.get("kind") != "network" or not _obtained(name, about, f"{path} is of its states", problems):
+        return
+    dataset = c.datasets[run["dataset"]]
     shape = list(outlines[run["dataset"]].shape(dataset["size"]))
     these = outlines[run["dataset"]].words(run["dataset"], dataset["size"])
-    file = about.get("checkpoint", {}).get("file")
-    if not about.keys() & {"weights", "train", "checkpoint"}:
-        problems.say(at, f"{path} is of its states, and it has neither `weights` nor `train` nor `checkpoint`")
-    elif file is not None and "weights" not in about and (wrong := no_file(file)):
-        problems.add(f"{at}.checkpoint.file", file, wrong)
-    elif "weights" not in about:
-        for other in about.get("train", {}).get("datasets", {}):
-            if other in outlines and list(outlines[other].shape(c.datasets[other]["size"])) != shape:
-                told = outlines[other].words(other, c.datasets[other]["size"])
-                problems.add(f"{path}.prior", run["prior"], f"its autoencoder is trained on {told}, not for {these}")
-                return
-    elif wrong := no_file(about["weights"]):
-        problems.add(f"{at}.weights", about["weights"], wrong)
-    else:
+    if "weights" in about:
         _fitting(prior, run["prior"], Path(about["weights"]), (path, these, shape), problems)
+        return
+    for other in about.get("train", {}).get("datasets", {}):
+        if other in outlines and list(outlines[other].shape(c.datasets[other]["size"])) != shape:
+            told = outlines[other].words(other, c.datasets[other]["size"])
+            problems.add(f"{path}.prior", run["prior"], f"its autoencoder is trained on {told}, not for {these}")
+            return
+
+
+def behind_training(c: Checked, outlines: Mapping[str, Outline], problems: Problems) -> None:
+    """Check that networks that are trained on states can be, also those that no experiment uses yet."""
+    for name, prior in c.priors.items():
+        if not {"train", "autoencoder"} <= prior.keys():
+            continue
+        coder, at = prior["autoencoder"], f"priors.{name}"
+        about = c.autoencoders[coder]
+        if not _of_file(name, coder, about, problems):
+            continue
+        if not _obtained(coder, about, f"{at} is trained on its states", problems):
+            continue
+        # of one that is trained here, every data set has the shape of the first
+        first = next((one for one in about.get("train", {}).get("datasets", {}) if one in outlines), None)
+        own = None if first is None else list(outlines[first].shape(c.datasets[first]["size"]))
+        shape = _card(Path(about["weights"])).get("signal_shape") if "weights" in about else own
+        for dataset in [one for one in prior["train"]["datasets"] if one in outlines]:
+            size = c.datasets[dataset]["size"]
+            if shape not in (None, list(outlines[dataset].shape(size))):
+                said = f"autoencoder {coder!r} is of signals of shape {shape}, not of"
+                problems.add(f"{at}.train.datasets", dataset, f"{said} {outlines[dataset].words(dataset, size)}")
+
+
+def _of_file(prior: str, name: str, about: Mapping[str, Any], problems: Problems) -> bool:
+    """Return True unless a network prior names an autoencoder that is fitted to images; add a line then."""
+    if about.get("kind") != "patch_pca":
+        return True
+    said = "is fitted to images, which a network prior does not read; it takes one of kind network"
+    problems.add(f"priors.{prior}.autoencoder", name, said)
+    return False
+
+
+def _obtained(name: str, about: Mapping[str, Any], because: str, problems: Problems) -> bool:
+    """Return True if a network has weights or the workflow can make them; add a line, with who needs it, if not."""
+    at, file = f"autoencoders.{name}", about.get("checkpoint", {}).get("file")
+    if not about.keys() & {"weights", "train", "checkpoint"}:
+        problems.say(at, f"{because}, and it has neither `weights` nor `train` nor `checkpoint`")
+        return False
+    key, path = ("weights", about["weights"]) if "weights" in about else ("checkpoint.file", file)
+    if path is not None and (wrong := no_file(path)):
+        problems.add(f"{at}.{key}", path, wrong)
+        return False
+    return True
 
 
 def _fitting(
@@ -90,6 +127,8 @@ def _fitting(
     if None not in (made := [card.get("state_shape"), states.get("signal_shape")]) and made[0] != made[1]:
         told = f"makes states of shape {made[0]}, the prior's card is for states of shape {made[1]}"
         problems.add(f"priors.{name}.autoencoder", prior["autoencoder"], told)
+    elif wrong := other_states(states, card):
+        problems.add(f"priors.{name}.autoencoder", prior["autoencoder"], f"the prior is {wrong}")
 
 
 def _card(weights: Path) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
                 autoencoders.used(c, at, run, outlines, problems)
                 _chosen(c, at, run, pools, c.experiments[name].get("count", 5), problems)
     trials.keep()
+    autoencoders.behind_training(c, outlines, problems)
     for name, prior in c.priors.items():
         for dataset in prior.get("train", {}).get("datasets", {}):
             split = prior["train"].get("split", "prior")

@@ -284,7 +284,7 @@ def _networks(plan: Plan, c: Checked) -> None:
     for name, prior in networks.items():
         if "train" in prior:
             plan.weights[name] = f"{plan.data}/priors/{name}/weights.safetensors"
-            plan.add("train", (name,), training.settings(name, prior))
+            plan.add("train", (name,), training.settings(name, prior, c.prior(name).get("autoencoder")))
             for dataset in prior["train"]["datasets"]:
                 _prepare(plan, c, dataset)
         if "checkpoint" in prior:

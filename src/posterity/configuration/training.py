@@ -41,13 +41,16 @@ def _fits(given: Mapping[str, Any], name: str, path: str, problems: Problems) ->
     return False
 
 
-def settings(name: str, prior: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the stage "train", with all defaults filled in, for a checked definition."""
+def settings(name: str, prior: Mapping[str, Any], autoencoder: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the settings of the stage "train", with all defaults filled in, for a checked definition.
+
+    ``autoencoder`` has the settings of the autoencoder whose states are trained on.
+    """
     train = prior["train"]
     shape = schema("parts")["prior"]["network"]["properties"]["train"]
     out = {"prior": name, "about": prior.get("about", ""), **defaults(shape), **train}
     out["training"] = defaults(schema("training")) | out.pop("settings", {})
-    return out
+    return out if autoencoder is None else out | {"autoencoder": dict(autoencoder)}
 
 
 def of_severity(
@@ -81,6 +84,9 @@ def trained(file: Path, name: str | None) -> dict[str, Any]:
     if name not in able:
         raise PosterityError(f"{file} has no prior {name!r} with `train` (it has {', '.join(able) or 'none'})")
     prior = found[name]
+    if "autoencoder" in prior:
+        told = "is of an autoencoder's states; train it with --config CONFIG, a whole configuration such as config.yaml"
+        raise PosterityError(f"{file}: prior {name!r} {told}")
     if check(prior, priors()["network"], f"priors.{name}", problems):
         valid(f"priors.{name}.train", prior["train"], problems)
     problems.stop()

@@ -10,7 +10,7 @@ from typing import Any
 from posterity import json_reader
 from posterity.errors import PosterityError
 
-__all__ = ["beside", "require_same"]
+__all__ = ["beside", "other_states", "require_same"]
 
 
 def beside(weights: Path, absent: str) -> Any:
@@ -45,3 +45,18 @@ def require_same(weights: Path, card: Mapping[str, Any]) -> None:
             f"{weights} is not the file that its card.json describes: SHA-256 {found[:12]}…, "
             f"expected {str(card['weights'].get('sha256'))[:12]}…"
         )
+
+
+def other_states(card: Mapping[str, Any], autoencoder: Mapping[str, Any]) -> str | None:
+    """Return why a network of this card is not of an autoencoder's states, in words; None if it is, or no card tells.
+
+    Arguments:
+        card: of the network; ``autoencoder`` in it has the SHA-256 of the autoencoder that it was trained behind.
+        autoencoder: card of the autoencoder.
+    """
+    about, weights = card.get("autoencoder"), autoencoder.get("weights")
+    wanted = about.get("sha256") if isinstance(about, dict) else None
+    found = weights.get("sha256") if isinstance(weights, dict) else None
+    if None in (wanted, found) or wanted == found:
+        return None
+    return f"trained on states of an autoencoder with SHA-256 {str(wanted)[:12]}…, not {str(found)[:12]}…"

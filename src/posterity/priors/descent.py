@@ -72,7 +72,11 @@ class Descent:
 
     def draw(self, rng: np.random.Generator) -> Tensor:
         """Draw the signals of a step, (batch, *signal)."""
-        return self._signals[np.searchsorted(self._cdf, rng.random(self._how.batch))]
+        return self._signals[self.choose(rng)]
+
+    def choose(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw the row numbers of a step's signals, (batch,)."""
+        return np.searchsorted(self._cdf, rng.random(self._how.batch))
 
     def descend(self, loss: Tensor) -> float:
         """Take a step down the gradient of the scalar ``loss``; return its value."""

@@ -82,10 +82,12 @@ class Trainer(Descent):
 
     Arguments:
         network: a freshly initialised network.
-        images: (N, C, H, W) in [-1, 1], or signals (N, C, T).
+        images: (N, C, H, W) in [-1, 1], or states of images, or signals (N, C, T).
         weights: sampling weight of each image, (N,), not necessarily normalised.
         how: the settings.
         base: the Gaussian whose residual is learned; estimated from ``images`` if the settings require one.
+        mirrored: the mirror image of each of ``images``, (N, C, H, W); needed only where that is not the row flipped,
+            as for states of images.
     """
 
     network: nn.Module
@@ -93,6 +95,7 @@ class Trainer(Descent):
     weights: Tensor
     how: Training
     base: Base | None = None
+    mirrored: Tensor | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.network, torch.optim.Adam, self.images, self.weights, self.how)
@@ -107,9 +110,11 @@ class Trainer(Descent):
         """Take one step; return its loss: the mean square error of the prediction, plus that of a learned variance."""
         how = self.how
         rng = generator(how.seed, "train", self.step)
-        x0 = self.draw(rng).double()
-        mirrored = torch.from_numpy(rng.random(how.batch) < 0.5) & how.flip
-        x0 = torch.where(mirrored.view(-1, *[1] * (x0.ndim - 1)), x0.flip(-1), x0)
+        chosen = self.choose(rng)
+        x0 = self.images[chosen].double()
+        turned = x0.flip(-1) if self.mirrored is None else self.mirrored[chosen].double()
+        flips = torch.from_numpy(rng.random(how.batch) < 0.5) & how.flip
+        x0 = torch.where(flips.view(-1, *[1] * (x0.ndim - 1)), turned, x0)
         x0 = self._cropped(x0, rng)
         return self.descend(self._loss(self.network.train(), x0, rng))
 

@@ -88,6 +88,7 @@ class Training(_Settings):
 
 class Train(Training):
     prior: Name
+    autoencoder: dict[str, Any] | None = None
 
 
 class TrainSeverity(Training):

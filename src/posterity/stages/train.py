@@ -11,13 +11,13 @@ from posterity.artifacts import store
 from posterity.errors import PosterityError
 from posterity.stages import _training
 from posterity.stages._settings import Train
+from posterity.stages._states import States
 from posterity.stages._training_data import Data
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from posterity.priors.training import Trainer, Training
-    from posterity.signals import Kind
 
 __all__ = ["run"]
 
@@ -30,7 +30,13 @@ _ALONE = "held-out items, of the Gaussian alone"
 
 
 def run(
-    settings: dict[str, Any], *, inputs: Sequence[Path], output: Path, every: float = 60.0, sheets: float = 900.0
+    settings: dict[str, Any],
+    *,
+    inputs: Sequence[Path],
+    output: Path,
+    autoencoder: Path | None = None,
+    every: float = 60.0,
+    sheets: float = 900.0,
 ) -> None:
     """Write safetensors in half precision and, beside them, card.json, samples.png, nearest.png and log.csv.
 
@@ -39,9 +45,11 @@ def run(
 
     Arguments:
         settings: ``prior`` (its name), ``datasets`` ({name: weight of its signals when drawing}), ``split``,
-            ``training`` (see :class:`posterity.priors.training.Training`), ``license`` and ``about``.
+            ``training`` (see :class:`posterity.priors.training.Training`), ``license`` and ``about``; for a prior of
+            states ``autoencoder``, whose states of the images are trained on.
         inputs: items.parquet of each data set, in any order.
         output: weights.safetensors.
+        autoencoder: weights of the autoencoder, if there is one.
         every: seconds between two saved states.
         sheets: seconds between two sheets of samples.
     """
@@ -49,13 +57,15 @@ def run(
 
     asked = Train.of(settings)
     data, how = Data(asked, inputs), _training.settled(Training, asked.training)
+    states = States.of(data, how.flip, asked.autoencoder, autoencoder)
+    depends = [_VERSION, _told(how), data.about, *([states.about] if states.about else [])]
 
     def sheet(trainer: Trainer) -> Tensor:
-        return _sheet(trainer, data.kind, output.with_name("samples.png"))
+        return _sheet(trainer, states, output.with_name("samples.png"))
 
     _training.train(
-        asked.prior, asked, data, [_VERSION, _told(how), data.about], output, lambda: _trainer(how, data),
-        lambda trainer, trained: _finish(asked.prior, trainer, trained, output), every, sheet, sheets,
+        asked.prior, asked, data, depends, output, lambda: _trainer(how, states),
+        lambda trainer, trained: _finish(asked.prior, trainer, trained, states, output), every, sheet, sheets,
     )  # fmt: skip
 
 
@@ -65,7 +75,7 @@ def _told(how: Training) -> dict[str, Any]:
     return told if how.family != "unet2d" else {k: v for k, v in told.items() if k not in _IN_TIME}
 
 
-def _trainer(how: Training, data: Data) -> Trainer:
+def _trainer(how: Training, states: States) -> Trainer:
     """Return a fresh trainer, on the GPU if there is one."""
     import torch
 
@@ -73,56 +83,51 @@ def _trainer(how: Training, data: Data) -> Trainer:
     from posterity.priors import networks
     from posterity.priors.training import Trainer
 
-    architecture = _fitting(how, data)
+    architecture = _fitting(how, states)
     with torch.random.fork_rng():
         torch.manual_seed(how.seed)
         network = networks.build(how.family, architecture)
     # channels last: on a CPU, a step of the shipped 64x64 network takes 0.6 times as long
     network = network.to(devices.best()).to(memory_format=torch.channels_last)
-    return Trainer(network, data.seen, data.weights, how)
+    return Trainer(network, states.seen, states.data.weights, how, mirrored=states.mirrored)
 
 
-def _fitting(how: Training, data: Data) -> dict[str, Any]:
+def _fitting(how: Training, states: States) -> dict[str, Any]:
     """Return the arguments of the network.
 
     Raises:
         PosterityError: if these training settings do not fit the signals.
     """
-    channels, *sides = data.seen.shape[1:]
+    (channels, *sides), kind = states.seen.shape[1:], states.data.kind
     if (how.family == "unet1d") != (len(sides) == 1):
-        raise PosterityError(
-            f"family {how.family} is not for an {data.kind.noun} of shape {tuple(data.seen.shape[1:])}"
-        )
+        raise PosterityError(f"family {how.family} is not for an {kind.noun} of shape {(channels, *sides)}")
     if len(set(sides)) > 1:
         raise PosterityError(f"images of {sides[0]}x{sides[1]} are not square")
-    if how.flip and not data.kind.flips:
-        raise PosterityError(
-            f"flip = true: a mirrored {data.kind.noun} is not a valid {data.kind.noun}; set flip: false"
-        )
+    if how.flip and not kind.flips:
+        raise PosterityError(f"flip = true: a mirrored {kind.noun} is not a valid {kind.noun}; set flip: false")
     if how.crop is not None and how.crop > sides[-1]:
-        raise PosterityError(f"crop = {how.crop}: the {data.kind.noun}s have {sides[-1]} samples")
+        raise PosterityError(f"crop = {how.crop}: the {kind.noun}s have {sides[-1]} samples")
     return how.architecture(channels, how.crop or sides[-1])
 
 
-def _sheet(trainer: Trainer, kind: Kind, path: Path) -> Tensor:
+def _sheet(trainer: Trainer, states: States, path: Path) -> Tensor:
     from posterity.stages import _sheets
 
+    kind = states.data.kind
     count, columns, zoom = _SHEET[kind.name == "image"]
-    prior = trainer.prior()
-    prior.bounds = kind.bounds
-    samples = _sheets.draw(prior, count, 50, trainer.how.seed)
+    samples = _sheets.draw(states.behind(trainer.prior()), count, 50, trainer.how.seed)
     store.write_bytes(path, _sheets.grid(kind, samples, columns, zoom))
     return samples
 
 
-def _finish(name: str, trainer: Trainer, trained: _training.Trained, output: Path) -> None:
+def _finish(name: str, trainer: Trainer, trained: _training.Trained, states: States, output: Path) -> None:
     import torch
     from safetensors.torch import save
 
     from posterity.stages import _sheets
 
     folder, how, data = output.parent, trainer.how, trained.data
-    samples = _sheet(trainer, data.kind, folder / "samples.png")
+    samples = _sheet(trainer, states, folder / "samples.png")
     near = _sheets.nearest(samples, data.seen, how.flip)
     pairs = torch.stack([samples, near], 1).flatten(0, 1)
     _, columns, zoom = _SHEET[data.kind.name == "image"]
@@ -137,6 +142,7 @@ def _finish(name: str, trainer: Trainer, trained: _training.Trained, output: Pat
         "architecture": how.architecture(trainer.shape[0], trainer.shape[-1]),
         "parameters": sum(p.numel() for p in trainer.average.values()),
         "signal_shape": list(trainer.shape),
+        **({"autoencoder": dict(states.about)} if states.about else {}),
         "prediction": how.prediction,
         "schedule": how.schedule,
         "sigma_data": how.sigma_data,
@@ -144,7 +150,7 @@ def _finish(name: str, trainer: Trainer, trained: _training.Trained, output: Pat
         "label_factor": 250.0,
         "losses": {
             "training, mean of the last steps": trained.loss,
-            "held-out items": round(trainer.held_out(data.unseen), 6) if len(data.unseen) else None,
+            "held-out items": round(trainer.held_out(states.unseen), 6) if len(data.unseen) else None,
         }
         | ({_ALONE: round(trainer.held_out(data.unseen, alone=True), 6)} if how.residual and len(data.unseen) else {}),
         "samples": f"samples.png: {len(samples)} unconditional samples, DDIM with 50 steps; nearest.png: each beside "

@@ -61,7 +61,7 @@ def from_file(
     found = load(weights, device, settings.get("quantise_in_guidance", True))
     if found.signal_shape != tuple(shape):
         told = f"{weights} is an autoencoder of images of shape {found.signal_shape}"
-        raise PosterityError(f"{told}, the measurements need {tuple(shape)}")
+        raise PosterityError(f"{told}, these have shape {tuple(shape)}")
     return found
 
 

@@ -11,6 +11,7 @@ from pydantic import WithJsonSchema
 from posterity.errors import PosterityError
 from posterity.priors import autoencoders
 from posterity.priors.base import Prior
+from posterity.priors.card import beside, other_states
 from posterity.priors.families._closed import Autoencoder
 from posterity.priors.families.base import Family, Known
 from posterity.priors.latent import Latent
@@ -65,6 +66,8 @@ class NetworkFamily(Family):
                 told = "a network knows states of an autoencoder of kind 'network' alone"
                 raise PosterityError(f"prior {known.name!r}: {told}, not {self.autoencoder.get('kind')!r}")
             coder = autoencoders.from_file(self.autoencoder, known.autoencoder, known.shape, known.device)
+            if known.autoencoder and (wrong := other_states(beside(weights, ""), beside(known.autoencoder, ""))):
+                raise PosterityError(f"{weights} is {wrong}, the one of {known.autoencoder}")
             return Latent(prior, coder)
         if prior.signal_shape != known.shape:
             raise PosterityError(
