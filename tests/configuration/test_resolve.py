@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from posterity.configuration import load, merge, resolve
+from posterity.configuration.loading import gather
 from posterity.configuration.problems import Problems
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +149,17 @@ def test_posterior_only_where_it_is_known(folder):
 def test_an_overlay_replaces_lists_and_merges_mappings():
     merged = merge({"a": {"x": 1, "y": [1, 2]}, "b": 1}, {"a": {"y": [3]}})
     assert merged == {"a": {"x": 1, "y": [3]}, "b": 1}
+
+
+def test_a_file_of_experiments_may_be_merged_with_every_key_that_an_experiment_has():
+    from posterity.configuration import loading
+    from posterity.configuration.shapes import schema
+
+    assert {*loading._DEFINITION} == {*schema("parts")["experiment"]["properties"]}
+    for path in sorted((ROOT / "config/experiments").glob("*.yaml")):
+        problems = Problems()
+        assert gather(load([path]), ROOT / "config", problems)["experiments"] == [path.stem]
+        problems.stop()
 
 
 def test_reading_a_configuration_imports_no_heavy_library():

@@ -14,7 +14,7 @@ from posterity.yaml_reader import Unreadable
 __all__ = ["FOLDERS", "as_snakemake", "gather", "load", "merge"]
 
 FOLDERS = ("datasets", "tasks", "autoencoders", "priors", "severities", "samplers", "experiments")
-_DEFINITION = ("title", "about", "count", "runs", "toys", "metrics", "tables", "figures", "study")
+_DEFINITION = ("title", "about", "count", "runs", "toys", "metrics", "tables", "figures", "study", "explorer")
 """The keys of an experiment; they are disjoint from those of the configuration."""
 _MANY = ("tasks", "autoencoders", "priors", "severities")
 """Folders whose files map names to definitions; in the other folders each file is one definition under its own name."""
