@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -26,6 +27,10 @@ def tree(tmp_path, monkeypatch):
     for number in range(4):
         picture(tmp_path / "pictures" / f"p{number}.png", number)
     picture(tmp_path / "one" / "p.png", 0)
+    for name, side in (("seen", "prior"), ("unseen", "test")):
+        for number in range(2):
+            picture(tmp_path / name / f"p{number}.png", number)
+        (tmp_path / name / "labels.csv").write_text(f"item,split\np0,{side}\np1,{side}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -64,8 +69,46 @@ def test_a_folder_becomes_an_experiment(tree):
     places, samplers = runs(plan)
     text = yaml.safe_load(Path("config/experiments/mine.yaml").read_text())
     assert text["title"] == "mine: few pixels, what can it be?" and text["figures"][:2] == ["answers", "error_cost"]
-    assert places == {("sr16_noisy", "kernel")} and {"exact", "exact_again", "ddnm", "ddnm_guided", "dps"} <= samplers
+    assert (
+        places == {("sr16_noisy", "kernel_unseen")}
+        and {"exact", "exact_again", "ddnm", "ddnm_guided", "dps"} <= samplers
+    )
     assert plan.job("prepare", "mine").settings == {"dataset": "mine", "kind": "folder", "size": 64}
+    assert plan.has("explorer", "mine")
+
+
+@pytest.mark.parametrize(
+    ("prior", "tests", "said"),
+    [
+        (
+            "kernel_unseen",
+            1,
+            "knows 3 of the 4 pictures and their mirror images. The other one is restored. It answers",
+        ),
+        ("kernel_unseen", 3, "knows 1 of the 4 pictures and their mirror images. The other 3 are restored. It answers"),
+        ("kernel", 1, "knows all 4 pictures, those restored among them: what is restored is one of its answers"),
+        ("gaussian_unseen", 1, "knows 3 of the 4 pictures. The other one is restored.\n"),
+        ("openmoji64", 1, ""),
+    ],
+)
+def test_what_the_prior_knows_is_said_and_written(tree, prior, tests, said):
+    lines = [f"p{k},{'test' if k < tests else 'prior'}\n" for k in range(4)]
+    (tree / "pictures" / "labels.csv").write_text("item,split\n" + "".join(lines))
+    done = began("mine", "--folder", "pictures", "--prior", prior)
+    assert done.exit_code == 0 and said in done.stdout, done.output
+    text = Path("config/experiments/mine.yaml").read_text()
+    comments = [line.strip() for line in text.splitlines() if line.startswith("    #")]
+    assert said.strip() in " ".join(one.removeprefix("# ") for one in comments) and bool(comments) == bool(said)
+    assert ("explorer:" in text) == (prior == "kernel_unseen"), "of pictures that the prior does not know"
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_more_test_pictures_than_are_restored_at_first_and_more_pictures_than_a_page_holds(tree):
+    for number in range(4, 40):
+        picture(tree / "pictures" / f"p{number}.png", number)
+    done = began("mine", "--folder", "pictures", "--size", "512")
+    assert re.search(r"Of the other \d+, 4 are restored at first\.", done.stdout), done.output
+    assert "explorer:" not in Path("config/experiments/mine.yaml").read_text()
 
 
 def test_masks_make_the_task_and_a_network_the_size(tree):
@@ -109,7 +152,12 @@ def test_a_folder_elsewhere_is_named_whole(tree):
             ("mine", "--folder", "pictures", "--prior", "ecg_network"),
             "its card is for signals of shape [8, 256], not for images of dataset 'mine'",
         ),
-        (("mine", "--folder", "one", "--prior", "kernel_unseen"), "made of the split 'prior', in which no image is"),
+        (("mine", "--folder", "one"), "no picture is left for the prior: the only picture is in the split 'test'"),
+        (("mine", "--folder", "seen"), "labels.csv puts all 2 pictures into the split 'prior'; at least one must be"),
+        (
+            ("mine", "--folder", "unseen"),
+            "all 2 pictures are in the split 'test', which is restored; add pictures, or ",
+        ),
     ],
 )
 def test_what_cannot_be_begun_leaves_nothing(tree, words, told):

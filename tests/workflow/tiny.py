@@ -22,7 +22,11 @@ from posterity.configuration import load, resolve
 ROOT = Path(__file__).parents[2]
 SNAKEFILE = ROOT / "Snakefile"
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-ORDER = ["degrade", "posterior", "sample", "measure", "gather", "table", "figure"]
+ORDER = [
+    "prepare", "degrade", "posterior", "sample", "select", "measure", "gather", "table", "figure", "explorer", "report",
+]  # fmt: skip
+STAGES = ("degrade", "posterior", "sample", "measure", "gather", "table", "figure")
+"""Those of the experiment "tiny"."""
 D = "openmoji-smileys"
 TINY = {
     "title": "Tiny",
@@ -72,17 +76,19 @@ def experiment(folder):
     (folder / "config" / "experiments" / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     (folder / "config" / "config.yaml").write_text("experiments: [tiny]")
     prepared(folder)
-    assert {stage for stage, _ in carried_out(folder)} == set(ORDER)
+    assert {stage for stage, _ in carried_out(folder)} == set(STAGES)
     return folder
 
 
-def carried_out(folder):
+def carried_out(folder, targets=("tiny",), configs=()):
     """Run the jobs that Snakemake would run, and return (stage, name) of each."""
     with contextlib.chdir(folder):
-        todo = sorted(dry_run(["tiny"], [], SNAKEFILE).running, key=lambda job: (ORDER.index(job.stage), job.name))
+        todo = sorted(dry_run(targets, configs, SNAKEFILE).running, key=lambda job: (ORDER.index(job.stage), job.name))
+    given = ["--configfile", *configs] if configs else []
     for job in todo:
         if job.stage == "gather":
-            subprocess.run([SNAKEMAKE, "-s", SNAKEFILE, *job.outputs, "-c1", "--quiet", "all"], cwd=folder, check=True)
+            engine = [SNAKEMAKE, "-s", SNAKEFILE, *job.outputs, "-c1", "--quiet", "all", *given]
+            subprocess.run(engine, cwd=folder, check=True)
             continue
         command = re.sub(r" > \S+ 2>&1$", "", job.command)
         done = posterity(folder, *[word for word in shlex.split(command) if word != "exec"][1:])

@@ -6,55 +6,30 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from posterity.commands import own_pictures
 from posterity.errors import PosterityError
-
-if TYPE_CHECKING:
-    from posterity.datasets.items import Outline
 
 __all__ = ["new"]
 
 new = typer.Typer(help="Start an experiment, or your own sampler, operator, prior, ….", no_args_is_help=True)
 _CONFIG = Path("config", "config.yaml")
-_SIZE, _MOST = 64, 4
-"""Default pixels per side if the prior does not say, and number of test pictures restored at first."""
+_SIZE = 64
+"""Default pixels per side if the prior does not say."""
 _LONGEST = 100
 """Maximum number of letters in a name."""
 _READ = 1000
 """Pictures that are read right away; in larger folders the first run reports the rest."""
-_DATASET = """\
-# Your own pictures; docs/own-pictures.md says what else the folder may hold.
-kind: folder
-path: {path}
-size: {size}
-license: Those of the person who brought them
-"""
-_EXPERIMENT = """\
-title: "{name}: {title}"
-count: 5
-runs:
-  - dataset: {name}
-    tasks: [{task}]
-    prior: {prior}
-    samplers: [{samplers}]
-    samples: 20
-    items: {items}
-    subsets: [random, fps]
-    features: patch
-metrics: [{metrics}]
-tables: [{tables}]
-figures: [{figures}]
-"""
 
 
 @new.command()
 def experiment(
     name: Annotated[str, typer.Argument(help="Name of the dataset and of the experiment.")],
     folder: Annotated[Path, typer.Option(metavar="PICTURES", help="A folder of pictures, or a zip file of one.")],
-    prior: Annotated[str, typer.Option(help="A prior of config/priors.")] = "kernel",
+    prior: Annotated[str, typer.Option(help="A prior of config/priors.")] = "kernel_unseen",
     size: Annotated[
         int | None,
         typer.Option(min=8, max=1024, help="Pixels per side. [default: that of the prior's network, else 64]"),
@@ -62,13 +37,14 @@ def experiment(
 ) -> None:
     """Write the dataset and the experiment of a folder of pictures.
 
-    With masks the task is to fill in what they hide, else to restore the pictures from sixteen coarse pixels.
+    With masks the task is to fill in what they hide, else to restore the pictures from sixteen coarse pixels. The
+    default prior knows the pictures that are not restored, and their mirror images.
 
     Example: posterity new experiment holiday --folder ~/pictures/holiday
     """
     from posterity.front.checked import path as usable
 
-    files = _files(name, usable(folder), prior, size)
+    files, said = _files(name, usable(folder), prior, size)
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
     try:
@@ -79,6 +55,8 @@ def experiment(
         raise
     for path in files:
         typer.echo(str(path))
+    if said:
+        typer.echo(f"\n{said}")
     ours = f"{_CONFIG} {list(files)[-1]}"
     typer.echo(
         f"\nEdit them as you like, then\n  posterity check {ours}\n  snakemake --configfile {ours}\n"
@@ -87,8 +65,8 @@ def experiment(
     )
 
 
-def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, str]:
-    """Return {path: text} after all checks have passed."""
+def _files(name: str, folder: Path, prior: str, size: int | None) -> tuple[dict[Path, str], str]:
+    """Return {path: text}, and what the prior knows of the pictures, after all checks have passed."""
     from posterity.configuration.loading import gather
     from posterity.configuration.problems import Problems
     from posterity.configuration.shapes import NAME
@@ -116,30 +94,13 @@ def _files(name: str, folder: Path, prior: str, size: int | None) -> dict[Path, 
     if about.get("autoencoder") in autoencoders:  # a new mapping, since what files hold is read once and shared
         about = about | {"autoencoder": autoencoders[about["autoencoder"]]}
     found = own.outline(folder, None, None)
+    size = size or _side(about) or _SIZE
     if len(found.labels or ()) <= _READ:
-        own.prepare(folder, None, size or _side(about) or _SIZE)  # reports an unreadable picture or mask now
+        own.prepare(folder, None, size)  # reports an unreadable picture or mask now
+    said = own_pictures.known(about, found)
     source = json.dumps(_from_here(folder), ensure_ascii=False)
-    dataset = _DATASET.format(path=source, size=size or _side(about) or _SIZE)
-    return dict(zip(places, (dataset, _experiment(name, prior, about, found)), strict=True))
-
-
-def _experiment(name: str, prior: str, about: Mapping[str, Any], found: Outline) -> str:
-    from posterity.configuration.known import closed_form
-
-    task, operator = ("inpaint_own", "inpaint") if found.own else ("sr16_noisy", "sr")
-    exact = operator in closed_form(about)
-    samplers = ["dps", "psld"] if "autoencoder" in about else ["ddnm", "ddnm_guided", "dps", "dps_guided"]
-    metrics, tables, figures = ["psnr", "residual_rms"], ["cost"], ["teaser", "guidance_gallery", "restorations"]
-    if exact:
-        samplers = ["exact", "exact_again", *samplers]
-        metrics += ["tv", "modes_shown", "sliced_wasserstein"]
-        tables = ["answers", "exact_posterior", *tables]
-        figures = ["answers", "error_cost", *figures]
-    return _EXPERIMENT.format(
-        name=name, task=task, prior=prior, samplers=", ".join(samplers), items=max(1, min(found.most, _MOST)),
-        metrics=", ".join(metrics), tables=", ".join(tables), figures=", ".join(figures),
-        title="what can the hidden parts be?" if found.own else "few pixels, what can it be?",
-    )  # fmt: skip
+    texts = own_pictures.dataset(source, size), own_pictures.experiment(name, prior, about, found, size)
+    return dict(zip(places, texts, strict=True)), said
 
 
 def _side(prior: Mapping[str, Any]) -> int | None:

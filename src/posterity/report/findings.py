@@ -72,7 +72,7 @@ def _fit(cells: Mapping[Any, Record], runs: Sequence[tuple[str, ...]]) -> list[F
     if not places:
         return []
     parts = [f"{number(r['value'])} at {_place(p, places)}{_interval(r)}" for p, r in places.items()]
-    return [Finding("Answers that fit", f"{'; '.join(parts)}. Means over {_counts([*places.values()])} items.")]
+    return [Finding("Answers that fit", f"{'; '.join(parts)}. {_over([*places.values()])}")]
 
 
 def _sentence(cells: Mapping[Any, Record], run: tuple[str, ...]) -> str:
@@ -111,6 +111,8 @@ def _place(place: tuple[str, ...], places: Any) -> str:
     return style.name(place[1]) + (f" ({', '.join(more)})" if more else "")
 
 
-def _counts(records: Sequence[Record]) -> str:
+def _over(records: Sequence[Record]) -> str:
     counts = sorted({r["count"] for r in records})
-    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    if counts == [1]:
+        return "Of one item."
+    return f"Means over {counts[0]} items." if len(counts) == 1 else f"Means over {counts[0]} to {counts[-1]} items."
