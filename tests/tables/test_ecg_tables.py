@@ -13,6 +13,7 @@ from posterity import figures, signals, tables
 from posterity.artifacts import signals as stored
 from posterity.artifacts import store
 from posterity.ecg import comparison
+from posterity.ecg.intervals import Intervals
 from posterity.errors import PosterityError
 from posterity.tables.frames import Frames
 
@@ -148,7 +149,20 @@ def test_student_intervals_of_gaussian_draws_hold_nine_truths_in_ten() -> None:
         assert comparison.covered(draws, truth).mean() == pytest.approx(0.9, abs=0.009)  # four standard errors
 
 
-def test_numbers_that_are_read_off_a_draw_differ_by_how_much_its_waves_do(paths: list[Path]) -> None:
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """In place of the network: QRS lasts 100 ms a mV, PR 150 ms, and QT is not found in R waves under 1 mV."""
+    asked: list[int] = []
+
+    def measured(lead: np.ndarray, rate: float, peaks: np.ndarray) -> Intervals:
+        asked.append(len(peaks))
+        return Intervals(150.0, 100 * float(lead.max()), 400.0 if lead.max() > 1 else None)
+
+    monkeypatch.setattr(tables.find("ecg_features"), "intervals", measured)
+    return asked
+
+
+def test_numbers_that_are_read_off_a_draw_differ_by_how_much_its_waves_do(paths: list[Path], timed: list[int]) -> None:
     found = values(paths, "ecg_features")
     # |N(0, 2·SPREAD²)| of exact draws; an R wave of a made beat is as high as it was made
     expected = (2 / np.pi) ** 0.5 * 2**0.5 * SPREAD
@@ -162,7 +176,17 @@ def test_numbers_that_are_read_off_a_draw_differ_by_how_much_its_waves_do(paths:
     assert found["exact", "draws with beats"][0] == 1
 
 
-def test_a_record_of_several_beats_has_a_rate(tmp_path: Path) -> None:
+def test_intervals_are_of_the_first_draw_and_count_where_both_have_them(paths: list[Path], timed: list[int]) -> None:
+    found = values(paths, "ecg_features")
+    # |N(0, 2·SPREAD²)| of one draw a record: a relative standard error of .76 / √60 = .1
+    assert found["exact", "QRS, ms"][0] == pytest.approx(100 * 2 / np.pi**0.5 * SPREAD, rel=0.4)
+    assert found["mean", "QRS, ms"][0] < found["exact", "QRS, ms"][0]
+    assert found["exact", "PR, ms"] == (0, 0, 0) and found["exact", "QT, ms"] == (0, 0, 0)
+    assert 0.2 < found["exact", "draws with P, QRS, T"][0] < 0.8
+    assert timed == [1] * 4 * RECORDS  # the truth once, and one draw of each of three runs
+
+
+def test_a_record_of_several_beats_has_a_rate(tmp_path: Path, timed: list[int]) -> None:
     found = values(artifacts(tmp_path, beats=4, draws=1), "ecg_features")
     assert found["exact", "heart rate, bpm"][0] == pytest.approx(0, abs=0.5)  # every beat is where the truth has it
 
