@@ -1,12 +1,19 @@
 """The explorer in a real browser: what it computes is what the library computes, by mouse and by keys alone."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
+from posterity.certificates.conditional import Components, Conditional
+from posterity.diffusion.levels import CLEAN
+from posterity.diffusion.schedule import Schedule
+from posterity.diffusion.steps import PosteriorStep
 from posterity.operators.build import build
 from posterity.priors.kernel import Kernel
 from posterity.report import explorer
+from posterity.wrappers.diversity import Diversity
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 pytestmark = pytest.mark.slow
@@ -166,6 +173,84 @@ def test_a_region_moved_with_keys_shows_what_can_be_there_with_its_weights(page,
     assert len(seen) == 3 and (0, 12) in seen, "the edge ends the way"
     ActionChains(page).move_to_element(field).perform()
     assert page.execute_script("return explorer.region()") == [12, 12, 8]
+
+
+STEPS = 25
+GREY = 16
+
+
+@pytest.fixture
+def small(browser, tmp_path):
+    """A page of twenty small grey pictures, of which several fit, and the prior."""
+    dice = torch.Generator().manual_seed(1)
+    coarse = torch.randint(100, 156, (20, 1, 4, 4), generator=dice, dtype=torch.uint8).float()
+    images = torch.nn.functional.interpolate(coarse, GREY, mode="bilinear").round() / 127.5 - 1
+    kernel = Kernel(images.double(), torch.rand(20, generator=dice) + 0.1, 0.1)
+    (tmp_path / "small.html").write_text(explorer.page("Which?", kernel, [("one", images[0])], {}))
+    browser.get((tmp_path / "small.html").as_uri())
+    return browser, images.double().flatten(1), kernel
+
+
+def guided_by_library(page, images, kernel, eta):
+    """The page's five draws with the page's noise: the posterior by matrices, the library's guidance and steps."""
+    y, seen, _, factor, sigma = computed(page)
+    count = STEPS + 1
+    z = page.execute_script(
+        f"return [...Array(5).keys()].map((d) => [...Array({count}).keys()].map((s) => "
+        f"[...explorer.normals({GREY**2}, 1 + 1000 * (1 + d) + 10 * s)]))"
+    )
+    z, here = torch.tensor(z, dtype=torch.float64), torch.tensor(seen).bool()
+    unit = torch.eye(GREY**2, dtype=torch.float64).reshape(-1, 1, GREY, GREY)
+    matrix = torch.nn.functional.avg_pool2d(unit, factor).flatten(1).T[here]
+    prior = Components(kernel.blocks[0].log_weights[0].exp(), images, 0.1**2 * torch.eye(GREY**2)[None].double())
+    exact = Conditional(prior, matrix, torch.tensor(y, dtype=torch.float64)[here][None], sigma)
+    means, vectors, values = exact.means[0], exact.vectors[0], exact.values[0]
+    levels = [*Schedule.linear().grid(STEPS, "spaced"), CLEAN]
+    x, together = z[:, 0], torch.zeros(5, dtype=torch.long)
+    for step, (t, s) in enumerate(pairwise(levels)):
+        spread = t.alpha_bar * values + 1 - t.alpha_bar
+        gaps = (x[:, None] - t.signal * means) @ vectors
+        r = (exact.log_weights[0] - (gaps.square() / spread).sum(2) / 2).softmax(1)
+        mean = r @ means
+        x0 = mean + (((x - t.signal * mean) @ vectors) * (t.signal * values / spread)) @ vectors.T
+        if s == CLEAN:
+            return x0, r.argmax(1).tolist()
+        moved = Diversity(eta=eta)(x0, together, torch.tensor([1.0]), t.fraction)
+        way = PosteriorStep.between(t, s)
+        x = way.mean(moved, x) + way.std() * z[:, step + 1]
+    raise AssertionError
+
+
+def test_guided_draws_are_the_librarys(small):
+    page, images, kernel = small
+    page.execute_script("const n = document.getElementById('noise'); n.value = -1; n.dispatchEvent(new Event('input'))")
+    for how in ("16", "4", "1"):
+        page.execute_script("document.querySelector(`[name=how][value='${arguments[0]}']`).click()", how)
+        if how == "4":
+            page.find_element("id", "half").click()
+        for eta in (0.0, 0.8):
+            found = page.execute_script(
+                "return explorer.guided(arguments[0]).map((one) => [[...one.x], one.mode])", eta
+            )
+            expected, modes = guided_by_library(page, images, kernel, eta)
+            np.testing.assert_allclose([x for x, _ in found], expected, atol=1e-5)
+            assert [mode for _, mode in found] == modes and len(set(modes)) > 1
+
+
+def test_guidance_is_set_with_keys_and_says_what_it_did(small):
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    page, *_ = small
+    slider, said = page.find_element("id", "eta"), page.find_element("id", "guided-said")
+    WebDriverWait(page, 10).until(lambda _: "different picture" in said.text)
+    assert "Without guidance" not in said.text
+    pressed(page, slider, *[Keys.ARROW_RIGHT] * 7)
+    assert page.find_element("id", "strength").text == "0.7"
+    WebDriverWait(page, 10).until(lambda _: "Without guidance" in said.text)
+    shown = page.find_elements("css selector", "#guided li")
+    modes = page.execute_script("return explorer.guided(0.7).map((one) => one.mode)")
+    assert len(shown) == 5 and said.text.startswith(f"{len(set(modes))} different picture")
 
 
 def test_before_and_after_share_one_picture(page):

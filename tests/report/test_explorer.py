@@ -48,6 +48,11 @@ def test_the_stage_shows_one_test_item_of_each_subject_and_knows_the_mirror_imag
     assert len(held["logWeights"]) == 8 and sorted(n for n in held["names"] if n) == [
         f"</script>{k}" for k in range(4, 8)
     ]
+    assert "measured are none of them" in text
+    stage.run(
+        {**settings, "prior": kernel | {"split": "all"}}, items=tmp_path / "items.parquet", output=tmp_path / "x.html"
+    )
+    assert "measured are among them" in (tmp_path / "x.html").read_text()
     with pytest.raises(PosterityError, match="needs a kernel prior of images"):
         gaussian = {"name": "g", "kind": "gaussian", "covariance": "dense"}
         stage.run({**settings, "prior": gaussian}, items=tmp_path / "items.parquet", output=tmp_path / "x.html")

@@ -23,8 +23,13 @@ __all__ = ["LARGEST", "page"]
 LARGEST = 48 * 2**20
 """Maximum bytes of pictures in a page; the browser computes with all of them at every stroke."""
 
+_STEPS = 25
+"""Levels of the guided draws; the browser evaluates the posterior's denoiser at each."""
 
-def page(title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: Mapping[int, str]) -> str:
+
+def page(
+    title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: Mapping[int, str], inside: bool = False
+) -> str:
     """Return the page as self-contained HTML.
 
     Arguments:
@@ -32,6 +37,7 @@ def page(title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: 
         prior: a prior of square images with 1 or 3 channels and a side that is a multiple of 4.
         shown: (name, image (C, H, W) in [-1, 1]) of the pictures that can be measured.
         names: {mode of the prior: its name}; modes may be omitted.
+        inside: whether the prior contains the pictures that can be measured.
 
     Raises:
         PosterityError: for images of another shape, no pictures, or more than :data:`LARGEST` bytes.
@@ -51,9 +57,10 @@ def page(title: str, prior: Kernel, shown: Sequence[tuple[str, Tensor]], names: 
         "pictures": _bytes(pictures),
         "logWeights": block.log_weights[0].tolist(),
         "names": [names.get(int(k), "") for k in block.ids],
+        "levels": [[level.alpha_bar, level.fraction] for level in prior.schedule.grid(_STEPS, "spaced")],
         "items": [{"name": name, "picture": _bytes(image)} for name, image in shown],
     }
-    return rendered("explorer.html", title=title, content=_embedded(content))
+    return rendered("explorer.html", title=title, content=_embedded(content), inside=inside)
 
 
 def _bytes(images: Tensor) -> str:

@@ -176,6 +176,7 @@ function show() {
   showTree();
   showRegion();
   showCompared();
+  showGuidedSoon();
 }
 
 // Frequency of each answer among the first n draws; its probability for all answers.
@@ -286,6 +287,6 @@ items.forEach((item, at) => {
 get("known").textContent = String(N);
 // Set up once the elements below exist; exposes what the page computes, for tests.
 function begin() {
-  window.explorer = { state, measure, posterior, answer, show, branches, regionModes, region: () => [...region, PATCH] };
+  window.explorer = { state, measure, posterior, answer, show, branches, regionModes, region: () => [...region, PATCH], guided, normals };
   setNoise();
 }
