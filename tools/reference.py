@@ -104,7 +104,8 @@ def _methods(methods: Mapping[str, Any]) -> Iterator[str]:
         yield f"### `{name}`\n\n{settings.get('description', '')}\n"
         if "needs" in method:
             guidable = "can be guided" if method["guidable"] else "cannot be guided"
-            yield f"Needs: {', '.join(f'`{need}`' for need in method['needs']) or 'nothing special'}; {guidable}.\n"
+            needs = ", ".join(f"`{need}`" for need in method["needs"]) or "nothing special"
+            yield f"{'A baseline, not a posterior sampler. ' * method['baseline']}Needs: {needs}; {guidable}.\n"
         yield f"{keys(settings)}\n"
 
 
@@ -120,7 +121,7 @@ def _operators() -> Iterator[str]:
                     schema("samplers") if m in noisy or m in clean]  # fmt: skip
         marks = ("•" if part in has(name) else "" for part in parts)
         yield f"| `{name}` | {' | '.join(marks)} | {_list(exact)} | {', '.join(samplers)} |"
-    yield "\n¹ only with noise, ² only without noise; `exact` if the prior has an exact posterior."
+    yield "\n¹ only with noise, ² only without noise; `exact` and `posterior_mean` if the prior has an exact posterior."
 
 
 def _lead(shape: Mapping[str, Any]) -> str:

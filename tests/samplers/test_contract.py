@@ -179,11 +179,23 @@ def test_exact_draws_from_the_posterior_in_independent_streams(bench):
         bench.restore(exact(), prior, operator, y, 0.1, noise=noise, guidance=Diversity(eta=0.5))
 
 
+def test_the_posterior_mean_is_that_of_the_posterior_and_no_draw(bench):
+    images = 2 * torch.rand(5, *SHAPE, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+    prior, operator = Kernel(images, torch.ones(5), 0.1), bench.operators(SHAPE)["sr"]
+    y, mean = operator(images[:2]), samplers.find("posterior_mean")()
+    first, again = (
+        bench.restore(mean, prior, operator, y, 0.1, noise=Noise(seed, list("ab"), range(2))) for seed in (3, 4)
+    )
+    assert torch.equal(first.x, prior.posterior(operator, y, 0.1).mean) and torch.equal(first.x, again.x)
+    assert first.cost.forwards == 0
+
+
 def test_schema_describes_every_method():
     schema = json.loads(json.dumps(samplers.schema()))
     assert list(schema) == samplers.names() and {*EVALUATIONS, *SEVERAL_A_STEP, "exact"} <= set(schema)
     assert schema["ddrm"]["needs"] == ["svd"] and schema["exact"]["guidable"] is False
     assert schema["repaint"]["needs"] == ["mask", "noiseless"]
+    assert {name for name, entry in schema.items() if entry["baseline"]} == {"mat", "posterior_mean", "swinir"}
     for entry in schema.values():
         assert entry["doc"].endswith(".")
         assert all("description" in field for field in entry["settings"]["properties"].values())

@@ -190,13 +190,18 @@ def _priors(tier: str, dim: int | None) -> list[str]:
 def _everyone(chosen: dict[str, Any], priors: list[str]) -> list[dict[str, Any]]:
     """Return an entry for every method, with those of the ``chosen`` settings that it has.
 
-    Restorers are omitted, since they have no prior, and so are latent solvers where none of ``priors`` is latent.
+    Baselines are omitted, since they are no posterior samplers, and so are latent solvers where none of ``priors`` is
+    latent.
     """
     from posterity import samplers
     from posterity.certificates.cases import LATENT
 
-    lacking = {"restorer"} | (set() if {*LATENT} & {*priors} else {"latent"})
-    methods = {name: entry for name, entry in samplers.schema().items() if not lacking & {*entry["needs"]}}
+    latent = bool({*LATENT} & {*priors})
+    methods = {
+        name: entry
+        for name, entry in samplers.schema().items()
+        if not entry["baseline"] and (latent or "latent" not in entry["needs"])
+    }
     properties = {name: entry["settings"].get("properties", {}) for name, entry in methods.items()}
     unknown = [key for key in chosen if not any(key in has for has in properties.values())]
     if unknown:

@@ -37,7 +37,7 @@ _WORDS = {
     "recursion": "recursion", "psld": "PSLD", "gml_dps": "GML-DPS", "resample": "ReSample",
     "resample_repository": "ReSample (repository)", "blur_varying": "blur of varying width",
     "inpaint_varying": "pixels of varying share",
-    "mean": "posterior mean", "ecg_from_i": "from lead I", "ecg_from_i_ii_v2": "from I, II, V2",
+    "posterior_mean": "posterior mean", "ecg_from_i": "from lead I", "ecg_from_i_ii_v2": "from I, II, V2",
     "ecg_block": "half of the time", "exact_again": "exact, another seed", "random": "random", "kmeans": "K-means",
     "uniformization": "Uniformization",
     "vipaint": "VIPaint", "vipaint1": "VIPaint-1", "vipaint2": "VIPaint-2", "vipaint4": "VIPaint-4",

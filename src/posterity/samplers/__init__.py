@@ -16,6 +16,6 @@ REGISTRY: Registry[Sampler] = Registry(
     "sampler",
     "base.Sampler",
     beside=("base", "cost", "problem", "severity"),
-    facts=("needs", "guidable", "begins_late"),
+    facts=("needs", "guidable", "begins_late", "baseline"),
 )
 find, names, schema = REGISTRY.find, REGISTRY.names, REGISTRY.schema

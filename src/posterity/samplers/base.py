@@ -57,8 +57,8 @@ class Sampler(ABC):
     ``guidable`` is true if guidance can act on a clean prediction, ``begins_late`` if a run can start from a noisy
     state at a later level. ``follows`` is true if the states at which it calls the denoiser are meant to be draws of
     p(x_t | y), so that `verify` can test the trajectory too. ``couples`` is true if the samples of an item are meant to
-    depend on one another, which only wrappers do.
-
+    depend on one another, which only wrappers do. ``baseline`` is true if the restorations are not meant to be draws of
+    the posterior; `verify` then omits the method unless it is named.
     ``quick`` and ``standard`` replace the defaults in the tiers of `verify` with these names, so that a slow sampler
     finishes; contract tests run it with ``quick``.
     """
@@ -68,6 +68,7 @@ class Sampler(ABC):
     begins_late: ClassVar[bool] = True
     follows: ClassVar[bool] = False
     couples: ClassVar[bool] = False
+    baseline: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     standard: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 

@@ -1,8 +1,4 @@
-"""The exact posterior of a closed-form prior as a sampler: the ground truth of certificates.
-
-With ``mean`` it returns the posterior mean in place of draws: the minimum mean squared error estimate, which
-looks like no signal.
-"""
+"""The exact posterior of a closed-form prior as a sampler: the ground truth of certificates."""
 
 from __future__ import annotations
 
@@ -25,9 +21,6 @@ class Exact(Sampler):
     """
 
     stream: Annotated[int, Field(ge=0, description="which independent stream of draws")] = 0
-    mean: Annotated[bool, Field(description="the posterior mean in place of every draw: no sampler, a baseline")] = (
-        False
-    )
 
     needs = frozenset({"posterior"})
     guidable = False
@@ -35,4 +28,4 @@ class Exact(Sampler):
 
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         posterior = problem.prior.posterior(problem.operator, problem.y, problem.sigma_y)
-        return posterior.mean.clone() if self.mean else posterior.sample(noise.stream(self.stream))
+        return posterior.sample(noise.stream(self.stream))

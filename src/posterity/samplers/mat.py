@@ -35,6 +35,7 @@ class MAT(Sampler):
     needs = frozenset({"mask", "noiseless", "restorer"})
     guidable = False
     begins_late = False
+    baseline = True
 
     def run(self, problem: Problem, noise: Noise) -> Tensor:
         if not isinstance(problem.prior, Restorer):

@@ -26,6 +26,7 @@ class SwinIR(Sampler):
     needs = frozenset({"restorer"})
     guidable = False
     begins_late = False
+    baseline = True
 
     def run(self, problem: Problem, noise: Noise) -> Tensor:  # noqa: ARG002 - it regresses
         if not isinstance(problem.prior, Restorer):

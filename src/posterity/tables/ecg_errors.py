@@ -23,11 +23,11 @@ COLUMNS = (
     "coverage", "coverage in QRS", "coverage elsewhere",
 )  # fmt: skip
 CAPTION = (
-    "In mV over what was missing of eight leads, mean over records with a 95 % bootstrap interval. MAE and RMSE are of "
-    "single draws, averaged over the draws of a record; “of the mean” of the mean of these draws, which is nearer to "
-    "the truth and looks like no ECG. QRS: within 50 ms of an R peak of the truth. Coverage: share of missing values "
-    "in the interval that ten draws predict for the truth with 90 % (Student's t): .90 is calibrated. `mean` is the "
-    "exact posterior mean, which has no spread."
+    "In mV over the missing values of eight leads, mean over records with a 95 % bootstrap interval. MAE and RMSE are "
+    "those of single draws, averaged over the draws of a record; “of the mean” is the error of their mean, "
+    "which is nearer to the truth but looks like no ECG. QRS: within 50 ms of an R peak of the truth. Coverage: share "
+    "of missing values inside the 90 % prediction interval of ten draws (Student's t): .90 is calibrated. "
+    "`posterior_mean` is exact and has no spread."
 )
 Array = NDArray[np.floating[Any]]
 
