@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from posterity import signals
 from posterity.assets.archives import Archive, opened
 from posterity.datasets.items import DataSet, Item, Outline, shuffled
-from posterity.diffusion.noise import generator
 from posterity.ecg import beats, leads
 from posterity.ecg.files import wfdb_record
 from posterity.errors import PosterityError
@@ -93,6 +92,8 @@ def prepare(source: Path, select: str, size: int, count: int | None = None) -> D
         size: samples at 100 Hz, 256 to 1000.
         count: number of records of each split, a fixed selection; None for all.
     """
+    from posterity.diffusion.noise import generator  # imports torch, which configurations do without
+
     _check(select)
     if not 256 <= size <= _LENGTH:
         raise PosterityError(f"size is {size}, but records of PTB-XL have 256 to {_LENGTH} samples at {RATE:g} Hz")
