@@ -64,7 +64,7 @@ class Checked:
     def combinations(self, path: str, run: Mapping[str, Any], problems: Problems) -> Iterator[Key]:
         """Yield (dataset, task, prior, sampler) of a run; add a line for each explicitly named one that cannot work."""
         everything = run["samplers"] == "all"
-        names = [n for n, s in self.samplers.items() if s.variant is None] if everything else run["samplers"]
+        names = [n for n, s in self.samplers.items() if s.in_all] if everything else run["samplers"]
         for task in run["tasks"]:
             for name in names:
                 if not (task in self.tasks and name in self.samplers and run["prior"] in self.priors):

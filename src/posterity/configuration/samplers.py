@@ -16,8 +16,8 @@ __all__ = ["Named", "catalogue", "defined", "foreign_reach", "settle"]
 class Named:
     """A sampler name that an experiment can use.
 
-    ``all`` means the files' own names and their guided partners; variants, which are
-    meant for sweeps, run only when named.
+    ``all`` means the files' own names and their guided partners; variants, which are meant for sweeps, and baselines
+    run only when named.
     """
 
     name: str
@@ -33,6 +33,11 @@ class Named:
     def needs(self) -> Collection[str]:
         """Return the capabilities that the operator and prior must have."""
         return schema("samplers")[self.method]["needs"]
+
+    @property
+    def in_all(self) -> bool:
+        """Return whether ``samplers: all`` includes it."""
+        return self.variant is None and not schema("samplers")[self.method]["baseline"]
 
 
 def catalogue(

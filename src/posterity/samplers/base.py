@@ -58,7 +58,7 @@ class Sampler(ABC):
     state at a later level. ``follows`` is true if the states at which it calls the denoiser are meant to be draws of
     p(x_t | y), so that `verify` can test the trajectory too. ``couples`` is true if the samples of an item are meant to
     depend on one another, which only wrappers do. ``baseline`` is true if the restorations are not meant to be draws of
-    the posterior; `verify` then omits the method unless it is named.
+    the posterior; `samplers: all` and `verify --all` then omit the method.
     ``quick`` and ``standard`` replace the defaults in the tiers of `verify` with these names, so that a slow sampler
     finishes; contract tests run it with ``quick``.
     """
