@@ -79,6 +79,19 @@ def test_the_shipped_configurations_are_valid(folder):
             {"samplers": {"dps": {"overrides": [{"when": {"prior": "kernl"}}]}}},
             "config: samplers.dps.overrides[0].when.prior = 'kernl': unknown prior; did you mean 'kernel'?",
         ),
+        (
+            {
+                "samplers": {
+                    "dps": {
+                        "variants": {
+                            "v": {"overrides": [{"when": {"task": "sr4"}, "wrap": [{"flash": {"severity": "exat"}}]}]}
+                        }
+                    }
+                }
+            },
+            "config: samplers.dps.variants.v.overrides[0].wrap[0].flash.severity = 'exat': unknown severity; did you "
+            "mean 'exact'?",
+        ),
         ({"tasks": {"sr16": {"factor": 3}}}, "config: tasks.sr16.factor = 3: must be one of 2, 4, 8, 16, 32"),
         (
             {"tasks": {"new": {"operator": "inpant"}}},

@@ -74,7 +74,7 @@ def test_a_missing_checkpoint_is_told_once_and_only_where_it_is_asked_for(folder
     assert not found
 
 
-@pytest.mark.parametrize("name", ["mgps-images-paper", "diversity_paper", "vipaint_paper", "ecg_paper"])
+@pytest.mark.parametrize("name", ["mgps-images-paper", "diversity_paper", "vipaint_paper", "flash_paper", "ecg_paper"])
 def test_the_published_scale_is_planned_without_its_files(folder, name):
     assert not lines(folder, {"experiments": [name]})
 

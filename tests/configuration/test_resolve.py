@@ -92,7 +92,7 @@ def test_a_reach_without_limit_is_null(folder, given, resolved):
     assert guidance == {"eta": 0.9, "threshold": None, "rms": resolved}
 
 
-def settled(name, prior, task):
+def settled(name, prior, task, dataset="any"):
     """The resolved settings of a shipped sampler under a prior on a task."""
     from posterity.configuration.samplers import catalogue, settle
 
@@ -103,9 +103,10 @@ def settled(name, prior, task):
         for part, name in files.items()
     }
     problems = Problems()
-    known = catalogue(samplers, read | {"dataset": []}, problems)
+    datasets = [p.stem for p in (ROOT / "config" / "datasets").glob("*.yaml")]
+    known = catalogue(samplers, read | {"dataset": datasets}, problems)
     problems.stop()
-    return settle(known[name], prior, task, "any")
+    return settle(known[name], prior, task, dataset)
 
 
 def test_the_published_settings_of_the_paper_scale_priors():
@@ -292,3 +293,46 @@ def test_the_command_trains_what_the_file_says(folder):
         trained(folder / "priors" / "openmoji32.yaml", "kernel")
     with pytest.raises(PosterityError, match="cannot be read"):
         trained(folder / "priors" / "none.yaml", None)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "dataset", "prior", "task", "values", "severity", "c"),
+    [
+        ("dps", "ffhq-flash", "celebahq_latent", "blur_varying_256", {"scale": 0.1, "steps": 1000}, None, None),
+        ("dps", "ffhq-flash", "celebahq", "blur_varying_256", {"scale": 5.0, "steps": 1000}, None, None),
+        ("dps_flash_256", "ffhq-flash", "celebahq_latent", "inpaint_varying_256", {"scale": 7.0}, "inpaint_faces", 1.2),
+        ("gml_dps", "lsun-bedroom-flash", "lsun_bedroom_latent", "inpaint_varying_256", {"scale": 0.4, "gluing": 0.1},
+         None, None),
+        ("gml_dps_flash_256", "ffhq-flash", "celebahq_latent", "blur_nonlinear_256", {"scale": 3.0, "gluing": 0.05},
+         "nonlinear_faces", 1.2),
+        ("psld_flash_256", "ffhq-flash", "celebahq_latent", "inpaint_varying_256", {"scale": 10.0, "gluing": 0.5},
+         "inpaint_faces", 1.0),
+        ("psld_flash_256", "lsun-bedroom-flash", "lsun_bedroom_latent", "inpaint_varying_256",
+         {"scale": 10.0, "gluing": 0.05}, "inpaint_bedrooms", 1.2),
+        ("resample", "ffhq-flash", "celebahq_latent", "blur_fixed_256", {"spread": 4000, "steps": 500}, None, None),
+        ("resample_flash_256", "lsun-bedroom-flash", "lsun_bedroom_latent", "blur_fixed_256", {"spread": 200},
+         "blur_bedrooms", 1.2),
+        ("dps_estimate_256", "lsun-bedroom-flash", "lsun_bedroom_latent", "blur_fixed_256", {}, "blur_bedrooms", None),
+    ],
+)  # fmt: skip
+def test_the_published_settings_of_late_starts(sampler, dataset, prior, task, values, severity, c):
+    """Table 2 of Fabian et al. 2024, and the encoder trained for the data and the degradation."""
+    found = settled(sampler, prior, task, dataset)
+    assert {key: found["settings"][key] for key in values} == values
+    if severity is None:
+        assert found["wrap"] == []
+    else:
+        (flash,) = (one["flash"] for one in found["wrap"])
+        assert (flash["severity"], flash["c"]) == (f"published_{severity}", c)
+
+
+def test_overrides_of_a_variant_hold_where_they_say_and_after_its_settings():
+    from posterity.configuration.samplers import Named, settle
+
+    wrap = [{"flash": {"severity": "exact", "c": c}} for c in (1.0, 0.8)]
+    own = {"when": {"task": FACE}, "settings": {"scale": 7.0}, "wrap": wrap[1:]}
+    variant = {"settings": {"scale": 3.0}, "wrap": wrap[:1], "overrides": [own]}
+    definition = {"method": "dps", "overrides": [{"when": {"task": FACE}, "settings": {"scale": 5.0, "steps": 9}}]}
+    here, there = (settle(Named("mine", definition, variant=variant), "kernel", t, SMILEYS) for t in (FACE, "sr4"))
+    assert (here["settings"]["scale"], here["settings"]["steps"], here["wrap"][0]["flash"]["c"]) == (7.0, 9, 0.8)
+    assert (there["settings"]["scale"], there["settings"]["steps"], there["wrap"][0]["flash"]["c"]) == (3.0, 1000, 1.0)

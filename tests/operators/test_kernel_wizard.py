@@ -117,3 +117,13 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_a_size_that_the_code_does_not_fit_is_refused() -> None:
     with pytest.raises(PosterityError, match="sides divisible by 128, not 3×64×64"):
         NonlinearBlur(Encoder(), torch.zeros(1, 512, 1, 1), (3, 64, 64))
+
+
+def test_flashs_code_scales_twice(weights: Path, operator: NonlinearBlur) -> None:
+    """Its pipeline is in [0, 1]: y01 = A(x01), and y = 2 y01 - 1."""
+    task = {"operator": "nonlinear_blur", "weights": str(weights), "twice_scaled": True}
+    theirs = build(task, SHAPE, operator.parameters(), torch.float32)
+    x = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    torch.testing.assert_close(theirs(x), 2 * operator((x + 1) / 2) - 1)
+    torch.testing.assert_close(theirs.rows(torch.tensor([1]))(x[1:]), theirs(x)[1:], rtol=1e-4, atol=1e-5)
+    assert (theirs(x) - operator(x)).abs().max() > 0.1

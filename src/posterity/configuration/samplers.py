@@ -131,7 +131,8 @@ def _wrappers(at: str, part: Mapping[str, Any], method: str, severities: Collect
 def _parts(path: str, definition: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     overrides = [(f"{path}.overrides[{i}]", o) for i, o in enumerate(definition.get("overrides", []))]
     variants = [(f"{path}.variants.{n}", v) for n, v in definition.get("variants", {}).items()]
-    return [(path, definition), *overrides, *variants]
+    own = [(f"{at}.overrides[{i}]", o) for at, v in variants for i, o in enumerate(v.get("overrides", []))]
+    return [(path, definition), *overrides, *variants, *own]
 
 
 def _partial(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,21 +141,30 @@ def _partial(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settle(sampler: Named, prior: str, task: str, dataset: str) -> dict[str, Any]:
-    """Return {name, method, settings, wrap} with every default, override and variant applied, in that order."""
+    """Return {name, method, settings, wrap}: defaults, overrides, the variant and its overrides, in that order."""
     definition, here = sampler.definition, {"prior": prior, "task": task, "dataset": dataset}
     settings = defaults(schema("samplers")[sampler.method]["settings"]) | definition.get("settings", {})
     guidance, wrap = dict(definition.get("guided", {})), definition.get("wrap", [])
-    for override in definition.get("overrides", []):
-        if all(here[k] in ([v] if isinstance(v, str) else v) for k, v in override["when"].items()):
-            settings |= override.get("settings", {})
-            guidance = _reach(guidance, override.get("guided", {}))
-    if sampler.variant is not None:
-        settings |= sampler.variant.get("settings", {})
-        wrap = sampler.variant.get("wrap", wrap)
+    for override in _applying(definition, here):
+        settings |= override.get("settings", {})
+        guidance = _reach(guidance, override.get("guided", {}))
+    variant = sampler.variant or {}
+    for part in (variant, *_applying(variant, here)):
+        settings |= part.get("settings", {})
+        wrap = part.get("wrap", wrap)
     if sampler.guided:
         wrap = [*wrap, {"diversity": {k: guidance[k] for k in ("eta", "threshold", "rms") if k in guidance}}]
     around = [{name: _whole(name, given)} for wrapper in wrap for name, given in wrapper.items()]
     return {"name": sampler.name, "method": sampler.method, "settings": settings, "wrap": around}
+
+
+def _applying(part: Mapping[str, Any], here: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Return the overrides of a definition or variant that apply ``here``: {prior, task, dataset}."""
+    return [
+        override
+        for override in part.get("overrides", [])
+        if all(here[k] in ([v] if isinstance(v, str) else v) for k, v in override["when"].items())
+    ]
 
 
 def _whole(wrapper: str, given: Mapping[str, Any]) -> dict[str, Any]:

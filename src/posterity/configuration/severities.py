@@ -59,7 +59,7 @@ def used(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) -> N
         at = f"severities.{name}"
         if not about.keys() & {"weights", "train"}:
             problems.say(at, f"{path} uses it for a late start, and it has neither `weights` nor `train`")
-        elif "weights" in about and (wrong := no_file(about["weights"])):
+        elif about.get("weights") not in (None, *c.fetched) and (wrong := no_file(about["weights"])):
             problems.add(f"{at}.weights", about["weights"], wrong)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -116,35 +116,42 @@ def code(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
 class NonlinearBlur(Operator):
     """A(x) = 2 F((x + 1)/2, k) - 1, clamped to [-1, 1].
 
+    ``twice_scaled`` reproduces Flash's public code, which gives this operator images in [0, 1]: in its units that is
+    A'(x) = 2 A((x + 1)/2) - 1, so F sees intensities from 0.5 to 1.
+
     Arguments:
         network: F.
         code: k, (B, 512, H/128, W/128) or (1, …); stored with the measurement.
         signal_shape: (3, H, W), sides divisible by 128.
         resample: draw a new code in every call, from torch's global generator, as the published scripts do;
             their solvers therefore never see the operator that made the measurement.
+        twice_scaled: A' in place of A.
     """
 
     network: Encoder
     code: Tensor
     signal_shape: tuple[int, ...]
     resample: bool = False
+    twice_scaled: bool = False
 
     def __post_init__(self) -> None:
         _divisible(self.signal_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         k = 1.2 * torch.randn_like(self.code) if self.resample else self.code
-        return (2 * self.network((x + 1) / 2, k.expand(len(x), -1, -1, -1)) - 1).clamp(-1, 1)
+        x = (x + 1) / 2 if self.twice_scaled else x
+        blurred = (2 * self.network((x + 1) / 2, k.expand(len(x), -1, -1, -1)) - 1).clamp(-1, 1)
+        return 2 * blurred - 1 if self.twice_scaled else blurred
 
     def rows(self, index: Tensor) -> NonlinearBlur:
-        return NonlinearBlur(self.network, take(self.code, index), self.signal_shape, self.resample)
+        return replace(self, code=take(self.code, index))
 
     def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> NonlinearBlur:
         weight = next(self.network.parameters())
         alike = weight.dtype == dtype and weight.device == torch.device(device)
         # ``Module.to`` works in place, and the loaded module is shared.
         network = self.network if alike else deepcopy(self.network).to(device=device, dtype=dtype)
-        return NonlinearBlur(network, self.code.to(device=device, dtype=dtype), self.signal_shape, self.resample)
+        return replace(self, network=network, code=self.code.to(device=device, dtype=dtype))
 
     def parameters(self) -> Mapping[str, Tensor]:
         return {"code": self.code}

@@ -17,6 +17,8 @@ from posterity.errors import PosterityError
 from posterity.samplers.base import settings
 from posterity.samplers.problem import Problem
 from posterity.samplers.severity import Severity
+from posterity.severities import _published
+from posterity.severities._published import Published, filled
 from posterity.severities._weights import Trained, load
 from posterity.severities.base import Estimator
 
@@ -30,30 +32,40 @@ _ALIKE = 1e-3
 class Encoder(Estimator):
     """A network trained to estimate the state and its error variance."""
 
-    weights: Annotated[str, Field(min_length=1, description="safetensors file, with card.json in its folder")]
+    weights: Annotated[
+        str, Field(min_length=1, description="safetensors file, with card.json in its folder, or a published .ckpt")
+    ]
 
     def estimate(self, problem: Problem) -> Severity:
-        operator = problem.signal_operator
-        y = operator.where_measured(problem.y) * problem.y
-        encoded = self._encoded(problem, y)
+        measured = problem.signal_operator.where_measured(problem.y)
+        y = measured * problem.y
+        self._require_shapes(problem, y)
+        if isinstance(self._trained, Published):
+            y = filled(y, measured, problem.sigma_y, problem.items)
+            like = y
+        else:
+            like = self._encoded(self._trained, problem, y)
         z, v = self._trained(y.cpu())
-        return Severity(z.to(encoded), v.to(encoded))
+        return Severity(z.to(like), v.to(like))
 
     def trained_for(self) -> dict[str, Any]:
         return dict(self._trained.task)
 
     @cached_property
-    def _trained(self) -> Trained:
-        return load(Path(self.weights))
+    def _trained(self) -> Trained | Published:
+        path = Path(self.weights)
+        return _published.load(path) if path.suffix == _published.SUFFIX else load(path)
 
-    def _encoded(self, problem: Problem, y: Tensor) -> Tensor:
-        """Return E(y), (B, *state); the problem's states must be those the encoder was trained for."""
+    def _require_shapes(self, problem: Problem, y: Tensor) -> None:
         trained = self._trained
         if tuple(y.shape[1:]) != trained.signal_shape or tuple(problem.shape) != trained.state_shape:
             raise PosterityError(
                 f"severity encoder {self.weights}: estimates states of shape {trained.state_shape} from measurements "
                 f"of shape {trained.signal_shape}, not {tuple(problem.shape)} from {tuple(y.shape[1:])}"
             )
+
+    def _encoded(self, trained: Trained, problem: Problem, y: Tensor) -> Tensor:
+        """Return E(y), (B, *state); the problem's states must be those the encoder was trained for."""
         encoded = problem.encode(y)
         if float((encoded.cpu() - trained.encode(y.cpu())).abs().max()) > _ALIKE:
             raise PosterityError(

@@ -27,13 +27,14 @@ class NonlinearlyBlurred(Family):
 
     weights: Annotated[str, _PATH]
     resample: Annotated[bool, Field(description="another blur in every call, as in the published scripts")] = False
+    twice_scaled: Annotated[bool, Field(description="A'(x) = 2 A((x + 1)/2) - 1, as in Flash's public code")] = False
 
     has = kernel_wizard.NonlinearBlur.has
     rehearsals = 0
 
     def build(self, shape: Shape, own: Own) -> Operator:
         network = kernel_wizard.load_encoder(Path(self.weights))
-        return kernel_wizard.NonlinearBlur(network, own["code"], shape, self.resample)
+        return kernel_wizard.NonlinearBlur(network, own["code"], shape, self.resample, self.twice_scaled)
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> dict[str, Tensor]:
         return {"code": kernel_wizard.code(shape, rng)}

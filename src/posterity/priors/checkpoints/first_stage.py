@@ -88,35 +88,44 @@ class FirstStage:
             raise PosterityError(f"{name}: its scale_factor {scale!r} is not a positive number")
         whole = {k.removeprefix(_WHOLE): v for k, v in state.items() if k.startswith(_WHOLE)}
         r = Renaming({k: v for k, v in (whole or state).items() if not k.startswith(_TRAINING)}, name)
-        r.move({layer: layer for layer in ("quant_conv", "post_quant_conv")})
+        r.move({"post_quant_conv": "post_quant_conv"})
         if self.family == "vq":
             r.out["quantize.embedding.weight"] = r.take("quantize.embedding.weight")
-        for half in ("encoder", "decoder"):
-            ends = {"conv_in": "conv_in", "norm_out": "conv_norm_out", "conv_out": "conv_out"}
-            r.move(ends, f"{half}.", f"{half}.")
-            residual(r, f"{half}.mid.block_1", f"{half}.mid_block.resnets.0", embedded=False)
-            attention(r, f"{half}.mid.attn_1", f"{half}.mid_block.attentions.0")
-            residual(r, f"{half}.mid.block_2", f"{half}.mid_block.resnets.1", embedded=False)
-        self._levels(r)
-        return r.finish(), scale
-
-    def _levels(self, r: Renaming) -> None:
-        """Move the resolutions of both halves; the decoder's are numbered from the finest in the file."""
+        self.move_encoder(r)
+        self._ends(r, "decoder")
         last = len(self.multipliers) - 1
-        for level, attends in enumerate(self.attends):
-            down, up = f"encoder.down_blocks.{level}", f"decoder.up_blocks.{last - level}"
-            for old, new, count in (
-                (f"encoder.down.{level}", down, self.blocks),
-                (f"decoder.up.{level}", up, self.blocks + 1),
-            ):
-                for block in range(count):
-                    residual(r, f"{old}.block.{block}", f"{new}.resnets.{block}", embedded=False)
-                    if attends:
-                        attention(r, f"{old}.attn.{block}", f"{new}.attentions.{block}")
-            if level != last:
-                r.move({f"encoder.down.{level}.downsample.conv": f"{down}.downsamplers.0.conv"})
+        for level in range(last + 1):
+            # numbered from the finest in the file
+            up = f"decoder.up_blocks.{last - level}"
+            self._level(r, f"decoder.up.{level}", up, level, self.blocks + 1)
             if level != 0:
                 r.move({f"decoder.up.{level}.upsample.conv": f"{up}.upsamplers.0.conv"})
+        return r.finish(), scale
+
+    def move_encoder(self, r: Renaming) -> None:
+        """Move the encoder with the convolution that follows it."""
+        r.move({"quant_conv": "quant_conv"})
+        self._ends(r, "encoder")
+        for level in range(len(self.multipliers)):
+            down = f"encoder.down_blocks.{level}"
+            self._level(r, f"encoder.down.{level}", down, level, self.blocks)
+            if level != len(self.multipliers) - 1:
+                r.move({f"encoder.down.{level}.downsample.conv": f"{down}.downsamplers.0.conv"})
+
+    def _ends(self, r: Renaming, half: str) -> None:
+        """Move the first and last layers of a half, and its middle."""
+        ends = {"conv_in": "conv_in", "norm_out": "conv_norm_out", "conv_out": "conv_out"}
+        r.move(ends, f"{half}.", f"{half}.")
+        residual(r, f"{half}.mid.block_1", f"{half}.mid_block.resnets.0", embedded=False)
+        attention(r, f"{half}.mid.attn_1", f"{half}.mid_block.attentions.0")
+        residual(r, f"{half}.mid.block_2", f"{half}.mid_block.resnets.1", embedded=False)
+
+    def _level(self, r: Renaming, old: str, new: str, level: int, count: int) -> None:
+        """Move the ``count`` blocks of a resolution."""
+        for block in range(count):
+            residual(r, f"{old}.block.{block}", f"{new}.resnets.{block}", embedded=False)
+            if self.attends[level]:
+                attention(r, f"{old}.attn.{block}", f"{new}.attentions.{block}")
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
