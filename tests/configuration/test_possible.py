@@ -148,7 +148,7 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
         ({"autoencoders": {"patches8": {"components": 49}}}, run(prior="kernel_latent", samplers=["dps"]),
          "priors.kernel_latent: for images of dataset 'openmoji-smileys', 64×64: autoencoder: 49 components of patch"),
         ({"priors": {"kernel": {"autoencoder": "vae"}}}, run(prior="gaussian"),
-         "priors.kernel.autoencoder = 'vae': unknown autoencoder (valid: patches8, patches4, patches2x4, openmoji64)"),
+         "priors.kernel.autoencoder = 'vae': unknown autoencoder (valid: patches8, patches4, patches2x4, openmoji64, "),
         ({"priors": {"blocks": {"autoencoder": "patches8"}}}, {}, "priors.blocks.autoencoder = 'patches8': unkn"),
         ({}, run(prior="kernel_latent"),
          "experiments.mine.runs[0].samplers = 'ddnm': cannot do task 'sr16' with prior 'kernel_latent': needs a prior "
