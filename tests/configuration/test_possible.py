@@ -265,7 +265,8 @@ def stored_card(folder, signals, states):
     path = folder / "mine" / "weights.safetensors"
     path.parent.mkdir(exist_ok=True)
     path.touch()
-    path.with_name("card.json").write_text(json.dumps({"signal_shape": signals, "state_shape": states}))
+    card = {"signal_shape": signals, "state_shape": states, "weights": {"sha256": 64 * "0"}}
+    path.with_name("card.json").write_text(json.dumps(card))
     return str(path)
 
 
@@ -329,12 +330,14 @@ def test_a_network_as_an_autoencoder_that_cannot_be(folder, autoencoder, prior, 
          "experiments.mine.runs[0].prior = 'mine': the card of its autoencoder is for signals of shape [3, 32, 32],"),
         ([3, 64, 64], [4, 8, 8],
          "priors.mine.autoencoder = 'mine': makes states of shape [4, 8, 8], the prior's card is for"),
+        ([3, 64, 64], [4, 16, 16],
+         "priors.mine.autoencoder = 'mine': the prior is trained on states of an autoencoder with SHA-256 ba0b2bb4b882…"),
     ],
 )  # fmt: skip
 def test_an_autoencoder_whose_card_does_not_fit(folder, signals, states, said):
-    """The prior is a network of images, which are no states of this autoencoder."""
+    """The prior is a network of states of another autoencoder."""
     weights = stored_card(folder, signals, states)
-    own = ROOT / "resources/priors/openmoji64/weights.safetensors"
+    own = ROOT / "resources/priors/openmoji64_latent/weights.safetensors"
     prior = POINTS if signals == [3, 32, 32] else {"kind": "network", "weights": str(own), "autoencoder": "mine"}
     changes = {"autoencoders": {"mine": {"kind": "network", "weights": weights}}, "priors": {"mine": prior}}
     (line,) = lines(folder, changes, run(prior="mine", samplers=["dps"], tasks=["sr16_noisy"]))

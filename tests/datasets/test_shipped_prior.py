@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from posterity.artifacts import signals, store
+from posterity.priors.autoencoders.network import load as load_autoencoder
 from posterity.priors.kernel import Kernel
 from posterity.priors.loading import load
 
@@ -19,8 +20,11 @@ def denoised(prior, x_t, t):
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "resources/priors"
-MOST = {"openmoji32": 5_000_000, "openmoji64": 25_000_000}
-PEOPLE = {"openmoji32": "openmoji-people-32", "openmoji64": "openmoji-people"}
+CODERS = ROOT / "resources/autoencoders"
+MOST = {"openmoji32": 5_000_000, "openmoji64": 25_000_000, "openmoji64_latent": 4_000_000}
+PEOPLE = {"openmoji32": "openmoji-people-32", "openmoji64": "openmoji-people", "openmoji64_latent": "openmoji-people"}
+LEFT = {"openmoji32": (1.3, 0.1), "openmoji64": (1.3, 0.1), "openmoji64_latent": (2.0, 0.3)}
+"""Most error on unseen subjects, over that on seen ones and over the noise; a state tells less of its neighbours."""
 
 
 @pytest.fixture(scope="module", params=MOST)
@@ -42,23 +46,30 @@ def test_it_is_what_the_configuration_trains(name):
     assert {k: card["training"][k] for k in asked} == asked and card["steps"] == asked["steps"]
     assert {d["dataset"]: d["weight"] for d in card["data"]} == declared["train"]["datasets"]
     assert card["weights"]["bytes"] == weights.stat().st_size < MOST[name]
-    assert card["license"] == "CC-BY-SA-4.0"
+    assert card["license"] == "CC-BY-SA-4.0" and card["about"] == declared["about"].strip()
+    assert card.get("autoencoder", {}).get("name") == declared.get("autoencoder")
     assert {p.name for p in weights.parent.iterdir()} >= {"samples.png", "nearest.png"}
+
+
+def states(name, people):
+    """Images, or for a network of states those of them under its autoencoder, seen and unseen."""
+    found = [signals.stack([r["signal"] for r in people if r["split"] == split]) for split in ("prior", "test")]
+    coder = json.loads((SHIPPED / name / "card.json").read_text()).get("autoencoder")
+    if coder is None:
+        return found
+    encode = load_autoencoder(CODERS / coder["name"] / "weights.safetensors").encode
+    with torch.no_grad():
+        return [encode(one.float()) for one in found]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.3, 1.0])
-def test_subjects_that_it_has_not_seen_are_denoised_nearly_as_well_as_those_it_has(name, people, sigma):
-    """It has not merely remembered: the prior that has, the kernel prior of the same images, is far worse on them.
-
-    And of the noise it leaves less than a tenth.
-    """
-    network, error = load(SHIPPED / name / "weights.safetensors"), {}
+def test_subjects_that_it_has_not_seen_are_denoised_about_as_well_as_those_it_has(name, people, sigma):
+    """It has not merely remembered: the prior that has, the kernel prior of the same images, is far worse on them."""
+    network, (seen, unseen) = load(SHIPPED / name / "weights.safetensors"), states(name, people)
     schedule = network.schedule
     t = min(range(len(schedule)), key=lambda t: abs((1 / schedule.alpha_bar(t) - 1) ** 0.5 - sigma))
     a = schedule.alpha_bar(t)
-    seen = signals.stack([r["signal"] for r in people if r["split"] == "prior"])
-    unseen = signals.stack([r["signal"] for r in people if r["split"] == "test"])
     remembers = Kernel(seen, torch.ones(len(seen)), 0.05)
 
     def left(prior, x):
@@ -68,5 +79,6 @@ def test_subjects_that_it_has_not_seen_are_denoised_nearly_as_well_as_those_it_h
 
     error = {"seen": left(network, seen[:160]), "unseen": left(network, unseen[:160])}
     error["unseen, remembered"] = left(remembers, unseen[:160])
-    assert error["unseen"] < 1.3 * error["seen"] and error["unseen"] < 0.1 * sigma**2, error
+    gap, share = LEFT[name]
+    assert error["unseen"] < gap * error["seen"] and error["unseen"] < share * sigma**2, error
     assert error["unseen"] < 0.5 * error["unseen, remembered"], error

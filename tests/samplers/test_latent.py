@@ -1,5 +1,7 @@
 """Latent priors: DPS through a decoder is DPS in the basis of the latent, as close to the exact posterior."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,12 +11,14 @@ from posterity.errors import PosterityError
 from posterity.operators.composed import Composed
 from posterity.operators.dense import Dense
 from posterity.operators.masks import Inpainting
+from posterity.operators.pointwise import Denoising
 from posterity.priors.autoencoders.affine import Orthonormal
 from posterity.priors.gaussian import Gaussian
 from posterity.priors.latent import Latent
 from posterity.priors.mixture import Mixture
 from posterity.samplers.base import Problem
 from posterity.samplers.dps import DPS
+from posterity.samplers.vipaint import VIPaint
 
 SIGNAL, STATE = (3, 4, 4), (1, 1, 6)
 SIGMA = 0.2
@@ -68,6 +72,56 @@ def test_through_an_orthonormal_decoder_it_is_the_same_in_the_basis_of_the_laten
     torch.testing.assert_close(found.state, same.x, rtol=0, atol=1e-10)
     torch.testing.assert_close(found.x, decoder.decode(same.x), rtol=0, atol=1e-10)
     assert same.state is None
+
+
+def one_item(problem):
+    """The same problem, whose rows are samples of one measurement."""
+    return replace(problem, items=torch.zeros_like(problem.items))
+
+
+FIT = {"levels": (550, 400), "draws": 10, "steps": 20, "scale": 0.1, "clamp": False}
+
+
+@pytest.mark.parametrize("name", ["gaussian", "mixture"])
+def test_a_fit_through_it_is_the_same_in_the_basis_of_the_latent(decoder, name):
+    """VIPaint begins at the encoded pseudo-inverse of y: the same in both where every pixel is measured."""
+    latent, pixel = map(one_item, pair(name, decoder, Denoising(SIGNAL), 3))
+    sampler, noise = VIPaint(iterations=20, **FIT), Noise(0, ["a"] * 3, range(3))
+    found, same = sampler.sample(latent, noise), sampler.sample(pixel, noise)
+    torch.testing.assert_close(found.state, same.x, rtol=0, atol=1e-10)
+    # 20 fits of 10 draws with one decode each, 19 pulls of 3 rows, and 3 results
+    assert (found.cost.decode_rows, found.cost.encode_rows) == (20 * 10 + 19 * 3 + 3, 1)
+    assert found.cost.forward_rows == same.cost.forward_rows
+
+    class Shrinking(Orthonormal):
+        def encode(self, x):
+            return 0.9 * super().encode(x)
+
+    wrong = replace(latent, prior=Latent(priors()[name], Shrinking(decoder.matrix, SIGNAL, STATE)))
+    assert (sampler.sample(wrong, noise).state - same.x).abs().max() > 1e-3, "an encoder that errs is seen"
+
+
+def test_a_fit_through_it_forgets_where_it_began_and_follows_the_exact_posterior(decoder, operator):
+    """Behind a mask the two begin apart. Means and variances in exact ones; one fit is off by about .15."""
+    rows = 400
+    latent, pixel = map(one_item, pair("gaussian", decoder, operator, rows))
+    noise, exact = Noise(0, ["a"] * rows, range(rows)), pixel.prior.posterior(pixel.operator, pixel.y, SIGMA)
+    total = exact.sample(Noise(9, ["a"] * rows, range(rows))).flatten(1).var(0).sum()
+
+    def off(mean, other):
+        return float(((mean - other).square().sum() / total).sqrt())
+
+    def moments(**changes):
+        rates = {"variance_rate": 0.1, "gate_rate": 0.1, "decay": 0.7}
+        sampler = VIPaint(**FIT | {"iterations": 100, "draws": 32, "steps": 50} | rates | changes)
+        drawn = sampler.sample(latent, noise).state.flatten(1), sampler.sample(pixel, noise).x.flatten(1)
+        return [(one.mean(0), float(one.var(0).sum() / total)) for one in drawn]
+
+    (mean, spread), (same_mean, same_spread) = moments()
+    assert off(mean, same_mean) < 0.02 and abs(spread - same_spread) < 0.02
+    assert off(mean, exact.mean[0].flatten()) < 0.25 and spread == pytest.approx(1, abs=0.15)
+    (mean, _), (same_mean, _) = moments(iterations=0)
+    assert off(mean, same_mean) > 0.05, "without a fit they are where they began"
 
 
 @pytest.mark.parametrize("name", ["gaussian", "mixture"])

@@ -1,13 +1,16 @@
 """Training an autoencoder as a stage, and a run through it: files, cards, points with exact probabilities."""
 
 import json
+from pathlib import Path
 
 import pytest
 import sampling_job
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from posterity.artifacts import images, store
+from posterity.cli import app
 from posterity.errors import Again, PosterityError
 from posterity.jobs import interruption
 from posterity.priors.autoencoders.network import load
@@ -16,6 +19,7 @@ from posterity.stages._settings import Train
 from posterity.stages._states import States
 from posterity.stages._training_data import Data
 
+ROOT = Path(__file__).parents[2]
 TRAINING = {"steps": 8, "batch": 2, "warm_up": 2, "width": 8, "encoder_blocks": 0, "decoder_blocks": 1}
 SETTINGS = {"autoencoder": "mine", "datasets": {"d": 1}, "split": "prior", "training": TRAINING}
 
@@ -176,6 +180,25 @@ def test_states_that_a_network_cannot_be_trained_on(folder, coder, given, said):
     with pytest.raises(PosterityError, match=said):
         behind(folder, trained(folder) if given else None, "none", autoencoder=coder)
     assert not (folder / "none").exists()
+
+
+def test_the_command_finds_a_prior_of_states_in_a_whole_configuration(folder, monkeypatch):
+    """It needs the autoencoder's definition; its file is named on the command line."""
+    monkeypatch.chdir(ROOT)
+    rows = store.read(folder / "items.parquet", "items").to_pylist()
+    given = [folder / f"{name}.parquet" for name in ("openmoji-people", "openmoji-smileys")]
+    for path in given:
+        store.write(path, "items", [row | {"dataset": path.stem} for row in rows], {})
+
+    def told(config):
+        words = ["--config", config, "--name", "openmoji64_latent", "--data", folder, "--inputs", *given]
+        done = CliRunner().invoke(app, ["train", *map(str, words)])
+        assert done.exit_code == 2, done.output
+        return done.output
+
+    assert "autoencoder 'openmoji64' is a network: name the file of its weights" in told("config/config.yaml")
+    alone = told("config/priors/openmoji64_latent.yaml")
+    assert "prior 'openmoji64_latent' is of an autoencoder's states; train it with --config CONFIG, a whole" in alone
 
 
 def test_signals_that_are_no_images_and_settings_that_are_none_are_refused(folder):
