@@ -1,4 +1,4 @@
-"""The Gaussian of median beats of generated ECGs, on which `verify` tells what samplers do with lead I alone.
+"""The Gaussian of median beats of generated ECGs, for certificates of samplers that see only lead I.
 
 A beat has 8 leads and 14 averages over 50 ms, in mV. `tools/ecg_beat.py` estimates mean and covariance.
 """
@@ -19,10 +19,10 @@ FOLDER = Path(__file__).parents[3] / "resources" / "priors" / "ecg-beat"
 
 
 def prior() -> Gaussian:
-    """Return the prior of signals (8, 14) that the repository comes with.
+    """Return the shipped prior of signals (8, 14).
 
     Raises:
-        PosterityError: where it is not there, or is not what its card says.
+        PosterityError: if it is missing, or does not match its card.
     """
     path = FOLDER / "weights.safetensors"
     try:

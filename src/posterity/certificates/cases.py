@@ -41,7 +41,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "pool_noisy": {"operator": "pool", "factor": 2, "sigma_y": 0.1},
     "lead_I": {"operator": "inpaint", "observed_leads": ["I"], "sigma_y": 0.05},
 }
-"""Tasks by name; inpainting misses the right half, ``pool`` averages 2 × 2 pixels, ``lead_I`` is of ECGs alone."""
+"""Tasks by name; inpainting misses the right half, ``pool`` averages 2 × 2 pixels, ``lead_I`` is for ECGs only."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Source:
     Arguments:
         prior: the prior that samplers see.
         draw: (count, *key) → independent signals (count, d), a function of ``key``.
-        condition: (A (m, d), y (R, m), σ_y) → the exact posteriors; of a decoder that is not affine, (A, y
-            (R, *measurement), σ_y) →.
+        condition: (A (m, d), y (R, m), σ_y) → the exact posteriors; y is (R, *measurement), and A the operator, if the
+            decoder is not affine.
         affine: whether y is affine in what is drawn.
     """
 
@@ -204,7 +204,7 @@ def _latent_mixture(_: Tensor | None) -> Source:
 
 
 def _latent_warp(_: Tensor | None) -> Source:
-    """Return states of two numbers behind a decoder that is not affine, conditioned by quadrature."""
+    """Return two-dimensional states behind a decoder that is not affine, conditioned by quadrature."""
     prior = warp.prior()
     assert isinstance(prior.prior, Mixture)
     components = Components(prior.prior.weights, prior.prior.means, prior.prior.covariances)
@@ -243,10 +243,10 @@ _OF_ECGS = ("lead_I",)
 """Tasks of the prior of beats; no other has leads."""
 _PLAIN = tuple(name for name in TASKS if name not in _OF_ECGS)
 _NOISY = tuple(name for name in _PLAIN if TASKS[name]["sigma_y"] > 0)
-"""Tasks with a latent prior: without noise y is a signal of no state, but for the truth's."""
+"""Tasks with a latent prior: all with noise, since without it only the true state explains y."""
 
 SLOW = ("beat",)
-"""Priors that the quick tier leaves out unless they are named: of so many entries it would no longer be quick."""
+"""Priors that the quick tier omits unless they are named: their signals have too many entries for it."""
 
 PROCESSES = tuple(LAWS)
 """Priors whose posterior is sampled by Gibbs chains."""

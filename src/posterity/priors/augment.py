@@ -12,13 +12,13 @@ AUGMENTATIONS = ("none", "mirror", "all")
 
 
 def seen(x: Tensor, augment: str, rng: np.random.Generator) -> Tensor:
-    """Return an image (C, H, W) as a step sees it.
+    """Augment an image (C, H, W) for one training step.
 
     Arguments:
         x: the image.
-        augment: "none"; "mirror", half of the time; "all": also turned by quarters, and recoloured, which is with its
-            channels exchanged.
-        rng: draws how.
+        augment: "none"; "mirror", with probability one half; "all": also rotated by multiples of 90°, and recoloured by
+            permuting its channels.
+        rng: source of the choices.
     """
     if augment != "none" and rng.random() < 0.5:
         x = x.flip(-1)

@@ -79,7 +79,7 @@ class Prediction(NamedTuple):
 class Prior(ABC):
     """A denoiser E[x0 | x_t] with a noise schedule.
 
-    A *state* is what diffuses, a *signal* what people see; they differ only for a latent prior.
+    Diffusion acts on *states*, which decode to *signals*; they differ only for a latent prior.
     ``dtype`` is the precision for samplers' states: float64 for closed forms, so that a sample doesn't
     depend on the rounding of its batch. ``device`` is where states live. ``bounds`` is the range of states
     for clipping, or None. ``name`` and ``about`` are for display, and may be empty.

@@ -33,7 +33,7 @@ def beside(weights: Path, absent: str) -> Any:
 
 
 def require_same(weights: Path, card: Mapping[str, Any]) -> None:
-    """Refuse ``weights`` whose SHA-256 is not the one that their card tells.
+    """Refuse ``weights`` whose SHA-256 differs from that in their card.
 
     Raises:
         PosterityError: with the first digits of both.
@@ -48,10 +48,10 @@ def require_same(weights: Path, card: Mapping[str, Any]) -> None:
 
 
 def other_states(card: Mapping[str, Any], autoencoder: Mapping[str, Any]) -> str | None:
-    """Return why a network of this card is not of an autoencoder's states, in words; None if it is, or no card tells.
+    """Return why a network's states are not those of an autoencoder, in words; None if they are, or cards don't say.
 
     Arguments:
-        card: of the network; ``autoencoder`` in it has the SHA-256 of the autoencoder that it was trained behind.
+        card: of the network; its ``autoencoder`` has the SHA-256 of the autoencoder that it was trained with.
         autoencoder: card of the autoencoder.
     """
     about, weights = card.get("autoencoder"), autoencoder.get("weights")

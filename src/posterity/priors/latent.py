@@ -1,4 +1,4 @@
-"""A latent prior: what diffuses is a code z, what people see is D(z)."""
+"""A latent prior: diffusion acts on a code z, and D(z) is the signal."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _BATCH = 64
 class Latent(Around):
     """The signals D(z) of states z under any prior; states have no bounds.
 
-    The posterior is known if that of the states is known and D is affine; for a prior of points (:class:`Atoms`),
-    through every D.
+    The posterior is known if that of the states is known and D is affine; for a prior of points (:class:`Atoms`), for
+    every D.
 
     Arguments:
         prior: the prior of the states.

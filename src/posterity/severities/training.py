@@ -116,7 +116,7 @@ class Trainer(Descent):
         """Take one step; return its loss."""
         how = self.how
         rng = generator(how.seed, "train severity", self.step)
-        # an estimate of images that were trained on is better than one of others, and v̂ would tell of the former
+        # without augmentation, estimates are better on training images than on others, and v̂ would be too small
         x = torch.stack([seen(one, how.augment, rng) for one in self.draw(rng)])
         y = measure(self.task, x, rng).float()
         z, v = self.network(y, self._encoded(y))

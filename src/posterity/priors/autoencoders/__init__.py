@@ -1,4 +1,4 @@
-"""Autoencoders: from signals to the states that a latent prior knows, and back."""
+"""Autoencoders: from signals to the states of a latent prior, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "Autoencoder", "fit", "from_file", "state_shape"]
 
 KINDS = ("network", "patch_pca")
-"""Of a file, and fitted to the images that a prior knows."""
+"""One from a file, and one fitted to the images that a prior knows."""
 
 
 def fit(settings: Mapping[str, Any], images: Tensor) -> Autoencoder:
@@ -26,10 +26,10 @@ def fit(settings: Mapping[str, Any], images: Tensor) -> Autoencoder:
         kind: "patch_pca".
         patch: side of a patch in pixels.
         components: channels of a state.
-        split: of the images, which the caller has chosen.
+        split: the split of the images, already selected by the caller.
 
     Raises:
-        PosterityError: when the images cannot have such an autoencoder.
+        PosterityError: if the images cannot have such an autoencoder.
     """
     from posterity.priors.autoencoders.affine import PatchPCA
 
@@ -46,12 +46,12 @@ def from_file(
     Arguments:
         settings: ``kind``, "network"; ``name``, for errors; ``quantise_in_guidance``, see
             :class:`posterity.priors.autoencoders.network.NetworkAutoencoder`.
-        weights: safetensors with a card beside them.
-        shape: (*signal) of the signals that it must be of.
+        weights: safetensors with card.json in their folder.
+        shape: (*signal), the shape of the signals.
         device: where it computes.
 
     Raises:
-        PosterityError: when it is not there, or of other signals.
+        PosterityError: if it is missing, or for signals of another shape.
     """
     from posterity.priors.autoencoders.network import load
 
@@ -66,10 +66,10 @@ def from_file(
 
 
 def state_shape(settings: Mapping[str, Any], signal_shape: Sequence[int]) -> tuple[int, ...] | None:
-    """Return the shape of the states that signals of this shape would have; None where only a network's card tells it.
+    """Return the shape of the states that signals of this shape would have; None if only a network's card has it.
 
     Raises:
-        PosterityError: when such signals cannot have this autoencoder.
+        PosterityError: if such signals cannot have this autoencoder.
     """
     from posterity.priors.autoencoders.affine import patch_entries
 

@@ -1,4 +1,4 @@
-"""Autoencoders whose decoder is affine: through them every posterior that is known stays known."""
+"""Autoencoders with an affine decoder, which keep known posteriors known."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Orthonormal(Autoencoder):
     """D(z) = Q z with orthonormal columns, and the encoder Qᵀ.
 
     Arguments:
-        matrix: Q, (d, k), of d numbers of a signal and k of a state; anything else is refused.
-        signal_shape: of one signal.
-        state_shape: of one state.
+        matrix: Q, (d, k), for d entries of a signal and k of a state; refused unless orthonormal.
+        signal_shape: shape of one signal.
+        state_shape: shape of one state.
     """
 
     matrix: Tensor
@@ -109,7 +109,7 @@ class PatchPCA(Autoencoder):
         """Return the first principal components of the patches of images (N, C, H, W).
 
         Raises:
-            PosterityError: when the patch does not tile the images, or they have fewer directions than components.
+            PosterityError: if the patch does not tile the images, or they have fewer directions than components.
         """
         shape = tuple(images.shape[1:])
         entries = patch_entries(shape, patch)
@@ -127,7 +127,7 @@ class PatchPCA(Autoencoder):
         return cls(matrix * signs, centre, float(variances[:components].mean() ** -0.5), shape, patch)
 
     def save(self, path: Path) -> None:
-        """Write safetensors to ``path`` and card.json beside it, which says what they are."""
+        """Write safetensors to ``path``, and card.json, which describes them, to the same folder."""
         from safetensors.torch import save
 
         content = save({"matrix": self.matrix.contiguous(), "centre": self.centre.contiguous()})
@@ -147,7 +147,7 @@ class PatchPCA(Autoencoder):
         """Return what :meth:`save` wrote to ``path``, to the last bit.
 
         Raises:
-            PosterityError: when a file is missing, damaged or says something else.
+            PosterityError: if a file is missing, damaged or of another kind.
         """
         from posterity.priors.loading import read
 
@@ -173,7 +173,7 @@ class PatchPCA(Autoencoder):
 
 
 def patch_entries(shape: tuple[int, ...], patch: int) -> int:
-    """Return C·p², the numbers in a patch of signals of this shape, which it must tile."""
+    """Return C·p², the number of entries of a patch; patches must tile signals of this shape."""
     if len(shape) != 3 or patch < 1 or any(side % patch for side in shape[1:]):
         raise PosterityError(f"patches of {patch} × {patch} do not tile signals of shape {tuple(shape)}")
     return shape[0] * patch**2

@@ -1,4 +1,4 @@
-"""Reconstruction error of images, beside that of patch PCA with states of the same shape."""
+"""Reconstruction error of images, compared with patch PCA with states of the same shape."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Examination:
     lpips: float | None
 
     def rounded(self) -> dict[str, float | None]:
-        """Return both as a card tells them."""
+        """Return both, rounded as in a card."""
         return {"psnr": round(self.psnr, 2), "lpips": None if self.lpips is None else round(self.lpips, 4)}
 
 
 @torch.no_grad()
 def examine(autoencoder: Autoencoder, images: Tensor, vgg: Path | None = None) -> Examination:
-    """Return how near images (N, C, H, W) come back.
+    """Return the reconstruction error of images (N, C, H, W).
 
     Arguments:
-        autoencoder: of such images.
+        autoencoder: an autoencoder of such images.
         images: in [-1, 1].
         vgg: weights of VGG-16, for LPIPS.
     """
@@ -51,7 +51,7 @@ def examine(autoencoder: Autoencoder, images: Tensor, vgg: Path | None = None) -
 
 
 def alike(images: Tensor, states: tuple[int, ...]) -> PatchPCA | None:
-    """Return the patch PCA of images (N, C, H, W) whose states have this shape; None where there is none."""
+    """Return the patch PCA of images (N, C, H, W) whose states have this shape; None if there is none."""
     (_, height, width), (components, rows, columns) = images.shape[1:], states
     if height % rows or height // rows * columns != width:
         return None

@@ -1,4 +1,4 @@
-"""Networks as autoencoders, from files: safetensors with a card beside them that says what they are."""
+"""Autoencoder networks from files: safetensors, described by card.json in the same folder."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _NEEDED: Mapping[str, type] = {
 
 
 class NetworkAutoencoder(Autoencoder):
-    """D(z) = decoder(z/s) and E(x) = s·encoder(x), in the network's precision, with answers in that of the question.
+    """D(z) = decoder(z/s) and E(x) = s·encoder(x), computed in the network's precision, returned in the input's.
 
-    The network is frozen: gradients reach z and x, and no weight. Where gradients are asked for, a code book may be
-    left out (:attr:`quantise_in_guidance`); what people see is decoded through it.
+    The network is frozen: gradients reach z and x, but no weight. Evaluations with gradients may omit the code book
+    (:attr:`quantise_in_guidance`); final signals are always decoded with it.
 
     Arguments:
-        network: with its weights.
+        network: the network with its weights.
         family: a name of :data:`posterity.priors.autoencoders.networks.REGISTRY`.
         signal_shape: (C, H, W).
-        scale: s > 0, of states over the network's codes; states have a standard deviation of 1.
-        quantise_in_guidance: whether the decoder's code book, of a family that has one, is also used where gradients
-            are asked for; they pass through it as if it were not there.
+        scale: s > 0, the factor from the network's codes to states; states have a standard deviation of 1.
+        quantise_in_guidance: whether evaluations with gradients also use the code book, if the family has one;
+            gradients pass straight through it.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class NetworkAutoencoder(Autoencoder):
 
 
 def state_shape(network: nn.Module, family: str, signal_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of one state, found without computing any.
+    """Return the shape of one state, without computing any state.
 
     Raises:
-        PosterityError: where the network cannot encode signals of this shape.
+        PosterityError: if the network cannot encode signals of this shape.
     """
     import copy
 
@@ -90,7 +90,7 @@ def load(weights: Path, device: torch.device | str = "cpu", quantise_in_guidance
     """Return the autoencoder in ``weights`` (safetensors) that card.json in the same folder describes, in float32.
 
     Raises:
-        PosterityError: when a file is missing, damaged or says something else.
+        PosterityError: if a file is missing, damaged or of another kind.
     """
     card = card_of(weights)
     state = loading.read(weights)
@@ -98,7 +98,7 @@ def load(weights: Path, device: torch.device | str = "cpu", quantise_in_guidance
     network = loading.build(card["architecture"], str(weights), card["family"], networks.REGISTRY)
     loading.fill(network, state, str(weights))
     made = NetworkAutoencoder(
-        # the layout that convolutions are fastest with, also on a CPU
+        # the fastest layout for convolutions, also on a CPU
         network.to(device).to(memory_format=torch.channels_last),
         card["family"],
         tuple(card["signal_shape"]),
@@ -115,7 +115,7 @@ def card_of(weights: Path) -> dict[str, Any]:
     """Return the card, which must hold everything that an autoencoder needs.
 
     Raises:
-        PosterityError: when it is missing or is no card of one.
+        PosterityError: if it is missing or not a card of an autoencoder.
     """
     card, path = (
         beside(weights, "`posterity train-autoencoder --help` tells how it is made"),

@@ -1,8 +1,8 @@
-"""Trains an autoencoder, one step at a time, each step a function of its number.
+"""Train an autoencoder, one step at a time; each step is a function of its number.
 
-The loss is the mean absolute and the mean square error of images that went through, and what the family adds: the
+The loss is the mean absolute and the mean square error of reconstructed images, plus the family's own term: the
 divergence of codes from a normal law (kl), their distance from the book (vq), or the excess of their variance over 1
-(patches). There is no adversary and no perceptual loss.
+(patches). There is no adversarial and no perceptual loss.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ class Training:
     """The settings of an autoencoder's training."""
 
     steps: int = Field(6000, ge=1, description="optimiser steps")
-    batch: int = Field(8, ge=1, description="images a step")
+    batch: int = Field(8, ge=1, description="images per step")
     family: Literal["kl", "patches", "vq"] = Field(
         "patches", description="network: `diffusers`' AutoencoderKL or VQModel, or a small one on patches"
     )
     components: int = Field(4, ge=1, description="channels of a state")
-    patch: int = Field(4, ge=1, description="patches: side of a patch in pixels, a position of a state")
+    patch: int = Field(4, ge=1, description="patches: side of a patch in pixels; each patch is a position of a state")
     width: int = Field(64, ge=8, multiple_of=8, description="patches: channels")
     encoder_blocks: int = Field(3, ge=0, description="patches: residual blocks of the encoder")
     decoder_blocks: int = Field(6, ge=0, description="patches: residual blocks of the decoder")
     channels: tuple[int, ...] = Field((32, 64), min_length=1, description="kl, vq: channels at each resolution")
-    layers: int = Field(1, ge=1, description="kl, vq: residual blocks a resolution")
+    layers: int = Field(1, ge=1, description="kl, vq: residual blocks per resolution")
     groups: int = Field(8, ge=1, description="kl, vq: groups of the group normalisation")
     codes: int = Field(512, ge=2, description="vq: codes in the book")
-    square_weight: float = Field(1.0, ge=0, description="on the mean square error of images, beside the absolute one")
-    code_weight: float = Field(1e-3, ge=0, description="on what the family's loss has beside the error of images")
-    learning_rate: float = Field(1e-3, gt=0, description="its peak: linear warm-up, then half a cosine to 0")
+    square_weight: float = Field(1.0, ge=0, description="weight of the mean square error, relative to the absolute one")
+    code_weight: float = Field(1e-3, ge=0, description="weight of the family's own term")
+    learning_rate: float = Field(1e-3, gt=0, description="peak learning rate: linear warm-up, then cosine decay to 0")
     warm_up: int = Field(100, ge=0, description="steps until the learning rate is at its peak")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
     average: float = Field(0.99, ge=0, lt=1, description="decay of the exponential moving average of the weights")
     augment: Literal["none", "mirror", "all"] = Field(
-        "all", description="how an image may be seen: as it is, mirrored, or also turned by quarters and recoloured"
+        "all", description="augmentation: none, mirrored, or also turned by quarters and recoloured"
     )
     seed: int = Field(0, ge=0)
 
@@ -62,12 +62,12 @@ class Training:
 class Trainer(Descent):
     """An autoencoder in training.
 
-    A step depends on its number, the seed and the state alone, so that a training that was stopped ends in the same
-    weights (on one machine's CPU with one number of threads).
+    A step depends on its number, the seed and the state alone, so interrupted training ends with the same weights (on
+    the same CPU with the same number of threads).
 
     Arguments:
         images: (N, C, H, W) in [-1, 1].
-        weights: how often each image is drawn, (N,), need not sum to 1.
+        weights: sampling weight of each image, (N,), not necessarily normalised.
         how: the settings.
         device: where it is trained.
     """

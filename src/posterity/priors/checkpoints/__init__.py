@@ -28,9 +28,9 @@ FAMILIES: dict[str, Callable[..., Adm | Ddpm | Edm | Hub | Ldm]] = {
     "adm": Adm, "ddpm": Ddpm, "edm": Edm, **{name: partial(Ldm, **preset) for name, preset in ldm.PRESETS.items()},
     "hub": Hub,
 }  # fmt: skip
-"""Families of networks: the class that describes each, with what its name tells."""
+"""Families of networks: the class that describes each, with the settings implied by its name."""
 AUTOENCODERS = (*PRESETS, "hub")
-"""Families of autoencoders: first stages of latent diffusion by name, and what `diffusers` saved."""
+"""Families of autoencoders: first stages of latent diffusion by name, and files saved by `diffusers`."""
 
 
 def convert(family: str, settings: Mapping[str, Any], source: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -64,7 +64,7 @@ def convert_autoencoder(
 
     Arguments:
         family: one of ``AUTOENCODERS``.
-        settings: of the family's class, beside those that its name tells.
+        settings: arguments of the family's class, besides those implied by the name.
         source: the published file, a state dict.
     """
     from posterity.priors.autoencoders import networks

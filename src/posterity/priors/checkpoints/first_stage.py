@@ -1,8 +1,8 @@
 """First stages of latent diffusion (Rombach et al. 2022, App. E), VQ-f4, KL-f8 and VQ-f8: alone or of a whole model.
 
-Their files have the names of the authors' code. Within a file of a whole model those begin with ``first_stage_model.``,
-and its buffer ``scale_factor`` is the scale of states over codes; a file of the first stage alone also has what its
-training compared images with, which is left out.
+Names in the files are those of the authors' code. In the file of a whole model they begin with ``first_stage_model.``,
+and its buffer ``scale_factor`` is the factor from codes to states. A file of the first stage alone also has the
+networks of its training loss, which are ignored.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _WHOLE, _TRAINING = "first_stage_model.", "loss."
 
 @dataclass(frozen=True)
 class FirstStage:
-    """Settings that the file itself does not hold; the defaults are VQ-f4's.
+    """Settings that the file lacks; the defaults are VQ-f4's.
 
     Arguments:
         family: "vq" or "kl".
-        size: pixels a side.
+        size: pixels per side.
         channels: base number of channels.
-        multipliers: of ``channels``, at each resolution.
-        blocks: residual blocks a resolution, of the encoder; the decoder has one more.
-        attention: resolutions with self-attention beside the middle's, of one head.
+        multipliers: factors of ``channels`` at each resolution.
+        blocks: residual blocks per resolution of the encoder; the decoder has one more.
+        attention: resolutions with single-head self-attention, besides the middle block's.
         components: channels of a state.
-        codes: in the book of a "vq".
-        scale: of states over codes, where the file tells none; a whole model of "vq" uses 1.
-        groups: of the group normalisation.
+        codes: number of codes in the book of a "vq".
+        scale: factor from codes to states if the file has none; whole models with "vq" use 1.
+        groups: groups of the group normalisation.
     """
 
     family: Literal["vq", "kl"] = "vq"
@@ -53,11 +53,11 @@ class FirstStage:
 
     @property
     def attends(self) -> list[bool]:
-        """Tell for each resolution if it has attention, the finest first."""
+        """Return for each resolution whether it has attention, finest first."""
         return [self.size >> level in self.attention for level in range(len(self.multipliers))]
 
     def card(self) -> dict[str, Any]:
-        """Return the autoencoder's card, but for the scale, which the file may tell."""
+        """Return the autoencoder's card, without the scale, which may be in the file."""
         types = ("DownEncoderBlock2D", "AttnDownEncoderBlock2D"), ("UpDecoderBlock2D", "AttnUpDecoderBlock2D")
         architecture = {
             "in_channels": 3,
@@ -135,4 +135,4 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "vq-f8": {"multipliers": (1, 2, 2, 4), "attention": (32,), "components": 4, "codes": 16384},
     }
 )
-"""Settings of the published ones, of images of 256x256."""
+"""Settings of the published first stages, for 256x256 images."""

@@ -59,13 +59,13 @@ class Hub:
 
 @dataclass(frozen=True)
 class HubAutoencoder:
-    """Settings that an autoencoder's file itself does not hold.
+    """Settings that an autoencoder's file lacks.
 
     Arguments:
         config: the content of config.json.
-        size: pixels a side; that of config.json unless given.
-        scale: of states over codes; 1, as whole models of a VQModel use it. What config.json calls ``scaling_factor``
-            is that of another model where its author gave none.
+        size: pixels per side; that of config.json unless given.
+        scale: factor from codes to states; 1, as in whole models with a VQModel. The ``scaling_factor`` of config.json
+            is ignored: if its author gave none, it is another model's.
     """
 
     config: Mapping[str, Any]
@@ -73,7 +73,7 @@ class HubAutoencoder:
     scale: float = 1.0
 
     def card(self) -> dict[str, Any]:
-        """Return the autoencoder's card, but for its scale."""
+        """Return the autoencoder's card, without its scale."""
         kind, size = self.config.get("_class_name"), self.size or self.config.get("sample_size")
         if kind not in _AUTOENCODERS or not isinstance(size, int):
             known = " or ".join(_AUTOENCODERS)

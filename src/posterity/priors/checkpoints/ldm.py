@@ -1,8 +1,8 @@
 """Networks of latent diffusion (Rombach et al. 2022, App. E): CelebA-HQ, FFHQ, LSUN and ImageNet at 256x256.
 
 They predict the noise of states of a first stage (:mod:`posterity.priors.checkpoints.first_stage`), which the same file
-holds. Their code began as guided-diffusion's, whose names it keeps; the networks of ImageNet attend to an embedding of
-the class, by blocks that `diffusers` has under the same names.
+holds. Names of tensors are those of guided-diffusion, from which the code derives; the ImageNet networks also attend to
+a class embedding, in blocks that have the same names in `diffusers`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Ldm:
         blocks: residual blocks per resolution.
         attention: resolutions with self-attention, in numbers per side.
         head: channels of an attention head.
-        heads: heads of each attention, whatever its width; in place of ``head``.
+        heads: heads of each attention layer, regardless of its width; replaces ``head``.
         scale_shift: whether the time scales and shifts, and residual blocks change resolutions, as in guided-diffusion.
         classes: number of classes, with the null class, which is the last; None for an unconditional network.
         context: width of a class's embedding.

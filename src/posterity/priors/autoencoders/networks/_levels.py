@@ -16,7 +16,7 @@ def halved(how: Training, shape: tuple[int, ...]) -> dict[str, Any]:
     """Return the arguments for images (C, H, W) that are halved between the levels of ``how.channels``.
 
     Raises:
-        PosterityError: where their sides cannot be halved as often.
+        PosterityError: if their sides cannot be halved as often.
     """
     times = len(how.channels) - 1
     if len(shape) != 3 or any(side % (1 << times) for side in shape[1:]):

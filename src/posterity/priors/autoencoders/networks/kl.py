@@ -1,4 +1,4 @@
-"""`diffusers`' ``AutoencoderKL``: codes are drawn in training, and the mean of their law afterwards."""
+"""`diffusers`' ``AutoencoderKL``: codes are random in training; afterwards their mean is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def architecture(how: Training, shape: tuple[int, ...]) -> dict[str, Any]:
     """Return the arguments of ``diffusers.AutoencoderKL`` for images of this shape.
 
     Raises:
-        PosterityError: where the sides cannot be halved as often as the settings ask.
+        PosterityError: if the sides cannot be halved as often as the settings require.
     """
     return halved(how, shape)
 
@@ -50,7 +50,7 @@ def decode(network: Any, codes: Tensor, quantise: bool) -> Tensor:  # noqa: ARG0
 
 
 def learn(network: Any, x: Tensor, normal: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Return images of drawn codes, and the divergence of their law from a standard normal one, of one number."""
+    """Return images of random codes, and the KL divergence of their law from N(0, I), averaged over entries."""
     law = network.encode(x).latent_dist
     codes = law.mean + law.std * normal(law.mean)
     divergence = (law.mean.square() + law.var - 1 - law.logvar).mean() / 2

@@ -1,8 +1,8 @@
-"""A small network on patches beside their principal components.
+"""A small network on patches that starts as their principal components.
 
 Images are unshuffled to patches, which are the positions of a state. Encoder and decoder are each a linear map of a
-patch, which begins as its principal components, and a stack of residual blocks, which begins at 0: before any step the
-network is patch PCA, and it stays at least as good.
+patch, initialised to its principal components, and a stack of residual blocks, initialised to 0: training starts from
+patch PCA.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GROUPS = 8
 
 
 class _Block(nn.Module):
-    """Two convolutions that begin as the identity."""
+    """A residual block of two convolutions, initialised to the identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ def _zero(layer: nn.Module) -> None:
 
 
 def _stack(inputs: int, width: int, blocks: int, outputs: int) -> nn.Sequential:
-    """Return convolutions (B, inputs, h, w) → (B, outputs, h, w) whose last one begins at 0."""
+    """Return convolutions (B, inputs, h, w) → (B, outputs, h, w) whose last one is initialised to 0."""
     middle = [_Block(width) for _ in range(blocks)]
     last = nn.Conv2d(width, outputs, 3, padding=1)
     _zero(last)
@@ -58,7 +58,7 @@ class Patches(nn.Module):
     """E(x) = U + e(U) and D(z) = V z + d(z) on patches; U and V are linear maps of a patch.
 
     Arguments:
-        in_channels: of images.
+        in_channels: channels of images.
         patch: p, which must divide their sides.
         components: k, of states (k, H/p, W/p).
         width: channels of both stacks, a multiple of 8.
@@ -93,7 +93,7 @@ def architecture(how: Training, shape: tuple[int, ...]) -> dict[str, Any]:
     """Return the arguments of :class:`Patches` for images of this shape.
 
     Raises:
-        PosterityError: where patches do not tile them, or have fewer numbers than a state has channels.
+        PosterityError: if patches do not tile them, or have fewer entries than a state has channels.
     """
     entries = patch_entries(shape, how.patch)
     if how.components > entries:
@@ -113,7 +113,7 @@ def build(**arguments: Any) -> nn.Module:
 
 
 def begin(network: Patches, images: Tensor) -> None:
-    """Let the linear maps be the principal components of the images' patches, with states of standard deviation 1."""
+    """Set the linear maps to the principal components of the images' patches, with states of standard deviation 1."""
     pca = PatchPCA.fit(images, network.patch, network.analysis.out_channels)
     there, back = pca.scale * pca.matrix.T, pca.matrix / pca.scale
     for layer, weight, bias in (
@@ -133,6 +133,6 @@ def decode(network: Patches, codes: Tensor, quantise: bool) -> Tensor:  # noqa: 
 
 def learn(network: Patches, x: Tensor, normal: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:  # noqa: ARG001
     codes = network.encode(x)
-    # a decoder is asked about states near those of images; nothing else keeps them from growing
+    # states must stay near the unit scale of the prior; nothing else keeps them from growing
     excess = (codes.square().mean() - 1).relu()
     return network.decode(codes), excess

@@ -1,6 +1,6 @@
-"""`diffusers`' ``VQModel``: the decoder replaces each code by the nearest of a book; codes themselves are not rounded.
+"""`diffusers`' ``VQModel``: the decoder rounds each code to the nearest entry of a code book; the encoder does not.
 
-As in latent diffusion (Rombach et al. 2022, App. D.1) a state lies before the book, which belongs to the decoder.
+As in latent diffusion (Rombach et al. 2022, App. D.1) states are codes before rounding.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def architecture(how: Training, shape: tuple[int, ...]) -> dict[str, Any]:
     """Return the arguments of ``diffusers.VQModel`` for images of this shape.
 
     Raises:
-        PosterityError: where the sides cannot be halved as often as the settings ask.
+        PosterityError: if the sides cannot be halved as often as the settings require.
     """
     return halved(how, shape) | {"num_vq_embeddings": how.codes, "vq_embed_dim": how.components}
 
@@ -40,7 +40,7 @@ def build(**arguments: Any) -> nn.Module:
 
 
 def begin(network: Any, images: Tensor) -> None:
-    """Let the book be codes of the images, spread over them: most of a fresh book is never the nearest code."""
+    """Initialise the book with codes of the images: most entries of a random book are never the nearest."""
     book = network.quantize.embedding.weight
     with torch.no_grad():
         codes = network.encode(images[:64].float()).latents.movedim(1, -1).flatten(0, 2)
@@ -58,6 +58,6 @@ def decode(network: Any, codes: Tensor, quantise: bool) -> Tensor:
 
 
 def learn(network: Any, x: Tensor, normal: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:  # noqa: ARG001
-    """Return images of rounded codes, and how far codes and their book are apart."""
+    """Return images of rounded codes, and the distance of codes from the book."""
     found = network.decode(network.encode(x).latents)
     return found.sample, found.commit_loss
