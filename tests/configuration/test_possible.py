@@ -331,7 +331,7 @@ def test_a_network_as_an_autoencoder_that_cannot_be(folder, autoencoder, prior, 
         ([3, 64, 64], [4, 8, 8],
          "priors.mine.autoencoder = 'mine': makes states of shape [4, 8, 8], the prior's card is for"),
         ([3, 64, 64], [4, 16, 16],
-         "priors.mine.autoencoder = 'mine': the prior is trained on states of an autoencoder with SHA-256 ba0b2bb4b882…"),
+         "priors.mine.autoencoder = 'mine': the prior is trained on states of an autoencoder with SHA-256 ba0b2bb4b88"),
     ],
 )  # fmt: skip
 def test_an_autoencoder_whose_card_does_not_fit(folder, signals, states, said):
