@@ -218,3 +218,11 @@ def test_the_pictures_fit_the_window(browser, folder):
         wide = browser.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{wide} pixels too wide at {width}×{height}"
         assert all(i.size["width"] >= 48 for i in person.find("img"))
+    # as a phone shows it: five pictures in two rows, both sets on one screen
+    phone = {"width": 390, "height": 664, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    assert browser.execute_script("return document.documentElement.scrollHeight") <= 664
+    for row in person.find(".row"):
+        shown = [one.rect for one in row.find_elements("css selector", "img")]
+        assert [one["y"] for one in shown] == [shown[0]["y"]] * 3 + [shown[3]["y"]] * 2
+        assert all(one["width"] >= 70 for one in shown)

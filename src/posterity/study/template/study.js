@@ -65,6 +65,7 @@ function pictures(indices, name) {
 
 function keyHint(study) {
   const key = (text) => make("kbd", {}, text);
+  if (window.matchMedia("(hover: none)").matches) return make("p", { class: "hint" }, "Tap what you choose");
   if (study === "coverage") return make("p", { class: "hint" }, "Click, or press ", key("Y"), " or ", key("N"));
   return make("p", { class: "hint" }, "Click, or press ", key("1"), " or ", key("2"), " (or an arrow key)");
 }
