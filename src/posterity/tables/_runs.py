@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from posterity.tables import published
+from posterity.tables import _published_runs, published
 from posterity.tables.cells import Cell, mean_cell
 from posterity.tables.frames import KEYS, Frames
 from posterity.tables.task_kinds import Task
@@ -63,6 +63,8 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] |
     for (setting, sampler), column in product(product(settings, samplers), columns):
         key = (*setting, sampler)
         paper = published.per_run(tasks[setting[0], setting[1]], *made[sampler], column) if sampler in printed else None
+        if paper is None:
+            paper = _published_runs.value(frames, key, column)
         if key in by_run:
             own = by_run[key]
             cells.append(mean_cell(key, column, own[own["metric"] == column], paper))

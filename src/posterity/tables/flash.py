@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from posterity.tables import _runs
+from posterity.tables import _published_runs, _runs
 from posterity.tables.cells import Cell, interval, item_means, join, mean_cell, paired_cell
 from posterity.tables.frames import KEYS, Artifact, Frames
 
@@ -63,7 +63,14 @@ def cells(frames: Frames) -> list[Cell]:
             for metric in _QUALITY:
                 yield from _quality(key, metric, measured, against)
 
-    return list(rows())
+    return [_beside(frames, cell) for cell in rows()]
+
+
+def _beside(frames: Frames, cell: Cell) -> Cell:
+    """Return the cell with the paper's number, if there is one."""
+    if cell.column not in ("start", *_QUALITY):
+        return cell
+    return replace(cell, published=_published_runs.value(frames, cell.row, cell.column))
 
 
 def _alike(one: Artifact, other: Artifact) -> bool:
