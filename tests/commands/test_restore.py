@@ -92,7 +92,7 @@ def test_the_program_on_the_page_draws_the_same(here):
     told = json.loads(Path("restored/me/settings.json").read_text())
     page = Path("restored/me/index.html").read_text()
     program = page[page.index("import posterity as po") :].partition("</pre>")[0].replace("&#39;", "'")
-    program = program.replace("IMAGES", "'known', size=16").replace("PICTURE", "'me.png'").replace("MASK", "'mask.png'")
+    assert "po.prior('kernel', images='known', size=16)" in program
     scope = {}
     exec(program.rpartition("\n")[0], scope)
     scope["few"] = scope["pool"].subset("fps", 2)

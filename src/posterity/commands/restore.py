@@ -107,7 +107,13 @@ def _picture(file: Path, given: dict[str, Any], folder: Path, drawn: dict[str, A
     operator = given["task"] if given["measured"] else None
     pool = restoring.restore(what, given["mask"], operator, prior=known, **drawn)
     few = pool.subset(shown["subset"], shown["number"]) if shown["number"] < len(pool) else pool
-    return saving.save(few, pool, folder, shown["command"])
+    return saving.save(few, pool, folder, shown["command"], _named(file, given))
+
+
+def _named(file: Path, given: dict[str, Any]) -> dict[str, str]:
+    """Return the files of this run as arguments in Python, for the program on the page."""
+    named = {"PICTURE": repr(str(file)), "MASK": repr(str(given["mask"]))}
+    return named | {"IMAGES": f"{str(given['images'])!r}, size={given['size']}"}
 
 
 def _ecg(

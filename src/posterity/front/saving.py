@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import posterity
@@ -22,11 +23,14 @@ from posterity.report import restored
 
 __all__ = ["MARK", "PAGE", "refuse", "save", "whole"]
 
+_UNNAMED: Mapping[str, str] = MappingProxyType({})
 PAGE, MARK = "index.html", "settings.json"
 """The page, and the file that marks a folder as written by :func:`save`."""
 
 
-def save(few: Restorations, pool: Restorations, folder: Path, command: str = "") -> Path:
+def save(
+    few: Restorations, pool: Restorations, folder: Path, command: str = "", named: Mapping[str, str] = _UNNAMED
+) -> Path:
     """Write the chosen samples, and the mean and uncertainty of the pool that they were chosen from.
 
     Arguments:
@@ -34,6 +38,7 @@ def save(few: Restorations, pool: Restorations, folder: Path, command: str = "")
         pool: the samples that they were chosen from.
         folder: folder to write; see :meth:`Restorations.save`.
         command: the command that makes it again, "" if it was made from Python.
+        named: Python for PICTURE, MASK and IMAGES in the program on the page, where they are known.
 
     Returns:
         The path of the page.
@@ -51,7 +56,7 @@ def save(few: Restorations, pool: Restorations, folder: Path, command: str = "")
     told = {"posterity": posterity.__version__, "command": command, "shown": list(few.numbers), **pool.about,
             "subset": few.about.get("subset")}  # fmt: skip
     files[MARK] = json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False).encode()
-    files[PAGE] = restored.render(_page(few, pool, files, largest, command)).encode()
+    files[PAGE] = restored.render(_page(few, pool, files, largest, command, named)).encode()
     with whole(folder) as beside:
         for name, content in files.items():
             (beside / name).write_bytes(content)
@@ -97,7 +102,8 @@ def whole(folder: Path) -> Iterator[Path]:
 
 
 def _page(
-    few: Restorations, pool: Restorations, files: dict[str, bytes], largest: float | None, command: str
+    few: Restorations, pool: Restorations, files: dict[str, bytes], largest: float | None, command: str,
+    named: Mapping[str, str],
 ) -> restored.Page:  # fmt: skip
     numbers = few.numbers or range(len(few))
     about, one = pool.about, few.measurement
@@ -113,7 +119,7 @@ def _page(
     chosen = f"{len(few)} of {len(pool)}, chosen by {few.about['subset']}" if few.numbers else f"{len(few)}"
     return restored.Page(
         one.item, beside, samples, summary, largest, len(few) < len(pool), _facts(about, pool, chosen), _knows(about),
-        command, _program(about, few, pool),
+        command, _program(about, few, pool, named),
     )  # fmt: skip
 
 
@@ -140,16 +146,17 @@ def _facts(about: Any, pool: Restorations, chosen: str) -> list[tuple[str, str]]
     return [(term, value) for term, value in facts if value]
 
 
-def _program(about: Any, few: Restorations, pool: Restorations) -> str:
+def _program(about: Any, few: Restorations, pool: Restorations, named: Mapping[str, str]) -> str:
     """Return the call that draws the same samples in Python."""
     wrapped = {name: given for one in about["sampler"]["wrap"] for name, given in one.items()}
-    made = ", images=IMAGES" if about["prior"] in CLOSED else ""
+    picture, mask, images = (named.get(name, name) for name in ("PICTURE", "MASK", "IMAGES"))
+    made = f", images={images}" if about["prior"] in CLOSED else ""
     lines = ["import posterity as po", "", f"prior = po.prior({about['prior']!r}{made})"]
-    what = f"PICTURE, operator={about['task']!r}"
+    what = f"{picture}, operator={about['task']!r}"
     if about["task"] == OWN_MASK:
-        what = "PICTURE, mask=MASK"
+        what = f"{picture}, mask={mask}"
     elif pool.measurement.truth is not None:
-        lines.append(f"measured = po.degrade(PICTURE, {about['task']!r}, prior=prior, seed={about['seed']})")
+        lines.append(f"measured = po.degrade({picture}, {about['task']!r}, prior=prior, seed={about['seed']})")
         what = "measured"
     given = [what, "prior=prior", f"sampler={about['sampler']['name']!r}", f"samples={len(pool)}"]
     given += [f"guidance={wrapped['diversity']!r}"] if "diversity" in wrapped else []
