@@ -12,7 +12,7 @@ from posterity.severities.examination import examine
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "resources/severities"
-NAMES = ("encoder_blur",)
+NAMES = ("encoder_blur", "encoder_inpaint")
 FACES = "openmoji-smileys-32"
 
 
