@@ -19,6 +19,8 @@ __all__ = ["Point", "beside", "grid", "panel"]
 _ACROSS = 2
 _STEP = 1.12
 """Between points of the same cost, as a factor."""
+_BESIDE = 1.2
+"""A marker whose cost is larger by a smaller factor is where a name would stand."""
 _NEAR = 2.5
 """Names of points whose costs differ by a smaller factor may cover one another."""
 
@@ -79,8 +81,8 @@ def panel(ax: Axes, points: list[Point], floor: Cell | None, called: str) -> Non
     ax.set_xlim(min(costs) / 1.5, max(costs) * 2.9)  # room for names to the right
     top = max(one.cell.high or one.value for one in points)
     ax.set_ylim(0, 1.08 * top)
-    for one, height in _apart(points, 0.066 * top):
-        _mark(ax, one, height)
+    for one, cost, height in _apart(points, 0.066 * top):
+        _mark(ax, one, cost, height)
 
 
 def beside(points: list[Point]) -> list[Point]:
@@ -92,19 +94,27 @@ def beside(points: list[Point]) -> list[Point]:
     return out
 
 
-def _apart(points: list[Point], least: float) -> list[tuple[Point, float]]:
-    """Return each point with the height of its name: names of about the same cost stand ``least`` above one another."""
-    out: list[tuple[Point, float]] = []
+def _apart(points: list[Point], least: float) -> list[tuple[Point, float, float]]:
+    """Return each point with the place of its name, a cost and a height.
+
+    Names of about the same cost stand ``least`` above one another, and to the right of markers that they would cover.
+    """
+    out: list[tuple[Point, float, float]] = []
     for one in sorted(points, key=lambda point: point.value):
-        near = [height for other, height in out if 1 / _NEAR < one.cost / other.cost < _NEAR]
-        out.append((one, max([one.value, *(height + least for height in near)])))
+        near = [height for other, _, height in out if 1 / _NEAR < one.cost / other.cost < _NEAR]
+        height = max([one.value, *(height + least for height in near)])
+        level = [other.cost for other in points if abs(other.value - height) < least]
+        cost = one.cost
+        for other in sorted(level):
+            cost = other if cost < other < cost * _BESIDE else cost
+        out.append((one, cost, height))
     return out
 
 
-def _mark(ax: Axes, one: Point, height: float) -> None:
+def _mark(ax: Axes, one: Point, cost: float, height: float) -> None:
     drawn: list[Any] = []
     if one.cell.low is not None and one.cell.high is not None:
         drawn += ax.plot([one.cost] * 2, [one.cell.low, one.cell.high], color=one.look["color"], linewidth=1)
     drawn += ax.plot(one.cost, one.value, linestyle="none", **one.look)
-    words = ax.annotate(one.words, (one.cost, height), (5, 0), textcoords="offset points", va="center", fontsize=6.5)
+    words = ax.annotate(one.words, (cost, height), (5, 0), textcoords="offset points", va="center", fontsize=6.5)
     style.mark(one.cell.row[3], *drawn, words)
