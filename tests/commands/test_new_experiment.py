@@ -86,7 +86,7 @@ def test_a_folder_becomes_an_experiment(tree):
             "knows 3 of the 4 pictures and their mirror images. The other one is restored. It answers",
         ),
         ("kernel_unseen", 3, "knows 1 of the 4 pictures and their mirror images. The other 3 are restored. It answers"),
-        ("kernel", 1, "knows all 4 pictures, those restored among them: what is restored is one of its answers"),
+        ("kernel", 1, "knows all 4 pictures, including the restored ones, so these are among its answers"),
         ("gaussian_unseen", 1, "knows 3 of the 4 pictures. The other one is restored.\n"),
         ("openmoji64", 1, ""),
     ],

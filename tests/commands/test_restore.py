@@ -61,7 +61,7 @@ def test_a_folder_with_pictures_and_a_page(here, caplog):
     others = {"measured.png", "mean.png", "uncertainty.png", "sheet.png", "index.html", "settings.json"}
     assert {path.name for path in Path("out").iterdir()} == samples | others
     page = Path("out/index.html").read_text()
-    assert "stripes: hidden" in page and "kernel knows the pictures that it was made of" in page
+    assert "stripes: hidden" in page and "kernel knows only the pictures that it was made from" in page
     for word in (
         "3 plausible answers",
         "chosen to differ",

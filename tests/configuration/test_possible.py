@@ -306,10 +306,10 @@ def stored_card(folder, signals, states):
          "autoencoders.mine.weights = 'absent/weights.safetensors': does not exist"),
         ({"kind": "network", "weights": "resources/autoencoders/openmoji64/weights.safetensors"},
          BEHIND | {"train": {"datasets": {"openmoji-people-32": 1}}}, None,
-         "priors.mine.train.datasets = 'openmoji-people-32': autoencoder 'mine' is of signals of shape [3, 64, 64], "
-         "not of images of dataset 'openmoji-people-32', 32×32"),
+         "priors.mine.train.datasets = 'openmoji-people-32': autoencoder 'mine' is for signals of shape [3, 64, 64], "
+         "not for images of dataset 'openmoji-people-32', 32×32"),
         (NETWORK, BEHIND | {"train": {"datasets": {"openmoji-people-32": 1}}}, None,
-         "priors.mine.train.datasets = 'openmoji-people-32': autoencoder 'mine' is of signals of shape [3, 64, 64], "),
+         "priors.mine.train.datasets = 'openmoji-people-32': autoencoder 'mine' is for signals of shape [3, 64, 64], "),
     ],
 )  # fmt: skip
 def test_a_network_as_an_autoencoder_that_cannot_be(folder, autoencoder, prior, experiment, said):

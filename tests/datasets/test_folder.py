@@ -89,7 +89,7 @@ def test_a_folder_or_its_zip(packed, tmp_path, caplog):
     said = [r.message for r in caplog.records]
     assert len(said) == 1 and "1 files are no pictures and are left out:" in said[0] and "notes.txt" in said[0]
     licence = (tmp_path / "made" / "LICENSE.txt").read_text()
-    assert "belong to the person who brought them" in licence and "16x16" in licence and str(tmp_path) not in licence
+    assert "belong to their owner" in licence and "16x16" in licence and str(tmp_path) not in licence
 
 
 def test_outlines_agree_with_what_is_prepared(tmp_path):

@@ -23,5 +23,5 @@ def test_items_are_set_against_exact_draws_of_the_same(everything, tmp_path):
 
 def test_without_exact_draws_there_is_no_yardstick(everything, tmp_path):
     only = {"sampler": ["dps", "dps_guided"]}
-    with pytest.raises(PosterityError, match="none with diversity of exact draws and of a sampler beside them"):
+    with pytest.raises(PosterityError, match="none with diversity of exact draws and of another sampler"):
         figure.run({"experiment": "e", "figure": "own_diversity", **only}, inputs=everything, output=tmp_path / "d.svg")

@@ -96,7 +96,7 @@ def test_the_report_opens_with_the_answers_and_leads_to_the_explorer(folder):
     probabilities = frame(folder, f"posterior/{KEY}.parquet")["probability"]
     effective = np.exp(-(probabilities * np.log(probabilities)).sum())
     assert f"{effective:.1f} at sr16_noisy. Of one item." in text
-    assert "They belong to the person who brought them" in text and "../explorer/mine.html" in text
+    assert "They belong to their owner" in text and "../explorer/mine.html" in text
     page = (folder / "results/explorer/mine.html").read_text()
     (content,) = re.findall(r'<script type="application/json" id="content">(.*?)</script>', page, re.DOTALL)
     held = json.loads(content)

@@ -65,13 +65,13 @@ def test_a_run_asks_for_the_files_before_any_work(folder):
     (folder / "data" / "by_hand").mkdir(parents=True)
     (folder / "data" / "by_hand" / "celeba_hq.ckpt").touch()
     code, told = snakemake(folder, "-c1", *CONFIG)
-    asked = re.findall(r"^asset '(\S+)' is not there: get (\S+) at https://\S+ .*put it at (\S+)$", told, re.MULTILINE)
+    asked = re.findall(r"^asset '(\S+)' is missing: get (\S+) at https://\S+ .*put it at (\S+)$", told, re.MULTILINE)
     wanted = [(name, file, f"data/by_hand/{file}") for name, file in BROUGHT.items() if name != "sdedit-celebahq"]
     assert code == 1 and asked == wanted and "Traceback" not in told
     assert not (folder / "results").exists() and [p.name for p in (folder / "data").iterdir()] == ["by_hand"]
     # what needs none of them is not held up
     code, told = snakemake(folder, "-n", "data/datasets/openmoji-smileys/items.parquet", *CONFIG)
-    assert code == 0 and not re.search("is not there", told)
+    assert code == 0 and not re.search("is missing", told)
 
 
 def test_where_the_files_lie_can_be_said(folder):

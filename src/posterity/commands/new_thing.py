@@ -58,7 +58,7 @@ KINDS: Mapping[str, _Kind] = {
     "dataset": _Kind(
         "datasets",
         "datasets/{name}.yaml",
-        "kind: {name}\npath: data/{name}\nsize: 32\nlicense: Those of the person who brought them\n",
+        "kind: {name}\npath: data/{name}\nsize: 32\nlicense: That of the files' owner\n",
         "",
     ),
     "wrapper": _Kind(

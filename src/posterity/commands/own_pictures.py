@@ -22,7 +22,7 @@ _DATASET = """\
 kind: folder
 path: {path}
 size: {size}
-license: Those of the person who brought them
+license: That of the pictures' owner
 """
 _EXPERIMENT = """\
 title: "{name}: {title}"
@@ -90,13 +90,13 @@ def known(about: Mapping[str, Any], found: Outline) -> str:
         return ""
     if about.get("split", "all") != "prior":
         return (
-            f"The prior knows {_pictures(every)}, those restored among them: what is restored is one of its answers. "
+            f"The prior knows {_pictures(every)}, including the restored ones, so these are among its answers. "
             "The prior kernel_unseen leaves them out."
         )
     if not inside:
         raise PosterityError(
             f"no picture is left for the prior: {_pictures(every)} {'is' if every == 1 else 'are'} in the split "
-            "'test', which is restored; add pictures, or take --prior kernel, which knows what it restores"
+            "'test', which is restored; add pictures, or use --prior kernel, which knows the restored pictures"
         )
     mirrored = " and their mirror images" if about.get("mirror") else ""
     few = _FEW if about["kind"] == "kernel" else ""

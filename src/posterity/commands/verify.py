@@ -117,7 +117,7 @@ def verify(
             _print(output / stage.KEPT, whole, as_json, leave=False)
         raise
     if not as_json:
-        typer.echo(f"All results: {output / 'certificates.parquet'}. Beside it cost_error.svg, junit.xml, badge.svg.")
+        typer.echo(f"All results: {output / 'certificates.parquet'}, with cost_error.svg, junit.xml and badge.svg.")
     _print(output / stage.KEPT, whole, as_json)
 
 

@@ -89,7 +89,7 @@ def behind_training(c: Checked, outlines: Mapping[str, Outline], problems: Probl
         for dataset in [one for one in prior["train"]["datasets"] if one in outlines]:
             size = c.datasets[dataset]["size"]
             if shape not in (None, list(outlines[dataset].shape(size))):
-                said = f"autoencoder {coder!r} is of signals of shape {shape}, not of"
+                said = f"autoencoder {coder!r} is for signals of shape {shape}, not for"
                 problems.add(f"{at}.train.datasets", dataset, f"{said} {outlines[dataset].words(dataset, size)}")
 
 

@@ -25,7 +25,7 @@ def check(c: Checked, experiment: str, problems: Problems) -> None:
         problems.add(
             f"{at}.prior",
             given["prior"],
-            "must be a kernel prior of images, of some width: its posterior is in the page",
+            "must be a kernel prior of images with a bandwidth above 0, since the page computes its posterior",
         )
     if dataset is None:
         return

@@ -104,7 +104,7 @@ class Plan:
         known = parse({name: self.job("fetch", name).settings["asset"] for name in sorted(names)})
         root = Path(self.data, "assets")
         return [
-            f"asset {asset.name!r} is not there: {asset.instruction(root)}"
+            f"asset {asset.name!r} is missing: {asset.instruction(root)}"
             for asset in known.values()
             if asset.by_hand and not asset.place(root).exists()
         ]

@@ -31,9 +31,9 @@ _MASKS, _LABELS = "masks", "labels.csv"
 _LONGEST = 200
 """Largest length in bytes of an item's id, which becomes part of file names."""
 _LICENSE = """\
-Pictures out of {name}. They belong to the person who brought them, and so do restorations that show them. posterity has
-no licence to give for them: ask that person, and the people whom the pictures show, before you pass any of them on.
-Changes: cropped to the square in the middle and resized to {size}x{size} pixels.
+Pictures from {name}. They belong to their owner, and so do restorations that show them. posterity has
+no licence to give for them: ask their owner, and the people in them, before you share any.
+Changes: cropped to the central square and resized to {size}x{size} pixels.
 """
 
 

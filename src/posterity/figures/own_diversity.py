@@ -30,7 +30,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:  # noqa: A
     found = {run: own for run, own in found.items() if own["value"].notna().any()}
     places = [run[:3] for run in found if run[3] == _EXACT and any(r[:3] == run[:3] and r[3] != _EXACT for r in found)]
     if not places:
-        raise frames.missing("metrics", none=f"with {_METRIC} of exact draws and of a sampler beside them")
+        raise frames.missing("metrics", none=f"with {_METRIC} of exact draws and of another sampler")
     cells = {(run, _METRIC): mean_cell(run, _METRIC, own) for run, own in found.items() if run[:3] in places}
     cells |= {
         (run, "apart"): _apart(run, own, found[*run[:3], _EXACT])

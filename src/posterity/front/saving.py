@@ -124,12 +124,12 @@ def _page(
 
 
 def _knows(about: Any) -> str:
-    """Return of what the prior is, which the answers to any picture are made of."""
+    """Return what the prior was made from, which limits the restorations of any picture."""
     name = about["prior"]
     if name in CLOSED:
-        return f"{name} knows the pictures that it was made of, and no others."
+        return f"{name} knows only the pictures that it was made from."
     told = f": {about['about'].rstrip('.')}" if about["about"] else ""
-    return f"{name} is a network{told}. To a picture of other things its answers are strange."
+    return f"{name} is a network{told}. Restorations of other kinds of pictures are unreliable."
 
 
 def _facts(about: Any, pool: Restorations, chosen: str) -> list[tuple[str, str]]:
