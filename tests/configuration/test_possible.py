@@ -100,6 +100,13 @@ def test_an_ecg_has_no_mirror_image(folder):
     assert line.startswith("priors.kernel: for ECGs of dataset 'ecg-beats', ") and "mirrored ECG" in line
 
 
+def test_a_toeplitz_covariance_is_not_for_images(folder):
+    (line,) = lines(folder, {}, run(prior="gaussian_toeplitz"))
+    assert line.startswith("priors.gaussian_toeplitz: for images of dataset 'openmoji-smileys', 64×64: ")
+    assert line.endswith("toeplitz is for signals in time, not for images; use stationary or dense")
+    assert lines(folder, {}, run(prior="gaussian_toeplitz", dataset="ecg-generated", tasks=["ecg_block"])) == []
+
+
 def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
     """A folder of one's own is told in tests/datasets/test_folder.py."""
     from importlib import import_module
@@ -110,6 +117,7 @@ def test_every_kind_of_dataset_tells_what_is_known_before_it_is_prepared():
         "lsun": "church",
         "ecg_generated": "beats",
         "ecg_real": "beats",
+        "ptbxl": "raw100",
     }
     for kind in (kind for kind in datasets.names() if not own(kind)):
         found = import_module(f"posterity.datasets.{kind}").outline(selected.get(kind, "all"), None)

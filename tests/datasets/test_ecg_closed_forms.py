@@ -110,6 +110,20 @@ def test_the_second_half_of_a_crop_from_the_first(whole, stationary):
     assert error(prior.mean.expand_as(x), x, second) == pytest.approx(0.098, abs=0.01)
 
 
+def test_a_half_at_an_end_is_restored_better_with_the_ends_apart(whole):
+    """Of stretches of 1.28 s, which keeps the dense covariance small; the periodic one joins both ends."""
+    seen, x = whole.seen[..., :128], whole.unseen[..., :128]
+    keep = torch.zeros(1, 8, 128, dtype=torch.float64)
+    keep[..., 64:] = 1
+    found = []
+    for prior in (Gaussian.toeplitz(seen), StationaryGaussian.estimate(seen)):
+        exact, missing = restored(prior, x, keep, LIKELIHOOD)
+        found.append((exact.mean - x).abs()[:, missing].mean(1))
+    apart, joined = found
+    better = joined - apart
+    assert float(better.mean()) > 3 * float(better.std()) / len(x) ** 0.5
+
+
 def test_beats_from_lead_i_and_intervals_that_hold_nine_in_ten(median):
     prior = Gaussian.estimate(median.seen)
     exact, missing = restored(prior, median.unseen, keeps("I"), LIKELIHOOD)

@@ -87,3 +87,58 @@ def test_the_dense_gaussian_has_the_moments_of_its_signals():
 def test_a_dense_covariance_of_whole_records_is_refused():
     with pytest.raises(PosterityError, match="signals of 7680 entries is too large; at most 4096"):
         Gaussian.estimate(torch.zeros(2, 8, 960))
+
+
+def stretches():
+    """Parts of longer signals, whose ends do not meet."""
+    return known(4000, (8, 3 * SHAPE[1]))[:, :, : SHAPE[1]]
+
+
+def test_a_toeplitz_covariance_depends_on_the_lag_and_does_not_join_the_ends():
+    """Against means over all pairs of samples with a lag, channel by channel."""
+    x = stretches()
+    prior = Gaussian.toeplitz(x)
+    centred = x - x.mean((0, 2))[:, None]
+    covariance = prior.covariance.unflatten(0, SHAPE).unflatten(2, SHAPE)
+    values = torch.linalg.eigvalsh(prior.covariance)
+    assert float(values[0]) > -1e-12 * float(values[-1])
+    time = SHAPE[1]
+    for lag in (0, 1, 2, time - 1):
+        wanted = torch.einsum("bct,bdt->cd", centred[:, :, lag:], centred[:, :, : time - lag]) / (len(x) * (time - lag))
+        for start in (0, time - 1 - lag):
+            torch.testing.assert_close(covariance[:, start + lag, :, start], wanted, rtol=0, atol=1e-12)
+    joined = StationaryGaussian.estimate(x)
+    unit = torch.zeros(1, *SHAPE, dtype=torch.float64)
+    unit[0, 0, 0] = 1
+    near = joined.filter(unit, joined.eigen[0])[0, 0]
+    assert float(near[-1] / near[0]) > 0.3  # of neighbours
+    assert abs(float(covariance[0, -1, 0, 0] / covariance[0, 0, 0, 0])) < 0.1
+
+
+@pytest.mark.parametrize("half", ["first", "second"])
+def test_a_missing_block_at_an_end_under_a_toeplitz_covariance(half):
+    """Equal to dense conditioning; far from what is measured the noise, of memory 2, says nothing."""
+    x = stretches()
+    prior = Gaussian.toeplitz(x)
+    operator, y, exact = measured(prior, {"missing_block": half})
+    seen = operator.where_measured(y)[0].flatten() > 0
+    inner = prior.covariance[seen][:, seen] + SIGMA**2 * torch.eye(int(seen.sum()), dtype=torch.float64)
+    rest = (y - prior.mean).flatten(1)[:, seen]
+    wanted = prior.mean.flatten() + torch.linalg.solve(inner, rest.T).T @ prior.covariance[seen]
+    torch.testing.assert_close(exact.mean.flatten(1), wanted, rtol=0, atol=1e-8)
+    law = torch.distributions.MultivariateNormal(prior.mean.flatten()[seen], inner)
+    torch.testing.assert_close(exact.log_evidence, law.log_prob(y.flatten(1)[:, seen]), rtol=0, atol=1e-8)
+    end, beside = (0, SHAPE[1] // 2 - 1) if half == "first" else (-1, SHAPE[1] // 2)
+    moved = (exact.mean - prior.mean).abs().mean((0, 1))
+    joined = StationaryGaussian.estimate(x)
+    periodic = (joined.posterior(operator, y, SIGMA).mean - joined.mean).abs().mean((0, 1))
+    assert moved[end] < 0.25 * moved[beside] and periodic[end] > 0.5 * periodic[beside]
+
+
+def test_a_toeplitz_covariance_is_of_signals_in_time():
+    with pytest.raises(
+        PosterityError, match=r"toeplitz is for signals \(channels, time\); these have shape \(3, 8, 8\)"
+    ):
+        Gaussian.toeplitz(torch.zeros(2, 3, 8, 8))
+    with pytest.raises(PosterityError, match="signals of 7680 entries is too large; at most 4096"):
+        Gaussian.toeplitz(torch.zeros(2, 8, 960))

@@ -75,6 +75,10 @@ def rehearse(prior: Mapping[str, Any], outline: Outline, size: int) -> None:
         raise PosterityError(
             f"prior mirror: a mirrored {outline.kind.noun} is not a valid {outline.kind.noun}; set mirror: false"
         )
+    if prior.get("covariance") == "toeplitz" and len(outline.shape(size)) != 2:
+        raise PosterityError(
+            f"prior covariance: toeplitz is for signals in time, not for {outline.kind.noun}s; use stationary or dense"
+        )
     if "autoencoder" in prior:
         autoencoders.state_shape(prior["autoencoder"], outline.shape(size))
     if "regions" in prior:

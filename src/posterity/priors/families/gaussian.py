@@ -19,8 +19,9 @@ __all__ = ["GaussianFamily"]
 
 _COVARIANCE = WithJsonSchema(
     {
-        "enum": ["stationary", "dense"],
-        "description": "stationary: depends on distance alone; dense: of every pair of entries, up to 4096 entries",
+        "enum": ["stationary", "toeplitz", "dense"],
+        "description": "stationary: depends on distance alone, with both ends joined; toeplitz: of signals in time, "
+        "the same with the ends apart; dense: of every pair of entries. The last two up to 4096 entries",
     }
 )
 
@@ -44,4 +45,6 @@ class GaussianFamily(Closed):
             return StationaryGaussian.estimate(known)
         if self.covariance == "dense":
             return Gaussian.estimate(known)
-        raise PosterityError(f"prior covariance {self.covariance!r} is none of stationary, dense")
+        if self.covariance == "toeplitz":
+            return Gaussian.toeplitz(known)
+        raise PosterityError(f"prior covariance {self.covariance!r} is none of stationary, toeplitz, dense")
