@@ -86,6 +86,28 @@ def test_a_folder_with_pictures_and_a_page(here, caplog):
     assert [path.name for path in Path().iterdir() if path.name.startswith(".")] == []
 
 
+def test_the_page_says_how_many_of_the_priors_pictures_fit_with_their_exact_probabilities(here):
+    """Pictures that differ only where the mask hides them are equally probable; of different ones one fits."""
+    Path("alike").mkdir()
+    seen = np.array(Image.open("known/0.png"))
+    for number in range(6):
+        seen[20:, 10:30] = 40 * number
+        Image.fromarray(seen).save(f"alike/{number}.png")
+
+    def fits(images):
+        given = ("--prior", "kernel", "--images", images, "--size", 16, "--sampler", "exact", "--n", 1, "--pool", 1)
+        assert restored("me.png", "--mask", "mask.png", *given).exit_code == 0
+        page = " ".join(Path("restored/me/index.html").read_text().split())
+        return json.loads(Path("restored/me/settings.json").read_text())["fits"], page
+
+    found, page = fits("known")
+    assert found == pytest.approx([1.0])
+    assert "One of them fits what was measured, with an exact probability of over 99.9 %." in page
+    found, page = fits("alike")
+    assert found == pytest.approx([1 / 6] * 6)
+    assert "6 of them fit what was measured; the first 5 have exact probabilities of 17 %, 17 %, 17 %" in page
+
+
 def test_the_program_on_the_page_draws_the_same(here):
     words = ("me.png", "--mask", "mask.png", *KERNEL, "--n", 2, "--pool", 4, "--coupled", "--seed", 5)
     assert restored(*words).exit_code == 0

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from posterity import pool
 from posterity.certificates.foreign import Foreign
 from posterity.errors import PosterityError
@@ -17,10 +19,13 @@ from posterity.front.samplers import Guidance, chosen, lacking
 from posterity.jobs.progress import steps
 from posterity.operators.base import Operator
 from posterity.priors.base import NoClosedForm, Prior
+from posterity.priors.kernel import Kernel
 from posterity.samplers.base import Sampler
 
 __all__ = ["restore"]
 
+_PLAUSIBLE = 1e-3
+"""Probability from which a picture that the prior knows counts as one that fits."""
 _MOST = 10_000
 """Maximum number of samples of one measurement."""
 
@@ -86,4 +91,15 @@ def restore(
         raise PosterityError(f"sampler {tool.name}: {type(error).__name__}: {said}") from error
     about = {"prior": known.name, "about": known.about, "sampler": tool.settings, "task": one.task, "seed": seed,
              "sigma_y": one.sigma_y, "samples": samples, "item": one.item}  # fmt: skip
-    return Restorations(drawn.x.cpu(), drawn.cost, one, about)
+    return Restorations(drawn.x.cpu(), drawn.cost, one, about | _fits(known, problem[0], problem[1], one.sigma_y))
+
+
+def _fits(prior: Prior, operator: Operator, y: Tensor, sigma_y: float) -> dict[str, list[float]]:
+    """Return the exact probabilities of a kernel prior's pictures as "fits", largest first, if they are known."""
+    if not isinstance(prior, Kernel):
+        return {}
+    try:
+        p = prior.posterior(operator, y, sigma_y).mode_probabilities[0]
+    except (NoClosedForm, NotImplementedError):
+        return {}
+    return {"fits": p[p >= _PLAUSIBLE].sort(descending=True).values.tolist()}

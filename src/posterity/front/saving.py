@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,10 @@ from posterity.report import restored
 __all__ = ["MARK", "PAGE", "refuse", "save", "whole"]
 
 _UNNAMED: Mapping[str, str] = MappingProxyType({})
+_SURE = 0.9995
+"""Probability that would be rounded to 100 %."""
+_TOLD = 5
+"""Number of probabilities that the page spells out."""
 PAGE, MARK = "index.html", "settings.json"
 """The page, and the file that marks a folder as written by :func:`save`."""
 
@@ -127,9 +131,24 @@ def _knows(about: Any) -> str:
     """Return what the prior was made from, which limits the restorations of any picture."""
     name = about["prior"]
     if name in CLOSED:
-        return f"{name} knows only the pictures that it was made from."
+        return f"{name} knows only the pictures that it was made from.{_fitting(about.get('fits', []))}"
     told = f": {about['about'].rstrip('.')}" if about["about"] else ""
     return f"{name} is a network{told}. Restorations of other kinds of pictures are unreliable."
+
+
+def _fitting(fits: Sequence[float]) -> str:
+    """Say how many of the prior's pictures fit, with the exact probabilities of the first ones."""
+    from posterity.figures.answers import percent
+
+    if not fits:
+        return ""
+    words = [percent(p) if p < _SURE else "over 99.9 %" for p in fits[:_TOLD]]
+    if len(fits) == 1:
+        return f" One of them fits what was measured, with an exact probability of {words[0]}."
+    told = f"{', '.join(words[:-1])} and {words[-1]}"
+    if len(fits) > _TOLD:
+        return f" {len(fits)} of them fit what was measured; the first {_TOLD} have exact probabilities of {told}."
+    return f" {len(fits)} of them fit what was measured, with exact probabilities of {told}."
 
 
 def _facts(about: Any, pool: Restorations, chosen: str) -> list[tuple[str, str]]:
