@@ -68,6 +68,25 @@ class _DenseSVD(SVD):
         return _times(self.left, seen[:, : self.left.shape[2]])
 
 
+def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return U, s and Vᵀ of matrices (B, m, d).
+
+    LAPACK's divide and conquer fails for some matrices with many equal singular values, such as a mask behind an
+    orthonormal decoder; QR iteration, which is slower, decomposes those.
+    """
+    try:
+        u, s, vt = torch.linalg.svd(matrix, full_matrices=True)
+    except torch.linalg.LinAlgError:
+        if len(matrix) > 1:
+            u, s, vt = (torch.cat(parts) for parts in zip(*(_svd(one[None]) for one in matrix), strict=True))
+            return u, s, vt
+        from scipy.linalg import svd
+
+        parts = svd(matrix[0].cpu().numpy(), lapack_driver="gesvd")
+        u, s, vt = (torch.from_numpy(part)[None].to(matrix) for part in parts)
+    return u, s, vt
+
+
 @dataclass(frozen=True, eq=False)
 class Dense(Operator):
     """y = A x; y is (B, m).
@@ -94,7 +113,7 @@ class Dense(Operator):
         if self.factors is not None:
             return self.factors
         matrix = self.matrix.double()
-        u, s, vt = torch.linalg.svd(matrix, full_matrices=True)
+        u, s, vt = _svd(matrix)
         relative = max(_RELATIVE, torch.finfo(self.matrix.dtype).eps * max(matrix.shape[1:]))
         s = s.where(s > relative * s[:, :1], 0.0)
         s = torch.nn.functional.pad(s, (0, matrix.shape[2] - s.shape[1]))
