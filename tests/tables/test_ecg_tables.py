@@ -15,6 +15,7 @@ from posterity.artifacts import store
 from posterity.ecg import comparison
 from posterity.ecg.intervals import Intervals
 from posterity.errors import PosterityError
+from posterity.tables import _ecg
 from posterity.tables.frames import Frames
 
 ECG = signals.find("ecg", 100.0)
@@ -184,6 +185,16 @@ def test_intervals_are_of_the_first_draw_and_count_where_both_have_them(paths: l
     assert found["exact", "PR, ms"] == (0, 0, 0) and found["exact", "QT, ms"] == (0, 0, 0)
     assert 0.2 < found["exact", "draws with P, QRS, T"][0] < 0.8
     assert timed == [1] * 4 * RECORDS  # the truth once, and one draw of each of three runs
+
+
+def test_intervals_are_of_the_beats_that_were_missing(timed: list[int]) -> None:
+    x = beat(np.ones(8)).tile(1, 4).double().numpy()
+    missing = np.zeros(x.shape, bool)
+    missing[:, 2 * TIME :] = True
+    one = _ecg.Restored(x[None], x, missing, 100.0)
+    truths: dict[tuple[str, ...], Intervals] = {}
+    found = tables.find("ecg_features")._timed(one, truths, ("d", "t", "r"))  # type: ignore[attr-defined]
+    assert timed == [2, 2] and list(truths) == [("d", "t", "r", "II")] and found["QRS, ms"] == 0
 
 
 def test_a_record_of_several_beats_has_a_rate(tmp_path: Path, timed: list[int]) -> None:

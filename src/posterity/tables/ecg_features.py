@@ -36,8 +36,8 @@ CAPTION = (
     "heart rate by the median RR interval, R amplitude of each restored lead and their mean, the frontal QRS axis (the "
     "shorter way round), and the Sokolow-Lyon voltage. Mean over records with a 95 % bootstrap interval. “Draws with "
     "beats”: the share of draws in which whole beats are found; the others count in no column. PR, QRS and QT are of "
-    "the first draw of a record, of lead II or, where that is measured, V5; a network finds the waves. “Draws with P, "
-    "QRS, T”: the share of these draws in which it finds all three."
+    "the first draw of a record, of the missing beats of lead II or, where that is measured, V5; a network finds the "
+    "waves. “Draws with P, QRS, T”: the share of these draws in which it finds all three."
 )
 _REASON = {
     "heart rate, bpm": "N/A: a median beat has no rate, or no two beats are found",
@@ -56,7 +56,7 @@ def cells(frames: Frames) -> list[Cell]:
         row = tuple(artifact.key[k] for k in KEYS)
         found: dict[str, list[float]] = defaultdict(list)
         for item, one in _ecg.restored(frames, artifact.key):
-            timed = _timed(one, truths, (artifact.key["dataset"], item))
+            timed = _timed(one, truths, (artifact.key["dataset"], artifact.key["task"], item))
             for column, value in (_differences(one) | timed).items():
                 found[column].append(value)
         out += [_cell(row, column, found[column]) for column in COLUMNS]
@@ -102,9 +102,11 @@ def _apart(draw: Measurements, truth: Measurements, restored: set[str]) -> dict[
     return out
 
 
-def _intervals(x: Array, lead: str, rate: float) -> Intervals:
-    """Return the intervals of a lead of a signal (8, time) at its own R peaks."""
-    return intervals(x[LEADS.index(lead)], rate, comparison.places(x, rate))
+def _intervals(x: Array, lead: str, one: _ecg.Restored) -> Intervals:
+    """Return the intervals of a lead of x (8, time), of the beats whose own R peak is where the lead is missing."""
+    row = LEADS.index(lead)
+    peaks = comparison.places(x, one.rate)
+    return intervals(x[row], one.rate, peaks[one.missing[row, peaks]])
 
 
 def _timed(one: _ecg.Restored, truths: dict[tuple[str, ...], Intervals], record: tuple[str, ...]) -> dict[str, float]:
@@ -112,15 +114,15 @@ def _timed(one: _ecg.Restored, truths: dict[tuple[str, ...], Intervals], record:
 
     Arguments:
         one: the restorations of a record.
-        truths: (dataset, item, lead) → intervals of the truth, which are added here once for all runs.
-        record: (dataset, item).
+        truths: (dataset, task, item, lead) → intervals of the truth, which are added here once for all runs.
+        record: (dataset, task, item).
     """
     lead = next((lead for lead in _TIMED if one.missing[LEADS.index(lead)].any()), None)
     if lead is None:
         return {}
     if (*record, lead) not in truths:
-        truths[*record, lead] = _intervals(one.truth, lead, one.rate)
-    draw, truth = _intervals(one.draws[0], lead, one.rate), truths[*record, lead]
+        truths[*record, lead] = _intervals(one.truth, lead, one)
+    draw, truth = _intervals(one.draws[0], lead, one), truths[*record, lead]
     pairs = {column: (getattr(draw, name), getattr(truth, name)) for column, name in _INTERVALS.items()}
     out = {column: abs(of - true) for column, (of, true) in pairs.items() if of is not None and true is not None}
     return out | {_COMPLETE: float(all(of is not None for of, _ in pairs.values()))}
