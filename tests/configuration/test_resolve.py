@@ -202,6 +202,8 @@ def test_the_question_of_vipaint_is_planned_on_request_alone(folder):
     samplers |= {"copaint", "dps", "reddiff", "blended"}
     wanted = {(task, "kernel", sampler) for task in tasks for sampler in samplers}
     lengths = {f"{name}{at}" for name in ("vipaint2", "vipaint4") for at in ("", "_at_0", "_at_10", "_at_25")}
+    networks = {"openmoji64_latent": {"vipaint2", "dps", "psld", "resample"}, "openmoji64": {"vipaint2", "dps"}}
+    wanted |= {("inpaint_window", prior, name) for prior, names in networks.items() for name in names}
     assert {key[1:] for key in runs} == wanted | {("inpaint_window", "kernel", name) for name in lengths}
     assert planned.job("report").settings["further"]["vipaint"].startswith("VIPaint: ")
     levels = {

@@ -19,6 +19,7 @@ from posterity.errors import PosterityError
 from posterity.front import inputs
 from posterity.front.home import home
 from posterity.operators.build import build
+from posterity.samplers.dps import DPS
 from posterity.stages import degrade, sample, select
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,17 @@ def test_a_shipped_network_restores_as_the_stages_do(made):
     assert torch.equal(measured.y.flatten().float(), torch.tensor(one["y"]))
     found = po.restore(measured, prior=known, sampler="ddrm", samples=2, seed=3)
     assert bytes_of(found.samples) == [row["signal"]["bytes"] for row in rows]
+
+
+def test_a_network_of_states_is_loaded_with_its_autoencoder():
+    found = po.prior("openmoji64_latent")
+    assert found.latent and (found.signal_shape, found.state_shape) == ((3, 64, 64), (4, 16, 16))
+    half = np.arange(64 * 64).reshape(64, 64) > 2047
+    restored = po.restore(torch.zeros(3, 64, 64), mask=half, prior=found, sampler=DPS(steps=2), samples=1)
+    assert restored.samples.shape == (1, 3, 64, 64) and restored.cost.decodes == 3
+    file = ROOT / "resources/priors/openmoji64_latent/weights.safetensors"
+    with pytest.raises(PosterityError, match=r"is of states of autoencoder 'openmoji64'; name a prior of the config"):
+        po.prior(file)
 
 
 @pytest.fixture(scope="module")

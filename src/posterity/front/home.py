@@ -29,12 +29,14 @@ class Home:
         tasks: {name: settings}.
         priors: {name: settings}.
         samplers: {name: definition}; methods without a configuration file are included with their defaults.
+        autoencoders: {name: settings}.
     """
 
     folder: Path
     tasks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     priors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     samplers: Mapping[str, Named] = field(default_factory=dict)
+    autoencoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def task(self, name: str) -> dict[str, Any]:
         """Return a task's settings, including its name.
@@ -79,7 +81,7 @@ def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> Home:
     named = catalogue(everything["samplers"], where, problems)
     problems.stop()
     bare = {method: Named(method, {"method": method}) for method in schema("samplers")}
-    return Home(folder, everything["tasks"], everything["priors"], bare | named)
+    return Home(folder, everything["tasks"], everything["priors"], bare | named, everything["autoencoders"])
 
 
 def _choice(name: str, valid: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from posterity.front.inputs import ROUNDING, Given
 from posterity.front.measuring import SIZES
 from posterity.jobs import devices
 from posterity.priors.base import Prior
+from posterity.priors.card import beside
 
 __all__ = ["CLOSED", "prior"]
 
@@ -139,13 +140,18 @@ def _network(name: str, here: Home, label: int | None) -> Prior:
     if path.is_dir() and (path / _WEIGHTS).is_file():
         path /= _WEIGHTS
     if path.is_file():
-        return loading.load(path, label, devices.best())
+        found = loading.load(path, label, devices.best())
+        if states := beside(path, "").get("autoencoder"):
+            told = "name a prior of the configuration that has both, such as 'openmoji64_latent'"
+            raise PosterityError(f"{path} is of states of autoencoder {states.get('name')!r}; {told}")
+        return found
     if path.is_dir():
         from posterity.front import hub
 
         return hub.saved(path, devices.best())
     if name in here.priors:
-        return loading.load(_weights(name, here), label, devices.best())
+        weights = _weights(name, here)
+        return _behind(name, here, weights, label) or loading.load(weights, label, devices.best())
     if _HUB.fullmatch(name):
         from posterity.front import hub
 
@@ -157,6 +163,22 @@ def _network(name: str, here: Home, label: int | None) -> Prior:
     )
 
 
+def _behind(name: str, here: Home, weights: Path, label: int | None) -> Prior | None:
+    """Return a network of states as a prior of signals; None if it is one of signals itself."""
+    from posterity import priors
+    from posterity.priors.autoencoders.network import card_of
+
+    coder = here.priors[name].get("autoencoder")
+    if coder is None:
+        return None
+    about = here.autoencoders.get(coder, {})
+    file = _found("autoencoder", coder, about, here)
+    shape = tuple(card_of(file)["signal_shape"])
+    kept = {"kind": about.get("kind"), "name": coder, "quantise_in_guidance": about.get("quantise_in_guidance", True)}
+    settings = {"name": name, "kind": "network", "label": label, "autoencoder": kept}
+    return priors.build(settings, torch.zeros(0, *shape), [], {}, shape, weights, devices.best(), file)
+
+
 def _weights(name: str, here: Home) -> Path:
     """Return the path of the weights of a network in the configuration."""
     settings = here.priors[name]
@@ -164,9 +186,14 @@ def _weights(name: str, here: Home) -> Path:
         closed = f"; make one of pictures: prior({settings.get('kind')!r}, images=…)"
         said = closed if settings.get("kind") in CLOSED else ""
         raise PosterityError(f"prior {name!r} is of kind {settings.get('kind')}, not a network{said}")
-    places = [here.folder / "data" / "priors" / name / _WEIGHTS]
+    return _found("prior", name, settings, here)
+
+
+def _found(what: str, name: str, settings: Mapping[str, Any], here: Home) -> Path:
+    """Return the path of the weights that a prior or an autoencoder of the configuration has."""
+    places = [here.folder / "data" / f"{what}s" / name / _WEIGHTS]
     places += [here.folder / settings["weights"]] if "weights" in settings else []
     found = next((path for path in reversed(places) if path.is_file()), None)
     if found is None:
-        raise PosterityError(f"prior {name!r} has no weights yet: snakemake {places[0].relative_to(here.folder)}")
+        raise PosterityError(f"{what} {name!r} has no weights yet: snakemake {places[0].relative_to(here.folder)}")
     return found
