@@ -60,6 +60,17 @@ def test_a_name_that_is_unknown_at_many_places_is_one_line(folder):
     assert re.search(r"\(valid: .*\); also \S+ and \d+ other places$", line)
 
 
+def test_unknown_names_of_one_list_are_one_line(folder):
+    """For instance all variants that a file no longer defines, listed beside those that it does."""
+    (told,) = lines(folder, {}, run(samplers=["ddnm", "ddnn", "ddrm", "nobody", "somebody"]))
+    first = "config: experiments.mine.runs[0].samplers[1] = 'ddnn': unknown sampler; did you mean 'ddnm'? likewise "
+    assert told.startswith(first + "'nobody', 'somebody' (valid: ")
+    twice = run(samplers=["nobody", "ddnm"]), run(samplers=["nobody", "somebody", "ddnm"])
+    one, other = lines(folder, {}, {"runs": [each["runs"][0] for each in twice]})
+    assert one.endswith("; also experiments.mine.runs[1].samplers[0]") and "'somebody'" not in one
+    assert other.startswith("config: experiments.mine.runs[1].samplers[1] = 'somebody': unknown sampler (valid: ")
+
+
 def test_a_missing_configuration_file_is_one_line(folder):
     with pytest.raises(ConfigurationError, match=r"absent\.yaml: cannot be read"):
         load([folder / "absent.yaml"])

@@ -72,9 +72,9 @@ def used(c: Checked, path: str, run: Mapping[str, Any], outlines: Mapping[str, O
 
 
 def behind_training(c: Checked, outlines: Mapping[str, Outline], problems: Problems) -> None:
-    """Check that networks that are trained on states can be, also those that no experiment uses yet."""
+    """Check that networks without weights that are trained on states can be, also those that no experiment uses yet."""
     for name, prior in c.priors.items():
-        if not {"train", "autoencoder"} <= prior.keys():
+        if not {"train", "autoencoder"} <= prior.keys() or "weights" in prior:
             continue
         coder, at = prior["autoencoder"], f"priors.{name}"
         about = c.autoencoders[coder]
