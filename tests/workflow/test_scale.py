@@ -49,6 +49,11 @@ def test_finished_results_need_no_run(tmp_path):
         assert {j.stage for j in dry_run([], [], workflow.SNAKEFILE).running} >= {"degrade", "sample", "report"}
 
 
+def test_stages_are_measured_from_degrade_to_the_report(tmp_path):
+    stages = ["degrade", "posterior", "sample", "select", "measure", "gather", "table", "figure", "report"]
+    assert list(dict.fromkeys(job.stage for job in workflow._tiny(tmp_path, 16))) == stages
+
+
 @pytest.mark.parametrize(
     ("method", "settings", "expected"),
     [

@@ -48,12 +48,16 @@ class Point:
 
 
 def grid(places: Sequence[tuple[str, ...]]) -> tuple[Figure, list[Axes]]:
-    """Return a figure with one titled panel per (dataset, task, …), two in a row."""
+    """Return a figure with one titled panel per (dataset, task, prior), two in a row.
+
+    Titles name the prior where panels differ in it alone.
+    """
+    told = 2 if len({place[:2] for place in places}) == len(places) else 3
     across = min(_ACROSS, len(places))
     down = ceil(len(places) / across)
     figure, axes = style.canvas(3.4 * across + 0.3, 2.35 * down, down, across)
     for ax, place in zip(axes, places, strict=False):
-        ax.set_title(" · ".join(style.name(part) for part in place[:2]), loc="left")
+        ax.set_title(" · ".join(style.name(part) for part in place[:told]), loc="left")
     for ax in axes[len(places) :]:
         ax.axis("off")
     return figure, list(axes[: len(places)])

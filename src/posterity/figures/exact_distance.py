@@ -37,7 +37,7 @@ def draw(frames: Frames, settings: Mapping[str, Any]) -> style.Drawn:
             _intervals.panel(ax, found, [exact_posterior.FLOOR], guided)
             ax.set_xlabel(words)
             if m == 0:
-                ax.set_title(" · ".join(place), loc="left")
+                ax.set_title(" · ".join(style.name(part) for part in place), loc="left")
         axes[2 * k].set_yticks(range(len(samplers)), [style.sampler(frames, s) for s in samplers])
     for ax in axes[2 * len(places) :]:
         ax.axis("off")

@@ -42,6 +42,7 @@ _WORDS = {
     "uniformization": "Uniformization",
     "vipaint": "VIPaint", "vipaint1": "VIPaint-1", "vipaint2": "VIPaint-2", "vipaint4": "VIPaint-4",
     "vipaint6": "VIPaint-6", "vipaint2_early": "VIPaint-2, early", "inpaint_bottom": "lower half",
+    "inpaint_box": "middle",
     "inpaint_free_form": "boxes and strokes", "inpaint_window": "half at an angle", "blended": "Blended",
     "fps": "FPS", "ilvr": "ILVR", "replacement": "Replacement", "pool4": "average ×4", "pool16": "average ×16",
     "pool16_sigma_1": "average ×16, noise 0.1", "pool16_sigma_2": "average ×16, noise 0.2",

@@ -38,7 +38,8 @@ def runs(metrics: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]
 def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] | None = None) -> list[Cell]:
     """Return one row per run of the tasks that fit; a sampler that was not run on one of them is N/A there.
 
-    A sampler is N/A only under priors that it was run with, since each published prior has its own samplers.
+    A sampler is N/A only under priors that it was run with, since each published prior has its own samplers; a variant
+    beside others of its method only where a number is published for it.
 
     Arguments:
         frames: metrics and measurements artifacts.
@@ -58,7 +59,7 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] |
     samplers = sorted(made, key=lambda sampler: (*made[sampler], sampler))
     # of several runs of a method in the same wrappers, only the one with the method's own name is the paper's
     printed = {s for s in samplers if s == made[s][0] or [*made.values()].count(made[s]) == 1}
-    ran = {(*key[:2], key[3]) for key in by_run}
+    ran, under = {(*key[:2], key[3]) for key in by_run}, {key[2:] for key in by_run}
     cells = []
     for (setting, sampler), column in product(product(settings, samplers), columns):
         key = (*setting, sampler)
@@ -68,6 +69,6 @@ def table(frames: Frames, columns: Sequence[str], fits: Callable[[Task], bool] |
         if key in by_run:
             own = by_run[key]
             cells.append(mean_cell(key, column, own[own["metric"] == column], paper))
-        elif (*setting[:2], sampler) not in ran:
+        elif (*setting[:2], sampler) not in ran and key[2:] in under and (sampler in printed or paper is not None):
             cells.append(Cell(key, column, count=0, published=paper, note=NOT_RUN))
     return cells
