@@ -203,6 +203,23 @@ def test_text_beside_the_artifact(everything, tmp_path):
     assert len({line.count(" | ") for line in text.splitlines() if line.startswith("| ")}) == 1
 
 
+def test_a_sampler_is_absent_from_tasks_only_under_its_own_priors_and_a_variant_never_is(everything, tmp_path):
+    def ran(sampler, method, prior, task):
+        path = tmp_path / f"{sampler}.parquet"
+        about = {"dataset": "faces", "task": task, "prior": prior, "sampler": sampler, "method": method, "wrappers": ""}
+        rows = [about | {"item": i, "sample": 0, "metric": "psnr", "value": 20.0} for i in "abc"]
+        store.write(path, "metrics", rows, {})
+        return path
+
+    more = ran("psld", "psld", "states", "sr16"), ran("dps_at_3", "dps", "kernel", "sr16")
+    out = tmp_path / "quality.parquet"
+    table.run({"experiment": "e", "table": "quality"}, inputs=[*everything, *more], output=out)
+    rows = {r["row"]: r["note"] for r in store.read(out, "tables").to_pylist() if r["column"] == "psnr"}
+    assert rows["animals / inpaint_box / kernel / ddnm"].startswith("N/A: this sampler was not run on this task")
+    found = {row for row in rows if row.endswith(("psld", "dps_at_3"))}
+    assert found == {"faces / sr16 / states / psld", "faces / sr16 / kernel / dps_at_3"}
+
+
 def test_interval_is_that_of_the_mean():
     import numpy as np
 
