@@ -1,4 +1,4 @@
-"""What tests share: marks for time (slow), a GPU (gpu) and the open web (web), and real assets (fetched)."""
+"""Shared by all tests: the marks slow, gpu and web, and fixtures for real assets."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_the_second_half_of_a_crop_from_the_first(whole, stationary):
 
 
 def test_a_half_at_an_end_is_restored_better_with_the_ends_apart(whole):
-    """Of stretches of 1.28 s, which keeps the dense covariance small; the periodic one joins both ends."""
+    """On stretches of 1.28 s, to keep the dense covariance small. The periodic prior joins both ends."""
     seen, x = whole.seen[..., :128], whole.unseen[..., :128]
     keep = torch.zeros(1, 8, 128, dtype=torch.float64)
     keep[..., 64:] = 1

@@ -28,7 +28,7 @@ __all__ = ["RATE", "SELECTIONS", "Row", "cleaned", "outline", "prepare", "table"
 RATE = 100.0
 """Samples per second."""
 SELECTIONS = {"raw100": "filename_lr", "filtered": "filename_hr"}
-"""What records are made of, and the column with their names."""
+"""Selections, each with the column of the table that names its records."""
 SPLITS = ("prior", "validation", "test")
 _LENGTH = 1000
 """Samples of a whole record."""

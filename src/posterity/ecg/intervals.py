@@ -18,7 +18,7 @@ __all__ = ["Intervals", "intervals"]
 Array = NDArray[np.floating[Any]]
 
 _RATE, _SECONDS, _MARGIN = 500, 10, 2.0
-"""What the network reads: 10 s at 500 Hz, of which it is trusted 2 s away from the ends."""
+"""The network reads 10 s at 500 Hz; beats within 2 s of either end are ignored."""
 _JOIN = 0.2
 """Seconds of the straight line between two copies of a lead that is too short."""
 _P, _QRS, _T = 1, 2, 3

@@ -59,6 +59,7 @@ class Sampler(ABC):
     p(x_t | y), so that `verify` can test the trajectory too. ``couples`` is true if the samples of an item are meant to
     depend on one another, which only wrappers do. ``baseline`` is true if the restorations are not meant to be draws of
     the posterior; `samplers: all` and `verify --all` then omit the method.
+
     ``quick`` and ``standard`` replace the defaults in the tiers of `verify` with these names, so that a slow sampler
     finishes; contract tests run it with ``quick``.
     """

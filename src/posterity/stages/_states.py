@@ -1,4 +1,4 @@
-"""What a network prior is trained on: signals, or the states that an autoencoder makes of them."""
+"""Training data of a network prior: signals, or their states under an autoencoder."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ __all__ = ["GaussianFamily"]
 _COVARIANCE = WithJsonSchema(
     {
         "enum": ["stationary", "toeplitz", "dense"],
-        "description": "stationary: depends on distance alone, with both ends joined; toeplitz: of signals in time, "
-        "the same with the ends apart; dense: of every pair of entries. The last two up to 4096 entries",
+        "description": "stationary: depends on distance alone and is periodic; toeplitz: depends on distance alone "
+        "and is not periodic, for signals in time; dense: any. The last two take up to 4096 entries",
     }
 )
 
