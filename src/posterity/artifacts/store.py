@@ -25,7 +25,7 @@ from posterity.artifacts.schemas import SCHEMAS, VERSION
 from posterity.errors import PosterityError
 
 __all__ = ["code", "made", "made_with", "provenance", "ran", "read", "refuse", "replacing",
-           "verify", "write", "write_bytes"]  # fmt: skip
+           "rows", "verify", "write", "write_bytes"]  # fmt: skip
 
 _KEY = b"posterity"
 _GROUP = 1 << 27
@@ -200,6 +200,15 @@ def read(
         found = f"{about.get('kind')} version {about.get('schema')}"
         raise PosterityError(f"{path} holds {found}, expected {kind} version {VERSION}")
     return table
+
+
+def rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table as dictionaries.
+
+    Only few are Python objects at a time, because a number in a list takes eight times its space in Arrow.
+    """
+    for batch in table.to_batches(max_chunksize=_FEW):
+        yield from batch.to_pylist()
 
 
 def _pieces(file: pq.ParquetFile, columns: list[str] | None) -> Iterator[pa.Table]:

@@ -22,6 +22,8 @@ _RELATIVE = 1e-12
 """Eigenvalues below this fraction of the largest count as 0."""
 _FLAT = 1e-10
 """Lower bound of eigenvalues in an approximate inverse, as a fraction of the largest."""
+_AT_ONCE = 2048
+"""Signals whose spectra are computed together; of all windows of long records they would fill the memory."""
 
 
 def _forward(x: Tensor) -> Tensor:
@@ -93,13 +95,14 @@ class StationaryGaussian(Prior):
         which a periodic model lacks, but change the variance of a pixel and smear the lowest frequencies, where most
         of the power is. Without one, the variance is exact (Parseval).
         """
-        images = images.double()
         if size is not None and tuple(images.shape[2:]) != (size, size):
-            images = torch.nn.functional.interpolate(images, size=(size, size), mode="area")
-        mean = images.mean(dim=(0, *range(2, images.ndim)))
-        f = _forward(images - mean.view(-1, *[1] * (images.ndim - 2)))
-        spectrum = torch.einsum("bhwc,bhwd->cdhw", f, f.conj()) / len(images)
-        return cls(mean, spectrum, tuple(images.shape[2:]), schedule)
+            images = torch.nn.functional.interpolate(images.double(), size=(size, size), mode="area")
+        mean = images.mean(dim=(0, *range(2, images.ndim)), dtype=torch.float64)
+        spectrum = torch.zeros((), dtype=torch.complex128)
+        for part in images.split(_AT_ONCE):
+            f = _forward(part.double() - mean.view(-1, *[1] * (images.ndim - 2)))
+            spectrum = spectrum + torch.einsum("bhwc,bhwd->cdhw", f, f.conj())
+        return cls(mean, spectrum / len(images), tuple(images.shape[2:]), schedule)
 
     @cached_property
     def eigen(self) -> tuple[Tensor, Tensor]:

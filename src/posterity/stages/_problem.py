@@ -63,8 +63,11 @@ def load(
     kind = signals.find(rows[0]["signal_kind"], rows[0]["signal_rate"])
     # only closed-form priors need the images; for a large data set they would fill the memory
     family = families.find(str(about.get("kind")))
-    labels = [] if family.made_of == "file" else store.read(items, "items").to_pylist()
-    found = [decode(r.pop("signal"), f"item {r['item']} of {items}") for r in labels]
+    labels: list[dict[str, Any]] = []
+    found = []
+    for row in () if family.made_of == "file" else store.rows(store.read(items, "items")):
+        found.append(decode(row.pop("signal"), f"item {row['item']} of {items}"))
+        labels.append(row)
     known = torch.stack(found).double() if found else torch.zeros(0, *shape)
     masks = [r for r in store.read(regions, "regions").to_pylist() if r["item"] is None]
     areas = {r["region"]: images.decode(r["mask"], f"mask {r['region']}")[0] > 0 for r in masks}

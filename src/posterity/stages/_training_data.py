@@ -26,23 +26,24 @@ class Data:
 
         found = {}
         for path in inputs:
-            rows = store.read(path, "items").to_pylist()
-            found[str(rows[0]["dataset"]) if rows else ""] = rows
+            table = store.read(path, "items")
+            found[table["dataset"][0].as_py() if len(table) else ""] = table
         if set(found) != set(asked.datasets):
             wanted = ", ".join(asked.datasets)
             raise PosterityError(f"the inputs are items of {', '.join(found)}, the settings train on {wanted}")
-        every: dict[str, tuple[list[Tensor], list[str]]] = {}
+        self._rows: dict[str, tuple[Tensor, list[str]]] = {}
         seen, unseen, weights, self.about = [], [], [], []
         for name, weight in asked.datasets.items():
             content = hashlib.sha256()
-            self.kind = signals.kind_of(found[name][0]["signal"])
-            pictures, kept = [], []
-            for row in found[name]:
+            pictures, splits = [], []
+            for row in store.rows(found[name]):
+                self.kind = signals.kind_of(row["signal"])
                 content.update(row["item"].encode() + _bytes(row["signal"]))
                 pictures.append(signals.decode(row["signal"], f"item {row['item']} of {name}"))
-                kept.append(asked.split in ("all", row["split"]))
-            every[name] = pictures, [row["split"] for row in found[name]]
-            stacked, mask = torch.stack(pictures), torch.tensor(kept)
+                splits.append(row["split"])
+            stacked = torch.stack(pictures)
+            self._rows[name] = stacked, splits
+            mask = torch.tensor([asked.split in ("all", split) for split in splits])
             if not mask.any():
                 raise PosterityError(f"dataset {name} has no item of split {asked.split!r}")
             seen.append(stacked[mask])
@@ -56,7 +57,6 @@ class Data:
             raise PosterityError(f"the datasets have {self.kind.noun}s of different shapes: {told}")
         self.seen, self.unseen, self.weights = torch.cat(seen), torch.cat(unseen), torch.cat(weights)
         self._split = asked.split
-        self._rows = {name: (torch.stack(images), splits) for name, (images, splits) in every.items()}
 
     def of(self, dataset: str, split: str) -> Tensor:
         """Return the signals of one data set and split ("all": every split) in the order of its items, (N, *signal)."""
