@@ -58,6 +58,7 @@ wildcard_constraints:
     prior=r"[a-z0-9][a-z0-9_-]*",
     sampler=r"[a-z0-9][a-z0-9_-]*",
     severity=r"[a-z0-9][a-z0-9_-]*",
+    classifier=r"[a-z0-9][a-z0-9_-]*",
     autoencoder=r"[a-z0-9][a-z0-9_-]*",
     dim=r"[0-9]+",
     experiment=r"[a-z0-9][a-z0-9_-]*",
@@ -89,6 +90,7 @@ include: "rules/degrade.smk"
 include: "rules/train_autoencoder.smk"
 include: "rules/train.smk"
 include: "rules/train_severity.smk"
+include: "rules/train_classifier.smk"
 include: "rules/convert.smk"
 include: "rules/convert_autoencoder.smk"
 include: "rules/posterior.smk"
@@ -96,6 +98,7 @@ include: "rules/severity.smk"
 include: "rules/sample.smk"
 include: "rules/select.smk"
 include: "rules/measure.smk"
+include: "rules/classify.smk"
 include: "rules/distance.smk"
 include: "rules/gather.smk"
 include: "rules/study.smk"

@@ -98,6 +98,7 @@ SEVERITY = OUTPUTS["severity"]
 SAMPLES = OUTPUTS["sample"]
 SUBSETS = OUTPUTS["select"]
 METRICS = OUTPUTS["measure"]
+CLASSES = OUTPUTS["classify"]
 DISTANCES = OUTPUTS["distance"]
 GATHERED = f"{plan.results}/gathered/{{experiment}}.txt"
 QUESTIONS = OUTPUTS["study"]
@@ -137,6 +138,7 @@ def artifacts_of(experiment):
         *paths_of(SAMPLES, runs),
         *paths_of(SUBSETS, [k for k in runs if plan.has("select", *k)]),
         *paths_of(METRICS, [k for k in runs if plan.has("measure", *k)]),
+        *paths_of(CLASSES, [k for k in runs if plan.has("classify", *k)]),
         *[
             DISTANCES.format(prior=p, dim=d, sampler=s)
             for p, d, s in plan.toys[experiment]

@@ -385,6 +385,58 @@ def test_every_sampler_that_a_latent_prior_can_have_is_planned(folder):
     assert plan.has("posterior", "openmoji-smileys", "sr16_noisy", "kernel_latent")
 
 
+LEARNED = {"datasets": {"ptbxl-whole": 1}, "classes": ["CRBBB"]}
+ECG = {"dataset": "ptbxl-whole", "tasks": ["ecg_from_i"], "prior": "gaussian_unseen", "samplers": ["exact"]}
+
+
+def test_a_run_is_classified_by_a_network_that_is_trained_first(folder):
+    mine = {"title": "Mine", "runs": [ECG | {"classifier": "mine"}], "tables": ["ecg_classes"]}
+    (folder / "experiments" / "mine.yaml").write_text(yaml.safe_dump(mine))
+    config = {"experiments": ["mine"], "items": 2, "classifiers": {"mine": {"train": LEARNED}}}
+    plan = resolve(config, folder, ROOT / "resources" / "assets.yaml")
+    key = ("ptbxl-whole", "ecg_from_i", "gaussian_unseen", "exact")
+    assert plan.job("classify", *key).settings == {"classifier": "mine"}
+    assert plan.classifiers["mine"] == "data/classifiers/mine/weights.safetensors"
+    trained = plan.job("train_classifier", "mine").settings
+    assert trained["classes"] == ["CRBBB"] and trained["split"] == "prior" and trained["training"]["width"] == 64
+    assert plan.has("prepare", "ptbxl-whole") and plan.has("table", "mine", "ecg_classes")
+    # another run of the experiment is not classified
+    assert plan.keys("classify") == [key]
+
+
+@pytest.mark.parametrize(
+    ("classifier", "changes", "said"),
+    [
+        ({"train": LEARNED}, {"classifier": "min"},
+         "experiments.mine.runs[0].classifier = 'min': unknown classifier; did you mean 'mine'?"),
+        ({}, {}, "classifiers.mine: experiments.mine.runs[0] uses it, and it has neither `weights` nor `train`"),
+        ({"weights": "absent/weights.safetensors"}, {},
+         "classifiers.mine.weights = 'absent/weights.safetensors': does not exist"),
+        ({"train": {"datasets": {"ptbxl-whole": 1}}}, {}, "classifiers.mine.train: 'classes' is missing"),
+        ({"train": LEARNED | {"classes": []}}, {}, "classifiers.mine.train.classes = []: needs at least 1"),
+        ({"train": LEARNED | {"settings": {"threshold": "best"}}}, {},
+         "classifiers.mine.train.settings.threshold = 'best': must be one of youden, f1"),
+        ({"train": LEARNED | {"datasets": {"ptb-xl": 1}}}, {},
+         "classifiers.mine.train.datasets = 'ptb-xl': unknown dataset"),
+        ({"train": LEARNED | {"datasets": {"ecg-generated": 1}}}, {},
+         "classifiers.mine.train.datasets = 'ecg-generated': has no split 'validation', on which thresholds are chosen "
+         "(it has prior, test)"),
+        ({"train": LEARNED | {"datasets": {"openmoji-smileys": 1}}}, {},
+         "classifiers.mine.train.datasets = 'openmoji-smileys': a classifier is trained on ECGs, not on images of"),
+        ({"train": LEARNED | {"settings": {"crop": 961}}}, {"classifier": None},
+         "classifiers.mine.train.datasets = 'ptbxl-whole': the settings' crop is 961 samples, longer than"),
+        ({"train": LEARNED}, RUN,
+         "experiments.mine.runs[0].classifier = 'mine': it is of ECGs, not of images of dataset 'openmoji-smileys'"),
+        ({"train": LEARNED}, {"dataset": "ecg-beats"},
+         "experiments.mine.runs[0].classifier = 'mine': it reads 250 samples at once, longer than"),
+    ],
+)  # fmt: skip
+def test_a_classifier_that_cannot_be(folder, classifier, changes, said):
+    told = {k: v for k, v in (ECG | {"classifier": "mine"} | changes).items() if v is not None}
+    (line,) = lines(folder, {"classifiers": {"mine": classifier}}, {"runs": [told]})
+    assert line.startswith(said), line
+
+
 @pytest.mark.parametrize("value", [True, [], float("nan"), float("inf"), "0.5", -1, 2, None, {}])
 def test_a_sweep_of_a_reference_takes_what_the_reference_takes(folder, value):
     sweep = {"method": "recursion", "vary": ["eta"], "values": [0.25, value]}
@@ -413,6 +465,7 @@ def test_small_images_have_metrics_that_are_not_available_and_are_no_mistake(fol
         ({"tables": ["guidance"], "metrics": ["psnr"]}, "tables = 'guidance': needs a sampler and its"),
         ({"tables": ["inpainting"], "metrics": ["psnr"]}, "tables = 'inpainting': needs metrics of a task of operator"),
         ({"tables": ["quality"]}, "tables = 'quality': needs metrics"),
+        ({"tables": ["ecg_classes"]}, "tables = 'ecg_classes': needs a run with a `classifier`"),
         ({"tables": ["subsets"], "metrics": ["diversity"]}, "tables = 'subsets': needs subsets"),
         ({"figures": ["hierarchy"]}, "figures = 'hierarchy': needs a pool of at least 20 samples"),
         ({"figures": ["subsets_gallery"]}, "figures = 'subsets_gallery': needs the subsets random, kmeans"),

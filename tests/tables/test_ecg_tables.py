@@ -202,16 +202,6 @@ def test_a_record_of_several_beats_has_a_rate(tmp_path: Path, timed: list[int]) 
     assert found["exact", "heart rate, bpm"][0] == pytest.approx(0, abs=0.5)  # every beat is where the truth has it
 
 
-def test_thresholds_have_the_largest_sum_of_sensitivity_and_specificity() -> None:
-    module = tables.find("ecg_diagnosis")
-    labels = np.asarray([False, False, True, True])
-    scores = np.asarray([0.1, 0.4, 0.5, 0.9])
-    at = module.threshold(scores, labels)
-    assert at == pytest.approx(0.45) and module.balanced_accuracy(scores >= at, labels) == 1
-    assert module.balanced_accuracy(np.ones(4, bool), labels) == 0.5
-    assert np.isnan(module.balanced_accuracy(labels, np.ones(4, bool)))
-
-
 def test_labels_follow_what_lead_i_tells_and_shrinking_does_not_hurt_them(tmp_path: Path, paths: list[Path]) -> None:
     """Of R waves around 2.5 mV lead I tells most, and a shrunk draw is as large as another where the other is."""
     found = values(artifacts(tmp_path, height=2.42), "ecg_diagnosis")

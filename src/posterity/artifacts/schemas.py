@@ -125,6 +125,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("reason", pa.string()),
         ]
     ),
+    # results/classes/{dataset}/{task}/{prior}/{sampler}.parquet: the probability of each class that a classifier gives
+    # a sample (sample is null: the truth), and from which on a record is said to be of it; label is whether it is
+    "classes": pa.schema(
+        [
+            *_RUN_KEY,
+            *_RECIPE,
+            ("classifier", pa.string()),
+            ("sample", pa.int32()),
+            ("class", pa.string()),
+            ("probability", pa.float64()),
+            ("threshold", pa.float64()),
+            ("label", pa.bool_()),
+        ]
+    ),
     # results/distances/{prior}/{dim}/{sampler}.parquet, closed-form problems: one row per instance, settings
     # (JSON) and statistic; diverged is the fraction of draws that were replaced by draws from the prior
     "distances": pa.schema(

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["check", "versions_told"]
 
 _COUNTED = (
-    "prepare", "degrade", "posterior", "severity", "sample", "select", "measure", "distance", "study", "table",
+    "prepare", "degrade", "posterior", "severity", "sample", "select", "measure", "classify", "distance", "study",
+    "table",
 )  # fmt: skip
 """Stages whose absent output counts as missing."""
 
@@ -114,7 +115,7 @@ def _verify(job: Job, path: Path) -> None:
     elif job.stage == "fetch":
         asset = job.settings["asset"]
         checksum.verify(path, declared="" if asset["convert"] else asset["sha256"])
-    elif job.stage in ("train", "train_autoencoder", "train_severity", "convert", "convert_autoencoder"):
+    elif job.stage.startswith(("train", "convert")):
         card = json_reader.read(path.with_name(CARD))
         weights = card.get("weights") if isinstance(card, dict) else None
         if isinstance(weights, dict) and weights.get("sha256") != sha256(path):

@@ -20,9 +20,9 @@ Configs = Annotated[
 Workflow = Annotated[Path, typer.Option(metavar="PATH", help="The workflow.")]
 _CAUSES = ("new", "settings", "code", "inputs", "versions", "other")
 _ORDER = (
-    "fetch", "prepare", "degrade", "train_autoencoder", "train", "train_severity", "convert",
-    "convert_autoencoder", "posterior", "severity",
-    "sample", "select", "measure", "distance", "study", "analyse", "table", "figure", "report",
+    "fetch", "prepare", "degrade", "train_autoencoder", "train", "train_severity", "train_classifier",
+    "convert", "convert_autoencoder", "posterior", "severity",
+    "sample", "select", "measure", "classify", "distance", "study", "analyse", "table", "figure", "report",
 )  # fmt: skip
 
 

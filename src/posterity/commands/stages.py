@@ -71,7 +71,7 @@ def _read(paths: Mapping[str, Any]) -> Iterator[Path]:
         given = [p for p in (value if isinstance(value, list) else [value]) if isinstance(p, Path)]
         # the stage itself records which files of the folder of assets it reads
         yield from given if name not in ("output", "assets") else ()
-        yield from (p.with_name(CARD) for p in given if name in ("weights", "encoder", "autoencoder"))
+        yield from (p.with_name(CARD) for p in given if name in ("weights", "encoder", "autoencoder", "classifier"))
 
 
 def _command(stage: str, settings: dict[str, Any], paths: dict[str, Any]) -> str:
@@ -268,6 +268,20 @@ def measure(
     run("measure", settings, samples=samples, measurements=measurements, assets=assets, output=output, **given)
 
 
+def classify(
+    settings: Settings, items: Items, samples: Samples, measurements: Measurements, output: Output,
+    classifier: Annotated[Path, typer.Option(metavar="PATH", help="Weights of the classifier.")],
+) -> None:  # fmt: skip
+    """Write the probability of every class of a diagnosis classifier, of samples and of their truths.
+
+    Example: posterity classify --settings '{"classifier":"xresnet1d50"}'
+    --items data/datasets/ptbxl-whole/items.parquet --samples ddnm.parquet --measurements ecg_from_i.parquet
+    --classifier data/classifiers/xresnet1d50/weights.safetensors --output classes.parquet
+    """
+    given = {"items": items, "samples": samples, "measurements": measurements, "classifier": classifier}
+    run("classify", settings, **given, output=output)
+
+
 def distance(settings: Settings, output: Output) -> None:
     """Measure how far a sampler is from the exact posterior of a closed-form problem, instance by instance.
 
@@ -317,7 +331,7 @@ def report(settings: Settings, inputs: Inputs, output: Output) -> None:
 
 STAGES = (
     fetch, prepare, degrade, convert, convert_autoencoder, posterior, severity, sample, select, measure,
-    distance, table, figure, explorer,
+    classify, distance, table, figure, explorer,
     report,
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The training commands: networks of priors, severity encoders, and autoencoders."""
+"""The training commands: networks of priors, severity encoders, autoencoders, and classifiers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from posterity.commands.plan import Workflow
 from posterity.commands.stages import Coder, run
 from posterity.errors import PosterityError
 
-__all__ = ["TRAININGS", "train", "train_autoencoder", "train_severity"]
+__all__ = ["TRAININGS", "train", "train_autoencoder", "train_classifier", "train_severity"]
 
 
 @dataclass
@@ -134,12 +134,32 @@ def train_autoencoder(
     given.train(stage, "autoencoder", "autoencoders", partial(_planned, stage, "autoencoders"), perceptual=perceptual)
 
 
+def train_classifier(
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="The configuration; replaces --settings.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Which classifier of the configuration.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Try another number of steps; stored separately.")] = None,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of datasets/ and classifiers/.")] = Path("data"),
+    settings: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="Resolved settings.")] = None,
+    inputs: Annotated[list[Path] | None, typer.Option(metavar="PATH...", help="items.parquet of its datasets.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Default: data/classifiers/NAME/weights.safetensors.")
+    ] = None,
+    snakefile: Workflow = Path("Snakefile"),
+) -> None:
+    """Train a diagnosis classifier of ECGs, and choose its thresholds; resumes where it was stopped.
+
+    Example: posterity train-classifier --config config/config.yaml --name xresnet1d50
+    """
+    given, stage = _Given(config, settings, name, steps, data, inputs, output, snakefile), "train_classifier"
+    given.train(stage, "classifier", "classifiers", partial(_planned, stage, "classifiers"))
+
+
 def _planned(stage: str, part: str, config: Path, name: str | None) -> dict[str, Any]:
     """Return the settings of the only job of a stage in a configuration, or of ``name``.
 
     Arguments:
         stage: the stage that trains the ``part`` of a configuration.
-        part: "priors", "severities" or "autoencoders".
+        part: "priors", "severities", "autoencoders" or "classifiers".
         config: the configuration.
         name: name of the thing to train.
     """
@@ -157,4 +177,4 @@ def _planned(stage: str, part: str, config: Path, name: str | None) -> dict[str,
     return dict(able[name or names[0],].settings)
 
 
-TRAININGS = (train, train_severity, train_autoencoder)
+TRAININGS = (train, train_severity, train_autoencoder, train_classifier)

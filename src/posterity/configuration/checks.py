@@ -12,7 +12,7 @@ from typing import Any
 
 from posterity import features
 from posterity.assets.declared import load
-from posterity.configuration import autoencoders, severities, toys, training
+from posterity.configuration import autoencoders, classifiers, severities, toys, training
 from posterity.configuration.known import ANSWERED, RULES, exact, lacking, own
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
@@ -37,6 +37,7 @@ class Checked:
     autoencoders: dict[str, dict[str, Any]] = field(default_factory=dict)
     priors: dict[str, dict[str, Any]] = field(default_factory=dict)
     severities: dict[str, dict[str, Any]] = field(default_factory=dict)
+    classifiers: dict[str, dict[str, Any]] = field(default_factory=dict)
     samplers: dict[str, Named] = field(default_factory=dict)
     experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: Collection[str] = field(default_factory=lambda: tuple(schema("metrics")))
@@ -148,7 +149,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
         if wrong := no_folder(c.config[key]):
             problems.add(key, c.config[key], wrong)
     c.assets = _assets(assets, problems)
-    for part in ("datasets", "tasks", "autoencoders", "priors", "severities", "samplers"):
+    for part in ("datasets", "tasks", "autoencoders", "priors", "severities", "classifiers", "samplers"):
         for name in c.config.get(part) or {}:
             _name(f"{part}.{name}", name, problems)
     for name, value in c.config["datasets"].items():
@@ -166,6 +167,7 @@ def checked(config: Mapping[str, Any], folder: Path, assets: Path, problems: Pro
             del c.priors[name]
     _kinds(c.config["severities"], "severities", severities.shapes(), "kind", c.severities, problems)
     severities.check(c, problems)
+    classifiers.check(c, problems)
     _training(c, problems)
     for name, task in list(c.tasks.items()):
         one_of = schema("operators")[task["operator"]]["one_of"]
@@ -289,6 +291,8 @@ def _experiment(c: Checked, name: str, experiment: Mapping[str, Any], problems: 
                 problems.known(f"{at}.samplers[{i}]", sampler, c.samplers, "sampler")
         if "features" in run:
             problems.known(f"{at}.features", run["features"], features.names(), "kind of features")
+        if "classifier" in run:
+            problems.known(f"{at}.classifier", run["classifier"], c.classifiers, "classifier")
         count = experiment.get("count", 5)
         if run.get("samples", 5) < count:
             problems.add(f"{at}.samples", run.get("samples", 5), f"must be at least the experiment's count, {count}")

@@ -23,7 +23,7 @@ __all__ = ["BESIDE", "Difference", "difference", "differences", "output", "shown
 BESIDE = {"prepare": ("regions.parquet",), "study": ("simulated.parquet",)}
 """Artifacts that a stage writes beside its first output."""
 
-_ANY_CODE = ("train", "train_autoencoder", "train_severity")
+_ANY_CODE = ("train", "train_autoencoder", "train_severity", "train_classifier")
 """Stages whose results, which take hours, are kept even if code or packages have changed."""
 
 _IMAGES = ("torch", "torchvision", "numpy", "pillow")
@@ -35,6 +35,7 @@ _PACKAGES: Mapping[str, Sequence[str]] = {
     "sample": (*_IMAGES, "diffusers"),
     "select": (*_IMAGES, "scikit-learn", "scipy"),
     "measure": (*_IMAGES, "scipy", "lpips", "pyiqa", "POT"),
+    "classify": ("torch", "numpy"),
     "distance": ("torch", "numpy", "scipy", "POT"),
     "analyse": ("numpy",),
     "table": ("numpy",),

@@ -15,6 +15,7 @@ def schemas() -> dict[str, str]:
     from pydantic import TypeAdapter
 
     from posterity import datasets, figures, metrics, samplers, severities, subsets, tables, wrappers
+    from posterity.classifiers.training import Training as ClassifierTraining
     from posterity.operators import families as operators
     from posterity.priors import families as priors
     from posterity.priors.autoencoders.training import Training as AutoencoderTraining
@@ -38,5 +39,6 @@ def schemas() -> dict[str, str]:
     }
     contents["training"] = TypeAdapter(Training).json_schema()
     contents["autoencoder_training"] = TypeAdapter(AutoencoderTraining).json_schema()
+    contents["classifier_training"] = TypeAdapter(ClassifierTraining).json_schema()
     contents["severity_training"] = TypeAdapter(SeverityTraining).json_schema()
     return {n: json.dumps(c, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for n, c in contents.items()}

@@ -19,9 +19,9 @@ TOYS = ("mixture", "gaussian")
 REFERENCES = ("prior", "exact_score", "recursion")
 """Reference entries of closed-form problems, named like samplers: bounds from both sides, and the moment recursion."""
 RULES = (
-    "all", "fetch", "prepare", "degrade", "train_autoencoder", "train_prior", "train_severity", "convert_prior",
-    "convert_autoencoder", "posterior", "severity", "sample", "select", "measure", "study", "study_simulated",
-    "analyse", "distance", "gather", "table", "figure", "explorer", "report",
+    "all", "fetch", "prepare", "degrade", "train_autoencoder", "train_prior", "train_severity", "train_classifier",
+    "convert_prior", "convert_autoencoder", "posterior", "severity", "sample", "select", "measure", "classify",
+    "study", "study_simulated", "analyse", "distance", "gather", "table", "figure", "explorer", "report",
 )  # fmt: skip
 """The workflow's rules; each experiment becomes a rule too, so its name must differ from these."""
 ANSWERED = ("study_subsets", "study_guidance", "diversity_coverage", "distance_similarity")

@@ -13,10 +13,10 @@ from posterity.yaml_reader import Unreadable
 
 __all__ = ["FOLDERS", "as_snakemake", "gather", "load", "merge"]
 
-FOLDERS = ("datasets", "tasks", "autoencoders", "priors", "severities", "samplers", "experiments")
+FOLDERS = ("datasets", "tasks", "autoencoders", "priors", "severities", "classifiers", "samplers", "experiments")
 _DEFINITION = ("title", "about", "count", "runs", "toys", "metrics", "tables", "figures", "study", "explorer")
 """The keys of an experiment; they are disjoint from those of the configuration."""
-_MANY = ("tasks", "autoencoders", "priors", "severities")
+_MANY = ("tasks", "autoencoders", "priors", "severities", "classifiers")
 """Folders whose files map names to definitions; in the other folders each file is one definition under its own name."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posterity import json_reader
-from posterity.configuration import autoencoders, products, severities, toys, trials
+from posterity.configuration import autoencoders, classifiers, products, severities, toys, trials
 from posterity.configuration.checks import Checked
 from posterity.configuration.problems import Problems
 from posterity.configuration.products import Made
@@ -51,9 +51,11 @@ def check(c: Checked, pools: Mapping[Key, int], problems: Problems) -> None:
                 _run(c, at, run, outlines[run["dataset"]], problems)
                 severities.used(c, at, run, problems)
                 autoencoders.used(c, at, run, outlines, problems)
+                classifiers.used(c, at, run, outlines, problems)
                 _chosen(c, at, run, pools, c.experiments[name].get("count", 5), problems)
     trials.keep()
     autoencoders.behind_training(c, outlines, problems)
+    classifiers.behind_training(c, outlines, problems)
     for name, prior in c.priors.items():
         for dataset in prior.get("train", {}).get("datasets", {}):
             split = prior["train"].get("split", "prior")
@@ -189,4 +191,6 @@ def _made(c: Checked, name: str, pools: Mapping[Key, int], shown: Mapping[Key, M
     exact = [key for key in keys if c.closed_form(key[1], key[2])]
     metrics = {metric for key in keys for metric in shown[key]["metrics"]}
     comparisons = c.experiments[name].get("study", {}).get("comparisons", [])
-    return Made(known, c.tasks, pools, subsets, exact, metrics, of_toys, comparisons)
+    return Made(
+        known, c.tasks, pools, subsets, exact, metrics, of_toys, comparisons, [*classifiers.classified(c, name)]
+    )

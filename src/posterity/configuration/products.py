@@ -37,6 +37,7 @@ class Made:
         metrics: names of the metrics.
         toys: {name of a job on closed-form problems: number of settings that it runs}.
         comparisons: comparisons of its study.
+        classified: runs whose samples are classified.
     """
 
     samplers: Mapping[Key, Mapping[str, Any]]
@@ -47,6 +48,7 @@ class Made:
     metrics: Collection[str]
     toys: Mapping[str, int]
     comparisons: Collection[Mapping[str, Any]] = ()
+    classified: Collection[Key] = ()
 
     def within(self, options: Mapping[str, Any]) -> Made:
         """Return the part that remains if a product's options restrict dataset, task, prior or sampler."""
@@ -58,6 +60,7 @@ class Made:
             samplers={key: self.samplers[key] for key in fits},
             subsets={key: self.subsets[key] for key in fits if key in self.subsets},
             exact=[key for key in self.exact if key in fits],
+            classified=[key for key in self.classified if key in fits],
         )
 
 
@@ -221,6 +224,7 @@ NEEDS: Mapping[str, Need] = {
                      "metrics of one of the ten inverse problems, like pool4"),
     "ecg": (_on(of_an_ecg), "a run on a task of ECGs, like ecg_from_i"),
     "leads": (_on(lambda task: "observed_leads" in task), "a run on a task with `observed_leads`"),
+    "classes": (lambda made: bool(made.classified), "a run with a `classifier`"),
     "pool": (_pooled(), _POOLED),
     "pool_of_scenes": (_pooled(lambda task: inpainting(task) and not of_a_face(task)),
                        f"{_POOLED} of a task of operator inpaint that hides no part of a face"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posterity.assets.declared import DECLARED, parse
-from posterity.configuration import autoencoders, explorers, possible, severities, toys, training
+from posterity.configuration import autoencoders, classifiers, explorers, possible, severities, toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint, printed
 from posterity.configuration.needs import Needs
@@ -49,9 +49,9 @@ class Plan:
     experiment, ``toys`` its (closed-form prior, dimension, name), ``responses`` the files of answers to its
     study, ``weights`` the weights file of each network prior, ``checkpoints`` the published files they are converted
     from, ``encoders`` the weights file of each severity encoder, ``autoencoders`` that of each prior's autoencoder
-    that is a network, and ``first_stages`` the published files that autoencoders are converted from. ``optional``
-    lists restorers that are N/A if their asset is absent; ``needs`` gives the resources that jobs request from a
-    scheduler.
+    that is a network, ``first_stages`` the published files that autoencoders are converted from, and ``classifiers``
+    the weights file of each classifier. ``optional`` lists restorers that are N/A if their asset is absent; ``needs``
+    gives the resources that jobs request from a scheduler.
     """
 
     follow_code: bool = field(default=True, kw_only=True)
@@ -74,6 +74,7 @@ class Plan:
     encoders: dict[str, str] = field(default_factory=dict)
     autoencoders: dict[str, str] = field(default_factory=dict)
     first_stages: dict[str, str] = field(default_factory=dict)
+    classifiers: dict[str, str] = field(default_factory=dict)
     optional: dict[str, str] = field(default_factory=dict)
     needs: Needs = field(default_factory=lambda: Needs([]))
 
@@ -147,7 +148,8 @@ def resolve(
         plan.add("fetch", (name,), {"asset": asset})
     plan.sources = {name: value.get("path") or plan.asset(value["asset"]) for name, value in c.datasets.items()}
     _networks(plan, c)
-    for dataset in [*autoencoders.plan_all(plan, c), *severities.plan_encoders(plan, c)]:
+    trained_on = (autoencoders.plan_all, severities.plan_encoders, classifiers.plan_all)
+    for dataset in [one for plan_all in trained_on for one in plan_all(plan, c)]:
         _prepare(plan, c, dataset)
     for (dataset, task, prior, name), samples in pools.items():
         _upstream(plan, c, dataset, task, prior, items[dataset, task])
@@ -164,6 +166,7 @@ def resolve(
         if settings["subsets"]:
             chosen = {k: settings[k] for k in ("count", "features", "subsets")} | {"seed": c.config["seed"]}
             plan.add("select", key, chosen)
+    classifiers.plan_runs(plan, c, problems)
     for name in c.planned:
         plan.toys[name] = _toys(plan, c, name, problems)
     problems.stop()

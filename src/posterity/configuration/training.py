@@ -11,7 +11,7 @@ from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, priors, schema
 from posterity.errors import PosterityError
 
-__all__ = ["of_autoencoder", "of_severity", "settings", "trained", "valid", "valid_other"]
+__all__ = ["of_autoencoder", "of_classifier", "of_severity", "settings", "trained", "valid", "valid_other"]
 
 
 def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
@@ -27,7 +27,10 @@ def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
 
 
 def valid_other(what: str, path: str, train: Mapping[str, Any], problems: Problems) -> bool:
-    """Check the training settings of a "severity" or an "autoencoder" in ``train``, which has the right shape."""
+    """Check the training settings in ``train``, which has the right shape.
+
+    ``what`` is trained: a "severity", an "autoencoder" or a "classifier".
+    """
     return _fits(train.get("settings", {}), f"{what}_training", path, problems)
 
 
@@ -71,6 +74,13 @@ def of_autoencoder(name: str, autoencoder: Mapping[str, Any]) -> dict[str, Any]:
     shape = schema("parts")["autoencoder"]["network"]["properties"]["train"]
     out = {"autoencoder": name, "about": autoencoder.get("about", ""), **defaults(shape), **autoencoder["train"]}
     out["training"] = defaults(schema("autoencoder_training")) | out.pop("settings", {})
+    return out
+
+
+def of_classifier(name: str, classifier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the stage "train_classifier", with all defaults filled in, for a checked definition."""
+    out = {"classifier": name, "about": classifier.get("about", ""), "split": "prior", **classifier["train"]}
+    out["training"] = defaults(schema("classifier_training")) | out.pop("settings", {})
     return out
 
 

@@ -95,7 +95,7 @@ class Descent:
     def averaged(self) -> nn.Module:
         """Return the network with its averaged weights."""
         network = copy.deepcopy(self.network)
-        network.load_state_dict(self.average)
+        network.load_state_dict(network.state_dict() | self.average)  # buffers are not averaged
         return network.eval()
 
     def state(self) -> dict[str, Tensor]:

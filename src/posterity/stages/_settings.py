@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from posterity.errors import PosterityError
 
 __all__ = [
-    "Analyse", "Convert", "ConvertAutoencoder", "Degrade", "Distance", "Explorer", "Fetch", "Figure", "Measure",
-    "Posterior", "Prepare", "Report", "Run", "Sample", "Select", "Severity", "Table", "Train", "TrainAutoencoder",
-    "TrainSeverity", "Training", "built", "check",
+    "Analyse", "Classify", "Convert", "ConvertAutoencoder", "Degrade", "Distance", "Explorer", "Fetch", "Figure",
+    "Measure", "Posterior", "Prepare", "Report", "Run", "Sample", "Select", "Severity", "Table", "Train",
+    "TrainAutoencoder", "TrainClassifier", "TrainSeverity", "Training", "built", "check",
 ]  # fmt: skip
 T = TypeVar("T")
 _SHOWN = 5
@@ -102,6 +102,11 @@ class TrainAutoencoder(Training):
     autoencoder: Name
 
 
+class TrainClassifier(Training):
+    classifier: Name
+    classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+
+
 class Convert(_Settings):
     prior: Name
     family: str
@@ -166,6 +171,10 @@ class Measure(_Settings):
     seed: Seed = 0
 
 
+class Classify(_Settings):
+    classifier: Name
+
+
 class Run(_Settings):
     method: str
     settings: dict[str, Any] = {}
@@ -228,7 +237,9 @@ _OF: Mapping[str, type[BaseModel]] = {
     "fetch": Fetch, "prepare": Prepare, "degrade": Degrade, "train": Train, "convert": Convert,
     "convert_autoencoder": ConvertAutoencoder,
     "train_severity": TrainSeverity, "train_autoencoder": TrainAutoencoder,
+    "train_classifier": TrainClassifier,
     "posterior": Posterior, "severity": Severity, "sample": Sample, "select": Select, "measure": Measure,
+    "classify": Classify,
     "distance": Distance, "table": Table, "figure": Figure, "explorer": Explorer, "report": Report,
     "analyse": Analyse,
 }  # fmt: skip

@@ -32,17 +32,19 @@ class Data:
             wanted = ", ".join(asked.datasets)
             raise PosterityError(f"the inputs are items of {', '.join(found)}, the settings train on {wanted}")
         self._rows: dict[str, tuple[Tensor, list[str]]] = {}
+        self._attributes: dict[str, list[list[str]]] = {}
         seen, unseen, weights, self.about = [], [], [], []
         for name, weight in asked.datasets.items():
             content = hashlib.sha256()
-            pictures, splits = [], []
+            pictures, splits, attributes = [], [], []
             for row in store.rows(found[name]):
                 self.kind = signals.kind_of(row["signal"])
                 content.update(row["item"].encode() + _bytes(row["signal"]))
                 pictures.append(signals.decode(row["signal"], f"item {row['item']} of {name}"))
                 splits.append(row["split"])
+                attributes.append(row["attributes"] or [])
             stacked = torch.stack(pictures)
-            self._rows[name] = stacked, splits
+            self._rows[name], self._attributes[name] = (stacked, splits), attributes
             mask = torch.tensor([asked.split in ("all", split) for split in splits])
             if not mask.any():
                 raise PosterityError(f"dataset {name} has no item of split {asked.split!r}")
@@ -62,6 +64,11 @@ class Data:
         """Return the signals of one data set and split ("all": every split) in the order of its items, (N, *signal)."""
         images, splits = self._rows[dataset]
         return images[[split in ("all", own) for own in splits]]
+
+    def attributes(self, dataset: str, split: str) -> list[list[str]]:
+        """Return the attributes of the items whose signals :meth:`of` returns."""
+        splits = self._rows[dataset][1]
+        return [a for a, own in zip(self._attributes[dataset], splits, strict=True) if split in ("all", own)]
 
     def unseen_of(self, dataset: str) -> Tensor:
         """Return the held-out signals of one data set, (N, *signal)."""

@@ -16,7 +16,7 @@ __all__ = ["NAMES", "REGISTRY", "Table", "find", "names", "schema"]
 NAMES = (
     "answers", "super_resolution", "inpainting", "eta_sweep", "threshold_sweep", "subsets", "exact_posterior",
     "guidance", "quality", "restoration", "cost", "kurtosis", "toy_distance", "toy_sweeps", "flash", "vipaint",
-    "ecg_errors", "ecg_regression", "ecg_features", "ecg_diagnosis",
+    "ecg_errors", "ecg_regression", "ecg_features", "ecg_diagnosis", "ecg_classes",
 )  # fmt: skip
 """The order of tables in a report; other tables come after these."""
 

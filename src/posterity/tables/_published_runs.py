@@ -1,4 +1,4 @@
-"""Published numbers of runs (Fabian et al. 2024, Agarwal et al. 2025) by data set, prior, task and sampler."""
+"""Published numbers of runs (Fabian et al. 2024, Agarwal et al. 2025, Janati et al. 2025) by data set and more."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ _STATES = {
     "psld": "PSLD", "resample_repository": "ReSample",
 }  # fmt: skip
 """The public code's computation of VIPaint is the one that the table was made with."""
+_LEADS = {
+    "mgps": "MGPS50", "mgps_300": "MGPS300", "dps": "DPS", "pgdm": "PGDM", "ddnm": "DDNM", "diffpir": "DiffPIR",
+    "reddiff": "RED-diff", "truth": "truth",
+}  # fmt: skip
 
 
 class _Place(NamedTuple):
@@ -54,6 +58,9 @@ _PLACES: Mapping[tuple[str, str], _Place] = {
     ("imagenet-64", "imagenet64"): _Place("agarwal2025", "ImageNet-64", _first(_PIXELS)),
     ("imagenet", "imagenet_latent"): _Place("agarwal2025", "ImageNet-256", _first(_STATES)),
     ("lsun-church", "lsun_church_latent"): _Place("agarwal2025", "LSUN-Churches-256", _first(_STATES)),
+    ("ptbxl-whole", "ptbxl_network_whole"): _Place(
+        "janati2025", "PTB-XL", {sampler: ("5", row) for sampler, row in _LEADS.items()}
+    ),
 }
 """{(dataset, prior): where its numbers are}."""
 
@@ -72,6 +79,7 @@ _PROBLEMS: Mapping[str, Callable[[Task], bool]] = {
     "Rotated window": _is("inpaint", rotated_half=True),
     "Random": _is("inpaint", free_form=[0.4, 0.8]),
     "Small": _is("inpaint", free_form=[0.0, 0.2]),
+    "lead I": _is("inpaint", 0.05, observed_leads=["I"]),
 }
 """The papers' names of tasks."""
 
@@ -79,7 +87,7 @@ _PROBLEMS: Mapping[str, Callable[[Task], bool]] = {
 def value(frames: Frames, run: Sequence[str], metric: str) -> float | None:
     """Return the number that a paper prints for a run (dataset, task, prior, sampler), None if there is none.
 
-    ``metric`` is that of a metric, or "start" for the mean start index.
+    ``metric`` is that of a metric, "start" for the mean start index, or the paper's name of a diagnosis.
     """
     dataset, task, prior, sampler = run
     place = _PLACES.get((dataset, prior))

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posterity.diffusion.noise import generator
+from posterity.ecg.accuracy import balanced_accuracy, interval, threshold
 from posterity.ecg.measurements import Measurements
 from posterity.tables import _ecg
 from posterity.tables.cells import Cell
 from posterity.tables.frames import KEYS, Frames
 
-__all__ = ["CAPTION", "COLUMNS", "NEEDS", "ROWS", "TITLE", "balanced_accuracy", "cells", "threshold"]
+__all__ = ["CAPTION", "COLUMNS", "NEEDS", "ROWS", "TITLE", "cells"]
 
 NEEDS = ("ecg",)
 ROWS = KEYS
@@ -49,7 +50,6 @@ CAPTION = (
     "threshold for a record is that of the largest Youden index on all others. 95 % bootstrap intervals over records, "
     "the thresholds held."
 )
-_REPLICATES = 1000
 _LEAST = 2
 """Records with a label, and without, that there must be: one for each threshold, and one that it is used on."""
 
@@ -72,24 +72,6 @@ def cells(frames: Frames) -> list[Cell]:
     return out
 
 
-def threshold(scores: Array, labels: NDArray[np.bool_]) -> float:
-    """Return the score from which on a record is called positive so that sensitivity + specificity is largest.
-
-    It lies half-way between two scores that occur, or beyond the lowest or the highest; of equals it is the lowest.
-    """
-    ordered = np.unique(scores)
-    between = np.concatenate([[ordered[0] - 1], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1]])
-    called = scores >= between[:, None]
-    return float(between[(called[:, labels].mean(1) - called[:, ~labels].mean(1)).argmax()])
-
-
-def balanced_accuracy(called: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
-    """Return the mean of sensitivity and specificity; NaN without a positive or a negative."""
-    if labels.all() or not labels.any():
-        return float("nan")
-    return float((called[labels].mean() + (~called[~labels]).mean()) / 2)
-
-
 def _cell(row: tuple[str, ...], column: str, truths: Array, scores: Array) -> Cell:
     """Return the balanced accuracy over all records whose scores are known."""
     known = np.isfinite(truths) & np.isfinite(scores)
@@ -101,9 +83,8 @@ def _cell(row: tuple[str, ...], column: str, truths: Array, scores: Array) -> Ce
     others = ~np.eye(len(labels), dtype=bool)
     at = np.asarray([threshold(scores[other], labels[other]) for other in others])
     called = scores >= at
-    drawn = generator("ecg diagnosis", len(labels)).integers(len(labels), size=(_REPLICATES, len(labels)))
-    low, high = np.nanpercentile([balanced_accuracy(called[chosen], labels[chosen]) for chosen in drawn], [2.5, 97.5])
-    return Cell(row, column, balanced_accuracy(called, labels), float(low), float(high), len(labels))
+    low, high = interval(called, labels, generator("ecg diagnosis", len(labels)))
+    return Cell(row, column, balanced_accuracy(called, labels), low, high, len(labels))
 
 
 def _number(value: float | None) -> float:
