@@ -23,7 +23,7 @@ CAPTION = (
     "Balanced accuracy, the mean of sensitivity and specificity, of a classifier's diagnoses over records; .5 is "
     "chance. The score of a record is the mean probability over its draws, each the largest over its windows; the "
     "threshold was chosen on validation records. “truth” is the classifier on the records themselves. 95 % bootstrap "
-    "intervals over records, the thresholds held. No diagnosis is made of anyone."
+    "intervals over records, the thresholds held. For research, not for diagnosis."
 )
 TRUTH = "truth"
 _PUBLISHED = {"CRBBB": "RBBB", "CLBBB": "LBBB", "AFIB": "AF", "SBRAD": "SB"}
