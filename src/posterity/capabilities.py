@@ -20,6 +20,7 @@ _WORDS = {
     "adjoint": "an adjoint",
     "linear": "a linear operator",
     "restorer": "a prior that is a restorer",
+    "conditional": "a prior that is a conditional network",
     "latent": "a latent prior",
     "denoiser": "a prior with a denoiser",
     "signals": "a prior of signals (after a decoder no operator has a mask, pseudo-inverse or SVD)",
@@ -30,7 +31,8 @@ def capabilities(prior: Collection[str], operator: Collection[str], sigma_y: flo
     """Return the capabilities that a sampler can rely on.
 
     Arguments:
-        prior: a subset of "denoiser", "restorer", "latent", and "posterior" if the posterior of this task is known.
+        prior: a subset of "denoiser", "conditional", "restorer", "latent", and "posterior" if the posterior of this
+            task is known.
         operator: ``Operator.has``.
         sigma_y: noise level in the units of x.
     """

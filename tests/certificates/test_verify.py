@@ -311,7 +311,7 @@ def test_a_tier_is_a_word_and_a_setting_goes_to_all_that_have_it(monkeypatch, tm
     assert call("--all", "--standard", "--steps", "9", "--set", "scale=1e-1", "--output", tmp_path).exit_code == 0
     chosen = {e["method"]: e["settings"] for e in asked["samplers"]}
     assert asked["tier"] == "standard" and chosen["exact"] == {}
-    assert not {*chosen} & {"mat", "posterior_mean", "swinir"}, "baselines"
+    assert not {*chosen} & {"mat", "posterior_mean", "swinir", "traineddiff"}, "baselines"
     assert chosen["dps"] == {"steps": 9, "scale": 0.1} and chosen["ddnm"] == {"steps": 9}
     assert set(asked["priors"]) >= {"gaussian", "mixture", "kernel"} and len(asked["tasks"]) >= 4
     assert {"psld", "gml_dps", "resample"} <= {*chosen} and "mat" not in chosen

@@ -46,7 +46,9 @@ def settings(name: str) -> dict[str, Any]:
     return {field: few for field, few in {"steps": 10, "iterations": 6, "draws": 3}.items() if field in fields}
 
 
-DENOISING = [n for n in samplers.names() if not samplers.find(n).needs & {"posterior", "restorer", "latent"}]
+DENOISING = [
+    n for n in samplers.names() if not samplers.find(n).needs & {"posterior", "restorer", "conditional", "latent"}
+]
 
 
 @pytest.mark.parametrize("name", DENOISING)

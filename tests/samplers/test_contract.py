@@ -195,7 +195,12 @@ def test_schema_describes_every_method():
     assert list(schema) == samplers.names() and {*EVALUATIONS, *SEVERAL_A_STEP, "exact"} <= set(schema)
     assert schema["ddrm"]["needs"] == ["svd"] and schema["exact"]["guidable"] is False
     assert schema["repaint"]["needs"] == ["mask", "noiseless"]
-    assert {name for name, entry in schema.items() if entry["baseline"]} == {"mat", "posterior_mean", "swinir"}
+    assert {name for name, entry in schema.items() if entry["baseline"]} == {
+        "mat",
+        "posterior_mean",
+        "swinir",
+        "traineddiff",
+    }
     for entry in schema.values():
         assert entry["doc"].endswith(".")
         assert all("description" in field for field in entry["settings"]["properties"].values())

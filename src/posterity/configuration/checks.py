@@ -13,7 +13,7 @@ from typing import Any
 from posterity import features
 from posterity.assets.declared import load
 from posterity.configuration import autoencoders, classifiers, severities, toys, training
-from posterity.configuration.known import ANSWERED, RULES, exact, lacking, own
+from posterity.configuration.known import ANSWERED, NETWORKS, RULES, exact, lacking, own
 from posterity.configuration.loading import gather
 from posterity.configuration.places import no_file, no_folder
 from posterity.configuration.problems import Problems
@@ -322,7 +322,7 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
     prior = c.priors.get(run["prior"], {})
     if prior.get("kind") == "restorer":
         _brought(c, f"{path}.prior", run["prior"], prior, f"priors.{run['prior']}", problems)
-    if prior.get("kind") != "network":
+    if prior.get("kind") not in NETWORKS:
         return
     sources, checkpoint = prior.keys() & {"weights", "train", "checkpoint"}, prior.get("checkpoint", {})
     if not sources:
@@ -358,7 +358,7 @@ def _brought(c: Checked, path: str, name: str, given: Mapping[str, Any], at: str
 
 def _training(c: Checked, problems: Problems) -> None:
     for name, prior in c.priors.items():
-        if "train" in prior and training.valid(f"priors.{name}.train", prior["train"], problems):
+        if "train" in prior and training.valid(f"priors.{name}", prior, problems):
             for dataset in prior["train"]["datasets"]:
                 problems.known(f"priors.{name}.train.datasets", dataset, c.config["datasets"], "dataset")
 

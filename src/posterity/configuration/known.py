@@ -9,13 +9,15 @@ from posterity.capabilities import capabilities, in_words, missing
 from posterity.configuration.shapes import schema
 
 __all__ = [
-    "ANSWERED", "REFERENCES", "RULES", "TOYS", "closed_form", "exact", "has", "lacking", "own", "points",
+    "ANSWERED", "NETWORKS", "REFERENCES", "RULES", "TOYS", "closed_form", "exact", "has", "lacking", "own", "points",
 ]  # fmt: skip
 
 _ALL = frozenset({"linear", "adjoint", "pinv", "svd"})
 
 TOYS = ("mixture", "gaussian")
 """Priors of the closed-form problems, which come in any dimension."""
+NETWORKS = ("network", "conditional")
+"""Kinds of priors that are trained, with a card beside their weights."""
 REFERENCES = ("prior", "exact_score", "recursion")
 """Reference entries of closed-form problems, named like samplers: bounds from both sides, and the moment recursion."""
 RULES = (
@@ -65,7 +67,7 @@ def lacking(needs: Collection[str], task: Mapping[str, Any], prior: Mapping[str,
     """Return why a sampler with these ``needs`` cannot do the task, in words; None if it can."""
     operator = task["operator"]
     of_prior = {*schema("priors")[prior["kind"]]["has"]} | ({"posterior"} if exact(task, prior) else set())
-    needs = {*needs} if "restorer" in needs else {*needs, "denoiser"}
+    needs = {*needs} if {*needs} & {"restorer", "conditional"} else {*needs, "denoiser"}
     if "autoencoder" in prior:
         of_prior.add("latent")
         if "latent" not in needs and needs & (_ALL | {"mask"}):

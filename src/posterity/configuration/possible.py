@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from posterity import json_reader
 from posterity.configuration import autoencoders, classifiers, products, severities, toys, trials
 from posterity.configuration.checks import Checked
+from posterity.configuration.known import NETWORKS
 from posterity.configuration.problems import Problems
 from posterity.configuration.products import Made
 from posterity.configuration.samplers import settle
@@ -103,8 +104,10 @@ def _run(c: Checked, at: str, run: Mapping[str, Any], outline: Outline, problems
     if closed and (wrong := trials.partition(c.prior(run["prior"]), dataset)):
         problems.say(f"priors.{run['prior']}", f"for {these}: {wrong}")
     wanted = list(outline.shape(dataset["size"]))
-    of_signals = prior.get("kind") == "network" and "weights" in prior and "autoencoder" not in prior
+    of_signals = prior.get("kind") in NETWORKS and "weights" in prior and "autoencoder" not in prior
     shape = signal_shape(Path(prior["weights"])) if of_signals else None
+    if of_signals and (wrong := _of_another_kind(Path(prior["weights"]), prior["kind"])):
+        problems.add(f"{at}.prior", run["prior"], wrong)
     # one that is trained here may be made for another size, but never for another kind of signal
     if shape is not None and (len(shape) != len(wanted) if "train" in prior else shape != wanted):
         problems.add(f"{at}.prior", run["prior"], f"its card is for signals of shape {shape}, not for {these}")
@@ -122,11 +125,23 @@ def signal_shape(weights: Path) -> list[int] | None:
 
     It is None if there is no readable card; the job will then report that in one line.
     """
+    return _card(weights).get("signal_shape")
+
+
+def _of_another_kind(weights: Path, kind: str) -> str | None:
+    """Return why the card beside the weights is not of this kind of prior; None if it is, or cannot be read."""
+    card = _card(weights)
+    found = NETWORKS["condition" in card]
+    return None if not card or found == kind else f"its card is of a prior of kind {found}, not {kind}"
+
+
+def _card(weights: Path) -> dict[str, Any]:
+    """Return the card beside the weights; {} if there is no readable one."""
     try:
         card = json_reader.read(weights.with_name("card.json")) if weights.name else None
     except json_reader.Unreadable:
-        return None
-    return card.get("signal_shape") if isinstance(card, dict) else None
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def _chosen(

@@ -12,6 +12,7 @@ from posterity.assets.declared import DECLARED, parse
 from posterity.configuration import autoencoders, classifiers, explorers, possible, severities, toys, training
 from posterity.configuration.checks import Checked, checked
 from posterity.configuration.fingerprint import fingerprint, printed
+from posterity.configuration.known import NETWORKS
 from posterity.configuration.needs import Needs
 from posterity.configuration.problems import Problems
 from posterity.configuration.samplers import settle
@@ -283,7 +284,7 @@ def _networks(plan: Plan, c: Checked) -> None:
                 plan.weights[name] = plan.asset(prior["asset"])
             elif "file" in prior:
                 plan.weights[name] = prior["file"]
-    networks = {name: prior for name, prior in c.priors.items() if prior["kind"] == "network"}
+    networks = {name: prior for name, prior in c.priors.items() if prior["kind"] in NETWORKS}
     for name, prior in networks.items():
         if "train" in prior:
             plan.weights[name] = f"{plan.data}/priors/{name}/weights.safetensors"

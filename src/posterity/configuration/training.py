@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from posterity.configuration.known import NETWORKS
 from posterity.configuration.loading import load
 from posterity.configuration.problems import Problems
 from posterity.configuration.shapes import check, defaults, priors, schema
@@ -14,16 +15,31 @@ from posterity.errors import PosterityError
 __all__ = ["of_autoencoder", "of_classifier", "of_severity", "settings", "trained", "valid", "valid_other"]
 
 
-def valid(path: str, train: Mapping[str, Any], problems: Problems) -> bool:
-    """Check the training settings in a definition's ``train``, which already has the right shape."""
-    given = train.get("settings", {})
+def valid(path: str, prior: Mapping[str, Any], problems: Problems) -> bool:
+    """Check the training settings of a prior with ``train``, which already has the right shape."""
+    path, given = f"{path}.train", prior["train"].get("settings", {})
     if not _fits(given, "training", path, problems):
+        return False
+    condition = given.get("condition")
+    if prior["kind"] == "conditional" and condition is None:
+        problems.say(f"{path}.settings", f"'condition' is missing, one of {', '.join(_conditions())}")
+        return False
+    if prior["kind"] == "network" and condition is not None:
+        problems.add(f"{path}.settings.condition", condition, "such a network is a prior of kind conditional")
+        return False
+    if condition is not None and given.get("family", "unet2d") == "unet2d":
+        problems.add(f"{path}.settings.condition", condition, "is for signals in time; set family: unet1d")
         return False
     # a constraint between settings, which the schema cannot express; the library checks it too
     if given.get("learned_variance") and given.get("prediction") == "edm":
         problems.add(f"{path}.settings.learned_variance", True, "an EDM network has no reverse steps")
         return False
     return True
+
+
+def _conditions() -> list[str]:
+    shape = schema("training")["properties"]["condition"]
+    return [value for one in shape["anyOf"] for value in one.get("enum", ())]
 
 
 def valid_other(what: str, path: str, train: Mapping[str, Any], problems: Problems) -> bool:
@@ -97,7 +113,8 @@ def trained(file: Path, name: str | None) -> dict[str, Any]:
     if "autoencoder" in prior:
         told = "is of an autoencoder's states; train it with --config CONFIG, a whole configuration such as config.yaml"
         raise PosterityError(f"{file}: prior {name!r} {told}")
-    if check(prior, priors()["network"], f"priors.{name}", problems):
-        valid(f"priors.{name}.train", prior["train"], problems)
+    kind = prior.get("kind")
+    if check(prior, priors()[kind if kind in NETWORKS else NETWORKS[0]], f"priors.{name}", problems):
+        valid(f"priors.{name}", prior, problems)
     problems.stop()
     return settings(name, prior)

@@ -2,7 +2,7 @@
 
 ``observed_leads`` keeps whole leads (Janati et al. 2025, Sec. 4: the other leads from lead I). ``missing_block`` hides
 one half of the time in all leads, their "missing block". ``missing_block_per_lead`` hides a block at another place in
-each lead.
+each lead; with ``half`` one of both halves, their "random missing block" (public code of Alcaraz and Strodthoff 2022).
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from torch import Tensor
 from posterity.errors import PosterityError
 from posterity.signals.ecg import LEADS
 
-__all__ = ["HALVES", "SHAPES", "missing_block", "missing_block_per_lead", "observed_leads"]
+__all__ = ["HALF", "HALVES", "SHAPES", "missing_block", "missing_block_per_lead", "observed_leads"]
 
 HALVES = ("first", "second", "random")
+HALF = "half"
+"""The value of ``missing_block_per_lead`` that hides the first or the second half of each lead."""
 
 
 def observed_leads(names: Sequence[str], time: int, rng: np.random.Generator) -> Tensor:  # noqa: ARG001
@@ -47,10 +49,12 @@ def missing_block(half: str, time: int, rng: np.random.Generator) -> Tensor:
     return keep if chosen == "first" else keep.flip(1)
 
 
-def missing_block_per_lead(share: float, time: int, rng: np.random.Generator) -> Tensor:
-    """Hide a block of ``share`` of the time, at an independent place in each lead, (leads, time)."""
+def missing_block_per_lead(share: float | str, time: int, rng: np.random.Generator) -> Tensor:
+    """Hide ``share`` of the time, at an independent place in each lead, or one ``half`` of it, (leads, time)."""
+    if share == HALF:
+        return torch.cat([missing_block("random", time, rng) for _ in LEADS])
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise PosterityError(f"missing_block_per_lead is {share!r}, expected a share between 0 and 1")
+        raise PosterityError(f"missing_block_per_lead is {share!r}, expected a share between 0 and 1, or {HALF}")
     length = min(max(1, round(share * time)), time - 1)
     keep = torch.ones(len(LEADS), time)
     for lead, start in enumerate(rng.integers(0, time - length + 1, len(LEADS))):

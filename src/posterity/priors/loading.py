@@ -16,11 +16,12 @@ from posterity.errors import PosterityError
 from posterity.priors import networks
 from posterity.priors._parametrisation import PREDICTIONS, SIGMAS
 from posterity.priors.card import beside, require_same
+from posterity.priors.conditional import Conditional, unit
 from posterity.priors.network import PRECISIONS, Network
 from posterity.priors.residual import Base
 from posterity.registry import Registry
 
-__all__ = ["SCHEDULES", "build", "fill", "load", "prior", "read"]
+__all__ = ["SCHEDULES", "build", "fill", "load", "load_conditional", "prior", "read"]
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "linear": Schedule.linear,
@@ -47,9 +48,35 @@ def load(
         precision: precision of its products, a key of :data:`posterity.priors.network.PRECISIONS`.
         compiled: whether torch compiles it.
     """
+    card = _card(weights)
+    if "condition" in card:
+        told = (
+            "a conditional network and no denoiser; its prior is of kind conditional, for the sampler traineddiff alone"
+        )
+        raise PosterityError(f"{weights} is {told}")
+    return _load(weights, card, label, device, precision, compiled)
+
+
+def load_conditional(weights: Path, device: torch.device | str = "cpu", precision: str = "float32") -> Conditional:
+    """Load a network that was trained with a condition; arguments are as in :func:`load`."""
+    card = _card(weights)
+    if "condition" not in card:
+        raise PosterityError(f"{weights} is no conditional network but a denoiser; its prior is of kind network")
+    alone = _load(weights, card, None, device, precision, compiled=False)
+    return Conditional(alone, unit(card["prediction"], card.get("sigma_data", 0.5)))
+
+
+def _load(
+    weights: Path,
+    card: Mapping[str, Any],
+    label: int | None,
+    device: torch.device | str,
+    precision: str,
+    compiled: bool,
+) -> Network:
+    """Load the network in ``weights`` with its ``card``; the other arguments are as in :func:`load`."""
     if precision not in PRECISIONS:
         raise PosterityError(f"{weights}: precision {precision!r} is none of {', '.join(PRECISIONS)}")
-    card = _card(weights)
     state = read(weights)
     require_same(weights, card)
     base = _base(state, card, weights)

@@ -17,6 +17,7 @@ from posterity.diffusion.schedule import Schedule
 from posterity.priors import networks
 from posterity.priors._parametrisation import SIGMAS, Parametrisation
 from posterity.priors._variance import VarianceLoss
+from posterity.priors.conditional import PARTS, Beside, Conditional, masks, mean_square, unit
 from posterity.priors.descent import Descent, multiplies_bfloat16
 from posterity.priors.network import Network
 from posterity.priors.residual import Base
@@ -45,6 +46,11 @@ class Training:
     patch: int = Field(4, ge=1, description="unet1d: samples per position at the highest resolution")
     crop: int | None = Field(None, ge=8, description="unet1d: length in samples of random crops of longer signals")
     residual: bool = Field(False, description="unet1d with edm: predict the residual of the data's stationary Gaussian")
+    condition: Literal["missing_block", "missing_block_per_lead"] | None = Field(
+        None,
+        description="unet1d, a prior of kind conditional: restore a half that is missing in all leads, or one drawn "
+        "for each lead, given the rest",
+    )
     learning_rate: float = Field(2e-4, gt=0, description="peak learning rate: linear warm-up, then cosine decay to 0")
     warm_up: int = Field(500, ge=0, description="steps until the learning rate is at its peak")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
@@ -56,12 +62,20 @@ class Training:
     def _has_reverse_steps(self) -> Self:
         if self.learned_variance and self.prediction == "edm":
             raise ValueError("learned_variance = true: an EDM network has no reverse steps; predict epsilon or v")
-        for key in ("crop", "residual"):
+        for key in ("crop", "residual", "condition"):
             if getattr(self, key) and self.family != "unet1d":
                 raise ValueError(f"{key} is for signals in time; set family: unet1d, or leave it out")
         if self.residual and self.prediction != "edm":
             raise ValueError(f"residual = true: needs prediction edm, not {self.prediction}")
+        for key in ("residual", "learned_variance"):
+            if self.condition and getattr(self, key):
+                raise ValueError(f"{key} = true: a network with a condition predicts means alone; leave one out")
         return self
+
+    @property
+    def parts(self) -> int:
+        """The channels of the network's input for each of the signal's."""
+        return PARTS if self.condition else 2 if self.residual else 1
 
     def architecture(self, channels: int, size: int) -> dict[str, Any]:
         """Return the network's arguments for images (channels, size, size) or signals (channels, size)."""
@@ -155,6 +169,10 @@ class Trainer(Descent):
             alpha_bar = 1 / (1 + sigma.square())
         else:
             alpha_bar = self._alpha_bars[t]
+        keep = masks(how.condition, x0.shape, rng).to(self.device, torch.float32) if how.condition else None
+        if keep is not None:
+            seen = unit(how.prediction, how.sigma_data) * x0
+            network = Beside(network, seen.to(keep), keep)
         prediction = Parametrisation.of(how.prediction, alpha_bar, t, how.sigma_data)
         rows = (-1, *[1] * (x0.ndim - 1))
         x_t = alpha_bar.sqrt().view(rows) * x0 + (1 - alpha_bar).sqrt().view(rows) * z
@@ -167,18 +185,19 @@ class Trainer(Descent):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
             found = network(given, label, return_dict=False)[0].float()
         if self._variance_loss is None:
-            return (found - wanted).square().mean()
+            return mean_square(found - wanted, keep)
         found, fraction = found.chunk(2, dim=1)
         error = prediction.out.view(rows).to(found) * (found - wanted)
         return (found - wanted).square().mean() + self._variance_loss(t, error, fraction)
 
-    def prior(self) -> Network:
+    def prior(self) -> Network | Conditional:
         """Return the averaged weights as a prior."""
         how = self.how
-        return Network(
+        made = Network(
             self.averaged(), how.noise_schedule(), self.shape, how.prediction, how.sigma_data, how.learned_variance,
             base=self.base and self.base.to(self.device),
         )  # fmt: skip
+        return Conditional(made, unit(how.prediction, how.sigma_data)) if how.condition else made
 
 
 class _Nothing(nn.Module):

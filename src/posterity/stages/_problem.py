@@ -76,7 +76,7 @@ def load(
     parameters = {name: torch.cat([p[name] for p in own]) for name in own[0]}
     y = torch.stack([torch.tensor(r["y"], dtype=torch.float64).reshape(r["y_shape"]) for r in rows])
     # a closed form runs on the CPU and must not hold a GPU that other jobs could use
-    of_network = family.made_of == "file" and "denoiser" in family.has
+    of_network = family.made_of == "file" and "restorer" not in family.has
     device = devices.best() if of_network else torch.device("cpu")
     prior = priors.build(about, known, labels, areas, shape, weights, device, autoencoder)
     if about.get("label") == "item":

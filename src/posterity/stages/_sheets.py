@@ -9,13 +9,17 @@ import torch
 from torch import Tensor
 
 from posterity.diffusion.levels import CLEAN
-from posterity.diffusion.noise import Noise
+from posterity.diffusion.noise import Noise, generator
 from posterity.diffusion.steps import predicted_noise
 from posterity.imports import lean
+from posterity.operators.masks import Inpainting
 from posterity.priors.base import Prior
+from posterity.priors.conditional import masks
+from posterity.samplers.base import Problem
+from posterity.samplers.traineddiff import TrainedDiff
 from posterity.signals import Kind
 
-__all__ = ["draw", "grid", "nearest"]
+__all__ = ["draw", "grid", "nearest", "restored"]
 
 
 @torch.no_grad()
@@ -28,6 +32,15 @@ def draw(prior: Prior, count: int, steps: int, seed: int) -> Tensor:
             x0 = x0.clamp(*prior.bounds)
         x = s.signal * x0 + s.noise * predicted_noise(x, x0, t)
     return prior.decode(x).cpu()
+
+
+def restored(prior: Prior, condition: str, signals: Tensor, steps: int, seed: int) -> Tensor:
+    """Return what a conditional network makes of the signals (N, C, T), cut to its length, each behind its own mask."""
+    x = signals[..., : prior.signal_shape[-1]].to(prior.device, prior.dtype)
+    keep = masks(condition, x.shape, generator(seed, "sheet")).to(x)
+    noise = Noise(seed, ["sheet"] * len(x), range(len(x)), prior.dtype, prior.device)
+    problem = Problem(prior, Inpainting(keep, prior.signal_shape), keep * x, 0.0, torch.arange(len(x)))
+    return TrainedDiff(steps=steps).sample(problem, noise).x.cpu()
 
 
 def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:

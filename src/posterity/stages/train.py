@@ -25,6 +25,11 @@ _VERSION = 1
 """Increase it when a training step computes something else: both unfinished and finished trainings then start over."""
 _SHEET = {True: (64, 8, 2), False: (24, 4, 1)}
 """(samples, columns, zoom) of a contact sheet: for images, and for time series, whose pictures are wide."""
+_STEPS = 50
+_SAMPLES = {
+    True: f"unconditional samples, DDIM with {_STEPS} steps",
+    False: f"restorations, of held-out items if there are any, DDPM with {_STEPS} steps",
+}
 _IN_TIME = ("family", "patch", "crop", "residual")
 _ALONE = "held-out items, of the Gaussian alone"
 
@@ -71,7 +76,7 @@ def run(
 
 def _told(how: Training) -> dict[str, Any]:
     """Return the settings in the digest; for an image U-Net only the original ones, so that old digests stay valid."""
-    told = asdict(how)
+    told = {key: value for key, value in asdict(how).items() if key != "condition" or value is not None}
     return told if how.family != "unet2d" else {k: v for k, v in told.items() if k not in _IN_TIME}
 
 
@@ -107,15 +112,21 @@ def _fitting(how: Training, states: States) -> dict[str, Any]:
         raise PosterityError(f"flip = true: a mirrored {kind.noun} is not a valid {kind.noun}; set flip: false")
     if how.crop is not None and how.crop > sides[-1]:
         raise PosterityError(f"crop = {how.crop}: the {kind.noun}s have {sides[-1]} samples")
+    if how.condition is not None and kind.name != "ecg":
+        raise PosterityError(f"condition = {how.condition}: its masks are of ECGs, not of {kind.noun}s")
     return how.architecture(channels, how.crop or sides[-1])
 
 
 def _sheet(trainer: Trainer, states: States, path: Path) -> Tensor:
     from posterity.stages import _sheets
 
-    kind = states.data.kind
+    kind, how, prior = states.data.kind, trainer.how, states.behind(trainer.prior())
     count, columns, zoom = _SHEET[kind.name == "image"]
-    samples = _sheets.draw(states.behind(trainer.prior()), count, 50, trainer.how.seed)
+    if how.condition is None:
+        samples = _sheets.draw(prior, count, _STEPS, how.seed)
+    else:
+        signals = states.unseen if len(states.unseen) else states.seen
+        samples = _sheets.restored(prior, how.condition, signals[:count], _STEPS, how.seed)
     store.write_bytes(path, _sheets.grid(kind, samples, columns, zoom))
     return samples
 
@@ -153,7 +164,8 @@ def _finish(name: str, trainer: Trainer, trained: _training.Trained, states: Sta
             "held-out items": round(trainer.held_out(states.unseen), 6) if len(data.unseen) else None,
         }
         | ({_ALONE: round(trainer.held_out(data.unseen, alone=True), 6)} if how.residual and len(data.unseen) else {}),
-        "samples": f"samples.png: {len(samples)} unconditional samples, DDIM with 50 steps; nearest.png: each beside "
-        f"the nearest training {data.kind.noun}",
+        "samples": f"samples.png: {len(samples)} {_SAMPLES[how.condition is None]}; nearest.png: each beside the "
+        f"nearest training {data.kind.noun}",
+        **({"condition": how.condition} if how.condition else {}),
     }
     _training.write(output, trainer, trained, weights, card)

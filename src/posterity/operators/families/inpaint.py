@@ -51,13 +51,12 @@ class Inpaint(Family):
         ),
     ] = None
     missing_block_per_lead: Annotated[
-        float | None,
+        float | str | None,
         WithJsonSchema(
             {
-                "type": "number",
-                "exclusiveMinimum": 0,
-                "exclusiveMaximum": 1,
-                "description": "of an ECG: the share of the time that is hidden, at another place in each lead",
+                "anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, {"const": lead_masks.HALF}],
+                "description": "of an ECG: the share of the time that is hidden, at another place in each lead; `half` "
+                "draws the first or the second half for each lead",
             }
         ),
     ] = None

@@ -46,9 +46,9 @@ class Known:
 class Family(ABC):
     """Priors of one kind: a frozen dataclass of the settings other than ``kind``.
 
-    ``has`` lists what it offers samplers: "denoiser", "restorer". ``closed_form`` is what an operator must have for a
-    known posterior, None if it is never known. ``made_of`` is "dataset", or "file" for weights in a file. ``about``
-    describes the prior in the docs.
+    ``has`` lists what it offers samplers: "denoiser", "conditional", "restorer". ``closed_form`` is what an operator
+    must have for a known posterior, None if it is never known. ``made_of`` is "dataset", or "file" for weights in a
+    file. ``about`` describes the prior in the docs.
     """
 
     has: ClassVar[frozenset[str]] = frozenset({"denoiser"})

@@ -17,7 +17,7 @@ from posterity.priors.families.base import Family, Known
 from posterity.priors.latent import Latent
 from posterity.priors.loading import load
 
-__all__ = ["NetworkFamily"]
+__all__ = ["PRECISION", "NetworkFamily"]
 
 _LABEL = WithJsonSchema(
     {
@@ -25,7 +25,7 @@ _LABEL = WithJsonSchema(
         "description": "the class, for a class-conditional network; `item` is each item's own, its attribute `class K`",
     }
 )
-_PRECISION = WithJsonSchema(
+PRECISION = WithJsonSchema(
     {
         "enum": ["float32", "bfloat16"],
         "description": "precision of the network's products, default float32; all else stays in float32 and float64",
@@ -48,7 +48,7 @@ class NetworkFamily(Family):
     about = "a trained denoiser"
 
     label: Annotated[int | Literal["item"] | None, _LABEL] = None
-    precision: Annotated[str | None, _PRECISION] = None
+    precision: Annotated[str | None, PRECISION] = None
     compile: Annotated[bool | None, _COMPILE] = None
     autoencoder: Annotated[
         Mapping[str, Any] | None, Autoencoder("of whose states it is a prior; one of kind network")

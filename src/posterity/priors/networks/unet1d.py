@@ -37,7 +37,7 @@ def architecture(how: Training, channels: int, size: int) -> dict[str, Any]:
     if how.learned_variance:
         raise PosterityError("learned_variance = true: a unet1d predicts means alone; leave it out")
     return {
-        "in_channels": channels * (2 if how.residual else 1),
+        "in_channels": channels * how.parts,
         "out_channels": channels,
         "patch": how.patch,
         "channels": list(how.channels),
