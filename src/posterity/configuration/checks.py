@@ -326,7 +326,8 @@ def _network(c: Checked, path: str, run: Mapping[str, Any], problems: Problems) 
         return
     sources, checkpoint = prior.keys() & {"weights", "train", "checkpoint"}, prior.get("checkpoint", {})
     if not sources:
-        problems.add(f"{path}.prior", run["prior"], "it has neither `weights` nor `train` nor `checkpoint`")
+        able = [key for key in ("weights", "train", "checkpoint") if key in priors()[prior["kind"]]["properties"]]
+        problems.add(f"{path}.prior", run["prior"], f"it has neither `{'` nor `'.join(able)}`")
     if {"train", "checkpoint"} <= sources:
         problems.say(f"priors.{run['prior']}", "has both `train` and `checkpoint`; leave one out")
     given = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,8 @@ def restored(prior: Prior, condition: str, signals: Tensor, steps: int, seed: in
     keep = masks(condition, x.shape, generator(seed, "sheet")).to(x)
     noise = Noise(seed, ["sheet"] * len(x), range(len(x)), prior.dtype, prior.device)
     problem = Problem(prior, Inpainting(keep, prior.signal_shape), keep * x, 0.0, torch.arange(len(x)))
-    return TrainedDiff(steps=steps).sample(problem, noise).x.cpu()
+    how: dict[str, Any] = {"steps": steps}
+    return TrainedDiff(**how).sample(problem, noise).x.cpu()
 
 
 def nearest(samples: Tensor, images: Tensor, mirrored: bool) -> Tensor:
