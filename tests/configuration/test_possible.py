@@ -385,6 +385,19 @@ def test_every_sampler_that_a_latent_prior_can_have_is_planned(folder):
     assert plan.has("posterior", "openmoji-smileys", "sr16_noisy", "kernel_latent")
 
 
+def test_what_follows_from_one_mistake_is_in_its_line(folder):
+    (line,) = lines(folder, {"tasks": {"new": {"operator": "inpaint", "free_form": [0.4, 0.8, "x"]}}}, {})
+    assert line == "tasks.new.free_form = [0.4, 0.8, 'x']: takes at most 2"
+    two = RUN | {"tasks": ["sr16", "sr4"]}
+    (line,) = lines(folder, {}, {"runs": [two, two | {"items": 3, "samplers": ["dps"]}]})
+    of = "openmoji-smileys"
+    assert line == f"experiments.mine.runs[1].items = 3: another run measures 2 items of {of}/sr16, {of}/sr4"
+    of_both = [["sr16"]]
+    options = {"restorations": {"task": of_both}, "priors": {"task": of_both}}
+    (line,) = lines(folder, {}, {"figures": options})
+    assert line == "experiments.mine.figures.priors: task.0 = ['sr16']: Input should be a valid string"
+
+
 LEARNED = {"datasets": {"ptbxl-whole": 1}, "classes": ["CRBBB"]}
 ECG = {"dataset": "ptbxl-whole", "tasks": ["ecg_from_i"], "prior": "gaussian_unseen", "samplers": ["exact"]}
 

@@ -176,8 +176,12 @@ def check_products(
             try:
                 _settings.check(stage, {"experiment": name, stage: one, **options})
             except PosterityError as error:
-                for line in str(error).splitlines():
+                # what a YAML alias repeats is one mistake
+                lists = [value for value in options.values() if isinstance(value, list)]
+                for line in str(error).splitlines() if not any(map(problems.reported, lists)) else ():
                     problems.say(f"experiments.{name}.{package}.{one}", line.removeprefix("--settings: "))
+                for value in lists:
+                    problems.report(value)
                 continue
             lack = products.lacking(package, one, made.within(options))
             if lack is None:

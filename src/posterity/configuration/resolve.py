@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,9 +240,12 @@ def _items(c: Checked, problems: Problems) -> dict[Key, int]:
     for name in c.planned:
         for path, run in c.runs(name):
             count = run.get("items", c.config["items"])
+            others = defaultdict(list)
             for key in ((run["dataset"], task) for task in run["tasks"]):
                 if out.setdefault(key, count) != count:
-                    problems.add(f"{path}.items", count, f"another run measures {out[key]} items of {'/'.join(key)}")
+                    others[out[key]].append("/".join(key))
+            for other, these in others.items():
+                problems.add(f"{path}.items", count, f"another run measures {other} items of {', '.join(these)}")
     return out
 
 

@@ -127,12 +127,19 @@ def _causes(errors: list[Any]) -> list[Any]:
     For instance, a value of the wrong type also violates bounds, and a misspelt key is both unknown and missing.
     """
     rules = {(tuple(e.absolute_path), e.validator) for e in errors}
+    longest = {tuple(e.absolute_path): e.validator_value for e in errors if e.validator == "maxItems"}
     return [
         e
         for e in errors
         if not (e.validator != "type" and (tuple(e.absolute_path), "type") in rules)
         and not (_misses(e) and (tuple(e.absolute_path), "additionalProperties") in rules)
+        and not _surplus(tuple(e.absolute_path), longest)
     ]
+
+
+def _surplus(path: tuple[Any, ...], longest: Mapping[tuple[Any, ...], int]) -> bool:
+    """Return True if the path leads through an entry that is too many; ``longest`` has the lists' maximum lengths."""
+    return any(path[:n] in longest and path[n] >= longest[path[:n]] for n in range(len(path)))
 
 
 def _misses(error: Any) -> bool:
