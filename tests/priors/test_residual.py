@@ -156,7 +156,7 @@ def test_a_file_without_its_gaussian_or_with_another_is_one_line(trained: Path, 
     assert "lacks base.mean" in said({k: v for k, v in state.items() if k != "base.mean"})
     narrow = {k: v[..., :9].contiguous() if "spectrum" in k else v for k, v in state.items()}
     assert "its Gaussian is none of signals (8, 32)" in said(narrow)
-    assert "family 'unet3d' is none of unet1d, unet2d" in said(state, family="unet3d")
+    assert "family 'unet3d' is none of sashimi, unet1d, unet2d" in said(state, family="unet3d")
 
 
 @pytest.mark.parametrize(

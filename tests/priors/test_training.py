@@ -1,5 +1,6 @@
 """Training: what a step minimises, that it is a function of its number, and that a killed run ends the same."""
 
+import hashlib
 import json
 import math
 import os
@@ -24,6 +25,8 @@ from posterity.priors.descent import warm_cosine
 from posterity.priors.loading import load
 from posterity.priors.training import Trainer, Training
 from posterity.stages import train
+
+SHIPPED = Path(__file__).parents[2] / "resources/priors"
 
 
 def denoised(prior: Prior, x_t: Tensor, t: int) -> Tensor:
@@ -304,3 +307,14 @@ def test_the_command_trains_what_a_file_says_and_then_has_nothing_to_do(
     Path("Snakefile").write_text(rule.format(d=data, n="squares"))
     done = CliRunner().invoke(app, list(map(str, words)))
     assert done.exit_code == 0 and made.stat().st_mtime_ns == before, done.output
+
+
+@pytest.mark.parametrize("card", sorted(SHIPPED.glob("*/card.json")), ids=lambda path: path.parent.name)
+def test_settings_that_a_family_lacked_leave_finished_trainings_valid(card):
+    """The digest of what is shipped, from its settings and data: another one would train it anew."""
+    told = json.loads(card.read_text())
+    if "training" not in told:
+        pytest.skip("not trained")
+    coder = [told["autoencoder"]] if "autoencoder" in told else []
+    depends = [train._VERSION, train._told(Training(**told["training"])), told["data"], *coder]
+    assert hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest() == told["digest"]

@@ -28,7 +28,7 @@ def valid(path: str, prior: Mapping[str, Any], problems: Problems) -> bool:
         problems.add(f"{path}.settings.condition", condition, "such a network is a prior of kind conditional")
         return False
     if condition is not None and given.get("family", "unet2d") == "unet2d":
-        problems.add(f"{path}.settings.condition", condition, "is for signals in time; set family: unet1d")
+        problems.add(f"{path}.settings.condition", condition, "is for signals in time; set family: unet1d or sashimi")
         return False
     # a constraint between settings, which the schema cannot express; the library checks it too
     if given.get("learned_variance") and given.get("prediction") == "edm":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -22,7 +22,10 @@ from posterity.priors.descent import Descent, multiplies_bfloat16
 from posterity.priors.network import Network
 from posterity.priors.residual import Base
 
-__all__ = ["Trainer", "Training"]
+__all__ = ["IN_TIME", "Trainer", "Training"]
+
+IN_TIME = ("sashimi", "unet1d")
+"""The families for signals in time."""
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -31,7 +34,9 @@ class Training:
 
     steps: int = Field(20_000, ge=1, description="optimiser steps")
     batch: int = Field(64, ge=1, description="images per step")
-    family: Literal["unet1d", "unet2d"] = Field("unet2d", description="unet2d for images, unet1d for signals in time")
+    family: Literal["sashimi", "unet1d", "unet2d"] = Field(
+        "unet2d", description="unet2d for images; unet1d or sashimi for signals in time"
+    )
     prediction: Literal["epsilon", "v", "edm"] = Field("epsilon", description="what the network predicts")
     learned_variance: bool = Field(False, description="epsilon and v: also predict the reverse step's variance")
     schedule: Literal["linear", "cosine"] = Field("linear", description="noise schedule of the prior, with 1000 times")
@@ -44,13 +49,19 @@ class Training:
     head: int = Field(32, ge=1, description="channels of an attention head")
     groups: int = Field(8, ge=1, description="groups of the group normalisation")
     patch: int = Field(4, ge=1, description="unet1d: samples per position at the highest resolution")
-    crop: int | None = Field(None, ge=8, description="unet1d: length in samples of random crops of longer signals")
-    residual: bool = Field(False, description="unet1d with edm: predict the residual of the data's stationary Gaussian")
+    crop: int | None = Field(None, ge=8, description="in time: length in samples of random crops of longer signals")
+    residual: bool = Field(
+        False, description="in time with edm: predict the residual of the data's stationary Gaussian"
+    )
     condition: Literal["missing_block", "missing_block_per_lead"] | None = Field(
         None,
-        description="unet1d, a prior of kind conditional: restore a half that is missing in all leads, or one drawn "
+        description="in time, a prior of kind conditional: restore a half that is missing in all leads, or one drawn "
         "for each lead, given the rest",
     )
+    pool: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        None, description="sashimi: samples joined from each resolution to the next, each 2 if absent"
+    )
+    states: int = Field(32, ge=1, description="sashimi: complex states of a channel in each direction")
     learning_rate: float = Field(2e-4, gt=0, description="peak learning rate: linear warm-up, then cosine decay to 0")
     warm_up: int = Field(500, ge=0, description="steps until the learning rate is at its peak")
     clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
@@ -63,8 +74,10 @@ class Training:
         if self.learned_variance and self.prediction == "edm":
             raise ValueError("learned_variance = true: an EDM network has no reverse steps; predict epsilon or v")
         for key in ("crop", "residual", "condition"):
-            if getattr(self, key) and self.family != "unet1d":
-                raise ValueError(f"{key} is for signals in time; set family: unet1d, or leave it out")
+            if getattr(self, key) and self.family not in IN_TIME:
+                raise ValueError(f"{key} is for signals in time; set family: unet1d or sashimi, or leave it out")
+        if self.pool is not None and self.family != "sashimi":
+            raise ValueError(f"pool is of a sashimi, not of a {self.family}; leave it out")
         if self.residual and self.prediction != "edm":
             raise ValueError(f"residual = true: needs prediction edm, not {self.prediction}")
         for key in ("residual", "learned_variance"):

@@ -30,7 +30,8 @@ _SAMPLES = {
     True: f"unconditional samples, DDIM with {_STEPS} steps",
     False: f"restorations, of held-out items if there are any, DDPM with {_STEPS} steps",
 }
-_IN_TIME = ("family", "patch", "crop", "residual")
+_LATER = {"unet2d": ("family", "patch", "crop", "residual", "pool", "states"), "unet1d": ("pool", "states")}
+"""Settings that a family's trainings had not at first; none of them changes its weights."""
 _ALONE = "held-out items, of the Gaussian alone"
 
 
@@ -75,9 +76,9 @@ def run(
 
 
 def _told(how: Training) -> dict[str, Any]:
-    """Return the settings in the digest; for an image U-Net only the original ones, so that old digests stay valid."""
+    """Return the settings in the digest: of each family the original ones, so that old digests stay valid."""
     told = {key: value for key, value in asdict(how).items() if key != "condition" or value is not None}
-    return told if how.family != "unet2d" else {k: v for k, v in told.items() if k not in _IN_TIME}
+    return {key: value for key, value in told.items() if key not in _LATER.get(how.family, ())}
 
 
 def _trainer(how: Training, states: States) -> Trainer:
@@ -103,8 +104,10 @@ def _fitting(how: Training, states: States) -> dict[str, Any]:
     Raises:
         PosterityError: if these training settings do not fit the signals.
     """
+    from posterity.priors.training import IN_TIME
+
     (channels, *sides), kind = states.seen.shape[1:], states.data.kind
-    if (how.family == "unet1d") != (len(sides) == 1):
+    if (how.family in IN_TIME) != (len(sides) == 1):
         raise PosterityError(f"family {how.family} is not for an {kind.noun} of shape {(channels, *sides)}")
     if len(set(sides)) > 1:
         raise PosterityError(f"images of {sides[0]}x{sides[1]} are not square")
@@ -135,6 +138,7 @@ def _finish(name: str, trainer: Trainer, trained: _training.Trained, states: Sta
     import torch
     from safetensors.torch import save
 
+    from posterity.priors import networks
     from posterity.stages import _sheets
 
     folder, how, data = output.parent, trainer.how, trained.data
@@ -144,7 +148,7 @@ def _finish(name: str, trainer: Trainer, trained: _training.Trained, states: Sta
     _, columns, zoom = _SHEET[data.kind.name == "image"]
     store.write_bytes(folder / "nearest.png", _sheets.grid(data.kind, pairs, 2 * columns, zoom))
     base = trainer.base.state() if trainer.base else {}
-    weights = save({name: p.half().cpu().contiguous() for name, p in trainer.average.items()} | base)
+    weights = save(networks.halved(how.family, trainer.average) | base)
     card = {
         "prior": name,
         **trained.card(trainer, weights),
