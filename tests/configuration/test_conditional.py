@@ -60,7 +60,7 @@ def test_its_sampler_can_use_no_other_prior(folder: Path) -> None:
         ),
         (
             {"kind": "conditional", "train": TRAIN | {"settings": {"condition": "missing_block"}}},
-            "priors.net.train.settings.condition = 'missing_block': is for signals in time; set family: unet1d",
+            "priors.net.train.settings.condition = 'missing_block': is for signals in time; set family: unet1d or",
         ),
         (
             {"kind": "conditional", "train": TRAIN | {"settings": SETTINGS | {"condition": "block"}}},

@@ -55,7 +55,6 @@ def test_halves_of_unseen_records_are_nearer_than_the_mean(records):
     drawn = TrainedDiff(steps=50).sample(asked, noise).x
     assert torch.equal(drawn[keep[rows] == 1], x[rows][keep[rows] == 1])
     missing = keep == 0
-    draw = (drawn - x[rows])[missing[rows]].abs().mean()
     mean = (drawn.unflatten(0, (-1, DRAWS)).mean(1) - x)[missing].abs().mean()
     prior_mean = (records["prior"].float().mean((0, 2)).view(1, 8, 1) - x)[missing].abs().mean()
     assert after < 0.7 * before

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posterity import samplers, signals
+from posterity import samplers, signals, yaml_reader
 from posterity.artifacts import signals as stored
 from posterity.artifacts import store
 from posterity.diffusion.noise import Noise
@@ -24,6 +24,7 @@ from posterity.priors.training import Trainer, Training
 from posterity.samplers.base import Problem
 from posterity.stages import degrade, sample, train
 
+ROOT = Path(__file__).parents[2]
 ECG = signals.find("ecg", 100.0)
 SMALL: dict[str, Any] = {
     "steps": 300, "batch": 32, "family": "unet1d", "condition": "missing_block", "prediction": "edm", "sigma_data": 0.3,
@@ -119,6 +120,22 @@ def test_the_loss_ignores_measured_entries(condition: str) -> None:
         assert network.weight.grad is not None
         found.append((loss.item(), network.weight.grad.item()))
     assert found[0] == pytest.approx(found[1], rel=1e-6) and found[0][0] > 0
+
+
+def test_the_published_networks_are_sashimis_that_see_three_parts() -> None:
+    both = yaml_reader.read(ROOT / "config/priors/ptbxl_traineddiff.yaml")
+    for name, condition in zip(("traineddiff_block", "traineddiff_block_per_lead"), CONDITIONS, strict=True):
+        how = Training(**both[name]["train"]["settings"])
+        made = how.architecture(8, 256)
+        assert how.family == "sashimi" and how.condition == condition
+        assert (made["in_channels"], made["out_channels"], made["channels"]) == (24, 8, [128, 256, 512])
+
+
+def test_a_sashimi_learns_it_too() -> None:
+    t = trainer(waves(), family="sashimi", channels=(8, 8), pool=(2,), states=4, prediction="epsilon", batch=8)
+    before = {name: p.detach().clone() for name, p in t.network.named_parameters()}
+    assert all(0 < t.advance() < 2 for _ in range(5)) and t.prior().signal_shape == (8, 32)
+    assert all(not torch.equal(p, before[name]) for name, p in t.network.named_parameters())
 
 
 @pytest.fixture(scope="module")
