@@ -40,8 +40,9 @@ TASKS: dict[str, dict[str, Any]] = {
     "denoise": {"operator": "denoise", "sigma_y": 0.3},
     "pool_noisy": {"operator": "pool", "factor": 2, "sigma_y": 0.1},
     "lead_I": {"operator": "inpaint", "observed_leads": ["I"], "sigma_y": 0.05},
+    "lead_I_noiseless": {"operator": "inpaint", "observed_leads": ["I"], "sigma_y": 0.0},
 }
-"""Tasks by name; inpainting misses the right half, ``pool`` averages 2 × 2 pixels, ``lead_I`` is for ECGs only."""
+"""Tasks by name; inpainting misses the right half, ``pool`` averages 2 × 2 pixels, the last two are of ECGs."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ Each takes the images of a data set (N, C, H, W), or None.
 
 LATENT = ("latent_gaussian", "latent_mixture", "latent_warp")
 """Latent priors."""
-_OF_ECGS = ("lead_I",)
+_OF_ECGS = ("lead_I", "lead_I_noiseless")
 """Tasks of the prior of beats; no other has leads."""
 _PLAIN = tuple(name for name in TASKS if name not in _OF_ECGS)
 _NOISY = tuple(name for name in _PLAIN if TASKS[name]["sigma_y"] > 0)
