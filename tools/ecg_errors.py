@@ -50,7 +50,7 @@ def main(words: Sequence[str]) -> None:
     given = asked.parse_args(words)
     settings: dict[str, Any] = settle(home().sampler(given.sampler), PRIOR, TASK, "")
     settings["settings"] |= {key: json.loads(value) for key, value in (pair.split("=") for pair in given.set)}
-    x, names = _records(given.wheel, given.records)
+    x, names = records(given.wheel, given.records)
     keep = torch.zeros(1, 8, 1)
     keep[0, 0] = 1
     operator = Inpainting(keep.expand(len(x), -1, -1), tuple(x.shape[1:]))
@@ -59,7 +59,7 @@ def main(words: Sequence[str]) -> None:
                       **_restored(settings, x, names, operator, y, given.samples)}, indent=1))  # fmt: skip
 
 
-def _records(wheel: Path, number: int) -> tuple[Tensor, list[str]]:
+def records(wheel: Path, number: int) -> tuple[Tensor, list[str]]:
     """Return the first records of the test split, (number, 8, 256), and their names."""
     tests = list(islice((n for n in count() if split(f"g{n:05d}") == "test"), number))
     made = np.stack([record[:, :TIME].round(3) for record in ecg_generated.records(wheel, tests)])
@@ -79,9 +79,9 @@ def _restored(
     errors = (draws - x[:, None])[:, :, 1:]
     inside = [comparison.covered(d.numpy(), t.numpy())[1:].mean() for d, t in zip(draws, x.double(), strict=True)]
     return {
-        "samples": _interval(errors.abs().mean((1, 2, 3))),
-        "their mean": _interval(errors.mean(1).abs().mean((1, 2))),
-        "coverage of 90 %": _interval(torch.tensor(inside)),
+        "samples": interval(errors.abs().mean((1, 2, 3))),
+        "their mean": interval(errors.mean(1).abs().mean((1, 2))),
+        "coverage of 90 %": interval(torch.tensor(inside)),
         "calls a row": drawn.cost.forward_rows / len(drawn.x),
         "CPU seconds": round(seconds),
     }
@@ -90,10 +90,10 @@ def _restored(
 def _beside(x: Tensor, operator: Inpainting, y: Tensor) -> list[list[float]]:
     prior = gaussian.shipped()[0].prior(TIME)
     exact = prior.posterior(operator, y, NOISE).mean
-    return [_interval((found - x).abs()[:, 1:].mean((1, 2))) for found in (prior.mean.expand_as(x), exact)]
+    return [interval((found - x).abs()[:, 1:].mean((1, 2))) for found in (prior.mean.expand_as(x), exact)]
 
 
-def _interval(values: Tensor) -> list[float]:
+def interval(values: Tensor) -> list[float]:
     """Return the mean of values (records,) and the half width of its 95 % Student interval."""
     half = stdtrit(len(values) - 1, 0.975) * float(values.std()) / len(values) ** 0.5
     return [round(float(values.mean()), 4), round(float(half), 4)]
