@@ -68,7 +68,7 @@ def test_colour_groups_ignore_features_and_shading() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"kind": "magic"}, ["'magic'", "blocks, gaussian, kernel"]),
+        ({"kind": "magic"}, ["'magic'", "blocks, conditional, gaussian, kernel"]),
         ({"kind": "kernel", "regions": ["eyes"]}, ["'regions'", "'bandwidth'"]),
         ({"kind": "kernel", "bandwidth": -0.1}, ["bandwidth -0.1", "positive"]),
         ({"kind": "kernel", "split": "train"}, ["'train'", "'prior', 'test'"]),

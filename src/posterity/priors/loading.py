@@ -48,7 +48,7 @@ def load(
         precision: precision of its products, a key of :data:`posterity.priors.network.PRECISIONS`.
         compiled: whether torch compiles it.
     """
-    card = _card(weights)
+    card = _card(weights, precision)
     if "condition" in card:
         told = (
             "a conditional network and no denoiser; its prior is of kind conditional, for the sampler traineddiff alone"
@@ -59,7 +59,7 @@ def load(
 
 def load_conditional(weights: Path, device: torch.device | str = "cpu", precision: str = "float32") -> Conditional:
     """Load a network that was trained with a condition; arguments are as in :func:`load`."""
-    card = _card(weights)
+    card = _card(weights, precision)
     if "condition" not in card:
         raise PosterityError(f"{weights} is no conditional network but a denoiser; its prior is of kind network")
     alone = _load(weights, card, None, device, precision, compiled=False)
@@ -75,8 +75,6 @@ def _load(
     compiled: bool,
 ) -> Network:
     """Load the network in ``weights`` with its ``card``; the other arguments are as in :func:`load`."""
-    if precision not in PRECISIONS:
-        raise PosterityError(f"{weights}: precision {precision!r} is none of {', '.join(PRECISIONS)}")
     state = read(weights)
     require_same(weights, card)
     base = _base(state, card, weights)
@@ -138,8 +136,10 @@ def _base(state: dict[str, Tensor], card: Mapping[str, Any], weights: Path) -> B
         raise PosterityError(f"{weights}: its Gaussian is none of signals {tuple(shape)} ({error})") from error
 
 
-def _card(weights: Path) -> dict[str, Any]:
-    """Read card.json, which must have everything that a network needs."""
+def _card(weights: Path, precision: str) -> dict[str, Any]:
+    """Read card.json, which must have everything that a network needs; ``precision`` must exist."""
+    if precision not in PRECISIONS:
+        raise PosterityError(f"{weights}: precision {precision!r} is none of {', '.join(PRECISIONS)}")
     card, path = beside(weights, "`posterity train --help` tells how it is made"), weights.with_name("card.json")
     missing = [key for key in _NEEDED if not isinstance(card, dict) or key not in card]
     if missing:
