@@ -130,7 +130,8 @@ def test_settings(kernel: Any, files: Path, change: dict[str, Any], said: str) -
     [
         ("", {}, "does not exist"), ("nope", {}, "does not exist"), (LONG, {}, "does not exist"),
         (None, {}, "does not exist"),
-        ("../x", {}, "neither a local file or folder nor a name on the hub"), ("a\0b", {}, "is not a valid file name"),
+        ("../no_such_place", {}, "neither a local file or folder nor a name on the hub"),
+        ("a\0b", {}, "is not a valid file name"),
         ("{}/folder.png", {}, "holds no network"), ("kernel", {"images": "{}/none"}, "does not exist"),
         ("kernel", {"images": "{}/folder.png"}, "holds no picture"), ("kernel", {"images": []}, "images is empty"),
         ("kernel", {"images": 3}, "is a int"), ("kernel", {"images": PICTURES[:0]}, "images is empty"),
