@@ -1,4 +1,4 @@
-"""What a classifier sees of an ECG: twelve leads, standardised, and windows of a record."""
+"""Inputs of a classifier: windows of a record, as twelve standardised leads."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Training:
     blocks: tuple[int, ...] = Field(BLOCKS, min_length=1, description="blocks of each stage")
     hidden: int = Field(128, ge=1, description="units of the hidden layer")
     threshold: Literal["youden", "f1"] = Field(
-        "youden", description="what a class's threshold makes largest: sensitivity + specificity, or F1"
+        "youden", description="criterion that a class's threshold maximises: Youden's index or F1"
     )
     learning_rate: float = Field(1e-3, gt=0, description="peak learning rate: linear warm-up, then cosine decay to 0")
     warm_up: int = Field(100, ge=0, description="steps until the learning rate is at its peak")

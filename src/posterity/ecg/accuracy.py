@@ -12,7 +12,7 @@ __all__ = ["RULES", "balanced_accuracy", "interval", "threshold"]
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.bool_]
 RULES = ("youden", "f1")
-"""What a threshold makes largest: sensitivity + specificity, or the harmonic mean of sensitivity and precision."""
+"""Criteria that a threshold can maximise: Youden's index (sensitivity + specificity - 1), or F1."""
 _REPLICATES = 1000
 
 

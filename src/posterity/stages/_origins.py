@@ -9,10 +9,25 @@ from typing import Any
 from posterity.artifacts import store
 from posterity.artifacts.schemas import SCHEMAS
 from posterity.errors import PosterityError
+from posterity.recipes import Recipe
 
-__all__ = ["agree"]
+__all__ = ["agree", "run_key"]
 
 _NAMES = ("dataset", "task", "prior", "sampler")
+
+
+def run_key(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that name a run, from the origin of its samples."""
+    run = origin["settings"]
+    recipe = Recipe.of(run["sampler"])
+    return {
+        "dataset": run["dataset"],
+        "task": run["task"],
+        "prior": run["prior"]["name"],
+        "sampler": run["sampler"]["name"],
+        "method": recipe.method,
+        "wrappers": recipe.column,
+    }
 
 
 def agree(settings: Mapping[str, Any], *inputs: Path | None) -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from posterity.artifacts import signals, store
 from posterity.errors import PosterityError
-from posterity.recipes import Recipe
-from posterity.stages._origins import agree
+from posterity.stages._origins import agree, run_key
 from posterity.stages._settings import Classify
 
 if TYPE_CHECKING:
@@ -43,17 +42,7 @@ def run(
     if trained.name != how.classifier:
         raise PosterityError(f"{classifier} is classifier {trained.name!r}, but --settings say {how.classifier!r}")
     agree({}, items, measurements, samples)
-    made = store.provenance(samples)["origin"]["settings"]
-    recipe = Recipe.of(made["sampler"])
-    key = {
-        "dataset": made["dataset"],
-        "task": made["task"],
-        "prior": made["prior"]["name"],
-        "sampler": made["sampler"]["name"],
-        "method": recipe.method,
-        "wrappers": recipe.column,
-        "classifier": how.classifier,
-    }
+    key = run_key(store.provenance(samples)["origin"]) | {"classifier": how.classifier}
     told = store.read(items, "items", ["item", "attributes"]).to_pylist()
     attributes = {row["item"]: set(row["attributes"] or ()) for row in told}
     rows = []

@@ -15,9 +15,8 @@ from posterity.errors import PosterityError
 from posterity.jobs.interruption import between_items
 from posterity.jobs.resume import Parts
 from posterity.metrics.base import Metric, Pool, PoolMetric, Run, RunMetric, SampleMetric, SetMetric
-from posterity.recipes import Recipe
 from posterity.stages._metric_rows import Rows
-from posterity.stages._origins import agree
+from posterity.stages._origins import agree, run_key
 from posterity.stages._settings import Measure
 from posterity.stages._target import Target
 
@@ -96,16 +95,7 @@ def _by_item(path: Path, kind: str) -> dict[str, list[dict[str, Any]]]:
 def _absent(samples: Path, wanted: list[str]) -> list[dict[str, Any]]:
     """Return one null row per metric for a run without samples, with the reason that the run recorded."""
     origin = store.provenance(samples)["origin"]
-    run = origin["settings"]
-    recipe = Recipe.of(run["sampler"])
-    key = {
-        "dataset": run["dataset"],
-        "task": run["task"],
-        "prior": run["prior"]["name"],
-        "sampler": run["sampler"]["name"],
-        "method": recipe.method,
-        "wrappers": recipe.column,
-    }
+    key = run_key(origin)
     return [key | {"metric": metric, "reason": origin.get("reason", "N/A: no samples")} for metric in wanted]
 
 

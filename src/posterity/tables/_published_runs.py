@@ -1,4 +1,4 @@
-"""Published numbers of runs (Fabian et al. 2024, Agarwal et al. 2025, Janati et al. 2025) by data set and more."""
+"""Published numbers by data set, prior, task and sampler: Fabian et al. 2024, Agarwal and Janati et al. 2025."""
 
 from __future__ import annotations
 
